@@ -1,0 +1,85 @@
+// The few cryptographic operations Carillon uses, on OpenSSL. All functions are thread-safe.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/secret.h"
+
+namespace carillon::base {
+
+using Bytes = std::string;  // raw bytes; not text
+using Hash128 = std::array<std::uint8_t, 16>;
+
+Bytes random_bytes(std::size_t count);
+// `count` characters of [0-9A-Za-z], from the system's random source.
+std::string random_text(std::size_t count);
+
+Bytes sha256(std::string_view data);
+Bytes sha1(std::string_view data);
+Bytes hmac_sha256(std::string_view key, std::string_view data);
+Bytes hmac_sha1(std::string_view key, std::string_view data);
+// RFC 5869 with SHA-256, empty salt; `length` up to 8,160 bytes.
+Bytes hkdf_sha256(std::string_view key, std::string_view info, std::size_t length);
+bool equal_constant_time(std::string_view a, std::string_view b) noexcept;
+
+std::string hex(std::string_view bytes);
+Result<Bytes> unhex(std::string_view text);
+std::string base64(std::string_view bytes);                 // RFC 4648 §4, padded
+std::string base64url(std::string_view bytes);              // RFC 4648 §5, unpadded
+Result<Bytes> unbase64(std::string_view text);              // accepts both alphabets, padding optional
+std::uint32_t crc32c(std::string_view bytes, std::uint32_t seed = 0) noexcept;
+
+// Keyed 128-bit hash (SipHash-2-4-128) over parts, each length-prefixed so that ("ab","c") differs
+// from ("a","bc"). One object may be used from several threads. Cost about 0.2 µs.
+class KeyedHash {
+ public:
+  explicit KeyedHash(std::string_view key16);  // exactly 16 bytes
+  [[nodiscard]] Hash128 operator()(std::initializer_list<std::string_view> parts) const;
+  // The first 63 bits of the same, never negative: for INTEGER columns.
+  [[nodiscard]] std::int64_t low63(std::initializer_list<std::string_view> parts) const;
+
+ private:
+  std::uint64_t k0_ = 0, k1_ = 0;
+};
+
+// Authenticated encryption at rest: AES-256-GCM, random 96-bit nonce.
+// Sealed form: "v1:" key_id ":" base64(nonce | ciphertext | tag).
+class Sealer {
+ public:
+  // `key`: 32 bytes. `key_id` names it inside sealed values, so that rotation can tell old from new.
+  Sealer(std::string key_id, Secret key);
+  // `context` (a row's kind and id) is authenticated: a sealed value moved to another row fails.
+  [[nodiscard]] std::string seal(std::string_view plain, std::string_view context) const;
+  // Errors: Corruption (tampered, wrong context, malformed) · FailedPrecondition (another key id).
+  [[nodiscard]] Result<Secret> open(std::string_view sealed, std::string_view context) const;
+  [[nodiscard]] const std::string& key_id() const noexcept { return key_id_; }
+
+ private:
+  std::string key_id_;
+  Secret key_;
+};
+
+// All keys of an installation, derived from its one `secrets.key` by HKDF (CONTRACT §7).
+struct KeyRing {
+  // `root`: exactly 32 bytes. Errors: InvalidArgument.
+  static Result<KeyRing> derive(const Secret& root);
+  Sealer sealer;            // provider credentials, sensitive params
+  KeyedHash event_hash;     // dedup of event ids
+  KeyedHash address_hash;   // suppressions, look-up by address or token
+  KeyedHash lookup_hash;    // history index
+  Secret link_key;          // MACs of public links and cursors
+  Secret credential_pepper; // app secrets and tokens are stored as HMAC under this
+};
+
+// JWS compact serialisation of `header_json`.`claims_json`.
+// ES256: `pem` is a PKCS#8 EC P-256 key; the signature is raw r‖s (RFC 7518 §3.4).
+Result<std::string> jws_es256(std::string_view header_json, std::string_view claims_json, const Secret& pem);
+// RS256: `pem` is a PKCS#8 RSA key of at least 2048 bits.
+Result<std::string> jws_rs256(std::string_view header_json, std::string_view claims_json, const Secret& pem);
+
+}  // namespace carillon::base

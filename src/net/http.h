@@ -1,0 +1,72 @@
+// HTTP messages as values, shared by the server and the clients.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+
+namespace carillon::net {
+
+// Header fields in order. Names are compared without case; HTTP/2 wants them in lower case.
+using Headers = std::vector<std::pair<std::string, std::string>>;
+// The first value of that name, or empty.
+std::string_view find_header(const Headers& headers, std::string_view name) noexcept;
+
+struct HttpRequest {
+  std::string method = "GET";
+  std::string target;  // server: path and query as received; client: path and query to send
+  Headers headers;
+  std::string body;
+
+  [[nodiscard]] std::string_view path() const noexcept;   // target up to '?'
+  [[nodiscard]] std::string_view query() const noexcept;  // after '?', or empty
+  [[nodiscard]] std::string_view header(std::string_view name) const noexcept { return find_header(headers, name); }
+};
+
+struct HttpResponse {
+  int status = 0;
+  Headers headers;
+  std::string body;
+  [[nodiscard]] std::string_view header(std::string_view name) const noexcept { return find_header(headers, name); }
+};
+
+// Why a request has no response. The line between the two decides what may be sent again.
+enum class SendFailure : std::uint8_t {
+  NotSent,    // the peer cannot have acted on it: no connection, TLS failed, not fully written,
+              // REFUSED_STREAM, stream id above GOAWAY's last id
+  Ambiguous,  // fully written, no response: time-out, reset or closed while waiting
+};
+
+struct TransportError {
+  SendFailure failure = SendFailure::NotSent;
+  std::string detail;  // for the attempt log; no secret, no address
+};
+
+template <class T>
+using TransportResult = std::expected<T, TransportError>;
+
+// scheme://host[:port]/path. Errors of parse_url: InvalidArgument.
+struct Url {
+  std::string scheme;  // lower case
+  std::string host;    // without brackets
+  std::uint16_t port = 0;  // the scheme's default when absent
+  std::string path;    // begins with '/', includes the query
+  [[nodiscard]] bool is_tls() const noexcept { return scheme == "https" || scheme == "smtps"; }
+  [[nodiscard]] std::string origin() const;  // scheme://host:port
+};
+Result<Url> parse_url(std::string_view text);
+
+std::string percent_encode(std::string_view text);                 // RFC 3986 unreserved stay
+Result<std::string> percent_decode(std::string_view text);         // InvalidArgument on a bad escape
+// application/x-www-form-urlencoded, in order; '+' is a space.
+std::string form_encode(const std::vector<std::pair<std::string, std::string>>& fields);
+Result<std::vector<std::pair<std::string, std::string>>> form_decode(std::string_view body);
+// "120" or an HTTP-date → seconds from `now` (never negative, at most a day); nullopt when neither.
+std::optional<std::int64_t> parse_retry_after(std::string_view value, std::int64_t now_unix_s);
+
+}  // namespace carillon::net
