@@ -1,0 +1,74 @@
+// What is said, per channel: one shape inline and in templates, and what comes out of rendering it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/json.h"
+#include "model/channel.h"
+
+namespace carillon::model {
+
+struct PushContent {
+  std::string title, body, sound, action_loc_key;
+  std::optional<std::int64_t> badge;
+  std::string data, apns, fcm, actions;  // JSON (objects; actions: array), or empty
+};
+struct EmailContent {
+  std::string subject, preheader, html, text, reply_to;
+  std::vector<std::string> cc, bcc;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+struct SmsContent { std::string body; };
+struct VoiceContent { std::string text, language, voice; std::int64_t repeat = 1; };
+struct ChatContent { std::string text, slack, kakao; };  // slack, kakao: JSON objects, or empty
+struct WebhookContent { std::string body; };             // JSON, or empty
+
+// Unrendered content (CONTRACT §4). Base fields; a block overrides them for its channel.
+struct Content {
+  std::string title, body, url, image;
+  std::optional<PushContent> push;
+  std::optional<EmailContent> email;
+  std::optional<SmsContent> sms;
+  std::optional<VoiceContent> voice;
+  std::optional<ChatContent> chat;
+  std::optional<WebhookContent> webhook;
+
+  [[nodiscard]] bool is_empty() const noexcept;
+  // True when there is anything to say on that channel, from its block or the base fields.
+  [[nodiscard]] bool covers(Channel channel) const noexcept;
+};
+
+// Reads the content members out of `reader` (an inline request or one locale of a template),
+// including the short form `subject` + `content:[{type,value}]`. Header names and values with CR, LF
+// or NUL are refused. URL schemes: http, https, mailto, tel.
+void read_content(base::ObjectReader& reader, Content& into);
+void write_content(base::JsonWriter& out, const Content& content);  // members only, no braces
+
+// Rendered content of one delivery: what a provider is handed.
+struct Message {
+  std::string title, body;        // push: after overrides; sms: body; voice: body is the text
+  std::string url, image;
+  // push
+  std::string sound, action_loc_key, data, apns, fcm, actions;
+  std::optional<std::int64_t> badge;
+  // email
+  std::string subject, preheader, html, reply_to;  // body is the plain text part
+  std::vector<std::string> cc, bcc;
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string from_email, from_name, from_phone;   // the request's `from`, or empty
+  // voice, chat, webhook
+  std::string language, voice, slack, kakao;
+  std::int64_t repeat = 1;
+  // what was used
+  std::string locale;
+};
+// The rendered message as JSON (sandbox messages, history, preview).
+void write_message(base::JsonWriter& out, const Message& message, Channel channel);
+
+}  // namespace carillon::model

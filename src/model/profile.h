@@ -1,0 +1,96 @@
+// A recipient as one record: contact data, devices, preferences, quiet hours, with one version.
+//
+// Everything the send path needs to know of a user comes with one read (PIPELINE §4, re-check).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "model/channel.h"
+
+namespace carillon::model {
+
+inline constexpr std::size_t kUserIdMax = 128;        // bytes
+inline constexpr std::size_t kDevicesMax = 100;       // per user; the longest unused go
+inline constexpr std::size_t kAttributesMax = 8192;   // bytes of JSON
+inline constexpr std::size_t kTokenMax = 4096;        // bytes
+inline constexpr std::size_t kEndpointsMax = 8;       // per device
+
+// How one push service reaches a device.
+struct Endpoint {
+  std::string service;  // apns fcm jpush pushy hms webpush
+  std::string token;    // webpush: the subscription as compact JSON {"endpoint","keys":{…}}
+  Time registered_at{}; // when this token was last registered: the rule for dead tokens
+  friend bool operator==(const Endpoint&, const Endpoint&) = default;
+};
+
+struct Device {
+  std::string device_id;
+  Platform platform = Platform::None;
+  std::string bundle;       // bundle id, Firebase project, web origin
+  std::string environment;  // "production" or "development"
+  std::vector<Endpoint> endpoints;
+  bool enabled = true;      // the OS permission
+  std::string locale, time_zone, app_version;
+  Time last_logged_in_at{};
+  friend bool operator==(const Device&, const Device&) = default;
+};
+
+// user × channel (or platform of push, or all) × category (or all) → yes or no.
+struct Preference {
+  std::string channel;   // "sms", "push", "push.web", "*"
+  std::string category;  // key or "*"
+  bool opt_in = true;
+  friend bool operator==(const Preference&, const Preference&) = default;
+};
+
+// Local times; `from` after `to` spans midnight. Minutes since midnight.
+struct QuietHours {
+  int from_min = 0, to_min = 0;
+  friend bool operator==(const QuietHours&, const QuietHours&) = default;
+};
+
+struct OtherAddress {
+  Channel channel = Channel::Chat;  // chat or webhook
+  std::string service, address;
+  std::string sealed_secret;        // sealed by base::Sealer; empty when none
+  friend bool operator==(const OtherAddress&, const OtherAddress&) = default;
+};
+
+struct Profile {
+  std::int32_t project = 0;
+  std::string user_id;
+  std::int64_t version = 0;   // +1 with each change; 0: not stored yet
+  std::string name, email, country_code, phone_number, locale, time_zone;
+  std::string attributes;     // JSON object, or empty
+  std::vector<OtherAddress> addresses;
+  std::vector<Device> devices;
+  std::vector<Preference> preferences;
+  std::optional<QuietHours> quiet_hours;
+  bool is_anonymous = false;  // stands for one device nobody has claimed yet
+  Time created_at{};
+  friend bool operator==(const Profile&, const Profile&) = default;
+};
+
+// Stored form: compact JSON with short keys; reading it back gives the same value.
+std::string encode(const Profile& profile);
+// Errors: Corruption. project, user_id and version are columns and not in the text.
+Result<Profile> decode_profile(std::string_view text);
+
+// Readers of the API's bodies. Each validates (limits, e-mail, E.164, ISO 3166, BCP 47, IANA zone),
+// adds what is wrong to `problems` and changes only what the body names.
+void read_user(base::JsonElement body, Profile& into, base::Problems& problems);       // PUT and PATCH
+void read_device(base::JsonElement body, Device& into, Time now, base::Problems& problems);
+void read_preferences(base::JsonElement body, Profile& into, bool replace, base::Problems& problems);
+// The API's answers.
+void write_user(base::JsonWriter& out, const Profile& profile);
+void write_device(base::JsonWriter& out, const Device& device);
+void write_preferences(base::JsonWriter& out, const Profile& profile);
+
+}  // namespace carillon::model

@@ -1,0 +1,97 @@
+// Templates: declared parameters, content per locale, immutable versions, rendering (CONTRACT §4).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "model/content.h"
+
+namespace carillon::model {
+
+enum class ParamType : std::uint8_t { String, Integer, Number, Boolean, Date, DateTime, Money, Url, List, Object };
+std::string_view name(ParamType type) noexcept;
+
+struct ParamDeclaration {
+  std::string name;            // [A-Za-z_][A-Za-z0-9_]{0,63}
+  ParamType type = ParamType::String;
+  bool required = false;
+  std::string default_json;    // JSON, or empty
+  std::string sample_json;
+  std::int64_t max_length = 4096;  // characters of a string
+  bool sensitive = false;
+  std::string from;            // "user.attributes.x", or empty
+};
+
+enum class Syntax : std::uint8_t { Mustache, Brackets };
+
+struct Template {
+  std::string key;
+  int version = 0;              // 1, 2, …; 0: draft
+  bool is_published = false;
+  std::string category;         // or empty
+  std::vector<Channel> channels;
+  std::string default_locale = "en";
+  std::string layout;
+  Syntax syntax = Syntax::Mustache;
+  std::vector<ParamDeclaration> params;
+  std::map<std::string, Content> content;  // locale → content
+};
+
+// Reads the API's body. Beyond shapes it compiles every part: a name that is not declared, a missing
+// default locale, an unclosed tag are problems with their pointer.
+Template read_template(base::JsonElement body, std::string_view key, base::Problems& problems);
+void write_template(base::JsonWriter& out, const Template& t);
+// Stored form = the API's form. Errors: Corruption.
+Result<Template> decode_template(std::string_view json);
+
+// Checks `params` (JSON object or empty) against the declarations: missing required, undeclared, wrong
+// type, too long; every problem names the parameter, pointers begin with `pointer`.
+void check_params(const Template& t, std::string_view params_json, std::string_view overrides_json,
+                  const std::string& pointer, base::Problems& problems);
+
+// A template version made ready for rendering: every part tokenised once. Brackets syntax also knows
+// `[name]` where name is declared; every other bracket is literal. kainjow mustache's render is not
+// thread-safe on a shared template: one CompiledTemplate per thread.
+class CompiledTemplate {
+ public:
+  // Errors: InvalidArgument (does not compile; cannot happen for a stored version).
+  static Result<std::shared_ptr<CompiledTemplate>> compile(std::shared_ptr<const Template> source);
+  // Inline content is a template without parameters: nothing in it is a tag.
+  static std::shared_ptr<CompiledTemplate> literal(const Content& content);
+
+  struct Input {
+    Channel channel = Channel::Push;
+    std::string_view params, overrides;   // JSON objects or empty; overrides win
+    std::string_view user_attributes;     // JSON, or empty: usable as user.…
+    std::string_view user_name, user_email, user_phone;
+    // wanted first: request, device, user, project; each shortened by BCP 47, then the default
+    std::vector<std::string_view> locales;
+    bool hide_sensitive = false;          // history: ••• instead
+  };
+  // Escaping per part: HTML in HTML only; none in SMS, push, subject; URLs checked (http, https,
+  // mailto, tel); subjects and header values lose CR and LF. Errors: InvalidArgument naming the
+  // parameter (missing, wrong type, URL scheme not allowed, output over 256 KB).
+  [[nodiscard]] Result<Message> render(const Input& input) const;
+
+  ~CompiledTemplate();
+  CompiledTemplate(const CompiledTemplate&) = delete;
+  CompiledTemplate& operator=(const CompiledTemplate&) = delete;
+
+ private:
+  CompiledTemplate();
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// The first of `wanted` (each shortened: "ko-KR" → "ko") that is in `available`, else `fallback`.
+std::string_view choose_locale(const std::vector<std::string_view>& wanted,
+                               const std::map<std::string, Content>& available, std::string_view fallback);
+
+}  // namespace carillon::model
