@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Installs on Debian 12 what building, testing and benchmarking Carillon need. Changes nothing, and
+# asks the network nothing, when all is there already.
+#
+#   tools/install_dependencies.sh [build|test|verify|bench]...      (default: build)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+build=(
+  make cmake ninja-build ccache pkg-config python3 ca-certificates tzdata
+  clang-19 lld-19
+  libboost1.81-dev libnghttp2-dev libssl-dev libcurl4-openssl-dev libsimdjson-dev libfmt-dev libspdlog-dev
+  libsqlite3-dev libcli11-dev libtomlplusplus-dev libkainjow-mustache-dev libhowardhinnant-date-dev libgmime-3.0-dev
+  libmimalloc-dev libphonenumber8 libprotobuf-dev libabsl-dev
+  libgtest-dev libgmock-dev librapidcheck-dev
+)
+test=("${build[@]}" python3-pytest sqlite3 curl openssl)
+verify=("${test[@]}" libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19)
+bench=("${build[@]}" nghttp2-client wrk)
+
+say() { printf 'deps: %s\n' "$*"; }
+give_up() { printf 'deps: error: %s\n' "$*" >&2; exit 1; }
+
+wanted=()
+for group in "${@:-build}"; do
+  case "$group" in
+    build | test | verify | bench)
+      declare -n packages="$group"
+      wanted+=("${packages[@]}")
+      ;;
+    *) give_up "unknown group '$group'; the groups are: build test verify bench" ;;
+  esac
+done
+command -v dpkg-query >/dev/null || give_up "this script serves Debian 12 only; install the like of: ${wanted[*]}"
+
+# Prints those of the given packages that are not installed.
+not_installed() {
+  local installed
+  installed=" $(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
+    awk '$2 == "installed" { printf "%s ", $1 }') "
+  printf '%s\n' "$@" | sort -u | while read -r package; do
+    [[ $installed == *" $package "* ]] || echo "$package"
+  done
+}
+
+mapfile -t missing < <(not_installed "${wanted[@]}")
+headers=build/phonenumber/usr/include/phonenumbers/phonenumberutil.h
+if [[ ${#missing[@]} -eq 0 && -f $headers ]]; then
+  say "all there (${*:-build})"
+  exit 0
+fi
+
+as_root=()
+if [[ $EUID -ne 0 ]] && command -v sudo >/dev/null; then as_root=(sudo); fi
+updated=no
+update() {
+  [[ $updated == no ]] || return 0
+  if [[ $EUID -ne 0 && ${#as_root[@]} -eq 0 ]]; then
+    give_up "neither root nor sudo; as root run: apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
+  fi
+  say "apt-get update"
+  "${as_root[@]}" apt-get update -qq || give_up "apt-get update failed; check the network and /etc/apt/sources.list*"
+  updated=yes
+}
+
+if [[ ${#missing[@]} -gt 0 ]]; then
+  say "installing ${#missing[@]} package(s): ${missing[*]}"
+  update
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+    give_up "apt-get install failed (its message is above); Carillon is built on Debian 12 (bookworm)"
+fi
+
+# libphonenumber-dev depends on Boost 1.74 and so cannot be installed beside 1.81; only its headers
+# are wanted, the library itself is libphonenumber8.
+if [[ ! -f $headers ]]; then
+  version=$(dpkg-query -W -f='${Version}' libphonenumber8)
+  say "unpacking the headers of libphonenumber-dev $version into build/phonenumber"
+  apt-cache show "libphonenumber-dev=$version" >/dev/null 2>&1 || update
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  chmod 755 "$work"  # apt drops its rights to _apt while it downloads
+  (cd "$work" && apt-get download -qq "libphonenumber-dev=$version" 2>"$work/log") ||
+    { cat "$work/log" >&2; give_up "cannot download libphonenumber-dev=$version"; }
+  mkdir -p build/phonenumber
+  dpkg-deb -x "$work"/libphonenumber-dev_*.deb build/phonenumber
+  [[ -f $headers ]] || give_up "libphonenumber-dev=$version holds no $headers"
+fi
+say "ready (${*:-build})"
