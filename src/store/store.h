@@ -1,0 +1,144 @@
+// Durable truth: every accepted notification, every delivery, every profile and setting.
+//
+// Each method is a whole business step and one transaction (PIPELINE §2); a caller never holds one
+// open. Methods may be awaited from any executor and resume on it. `now` is the caller's clock.
+// Common errors: Unavailable (store away or disk full: nothing was written, retry later) ·
+// DeadlineExceeded (commit outcome unknown) · Corruption. A cancelled call may still commit.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/crypto.h"
+#include "base/metrics.h"
+#include "base/task.h"
+#include "model/notification.h"
+#include "model/profile.h"
+#include "store/store_types.h"
+
+namespace carillon::store {
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // ---- process
+  // Registers this process: a node id and an epoch above every earlier one of this store; rows of
+  // earlier epochs of the same `instance` are this process's to recover at once.
+  virtual Task<Result<Registration>> register_process(std::string instance, Time now) = 0;
+  [[nodiscard]] virtual Health health() const = 0;
+
+  // ---- the path of a notification
+  // Group commit: stores each item that is not a repeat, with its deliveries, counters and dedup key.
+  // One result per item, in order. Data errors hit only their item. Cap charges are decided here.
+  virtual Task<Result<std::vector<Result<AcceptResult>>>> accept(std::vector<AcceptItem> items, Time now) = 0;
+  // Adds deliveries to a scheduled or expanding notification by compare-and-set of its cursor; with
+  // `done` the notification goes on to Sending (or Completed when nothing is open).
+  // Errors: Conflict (somebody else moved the cursor, or it was cancelled: nothing written).
+  virtual Task<Result<void>> expand(ExpandItem item, Time now) = 0;
+  // Takes due rows: by ids from hints, or the lane's oldest when `ids` is empty. Sets Processing,
+  // owner and epoch + 1, committed before it returns. Rows that are not due, final or taken are left
+  // out. Expired rows are returned too, marked by expires_at <= now: the caller records Expire.
+  virtual Task<Result<std::vector<model::Delivery>>> claim(std::vector<ClaimRequest> requests, Owner owner, Time now) = 0;
+  // Writes what became of claimed rows, fenced by owner and epoch; one flag per item: false = stale,
+  // nothing written for it. With it: attempt row, dead letter, dead address, counters, roll-ups,
+  // completion of the notification.
+  virtual Task<Result<std::vector<bool>>> record(std::vector<RecordItem> items, Owner owner, Time now) = 0;
+  // Rows still Processing under an owner older than `owner` (same instance), in id order above
+  // `after`, at most `limit`. Their record() is fenced by the epoch they carry, with that old owner.
+  virtual Task<Result<std::vector<OwnedDelivery>>> owned_before(Owner owner, std::int64_t after, std::size_t limit) = 0;
+
+  // ---- acting on what is stored
+  virtual Task<Result<CancelResult>> cancel(std::int64_t notification, Time now) = 0;
+  // Turns up to `limit` open rows of a cancelled notification Cancelled; number turned, 0 when done.
+  virtual Task<Result<std::size_t>> cancel_chunk(std::int64_t notification, std::size_t limit, Time now) = 0;
+  // Held rows (reason given) whose condition cleared become Pending, due now, at most `limit`, oldest
+  // first; returns their ids and lanes for hints.
+  virtual Task<Result<std::vector<Hint>>> unhold(HoldFilter filter, std::size_t limit, Time now) = 0;
+  // Dead letters and failed or unknown deliveries back to Pending, generation + 1, audited.
+  virtual Task<Result<std::vector<ReplayResult>>> replay(std::vector<ReplayItem> items, std::string actor, Time now) = 0;
+  // Scheduled notifications due at `now`, oldest first (they stay due until expand() moved them on).
+  virtual Task<Result<std::vector<std::int64_t>>> due_schedules(std::size_t limit, Time now) = 0;
+  // Completes notifications, drops what retention has passed, folds the history index; bounded work,
+  // returns true when there is more to do.
+  virtual Task<Result<bool>> housekeeping(const Retention& retention, Time now) = 0;
+
+  // ---- people
+  // In order of `keys`; null for the unknown. Never older than the last committed change seen by this
+  // process. Cheap for a handful (inline on the caller's thread), at most 1,024 keys.
+  virtual Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> profiles(std::vector<UserKey> keys) = 0;
+  // Writes a profile if its stored version is `profile.version`; the version goes up by one. Tokens it
+  // names move here from other users in the same transaction (device_moved). Errors: Conflict (reload
+  // and redo) · AlreadyExists (users.unique_email).
+  virtual Task<Result<PutProfileResult>> put_profile(model::Profile profile, ProfileChange change, Time now) = 0;
+  // Removes user and devices; suppressions and history ids stay. Errors: NotFound.
+  virtual Task<Result<void>> delete_profile(UserKey key, std::string actor, Time now) = 0;
+  virtual Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> list_profiles(std::int32_t project, ListPage page) = 0;
+  // Who holds a push token or device id. Errors: NotFound.
+  virtual Task<Result<TokenOwner>> find_device(std::int32_t project, std::string device_id) = 0;
+  virtual Task<Result<std::vector<PreferenceChange>>> preference_log(UserKey key, ListPage page) = 0;
+  // For each (channel, address hash) whether contacting it is forbidden, and since when.
+  virtual Task<Result<std::vector<std::optional<Suppression>>>> suppressed(std::int32_t project, std::vector<AddressKey> keys) = 0;
+  virtual Task<Result<void>> put_suppression(Suppression suppression, bool is_removed, std::string actor, Time now) = 0;
+  virtual Task<Result<std::vector<Suppression>>> list_suppressions(std::int32_t project, ListPage page) = 0;
+
+  // ---- looking
+  // Null for the unknown. `with_body` false leaves body and request empty.
+  virtual Task<Result<std::vector<std::shared_ptr<const model::Notification>>>> notifications(std::vector<std::int64_t> ids) = 0;
+  virtual Task<Result<std::vector<model::Delivery>>> deliveries_of(std::int64_t notification, ListPage page) = 0;
+  virtual Task<Result<DeliveryDetail>> delivery(std::int64_t id) = 0;
+  // Newest first; examines at most 20,000 rows and may return a short page with `next` set.
+  virtual Task<Result<NotificationPage>> list_notifications(HistoryFilter filter) = 0;
+  virtual Task<Result<DeliveryPage>> list_deliveries(HistoryFilter filter) = 0;
+  virtual Task<Result<DeadLetterPage>> list_dead_letters(std::int32_t project, ListPage page) = 0;
+  // Sums of the counter rows; never counts a table.
+  virtual Task<Result<std::vector<CounterRow>>> counters() = 0;
+  virtual Task<Result<std::vector<LaneDepth>>> lane_depths(Time now) = 0;
+  virtual Task<Result<std::vector<StatsRow>>> stats(StatsQuery query) = 0;
+  // Recounts the delivery table and compares (nightly, doctor); rows that differ.
+  virtual Task<Result<std::vector<CounterRow>>> recount() = 0;
+
+  // ---- records: apps, keys, categories, templates, integrations, routes, pauses, settings, …
+  // Errors of get: NotFound. put: Conflict when `expected_version` is not the stored one (0: must not
+  // exist; nullopt: whatever). Every change carries its audit entry in the same transaction.
+  virtual Task<Result<Record>> get_record(RecordKey key) = 0;
+  virtual Task<Result<Record>> put_record(Record record, std::optional<std::int64_t> expected_version, std::string actor, Time now) = 0;
+  virtual Task<Result<void>> delete_record(RecordKey key, std::string actor, Time now) = 0;
+  virtual Task<Result<std::vector<Record>>> list_records(std::string kind, std::int32_t project, ListPage page) = 0;
+  virtual Task<Result<std::vector<AuditEntry>>> list_audit(std::int32_t project, ListPage page) = 0;
+
+  // ---- sandbox and small durable state
+  // The newest 100,000 are kept. Ids must be ascending.
+  virtual Task<Result<void>> add_sandbox_messages(std::vector<SandboxMessage> messages) = 0;
+  virtual Task<Result<std::vector<SandboxMessage>>> list_sandbox_messages(std::int32_t project, ListPage page) = 0;
+  // Answers kept for Idempotency-Key on creating POSTs: the stored answer, or nullopt.
+  virtual Task<Result<std::optional<std::string>>> get_answer(std::string key, Time now) = 0;
+  virtual Task<Result<void>> put_answer(std::string key, std::string answer, Time expires, Time now) = 0;
+
+  // Stops taking calls, finishes those under way, closes. Blocks.
+  virtual void close() = 0;
+};
+
+struct SqliteOptions {
+  std::string folder;                          // the data folder; made when missing
+  std::int64_t cache_bytes = 16 << 20;         // page cache of the writer; readers take a quarter
+  std::int64_t profile_cache_bytes = 24 << 20;
+  std::int64_t notification_cache_bytes = 16 << 20;  // recently accepted ones, for the workers
+  std::int64_t dedup_memory_bytes = 256 << 20; // PIPELINE §1
+  Millis dedup_window{24 * 3'600'000};
+  std::int64_t disk_free_min_bytes = 1 << 30;  // accept answers Unavailable below this or 3 %
+  const base::KeyRing* keys = nullptr;         // outlives the store
+  base::Metrics* metrics = nullptr;            // outlives the store; may be null
+};
+
+// Opens or creates the store under `folder` (carillon.db), takes the folder's lock and migrates.
+// Errors: FailedPrecondition (another process has the folder: names its pid; a newer schema) ·
+// Unavailable (disk) · Corruption.
+Result<std::unique_ptr<Store>> open_sqlite(SqliteOptions options);
+
+}  // namespace carillon::store
