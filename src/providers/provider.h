@@ -1,0 +1,167 @@
+// A provider: how to ask one third-party service, and how to read its answer.
+//
+// A provider is one file and one line in catalog.def; it describes itself, and everything else
+// (validation, console form, reference, metric labels, conformance run) is derived.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/settings.h"
+#include "base/task.h"
+#include "model/channel.h"
+#include "model/content.h"
+#include "model/outcome.h"
+#include "net/http.h"
+#include "net/http_client.h"
+
+namespace carillon::providers {
+
+// Where one message goes, resolved for this attempt.
+struct Target {
+  model::Channel channel = model::Channel::Push;
+  model::Platform platform = model::Platform::None;
+  std::string service;       // of the endpoint or address: apns fcm slack …
+  std::string address;       // token, e-mail, phone number, URL
+  std::string bundle;        // push: the app
+  std::string environment;   // push: production or development
+  std::string device_id;
+};
+
+// One message to send. Lives until its sink was told.
+struct Job {
+  std::int64_t delivery = 0;
+  std::int64_t notification = 0;
+  std::int32_t project = 0;
+  std::uint16_t generation = 0;
+  model::Priority priority = model::Priority::Normal;
+  Target target;
+  std::shared_ptr<const model::Message> message;
+  std::optional<Time> expires_at;
+  std::string collapse_key;  // the caller's; empty: none
+  Time now{};                // when this attempt was begun
+  void* owner = nullptr;     // the caller's own
+
+  [[nodiscard]] std::string delivery_text() const;      // "dlv_…"
+  [[nodiscard]] std::string notification_text() const;  // "ntf_…"
+  // Same for every attempt of this delivery and generation: the collapse or idempotency handle.
+  [[nodiscard]] std::string handle() const;
+};
+
+// Told exactly once per job, on the provider's executor, possibly from inside send().
+class JobSink {
+ public:
+  virtual ~JobSink() = default;
+  virtual void finished(Job& job, model::Outcome outcome) = 0;
+};
+
+// What an integration's test says.
+struct TestReport {
+  bool ok = false;
+  std::string detail;  // what was tried and answered; the fix when not ok
+};
+
+// One configured account. All calls on its executor.
+class Provider {
+ public:
+  virtual ~Provider() = default;
+  // Begins all jobs; each ends in one sink call, at the latest when `deadline` has passed. Jobs and
+  // sink must live until then.
+  virtual void send(std::span<Job* const> jobs, JobSink& sink, base::Deadline deadline) = 0;
+  // How many more jobs may be begun now.
+  [[nodiscard]] virtual std::size_t free_slots() const noexcept = 0;
+  // Asks the vendor something harmless that proves the credentials.
+  virtual Task<TestReport> test(base::Deadline deadline) = 0;
+  // Ends: nothing new is begun; what runs may finish until `deadline`.
+  virtual Task<void> close(base::Deadline deadline) = 0;
+};
+
+// Where the sandbox puts what it "sent". Implemented over the Store.
+struct SandboxEntry {
+  std::int32_t project = 0;
+  std::int64_t delivery = 0, notification = 0;
+  model::Channel channel = model::Channel::Push;
+  std::string to, content;  // content: JSON
+};
+class SandboxBox {
+ public:
+  virtual ~SandboxBox() = default;
+  // Durable when it returns.
+  virtual Task<Result<void>> add(std::vector<SandboxEntry> entries) = 0;
+};
+
+// What a provider is given.
+struct Context {
+  boost::asio::any_io_executor executor;
+  const base::Clock* clock = nullptr;
+  SandboxBox* sandbox = nullptr;
+  std::string integration;       // its key, for logs
+  std::string callback_url;      // https://public/v1/callbacks/<provider>/<integration>, or empty
+  std::string hello_name;        // EHLO, Message-ID domain
+};
+
+// Settings every integration has (CONTRACT §6).
+struct CommonOptions {
+  std::string endpoint;              // default: the vendor's
+  std::string ca_file;
+  Millis timeout{15'000};
+  double rate = 0;                   // messages/s; 0: no limit of ours
+  std::int64_t max_in_flight = 0;    // 0: the type's default
+};
+void describe(base::SettingsGroup& group, CommonOptions& options);
+
+// A kind of provider, as a value.
+struct ProviderType {
+  std::string_view name;                      // "twilio_sms"
+  std::string_view title;                     // "Twilio SMS"
+  model::Channel channel = model::Channel::Push;
+  bool is_any_channel = false;                // the sandbox
+  std::span<const model::Platform> platforms; // push only
+  std::string_view service;                   // of device endpoints: "apns"; empty: channel's address
+  std::string_view default_endpoint;
+  std::size_t batch_max = 1;                  // jobs worth handing over at once
+  std::size_t payload_max = 0;                // bytes; 0: not limited here
+  std::size_t in_flight_default = 100;
+  bool has_receipts = false;                  // the vendor reports delivery later
+  bool echoes_id = false;                     // … and names our id in it
+  bool has_handle = false;                    // repeating with the same handle is harmless
+  // Declares all settings on a throw-away Options (for listing) and opens one account. `settings` is
+  // the JSON object as stored with secrets in clear. Errors of open: InvalidArgument with problems.
+  void (*declare)(base::SettingsGroup& group) = nullptr;
+  Result<std::unique_ptr<Provider>> (*open)(base::JsonElement settings, base::Problems& problems,
+                                            const Context& context, const CommonOptions& common) = nullptr;
+};
+
+// Makes `open` for a provider with its own Options: reads common and own settings, then constructs.
+//   T::create(Options, CommonOptions, const Context&) -> Result<std::unique_ptr<Provider>>
+template <class T, class Options, void (*Describe)(base::SettingsGroup&, Options&)>
+Result<std::unique_ptr<Provider>> open_as(base::JsonElement settings, base::Problems& problems,
+                                          const Context& context, const CommonOptions& defaults) {
+  Options own;
+  CommonOptions common = defaults;
+  base::SettingsGroup group("settings");
+  describe(group, common);
+  Describe(group, own);
+  group.apply(settings, "/settings", problems);
+  if (!problems.empty()) return fail(Errc::InvalidArgument, "the integration's settings are not valid");
+  return T::create(std::move(own), std::move(common), context);
+}
+template <class Options, void (*Describe)(base::SettingsGroup&, Options&)>
+void declare_as(base::SettingsGroup& group) {
+  static thread_local Options own;  // bound fields must outlive the group; never read
+  static thread_local CommonOptions common;
+  own = Options{};
+  common = CommonOptions{};
+  describe(group, common);
+  Describe(group, own);
+}
+
+}  // namespace carillon::providers
