@@ -5,10 +5,10 @@
 namespace carillon::model {
 namespace {
 
-constexpr std::array<std::string_view, kChannelCount> kChannelNames{
-    "push", "sms", "email", "voice", "chat", "webhook", "inbox"};
-constexpr std::array<std::string_view, kPlatformCount> kPlatformNames{
-    "", "ios", "android", "web", "macos", "windows", "harmony"};
+constexpr std::array<std::string_view, kChannelCount> kChannelNames{"push", "sms",     "email", "voice",
+                                                                    "chat", "webhook", "inbox"};
+constexpr std::array<std::string_view, kPlatformCount> kPlatformNames{"",      "ios",     "android", "web",
+                                                                      "macos", "windows", "harmony"};
 constexpr std::array<std::string_view, kQueueCount + 1> kQueueNames{
     "push.ios", "push.android", "push.web", "push.macos", "push.windows", "push.harmony",
     "sms",      "email",        "voice",    "chat",       "webhook",      ""};
@@ -43,7 +43,9 @@ std::optional<Channel> parse_channel(std::string_view text) noexcept {
 std::optional<Platform> parse_platform(std::string_view text) noexcept {
   return parse_in<Platform>(kPlatformNames, text);
 }
-std::optional<Queue> parse_queue(std::string_view text) noexcept { return parse_in<Queue>(kQueueNames, text); }
+std::optional<Queue> parse_queue(std::string_view text) noexcept {
+  return parse_in<Queue>(kQueueNames, text);
+}
 std::optional<Priority> parse_priority(std::string_view text) noexcept {
   return parse_in<Priority>(kPriorityNames, text);
 }

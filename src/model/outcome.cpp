@@ -57,9 +57,7 @@ Outcome Outcome::sent(std::string provider_id, int status) {
   return outcome;
 }
 
-Outcome Outcome::not_sent(std::string detail) {
-  return of(OutcomeKind::NotSent, 0, {}, std::move(detail));
-}
+Outcome Outcome::not_sent(std::string detail) { return of(OutcomeKind::NotSent, 0, {}, std::move(detail)); }
 
 Outcome Outcome::ambiguous(std::string detail, int status) {
   return of(OutcomeKind::Ambiguous, status, {}, std::move(detail));

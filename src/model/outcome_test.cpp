@@ -14,12 +14,20 @@ TEST(Outcome, AmbiguousNeverFailsOverBecauseTheMessageMayHaveLeft) {
 }
 
 TEST(Outcome, FollowsTheTableOfThePipeline) {
-  struct Expected { OutcomeKind kind; bool counts; int vote; bool fail_over; };
-  const Expected table[] = {
-      {OutcomeKind::Sent, false, 1, false},          {OutcomeKind::NotSent, true, -1, true},
-      {OutcomeKind::Throttled, false, 0, true},      {OutcomeKind::Temporary, true, -1, true},
-      {OutcomeKind::InvalidRecipient, false, 1, false}, {OutcomeKind::Permanent, false, 1, false},
-      {OutcomeKind::Misconfigured, false, 0, true},  {OutcomeKind::Ambiguous, true, -1, false}};
+  struct Expected {
+    OutcomeKind kind;
+    bool counts;
+    int vote;
+    bool fail_over;
+  };
+  const Expected table[] = {{OutcomeKind::Sent, false, 1, false},
+                            {OutcomeKind::NotSent, true, -1, true},
+                            {OutcomeKind::Throttled, false, 0, true},
+                            {OutcomeKind::Temporary, true, -1, true},
+                            {OutcomeKind::InvalidRecipient, false, 1, false},
+                            {OutcomeKind::Permanent, false, 1, false},
+                            {OutcomeKind::Misconfigured, false, 0, true},
+                            {OutcomeKind::Ambiguous, true, -1, false}};
   for (const auto& [kind, counts, vote, fail_over] : table) {
     EXPECT_EQ(counts_as_attempt(kind), counts) << name(kind);
     EXPECT_EQ(breaker_vote(kind, 503), vote) << name(kind);
