@@ -1,0 +1,99 @@
+# One word per action. Each recipe is short; what is longer lives in tools/.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+JOBS ?= $(shell nproc)
+VERSION := $(shell awk '/^project/ { print $$3 }' CMakeLists.txt)
+CHAOS_ROUNDS ?= 40
+FUZZ_SECONDS ?= 60
+
+# Lets ccache share objects that were made with the precompiled headers.
+export CCACHE_SLOPPINESS := pch_defines,time_macros
+export CARILLON_BIN := $(CURDIR)/build/carillon
+export JOBS CHAOS_ROUNDS FUZZ_SECONDS
+
+# $(call compile,<preset>,<targets>)
+compile = cmake --preset $(1) --log-level=WARNING && cmake --build build/$(1) -j$(JOBS) --target $(2)
+links = ln -sfn release/carillon build/carillon && ln -sfn build/release/compile_commands.json compile_commands.json
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: deps
+deps: ## install what building needs (Debian 12, root or sudo)
+	@tools/install_dependencies.sh build
+
+.PHONY: build
+build: deps ## build build/carillon (release)
+	@$(call compile,release,all)
+	@$(links)
+
+.PHONY: run
+run: build ## build and start everything in one process: carillon serve
+	@exec build/carillon serve
+
+.PHONY: test
+test: ## tidy, unit, conformance and scenario tests, 40 kills
+	@tools/install_dependencies.sh test
+	@$(call compile,release,all tests)
+	@$(links)
+	@tools/run_tests.py tidy unit scenarios chaos
+
+.PHONY: verify
+verify: CHAOS_ROUNDS := 200
+verify: ## test, and sanitizers, fuzzing, 200 kills; green before an issue is closed
+	@tools/install_dependencies.sh verify
+	@$(call compile,release,all tests)
+	@$(links)
+	@$(call compile,asan,tests)
+	@$(call compile,tsan,tests)
+	@$(call compile,fuzz,fuzzers)
+	@tools/run_tests.py tidy unit scenarios asan tsan fuzz chaos
+
+.PHONY: tidy
+tidy: ## check the rules of the code (layers, sizes, names, links)
+	@tools/tidy.py
+
+.PHONY: lint
+lint: ## run clang-tidy over src/ (slow)
+	@tools/install_dependencies.sh verify
+	@$(call compile,release,all)
+	@git ls-files 'src/*.cpp' | grep -vE '_(test|fuzz|bench)\.cpp$$' | xargs -P$(JOBS) -n4 clang-tidy-19 --quiet -p build/release
+
+.PHONY: format
+format: ## format the C++ files that differ from the last commit
+	@tools/install_dependencies.sh verify
+	@{ git diff --name-only --diff-filter=d HEAD; git ls-files --others --exclude-standard; } | \
+	  sed -n '/\.\(cpp\|h\)$$/p' | xargs -r clang-format-19 -i --verbose
+
+.PHONY: bench
+bench: ## measure on this machine; results in bench/
+	@tools/install_dependencies.sh bench
+	@$(call compile,release,all)
+	@$(links)
+	@bench/run.sh
+
+.PHONY: chaos
+chaos: build ## kill -9 under load, CHAOS_ROUNDS times (default 40)
+	@tools/install_dependencies.sh test
+	@tools/run_tests.py chaos
+
+.PHONY: demo
+demo: build ## a server, a simulator and one notification of every kind
+	@tools/install_dependencies.sh test
+	@tools/demo.sh
+
+.PHONY: docs
+docs: build ## write the generated pages of docs/reference
+	@tools/make_docs.sh
+
+.PHONY: dist
+dist: build ## dist/carillon-<version>-linux-x86_64.tar.gz
+	@tools/make_dist.sh $(VERSION)
+
+.PHONY: clean
+clean: ## remove build/ and dist/ (ccache stays)
+	@rm -rf build dist compile_commands.json

@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+"""Runs test stages one after the other, all of them even when one fails, and prints the sum.
+
+    tools/run_tests.py tidy unit scenarios chaos asan tsan fuzz
+
+What has to be built is built by the Makefile before. Ends with "N passed, N failed, N skipped" and
+exits 1 unless nothing failed. With CI=true a test that skips because PostgreSQL, Redis or Kafka
+cannot be had counts as failed.
+"""
+import dataclasses
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "build" / "results"
+JOBS = os.environ.get("JOBS") or str(os.cpu_count() or 1)
+BACKENDS = re.compile(r"postgres|redis|kafka", re.IGNORECASE)
+STAGE_LIMIT_S = 45 * 60
+SANITIZER_ENVIRONMENT = {
+    "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+    "TSAN_OPTIONS": "second_deadlock_stack=1:history_size=4",
+}
+
+
+@dataclasses.dataclass
+class Score:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+    failures: list = dataclasses.field(default_factory=list)
+    skips: list = dataclasses.field(default_factory=list)
+
+
+def run(command, limit_s=STAGE_LIMIT_S, **environment):
+    """The exit code; 124 when the time limit ended the command and all it had started."""
+    print("$", " ".join(str(part) for part in command), flush=True)
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, start_new_session=True)
+    try:
+        return process.wait(limit_s)
+    except BaseException as problem:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if isinstance(problem, subprocess.TimeoutExpired):
+            print(f"stopped after {limit_s} s", flush=True)
+            return 124
+        raise
+
+
+def count(folder, name, exit_code):
+    """Adds up the JUnit files of a stage. A command that failed without a failed test counts as one."""
+    score = Score()
+    for file in sorted(folder.glob("**/*.xml")):
+        try:
+            cases = list(ElementTree.parse(file).iter("testcase"))
+        except ElementTree.ParseError:
+            score.failures.append(f"{file.name}: broken off while it was written")
+            continue
+        for case in cases:
+            title = f"{case.get('classname', '')}.{case.get('name', '')}"
+            skip = case.find("skipped")
+            if case.find("failure") is not None or case.find("error") is not None:
+                score.failures.append(title)
+            elif skip is not None or case.get("status") == "notrun":
+                reason = skip.get("message", "") if skip is not None else "disabled"
+                if os.environ.get("CI") == "true" and BACKENDS.search(title + reason):
+                    score.failures.append(f"{title} (skipped, which CI=true forbids: {reason})")
+                else:
+                    score.skips.append(f"{title}: {reason}")
+            else:
+                score.passed += 1
+    if exit_code != 0 and not score.failures:
+        score.failures.append(f"{name}: ended with exit code {exit_code}")
+    if exit_code == 0 and not score.passed and not score.failures:
+        score.failures.append(f"{name}: no test ran")
+    score.failed, score.skipped = len(score.failures), len(score.skips)
+    return score
+
+
+def pytest(name, folder, where=None):
+    """Runs pytest on a folder; None when the folder holds no test."""
+    if not any((ROOT / folder).glob("**/*test*.py")):
+        return None
+    code = run([sys.executable, "-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider",
+                f"--junitxml={RESULTS / name / 'pytest.xml'}", *(where or [folder])],
+               CARILLON_BIN=os.environ.get("CARILLON_BIN", str(ROOT / "build" / "carillon")))
+    return count(RESULTS / name, name, code)
+
+
+def ctest(name, preset):
+    """Unit and conformance tests of one preset."""
+    environment = {"GTEST_OUTPUT": f"xml:{RESULTS / name}/"}
+    if preset != "release":
+        environment |= {key: value for key, value in SANITIZER_ENVIRONMENT.items()}
+        symbolizer = shutil.which("llvm-symbolizer-19")
+        if symbolizer:
+            environment |= {f"{which}_SYMBOLIZER_PATH": symbolizer for which in ("ASAN", "UBSAN", "TSAN", "MSAN")}
+    code = run(["ctest", "--test-dir", f"build/{preset}", "-j", JOBS, "--output-on-failure", "--no-tests=error"],
+               **environment)
+    return count(RESULTS / name, name, code)
+
+
+def tidy():
+    began = run([sys.executable, "tools/tidy.py"])
+    score = pytest("tidy", "tools", sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("tools/*_test.py")))
+    if began == 0:
+        score.passed += 1
+    else:
+        score.failures.append("tools/tidy.py: rules are broken (see above)")
+        score.failed += 1
+    return score
+
+
+def fuzz():
+    """Every fuzz target for FUZZ_SECONDS; finds go to build/fuzz/finds/."""
+    seconds = int(os.environ.get("FUZZ_SECONDS", "60"))
+    score = Score()
+    finds = ROOT / "build" / "fuzz" / "finds"
+    finds.mkdir(parents=True, exist_ok=True)
+    for target in sorted((ROOT / "build" / "fuzz").glob("fuzz_*")):
+        name = target.name.removeprefix("fuzz_")
+        grown = ROOT / "build" / "fuzz" / "corpus" / name
+        grown.mkdir(parents=True, exist_ok=True)
+        seeds = ROOT / "tests" / "fuzz" / "corpus" / name
+        code = run([target, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=0",
+                    "-verbosity=1", f"-artifact_prefix={finds}/{name}-", grown, *([seeds] if seeds.is_dir() else [])],
+                   limit_s=seconds + 120)
+        if code == 0:
+            score.passed += 1
+        else:
+            score.failures.append(f"{target.name}: see build/fuzz/finds/{name}-*; "
+                                  f"keep the input in tests/fuzz/corpus/{name}/")
+    if not score.passed and not score.failures:
+        return None
+    score.failed = len(score.failures)
+    return score
+
+
+STAGES = {
+    "tidy": tidy,
+    "unit": lambda: ctest("unit", "release"),
+    "scenarios": lambda: pytest("scenarios", "tests/scenarios"),
+    "chaos": lambda: pytest("chaos", "tests/chaos"),
+    "asan": lambda: ctest("asan", "asan"),
+    "tsan": lambda: ctest("tsan", "tsan"),
+    "fuzz": fuzz,
+}
+
+
+def main(names):
+    unknown = [name for name in names if name not in STAGES]
+    if unknown or not names:
+        print(f"usage: tools/run_tests.py STAGE...   stages: {' '.join(STAGES)}", file=sys.stderr)
+        return 2
+    scores = {}
+    for name in names:
+        print(f"\n=== {name}", flush=True)
+        shutil.rmtree(RESULTS / name, ignore_errors=True)
+        (RESULTS / name).mkdir(parents=True)
+        began = time.monotonic()
+        scores[name] = STAGES[name]()
+        if scores[name]:
+            scores[name].seconds = time.monotonic() - began
+    print("\n=== summary")
+    for name, score in scores.items():
+        if score is None:
+            print(f"{name:<10} there is none yet")
+            continue
+        print(f"{name:<10} {score.passed:>6} passed {score.failed:>4} failed {score.skipped:>4} skipped "
+              f"{score.seconds:>7.0f} s")
+        for line in score.skips:
+            print(f"    skipped {line}")
+        for line in score.failures:
+            print(f"    FAILED  {line}")
+    total = [sum(getattr(score, field) for score in scores.values() if score) for field in ("passed", "failed", "skipped")]
+    print("{} passed, {} failed, {} skipped".format(*total))
+    return 1 if total[1] or not total[0] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
