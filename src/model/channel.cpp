@@ -9,9 +9,10 @@ constexpr std::array<std::string_view, kChannelCount> kChannelNames{"push", "sms
                                                                     "chat", "webhook", "inbox"};
 constexpr std::array<std::string_view, kPlatformCount> kPlatformNames{"",      "ios",     "android", "web",
                                                                       "macos", "windows", "harmony"};
-constexpr std::array<std::string_view, kQueueCount + 1> kQueueNames{
+constexpr std::array<std::string_view, kQueueCount + 2> kQueueNames{
     "push.ios", "push.android", "push.web", "push.macos", "push.windows", "push.harmony",
-    "sms",      "email",        "voice",    "chat",       "webhook",      ""};
+    "sms",      "email",        "voice",    "chat",       "webhook",      "",
+    "push"};
 constexpr std::array<std::string_view, kPriorityCount> kPriorityNames{"critical", "high", "normal", "bulk"};
 
 // A value read from a store by a newer version may be outside the list: it has no name.
@@ -54,7 +55,7 @@ namespace {
 
 Queue push_queue_of(Platform platform) noexcept {
   switch (platform) {
-    case Platform::None: return Queue::None;
+    case Platform::None: return Queue::PushAny;
     case Platform::Ios: return Queue::PushIos;
     case Platform::Android: return Queue::PushAndroid;
     case Platform::Web: return Queue::PushWeb;
@@ -62,7 +63,7 @@ Queue push_queue_of(Platform platform) noexcept {
     case Platform::Windows: return Queue::PushWindows;
     case Platform::Harmony: return Queue::PushHarmony;
   }
-  return Queue::None;
+  return Queue::PushAny;
 }
 
 }  // namespace
@@ -87,7 +88,8 @@ Channel channel_of(Queue queue) noexcept {
     case Queue::PushWeb:
     case Queue::PushMacos:
     case Queue::PushWindows:
-    case Queue::PushHarmony: return Channel::Push;
+    case Queue::PushHarmony:
+    case Queue::PushAny: return Channel::Push;
     case Queue::Sms: return Channel::Sms;
     case Queue::Email: return Channel::Email;
     case Queue::Voice: return Channel::Voice;
@@ -111,6 +113,7 @@ Platform platform_of(Queue queue) noexcept {
     case Queue::Voice:
     case Queue::Chat:
     case Queue::Webhook:
+    case Queue::PushAny:
     case Queue::None: return Platform::None;
   }
   return Platform::None;

@@ -16,12 +16,13 @@ inline constexpr std::size_t kChannelCount = 7;
 enum class Platform : std::uint8_t { None = 0, Ios = 1, Android = 2, Web = 3, Macos = 4, Windows = 5, Harmony = 6 };
 inline constexpr std::size_t kPlatformCount = 7;
 
-// A queue per channel, push split by platform. The inbox has none: its rows are final at accept.
+// A queue per channel, push split by platform. Two more values are no queues, only homes of rows that
+// are final at accept: None (the inbox) and PushAny (push to someone without a device).
 enum class Queue : std::uint8_t {
   PushIos = 0, PushAndroid = 1, PushWeb = 2, PushMacos = 3, PushWindows = 4, PushHarmony = 5,
-  Sms = 6, Email = 7, Voice = 8, Chat = 9, Webhook = 10, None = 11,
+  Sms = 6, Email = 7, Voice = 8, Chat = 9, Webhook = 10, None = 11, PushAny = 12,
 };
-inline constexpr std::size_t kQueueCount = 11;  // without None
+inline constexpr std::size_t kQueueCount = 11;  // real queues: without None and PushAny
 
 // Smaller is more urgent.
 enum class Priority : std::uint8_t { Critical = 0, High = 1, Normal = 2, Bulk = 3 };
@@ -30,7 +31,7 @@ inline constexpr std::size_t kPriorityCount = 4;
 // Names as in the API: "push", "ios", "push.ios", "critical".
 std::string_view name(Channel channel) noexcept;
 std::string_view name(Platform platform) noexcept;  // None: ""
-std::string_view name(Queue queue) noexcept;        // None: ""
+std::string_view name(Queue queue) noexcept;        // None: "", PushAny: "push"
 std::string_view name(Priority priority) noexcept;
 std::optional<Channel> parse_channel(std::string_view text) noexcept;
 std::optional<Platform> parse_platform(std::string_view text) noexcept;

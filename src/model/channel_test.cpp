@@ -36,7 +36,8 @@ TEST(Queue, KnowsItsChannelAndPlatform) {
   }
   EXPECT_EQ(queue_of(Channel::Inbox, Platform::None), Queue::None);
   EXPECT_EQ(channel_of(Queue::None), Channel::Inbox);
-  EXPECT_EQ(queue_of(Channel::Push, Platform::None), Queue::None);
+  EXPECT_EQ(queue_of(Channel::Push, Platform::None), Queue::PushAny);
+  EXPECT_EQ(channel_of(Queue::PushAny), Channel::Push);
 }
 
 TEST(Queue, PlatformMattersForPushOnly) {

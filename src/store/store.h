@@ -62,8 +62,9 @@ class Store {
   virtual Task<Result<std::vector<Hint>>> unhold(HoldFilter filter, std::size_t limit, Time now) = 0;
   // Dead letters and failed or unknown deliveries back to Pending, generation + 1, audited.
   virtual Task<Result<std::vector<ReplayResult>>> replay(std::vector<ReplayItem> items, std::string actor, Time now) = 0;
-  // Scheduled notifications due at `now`, oldest first (they stay due until expand() moved them on).
-  virtual Task<Result<std::vector<std::int64_t>>> due_schedules(std::size_t limit, Time now) = 0;
+  // Notifications accepted as Scheduled (due at send_at) or Expanding (due at once) that are not fully
+  // expanded, with their cursor, oldest due first; they stay due until expand() with `done`.
+  virtual Task<Result<std::vector<DueExpansion>>> due_expansions(std::size_t limit, Time now) = 0;
   // Completes notifications, drops what retention has passed, folds the history index; bounded work,
   // returns true when there is more to do.
   virtual Task<Result<bool>> housekeeping(const Retention& retention, Time now) = 0;

@@ -66,6 +66,8 @@ struct ExpandItem {
   std::vector<CapCharge> caps;
 };
 
+struct DueExpansion { std::int64_t notification = 0, cursor = 0; };
+
 // ---- claim and record
 struct ClaimRequest {
   model::Lane lane;
