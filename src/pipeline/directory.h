@@ -1,0 +1,134 @@
+// What administrators set up, as an immutable snapshot in memory: apps, categories, templates,
+// integrations, routes, pauses, settings of every project.
+//
+// The send path reads a snapshot without lock or I/O; a change goes through put() or remove(), which
+// commit it to the Store (audited) and swap the snapshot before they return.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/crypto.h"
+#include "base/task.h"
+#include "model/admin.h"
+#include "model/category.h"
+#include "model/template.h"
+#include "store/store.h"
+
+namespace carillon::pipeline {
+
+// Record kinds in the Store.
+inline constexpr std::string_view kKindProject = "project";
+inline constexpr std::string_view kKindApp = "app";
+inline constexpr std::string_view kKindManagementKey = "key";
+inline constexpr std::string_view kKindCategory = "category";
+inline constexpr std::string_view kKindTemplate = "template";                 // key; data: {"published":n}
+inline constexpr std::string_view kKindTemplateVersion = "template_version";  // key@n
+inline constexpr std::string_view kKindIntegration = "integration";
+inline constexpr std::string_view kKindRoute = "route";
+inline constexpr std::string_view kKindPause = "pause";
+inline constexpr std::string_view kKindSettings = "settings";                 // one per project: "project"
+
+inline constexpr std::int32_t kDefaultProject = 1;
+
+struct TextHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view s) const noexcept { return std::hash<std::string_view>{}(s); }
+};
+template <class T>
+using TextMap = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
+
+struct ProjectView {
+  std::int32_t id = kDefaultProject;
+  std::string name = "default";
+  TextMap<std::shared_ptr<const model::Category>> categories;  // the built-in ones included
+  TextMap<std::shared_ptr<const model::Template>> templates;   // the published version of each
+  std::vector<model::Integration> integrations;                // in order of creation
+  std::vector<model::Route> routes;                            // in order of position
+  std::vector<model::Pause> pauses;
+  model::ProjectSettings settings;
+  bool sandbox_is_default = false;  // nothing else is configured: every channel ends in the sandbox
+
+  [[nodiscard]] const model::Integration* find_integration(std::string_view key) const;
+};
+
+struct CredentialView {
+  std::shared_ptr<const model::App> app;
+  const model::AppKey* key = nullptr;  // inside *app
+};
+
+struct Snapshot {
+  std::uint64_t generation = 0;
+  std::unordered_map<std::int32_t, std::shared_ptr<const ProjectView>> projects;
+  TextMap<CredentialView> app_keys;                       // by ck_…
+  std::unordered_map<std::int64_t, std::shared_ptr<const model::App>> apps;  // by id
+  TextMap<std::shared_ptr<const model::ManagementKey>> management;           // by token hash
+  std::unordered_map<std::string, std::int32_t> project_ids;
+
+  [[nodiscard]] const ProjectView* project(std::int32_t id) const;
+};
+
+// Thread-safe. Reloads are serialised.
+class Directory {
+ public:
+  // `sandbox_default`: CONTRACT §6, embedded mode on a new store; remembered in the Store.
+  static Task<Result<std::unique_ptr<Directory>>> open(store::Store& store, const base::KeyRing& keys,
+                                                       const base::Clock& clock);
+
+  [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() const;
+
+  // Stores and reloads. Errors as Store::put_record and delete_record.
+  Task<Result<store::Record>> put(store::Record record, std::optional<std::int64_t> expected_version,
+                                  std::string actor);
+  Task<Result<void>> remove(store::RecordKey key, std::string actor);
+  Task<Result<void>> reload();
+
+  // Makes an app with a live and a test key. `secret` of the answer is shown once.
+  struct NewKey { std::string key, secret; };
+  struct NewApp { model::App app; NewKey live, test; };
+  Task<Result<NewApp>> create_app(std::int32_t project, std::string name, std::string actor);
+  // Another key for an app (rotation). Errors: NotFound · ResourceExhausted (ten live keys).
+  Task<Result<NewKey>> add_app_key(std::int32_t project, std::string name, bool is_test, unsigned scopes,
+                                   std::string actor);
+  Task<Result<std::string>> create_management_key(std::string name, std::vector<std::string> scopes,
+                                                  std::string actor);  // mt_…
+
+  // Who a credential belongs to. Errors: Unauthenticated (unknown key, wrong secret, revoked) ·
+  // PermissionDenied (app disabled).
+  [[nodiscard]] Result<CredentialView> check_app_key(const Snapshot& snapshot, std::string_view key,
+                                                     std::string_view secret) const;
+  [[nodiscard]] Result<std::shared_ptr<const model::ManagementKey>> check_management_token(
+      const Snapshot& snapshot, std::string_view token) const;
+
+  // A stored template version; cached. Errors: NotFound.
+  Task<Result<std::shared_ptr<const model::Template>>> template_version(std::int32_t project, std::string key,
+                                                                        int version);
+  // Stores `draft` as the next version and, with `publish`, makes it the published one. Its number.
+  Task<Result<int>> put_template(std::int32_t project, model::Template draft, bool publish, std::string actor);
+
+  // Keeps an integration with its secret settings sealed. `settings` in clear. `reason`: paused.
+  Task<Result<void>> put_integration(std::int32_t project, model::Integration integration, std::string actor);
+  // The settings JSON with secrets opened. Errors: Corruption, FailedPrecondition (another key).
+  [[nodiscard]] Result<std::string> open_settings(std::int32_t project, const model::Integration& i) const;
+  // The same with each secret as {"set":true}, for reading back.
+  [[nodiscard]] std::string masked_settings(const model::Integration& i) const;
+
+ private:
+  Directory(store::Store& store, const base::KeyRing& keys, const base::Clock& clock);
+  store::Store& store_;
+  const base::KeyRing& keys_;
+  const base::Clock& clock_;
+  mutable std::mutex mutex_;  // guards current_ and versions_; never held across a suspension
+  std::shared_ptr<const Snapshot> current_;
+  TextMap<std::shared_ptr<const model::Template>> versions_;
+};
+
+}  // namespace carillon::pipeline
