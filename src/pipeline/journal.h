@@ -33,7 +33,8 @@ class Journal {
   virtual void outcome(std::int64_t delivery, std::uint32_t epoch, const model::Outcome& outcome) = 0;
   // One write(2). Errors: Unavailable (disk full): the caller begins nothing new.
   virtual Result<void> flush() = 0;
-  // Called when all that was begun so far is recorded in the Store: older segments are removed once
+  // The outcome of this claim is committed in the Store. A segment is removed once it is not the
+  // newest and everything started in it is settled.
   virtual void settled(std::int64_t delivery, std::uint32_t epoch) = 0;
 
   // What a restart finds of earlier owners.

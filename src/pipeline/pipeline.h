@@ -1,0 +1,134 @@
+// From an accepted request to a recorded outcome: the front door of the pipeline.
+//
+// One object runs all stages of a process: accept (on the API's executors), expansion, claiming,
+// sending and recording (on the delivery executor), sweepers. Stateless apart from bounded windows:
+// everything it knows is in the Store.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/ids.h"
+#include "base/json.h"
+#include "base/metrics.h"
+#include "base/settings.h"
+#include "base/task.h"
+#include "cache/cache.h"
+#include "model/decision.h"
+#include "model/notification.h"
+#include "pipeline/directory.h"
+#include "pipeline/integrations.h"
+#include "queue/queue.h"
+#include "store/store.h"
+
+namespace carillon::pipeline {
+
+// Who asks, already authenticated.
+struct Caller {
+  std::int32_t project = kDefaultProject;
+  std::shared_ptr<const model::App> app;  // null: a member or management key (app 0)
+  bool is_test = false;                   // a ck_test_ key: ends in the sandbox
+  std::string actor;                      // for audit: "app:shop", "key:ops", "cli"
+};
+
+// One send as it arrived. `request` was read from `body` without problems.
+struct SendItem {
+  std::string body;                        // JSON as received
+  std::shared_ptr<model::SendRequest> request;
+  base::Hash128 fingerprint{};             // only when it has an event id
+};
+
+// Why a send was not accepted: becomes a problem+json.
+struct Refusal {
+  int status = 422;
+  std::string code, detail;
+  base::Problems problems;
+  std::optional<Millis> retry_after;
+};
+
+struct Warning { std::string code, detail; std::optional<model::Channel> channel; };
+
+struct SendAnswer {
+  bool is_duplicate = false;
+  std::int64_t id = 0;
+  std::string event_id;
+  model::NotificationStatus status = model::NotificationStatus::Sending;
+  std::optional<Time> dedup_until;
+  bool has_counts = false;                 // false while expanding, scheduled, or a repeat
+  std::int64_t recipients = 0, reached = 0, suppressed = 0;
+  std::vector<std::pair<model::DeliveryStatus, std::int64_t>> deliveries;  // only those above 0
+  std::vector<Warning> warnings;
+};
+using SendResult = std::expected<SendAnswer, Refusal>;
+
+struct Options {
+  std::int64_t window = 1024;          // claimed and not yet recorded, per queue × priority
+  std::int64_t careful_window = 32;    // the same for sms, voice, chat
+  std::int64_t accept_backlog = 8192;  // requests waiting for a commit before 503
+  Millis refill_interval{1000};        // how often lanes look for due rows
+  Millis drain_timeout{25'000};
+  std::string journal_folder;          // DATA/journal
+  std::string public_url, hello_name;
+};
+void describe(base::SettingsGroup& group, Options& options);
+
+class Pipeline {
+ public:
+  struct Deps {
+    store::Store& store;
+    queue::Queue& queue;
+    cache::Cache& cache;
+    const base::Clock& clock;
+    const base::KeyRing& keys;
+    base::Metrics& metrics;
+    base::IdGenerator& ids;
+    Directory& directory;
+    store::Owner owner;
+    boost::asio::any_io_executor delivery;              // one thread
+    std::vector<boost::asio::any_io_executor> api;      // one thread each
+  };
+  // Replays the journal, recovers rows of earlier runs, then starts. Blocks the calling thread (which
+  // must not run the executors). Errors: Unavailable, Corruption (store, journal folder).
+  static Result<std::unique_ptr<Pipeline>> open(Deps deps, Options options);
+  virtual ~Pipeline() = default;
+
+  // Accepts sends. Await it on one of the `api` executors. One result per item, in order; a result is
+  // given only after the commit that holds it. Cancelling the await does not take anything back.
+  virtual Task<std::vector<SendResult>> send(Caller caller, std::vector<SendItem> items) = 0;
+  // The dry run: the decisions a send would make now. Writes nothing.
+  virtual Task<std::expected<std::vector<model::Explain>, Refusal>> explain(Caller caller, SendItem item) = 0;
+  // The explain object of a stored delivery.
+  virtual Task<Result<model::Explain>> explain_delivery(std::int64_t delivery) = 0;
+  // What was or would be said in it, sensitive parameters hidden. Errors: NotFound.
+  virtual Task<Result<model::Message>> rendered(std::int64_t delivery) = 0;
+
+  // Stops expansion and claims at once, turns what is open cancelled. Idempotent. Errors: NotFound.
+  virtual Task<Result<store::CancelResult>> cancel(std::int64_t notification, std::string actor) = 0;
+  virtual Task<Result<std::vector<store::ReplayResult>>> replay(std::vector<store::ReplayItem> items,
+                                                                std::string actor) = 0;
+  // A pause, route or integration changed: held rows whose condition cleared go on.
+  virtual void configuration_changed() = 0;
+  // Looks for due work now instead of at the next tick (tests, after moving the clock).
+  virtual void nudge() = 0;
+
+  [[nodiscard]] virtual Integrations& integrations() = 0;
+  // True when nothing claimed is unrecorded.
+  [[nodiscard]] virtual bool is_idle() const = 0;
+  // Critical accepts over an app's rate, store not writable …: why this process is not ready; empty: ready.
+  [[nodiscard]] virtual std::string not_ready() const = 0;
+
+  // Ends: releases what is claimed and not begun, waits for what is in flight until drain_timeout,
+  // records it, closes providers. Blocks the calling thread. Idempotent.
+  virtual void drain() = 0;
+};
+
+}  // namespace carillon::pipeline
