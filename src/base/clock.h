@@ -17,13 +17,16 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 [[nodiscard]] constexpr std::int64_t to_ms(Time t) noexcept { return t.time_since_epoch().count(); }
 [[nodiscard]] constexpr Time from_ms(std::int64_t ms) noexcept { return Time(Millis(ms)); }
 
-// RFC 3339 in UTC with milliseconds: "2026-11-20T16:49:03.120Z".
+// RFC 3339 in UTC with milliseconds: "2026-11-20T16:49:03.120Z". Years outside 1970 to 9999 are
+// shown as the nearest moment inside.
 std::string to_rfc3339(Time t);
-// Reads RFC 3339 with any offset; nullopt when it is not one. Range: years 1970 to 9999.
+// Reads RFC 3339 with any offset; nullopt when it is not one. Range: years 1970 to 9999. Fractions
+// are cut off after the millisecond; a leap second becomes the first second of the next day.
 std::optional<Time> parse_rfc3339(std::string_view text);
 // Reads "150ms", "30s", "5m", "24h", "7d" or "0s"; nullopt otherwise or beyond 10 years.
 std::optional<Millis> parse_duration(std::string_view text);
-// Writes the shortest form parse_duration() reads back to the same value.
+// Writes the shortest form parse_duration() reads back to the same value. A negative duration is
+// written with a minus sign, which parse_duration() refuses.
 std::string to_duration_text(Millis duration);
 
 namespace base {

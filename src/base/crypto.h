@@ -1,9 +1,11 @@
-// The few cryptographic operations Carillon uses, on OpenSSL. All functions are thread-safe.
+// The few cryptographic operations Carillon uses, on OpenSSL 3. All functions are thread-safe. Where
+// OpenSSL itself fails (no memory, no random source) they abort by CARILLON_ASSERT: no caller could go on.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
-#include <span>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -28,14 +30,23 @@ Bytes hkdf_sha256(std::string_view key, std::string_view info, std::size_t lengt
 bool equal_constant_time(std::string_view a, std::string_view b) noexcept;
 
 std::string hex(std::string_view bytes);
+// Either case. Errors: InvalidArgument (odd length, another character).
 Result<Bytes> unhex(std::string_view text);
 std::string base64(std::string_view bytes);                 // RFC 4648 §4, padded
 std::string base64url(std::string_view bytes);              // RFC 4648 §5, unpadded
-Result<Bytes> unbase64(std::string_view text);              // accepts both alphabets, padding optional
+// Accepts both alphabets; padding is optional but complete when given. Errors: InvalidArgument (another
+// character, also white space; wrong padding; unused bits that are not zero).
+Result<Bytes> unbase64(std::string_view text);
+// CRC-32C (Castagnoli, RFC 3720 §12.1). crc32c(b, crc32c(a)) is the value of a followed by b.
 std::uint32_t crc32c(std::string_view bytes, std::uint32_t seed = 0) noexcept;
 
-// Keyed 128-bit hash (SipHash-2-4-128) over parts, each length-prefixed so that ("ab","c") differs
-// from ("a","bc"). One object may be used from several threads. Cost about 0.2 µs.
+// SipHash-2-4 with 128 bits of output (Aumasson, Bernstein 2012, and its reference code). `key16`:
+// exactly 16 bytes, asserted.
+Hash128 siphash128(std::string_view key16, std::string_view data);
+
+// siphash128 over parts, each written as its length (8 bytes, little-endian) and its bytes padded with
+// zeros to a multiple of 8, so that ("ab","c") differs from ("a","bc"). Stored on disk: never changes.
+// One object may be used from several threads. Cost below 0.1 µs for short parts.
 class KeyedHash {
  public:
   explicit KeyedHash(std::string_view key16);  // exactly 16 bytes
@@ -51,7 +62,7 @@ class KeyedHash {
 // Sealed form: "v1:" key_id ":" base64(nonce | ciphertext | tag).
 class Sealer {
  public:
-  // `key`: 32 bytes. `key_id` names it inside sealed values, so that rotation can tell old from new.
+  // `key`: 32 bytes, asserted. `key_id` (no colon, asserted) names it inside sealed values, so that rotation can tell old from new.
   Sealer(std::string key_id, Secret key);
   // `context` (a row's kind and id) is authenticated: a sealed value moved to another row fails.
   [[nodiscard]] std::string seal(std::string_view plain, std::string_view context) const;
@@ -67,6 +78,8 @@ class Sealer {
 // All keys of an installation, derived from its one `secrets.key` by HKDF (CONTRACT §7).
 struct KeyRing {
   // `root`: exactly 32 bytes. Errors: InvalidArgument.
+  // Each key is HKDF(root, "carillon/v1/" + purpose); the sealer's id is the first 8 hexadecimal digits
+  // of sha256(root).
   static Result<KeyRing> derive(const Secret& root);
   Sealer sealer;            // provider credentials, sensitive params
   KeyedHash event_hash;     // dedup of event ids
@@ -76,7 +89,8 @@ struct KeyRing {
   Secret credential_pepper; // app secrets and tokens are stored as HMAC under this
 };
 
-// JWS compact serialisation of `header_json`.`claims_json`.
+// JWS compact serialisation of `header_json`.`claims_json` (RFC 7515 §7.1). The header is taken as it
+// is: it must name the algorithm. Errors of both: InvalidArgument (no key, or one of another kind).
 // ES256: `pem` is a PKCS#8 EC P-256 key; the signature is raw r‖s (RFC 7518 §3.4).
 Result<std::string> jws_es256(std::string_view header_json, std::string_view claims_json, const Secret& pem);
 // RS256: `pem` is a PKCS#8 RSA key of at least 2048 bits.

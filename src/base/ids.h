@@ -17,17 +17,19 @@ namespace carillon::base {
 
 inline constexpr std::int64_t kIdEpochMs = 1'735'689'600'000;  // 2025-01-01T00:00:00Z
 inline constexpr unsigned kIdNodeMax = 1023;
-inline constexpr std::uint64_t kIdPerMs = 4096;
+inline constexpr std::uint64_t kIdPerMs = 4096;  // ids per node and millisecond
 
-// Hands out ids for one node, never below the highest it was told of. Thread-safe. When more than
-// 4,096 are wanted in one millisecond, or the wall clock steps back, it runs ahead of the clock.
+// Hands out ids for one node, always above the highest it was told of. Thread-safe. When more than
+// kIdPerMs are wanted in one millisecond, or the wall clock steps back, it runs ahead of the clock.
 class IdGenerator {
  public:
-  // `floor`: highest id already stored, or 0. `clock` must outlive this.
+  // `floor`: highest id already stored, or 0; the first id is of a later millisecond than it.
+  // `node`: 0 to kIdNodeMax, asserted. `clock` must outlive this.
   IdGenerator(const Clock& clock, unsigned node, std::int64_t floor);
 
-  // The first of `count` ids that follow each other without a gap (count 1 to 65,536). Runs may
-  // cross a millisecond; within one node the numbers stay consecutive only inside one run.
+  // The first of `count` ids that are consecutive integers (count 1 to kIdPerMs, asserted). The node
+  // sits between milliseconds and sequence, so a run never crosses a millisecond: one that does not
+  // fit into what is left of the present millisecond starts at the next.
   [[nodiscard]] std::int64_t take(std::size_t count = 1);
 
  private:

@@ -29,11 +29,17 @@ struct Problem {
 };
 using Problems = std::vector<Problem>;
 
+inline constexpr std::size_t kJsonMaxDepth = 32;         // arrays and objects inside each other
+inline constexpr std::size_t kJsonMaxBytes = 64U << 20;  // one document; callers set tighter limits
+inline constexpr std::size_t kMaxProblems = 100;         // an ObjectReader reports no more than these
+
 using JsonElement = simdjson::dom::element;
 using JsonObject = simdjson::dom::object;
 using JsonArray = simdjson::dom::array;
 
-// A parsed document. The elements point into it; it must outlive them. Movable.
+// A parsed document and its parser, which is kept from one parse() to the next: keep one per thread.
+// The elements point into it and are gone with the next parse(). Movable; one thread at a time. What a
+// large document made it allocate is given back by the next small one.
 class JsonDocument {
  public:
   JsonDocument();
@@ -41,16 +47,17 @@ class JsonDocument {
   JsonDocument(JsonDocument&&) noexcept;
   JsonDocument& operator=(JsonDocument&&) noexcept;
 
-  // Errors: InvalidArgument with the byte offset or the reason (not JSON, not UTF-8, deeper than
-  // 32, a key twice). `text` is copied (padded), the argument need not outlive the call.
+  // Errors: InvalidArgument with the reason (not JSON, not UTF-8, deeper than kJsonMaxDepth, larger
+  // than kJsonMaxBytes, a number beyond 64 bits, a key twice). `text` is copied, the argument need not
+  // outlive the call.
   Result<JsonElement> parse(std::string_view text);
 
  private:
   std::unique_ptr<simdjson::dom::parser> parser_;
 };
 
-// Writes compact JSON into a string. Keys and values are escaped (RFC 8259 §7). The caller keeps
-// the nesting balanced; CARILLON_ASSERT checks it in str().
+// Writes compact JSON into a string. Keys and values are escaped (RFC 8259 §7), bytes that are not
+// UTF-8 become U+FFFD. The caller keeps the nesting balanced; CARILLON_ASSERT checks it in str().
 class JsonWriter {
  public:
   JsonWriter() = default;
@@ -67,7 +74,7 @@ class JsonWriter {
   JsonWriter& value(std::uint64_t number);
   JsonWriter& value(int number) { return value(static_cast<std::int64_t>(number)); }
   JsonWriter& value(unsigned number) { return value(static_cast<std::uint64_t>(number)); }
-  JsonWriter& value(double number);
+  JsonWriter& value(double number);  // shortest form that reads back; not finite: null
   JsonWriter& value(bool flag);
   JsonWriter& null();
   JsonWriter& raw(std::string_view json);    // already JSON; not checked
@@ -101,7 +108,9 @@ class JsonWriter {
 
 // Appends `text` as a JSON string, with quotes.
 void append_json_string(std::string& out, std::string_view text);
-// An element as compact JSON.
+// `text` with every maximal part that is not UTF-8 replaced by U+FFFD.
+std::string to_valid_utf8(std::string_view text);
+// An element as compact JSON. Integers stay integers, other numbers keep a point or an exponent.
 std::string to_json(const JsonElement& element);
 
 // Walks one JSON object and collects every problem instead of stopping at the first.
@@ -111,7 +120,9 @@ std::string to_json(const JsonElement& element);
 //   r.done();                       // complains of every key nobody asked for ("unknown_field")
 //
 // Each reader leaves its target untouched when the key is absent or null, and adds a problem when the
-// type or the size is wrong. Returns true when the target was set.
+// type or the size is wrong. Returns true when the target was set. Codes: wrong_type, too_long,
+// out_of_range, unknown_field, required, too_many, invalid_choice, invalid_duration, invalid_time.
+// Keys given to it must outlive it (they are literals); `problems` too. Limits are in bytes of UTF-8.
 class ObjectReader {
  public:
   // When `element` is no object, adds "wrong_type" and every read finds nothing.
@@ -138,6 +149,7 @@ class ObjectReader {
   bool array(std::string_view key, std::size_t max_count,
              const std::function<void(JsonElement, const std::string&)>& each);
 
+  // Present and not null (marks the key as known).
   [[nodiscard]] bool has(std::string_view key);
   [[nodiscard]] std::string pointer(std::string_view key) const;
   void problem(std::string_view key, std::string code, std::string detail);
@@ -148,6 +160,8 @@ class ObjectReader {
 
  private:
   std::optional<JsonElement> find(std::string_view key);
+  std::optional<std::string_view> find_text(std::string_view key, std::string_view wanted);
+  bool add_if_long(std::string_view key, std::size_t bytes, std::size_t max_bytes);
   JsonObject object_;
   bool valid_ = false;
   std::string pointer_;

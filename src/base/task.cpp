@@ -62,7 +62,7 @@ Task<bool> sleep_for(std::chrono::steady_clock::duration d) {
 Task<bool> Signal::wait(Deadline deadline) {
   if (!set_) {
     timer_.expires_at(deadline.at());
-    auto [ec] = co_await timer_.async_wait(kAwait);
+    co_await timer_.async_wait(kAwait);
     timer_.expires_at(SteadyTime::max());
   }
   co_return std::exchange(set_, false);

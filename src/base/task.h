@@ -34,7 +34,7 @@ namespace base {
 class TaskGate {
  public:
   explicit TaskGate(std::string owner) : owner_(std::move(owner)) {}
-  ~TaskGate();  // asserts that it was closed and is empty
+  ~TaskGate();  // asserts that it is empty
   TaskGate(const TaskGate&) = delete;
   TaskGate& operator=(const TaskGate&) = delete;
 
