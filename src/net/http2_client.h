@@ -28,7 +28,7 @@ struct Http2Options {
   std::size_t response_body_max = 64 * 1024;
 };
 
-// One request. The views must stay valid until its sink was called.
+// One request. The views, and the fields `headers` points to, must stay valid until its sink was called.
 struct Http2Request {
   std::string_view path;
   // Lower-case names, without pseudo-headers and content-length. `never_index` keeps a secret or an
@@ -37,6 +37,7 @@ struct Http2Request {
   std::span<const Field> headers;
   std::string_view body;
   std::uint64_t tag = 0;  // the caller's own, handed back
+  std::string_view method = "POST";
 };
 
 // Response of one stream; views are valid only during the call.
@@ -80,7 +81,7 @@ class Http2Client {
   // change; new requests open new connections.
   virtual void renew_connections() = 0;
   // Fails what waits (NotSent), lets what is in flight finish until `deadline`, closes. The task gate
-  // of the client is empty afterwards.
+  // of the client is empty afterwards. Must be called, and nothing submitted after it.
   virtual Task<void> close(base::Deadline deadline) = 0;
 };
 
