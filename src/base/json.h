@@ -152,6 +152,8 @@ class ObjectReader {
   // Present and not null (marks the key as known).
   [[nodiscard]] bool has(std::string_view key);
   [[nodiscard]] std::string pointer(std::string_view key) const;
+  // Where this reader puts its problems: for readers of the objects inside.
+  [[nodiscard]] Problems& problems() const noexcept { return problems_; }
   void problem(std::string_view key, std::string code, std::string detail);
   // Adds "required" when the key is absent or null.
   void require(std::string_view key);
