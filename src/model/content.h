@@ -44,17 +44,27 @@ struct Content {
   [[nodiscard]] bool covers(Channel channel) const noexcept;
 };
 
+inline constexpr std::size_t kTextMax = 64 * 1024;   // bytes of a body
+inline constexpr std::size_t kHtmlMax = 192 * 1024;  // bytes of an e-mail's HTML part
+inline constexpr std::size_t kHeadersMax = 32;       // headers of an e-mail
+inline constexpr std::size_t kCopiesMax = 50;        // addresses in cc, and in bcc
+
+// In a template an address or a URL may be a tag, so what it must look like is checked when rendered.
+enum class ContentUse : std::uint8_t { Inline, Template };
+
 // Reads the content members out of `reader` (an inline request or one locale of a template),
-// including the short form `subject` + `content:[{type,value}]`. Header names and values with CR, LF
-// or NUL are refused. URL schemes: http, https, mailto, tel.
-void read_content(base::ObjectReader& reader, Content& into);
+// including the short form `subject` + `content:[{type,value}]`. NUL is refused everywhere, CR and LF
+// in header names and values, and headers that the mail builder writes itself. URL schemes: http,
+// https, mailto, tel. `inbox` says nothing of its own (base fields). reader.done() is the caller's.
+// Codes: problem_codes.def.
+void read_content(base::ObjectReader& reader, Content& into, ContentUse use = ContentUse::Inline);
 void write_content(base::JsonWriter& out, const Content& content);  // members only, no braces
 
 // Rendered content of one delivery: what a provider is handed.
 struct Message {
-  std::string title, body;        // push: after overrides; sms: body; voice: body is the text
+  std::string title, body;        // push: after overrides; sms: body; voice, chat: body is the text
   std::string url, image;
-  // push
+  // push; data is also the webhook's own body (JSON, or empty: the base fields are posted)
   std::string sound, action_loc_key, data, apns, fcm, actions;
   std::optional<std::int64_t> badge;
   // email
@@ -68,6 +78,10 @@ struct Message {
   // what was used
   std::string locale;
 };
+// True for http, https, mailto and tel, and for text without a scheme. What a browser skips before and
+// inside a scheme (spaces, control characters) is skipped here too.
+[[nodiscard]] bool is_safe_link(std::string_view url) noexcept;
+
 // The rendered message as JSON (sandbox messages, history, preview).
 void write_message(base::JsonWriter& out, const Message& message, Channel channel);
 

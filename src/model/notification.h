@@ -24,6 +24,7 @@ inline constexpr std::size_t kRequestMax = 256 * 1024;   // bytes of one send
 inline constexpr std::size_t kBatchBytesMax = 8 * 1024 * 1024;
 inline constexpr std::size_t kBatchItemsMax = 1000;
 inline constexpr std::size_t kEventIdMax = 256;          // bytes
+inline constexpr Millis kSendAtMax = std::chrono::days(90);
 
 enum class RecipientKind : std::uint8_t { User, Device, Group, Email, Phone, Address, Token };
 
@@ -76,9 +77,15 @@ struct SendRequest {
 };
 
 // Reads one send. `fixed_channel`: of /v1/push/send and its like. Problems carry pointers relative to
-// the request's root; `pointer` is put before them (batch items).
+// the request's root; `pointer` is put before them (batch items). Codes: problem_codes.def. The result
+// is usable only when no problem was added. E-mail addresses and phone numbers are normalised.
 SendRequest read_send_request(base::JsonElement body, std::optional<Channel> fixed_channel,
                               const std::string& pointer, base::Problems& problems);
+
+// The rule that needs a clock: send_at is at most kSendAtMax ahead (invalid_send_at). A moment that has
+// passed is sent at once.
+void check_send_time(const SendRequest& request, Time now, const std::string& pointer,
+                     base::Problems& problems);
 
 // The pointer of the first difference between two request bodies, or empty when they mean the same
 // (object members in any order): for 422 event_id_reused.
