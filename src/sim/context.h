@@ -1,0 +1,50 @@
+// What all simulated vendors share, and the few things they all look for in a message.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "sim/credentials.h"
+#include "sim/faults.h"
+#include "sim/truth_log.h"
+
+namespace carillon::sim {
+
+// Owned by Sim; outlives the vendors. All members are thread-safe or constant while vendors run.
+struct Context {
+  base::SystemClock clock;   // moved by the control API, so that tokens can be made to expire
+  Credentials credentials;
+  Faults faults{0};
+  TruthLog* log = nullptr;
+  Millis slow{3000};         // how late the "slow" recipients are answered
+};
+
+// Reserved recipients (CONTRACT §6), which act alike in sandbox and simulator.
+enum class Reserved : std::uint8_t { None, Ok, Bounce, Complaint, TempFail, Slow, Unknown };
+
+// Carillon's delivery id in a JSON payload: the value of "d" inside "carillon", or of "carillon.d";
+// empty when there is none. A plain search, since it runs for every message.
+[[nodiscard]] inline std::string_view find_delivery(std::string_view json) noexcept {
+  constexpr std::size_t kNear = 80;   // bytes between the two names
+  constexpr std::size_t kIdMax = 64;
+  const std::size_t place = json.rfind("\"carillon");
+  if (place == std::string_view::npos) return {};
+  std::string_view rest = json.substr(place, kNear + kIdMax);
+  std::size_t at = rest.find("d\":\"");
+  if (at == std::string_view::npos) return {};
+  rest.remove_prefix(at + 4);
+  return rest.substr(0, std::min(rest.find('"'), kIdMax));
+}
+
+// The first delivery id ("dlv_" and what belongs to it) in a URL or a header; empty when none.
+[[nodiscard]] inline std::string_view find_delivery_text(std::string_view text) noexcept {
+  const std::size_t at = text.find("dlv_");
+  if (at == std::string_view::npos) return {};
+  const std::string_view rest = text.substr(at);
+  return rest.substr(0, rest.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyz_"));
+}
+
+}  // namespace carillon::sim
