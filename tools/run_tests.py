@@ -99,18 +99,19 @@ def ctest(name, preset):
     """Unit and conformance tests of one preset."""
     environment = {"GTEST_OUTPUT": f"xml:{RESULTS / name}/"}
     if preset != "release":
-        environment |= {key: value for key, value in SANITIZER_ENVIRONMENT.items()}
+        environment |= SANITIZER_ENVIRONMENT
         symbolizer = shutil.which("llvm-symbolizer-19")
         if symbolizer:
-            environment |= {f"{which}_SYMBOLIZER_PATH": symbolizer for which in ("ASAN", "UBSAN", "TSAN", "MSAN")}
-    code = run(["ctest", "--test-dir", f"build/{preset}", "-j", JOBS, "--output-on-failure", "--no-tests=error"],
-               **environment)
+            environment |= {f"{which}_SYMBOLIZER_PATH": symbolizer for which in ("ASAN", "UBSAN", "TSAN")}
+    code = run(["ctest", "--test-dir", f"build/{preset}", "-j", JOBS, "--output-on-failure",
+                "--no-tests=error"], **environment)
     return count(RESULTS / name, name, code)
 
 
 def tidy():
     began = run([sys.executable, "tools/tidy.py"])
-    score = pytest("tidy", "tools", sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("tools/*_test.py")))
+    own_tests = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("tools/*_test.py"))
+    score = pytest("tidy", "tools", own_tests)
     if began == 0:
         score.passed += 1
     else:
@@ -130,8 +131,8 @@ def fuzz():
         grown = ROOT / "build" / "fuzz" / "corpus" / name
         grown.mkdir(parents=True, exist_ok=True)
         seeds = ROOT / "tests" / "fuzz" / "corpus" / name
-        code = run([target, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=0",
-                    "-verbosity=1", f"-artifact_prefix={finds}/{name}-", grown, *([seeds] if seeds.is_dir() else [])],
+        code = run([target, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
+                    f"-artifact_prefix={finds}/{name}-", grown, *([seeds] if seeds.is_dir() else [])],
                    limit_s=seconds + 120)
         if code == 0:
             score.passed += 1
@@ -180,7 +181,8 @@ def main(names):
             print(f"    skipped {line}")
         for line in score.failures:
             print(f"    FAILED  {line}")
-    total = [sum(getattr(score, field) for score in scores.values() if score) for field in ("passed", "failed", "skipped")]
+    total = [sum(getattr(score, field) for score in scores.values() if score)
+             for field in ("passed", "failed", "skipped")]
     print("{} passed, {} failed, {} skipped".format(*total))
     return 1 if total[1] or not total[0] else 0
 
