@@ -1,0 +1,400 @@
+#include "model/admin.h"
+
+#include <algorithm>
+
+#include "model/address.h"
+
+namespace carillon::model {
+namespace {
+
+using base::JsonElement;
+using base::JsonWriter;
+using base::ObjectReader;
+using base::Problems;
+
+constexpr std::size_t kNameMax = 64;
+constexpr std::size_t kReasonMax = 300;
+
+// Stored records are our own writing: whatever does not read back is damage, not input.
+template <class T, class Read>
+Result<T> decode_record(std::string_view json, std::string_view what, Read read) {
+  base::JsonDocument document;
+  CARILLON_TRY(const JsonElement root, document.parse(json));
+  Problems problems;
+  ObjectReader reader(root, "", problems);
+  T value;
+  read(reader, value, problems);
+  if (!problems.empty()) {
+    return fail(Errc::Corruption, fmt::format("a stored {} does not read back: {} {}", what, problems[0].pointer,
+                                              problems[0].detail));
+  }
+  return value;
+}
+
+void write_texts(JsonWriter& out, std::string_view key, const std::vector<std::string>& texts) {
+  out.key(key).array();
+  for (const auto& text : texts) out.value(text);
+  out.end_array();
+}
+
+void write_channels(JsonWriter& out, const std::vector<Channel>& channels) {
+  out.key("channels").array();
+  for (const Channel channel : channels) out.value(name(channel));
+  out.end_array();
+}
+
+void read_channels(ObjectReader& reader, std::vector<Channel>& into) {
+  std::vector<std::string> texts;
+  if (!reader.texts("channels", texts, kChannelCount, kNameMax)) return;
+  into.clear();
+  for (const auto& text : texts) {
+    if (const auto channel = parse_channel(text)) {
+      into.push_back(*channel);
+    } else {
+      reader.problem("channels", "invalid_choice", fmt::format("'{}' is no channel", text));
+    }
+  }
+}
+
+void read_priority(ObjectReader& reader, std::string_view key, Priority& into) {
+  std::size_t index = 0;
+  if (reader.one_of(key, index, {"critical", "high", "normal", "bulk"})) into = static_cast<Priority>(index);
+}
+
+void read_time_ms(ObjectReader& reader, std::string_view key, Time& into) {
+  std::int64_t ms = 0;
+  if (reader.integer(key, ms, 0, INT64_MAX)) into = from_ms(ms);
+}
+
+constexpr std::pair<Scope, std::string_view> kScopes[] = {
+    {Scope::Send, "send"}, {Scope::Read, "read"}, {Scope::People, "people"}};
+
+void read_policy(ObjectReader& reader, App& into) {
+  reader.boolean("disabled", into.is_disabled);
+  read_channels(reader, into.channels);
+  reader.texts("categories", into.categories, 100, kNameMax);
+  read_priority(reader, "max_priority", into.max_priority);
+  reader.integer("rate_limit", into.rate_limit, 0, 1'000'000);
+  reader.integer("critical_limit", into.critical_limit, 0, 1'000'000);
+}
+
+void write_policy(JsonWriter& out, const App& app) {
+  out.field("name", app.name).field("disabled", app.is_disabled);
+  write_channels(out, app.channels);
+  write_texts(out, "categories", app.categories);
+  out.field("max_priority", name(app.max_priority))
+      .field("rate_limit", app.rate_limit)
+      .field("critical_limit", app.critical_limit);
+}
+
+}  // namespace
+
+bool App::may_use(Channel channel) const noexcept {
+  return channels.empty() || std::ranges::find(channels, channel) != channels.end();
+}
+bool App::may_use_category(std::string_view category) const noexcept {
+  return categories.empty() || std::ranges::find(categories, category) != categories.end();
+}
+
+std::string encode(const App& app) {
+  JsonWriter out;
+  out.object();
+  write_policy(out, app);
+  out.key("keys").array();
+  for (const AppKey& key : app.keys) {
+    out.object()
+        .field("key", key.key)
+        .field("hash", key.secret_hash)
+        .field("scopes", key.scopes)
+        .field("created", to_ms(key.created_at))
+        .field("revoked", key.is_revoked)
+        .end_object();
+  }
+  out.end_array().end_object();
+  return out.str();
+}
+
+Result<App> decode_app(std::string_view json) {
+  return decode_record<App>(json, "app", [](ObjectReader& reader, App& app, Problems& problems) {
+    reader.text("name", app.name, kNameMax);
+    read_policy(reader, app);
+    reader.array("keys", 100, [&](JsonElement element, const std::string& pointer) {
+      ObjectReader item(element, pointer, problems);
+      AppKey& key = app.keys.emplace_back();
+      std::int64_t scopes = 7;
+      item.text("key", key.key, 128);
+      item.text("hash", key.secret_hash, 128);
+      item.integer("scopes", scopes, 0, 7);
+      key.scopes = static_cast<unsigned>(scopes);
+      read_time_ms(item, "created", key.created_at);
+      item.boolean("revoked", key.is_revoked);
+    });
+  });
+}
+
+void read_app(JsonElement body, App& into, Problems& problems) {
+  ObjectReader reader(body, "", problems);
+  read_policy(reader, into);
+  reader.done();
+}
+
+void write_app(JsonWriter& out, const App& app) {
+  out.object();
+  write_policy(out, app);
+  out.key("keys").array();
+  for (const AppKey& key : app.keys) {
+    out.object().field("key", key.key).key("scopes").array();
+    for (const auto& [scope, text] : kScopes) {
+      if (key.scopes & static_cast<unsigned>(scope)) out.value(text);
+    }
+    out.end_array().field("created_at", to_rfc3339(key.created_at)).field("revoked", key.is_revoked).end_object();
+  }
+  out.end_array().end_object();
+}
+
+std::string encode(const ManagementKey& key) {
+  JsonWriter out;
+  out.object().field("name", key.name).field("hash", key.token_hash);
+  write_texts(out, "scopes", key.scopes);
+  out.field("revoked", key.is_revoked).field("created", to_ms(key.created_at)).end_object();
+  return out.str();
+}
+
+Result<ManagementKey> decode_management_key(std::string_view json) {
+  return decode_record<ManagementKey>(json, "key", [](ObjectReader& reader, ManagementKey& key, Problems&) {
+    reader.text("name", key.name, kNameMax);
+    reader.text("hash", key.token_hash, 128);
+    reader.texts("scopes", key.scopes, 50, kNameMax);
+    reader.boolean("revoked", key.is_revoked);
+    read_time_ms(reader, "created", key.created_at);
+  });
+}
+
+std::string encode(const Integration& integration) {
+  JsonWriter out;
+  out.object()
+      .field("provider", integration.provider)
+      .key("settings").raw(integration.settings)
+      .field("enabled", integration.enabled)
+      .field("paused", integration.paused)
+      .end_object();
+  return out.str();
+}
+
+Result<Integration> decode_integration(std::string_view json) {
+  return decode_record<Integration>(json, "integration", [](ObjectReader& reader, Integration& i, Problems&) {
+    reader.text("provider", i.provider, kNameMax);
+    reader.json_object("settings", i.settings, 64 * 1024);
+    reader.boolean("enabled", i.enabled);
+    reader.text("paused", i.paused, 1000);
+  });
+}
+
+std::string encode(const Route& route) {
+  JsonWriter out;
+  write_route(out, route);
+  return out.str();
+}
+
+Result<Route> decode_route(std::string_view json) {
+  base::JsonDocument document;
+  CARILLON_TRY(const JsonElement root, document.parse(json));
+  Problems problems;
+  Route route;
+  read_route(root, route, problems);
+  if (!problems.empty()) return fail(Errc::Corruption, "a stored route does not read back");
+  return route;
+}
+
+void read_route(JsonElement body, Route& into, Problems& problems) {
+  ObjectReader reader(body, "", problems);
+  std::string key;
+  reader.text("key", key, kNameMax);  // an echo of the address; the address wins
+  reader.integer("position", into.position, 0, 1'000'000);
+  if (const auto match = reader.element("match")) {
+    ObjectReader m(*match, "/match", problems);
+    std::string channel;
+    if (m.text("channel", channel, kNameMax)) {
+      into.channel = parse_channel(channel);
+      if (!into.channel) m.problem("channel", "invalid_choice", fmt::format("'{}' is no channel", channel));
+    }
+    m.text("platform", into.platform, kNameMax);
+    if (!into.platform.empty() && !parse_platform(into.platform)) {
+      m.problem("platform", "invalid_choice", fmt::format("'{}' is no platform", into.platform));
+    }
+    m.text("country", into.country, 2);
+    if (!into.country.empty() && !is_country_code(into.country)) {
+      m.problem("country", "invalid_country", "give an ISO 3166 alpha-2 code such as KR");
+    }
+    m.text("app", into.app, kNameMax);
+    m.text("category", into.category, kNameMax);
+    m.done();
+  }
+  reader.require("chain");
+  into.chain.clear();
+  reader.array("chain", 16, [&](JsonElement element, const std::string& pointer) {
+    ObjectReader item(element, pointer, problems);
+    Route::Step step;
+    item.require("integration");
+    item.text("integration", step.integration, kNameMax);
+    item.integer("weight", step.weight, 1, 1000);
+    item.done();
+    into.chain.push_back(std::move(step));
+  });
+  reader.done();
+}
+
+void write_route(JsonWriter& out, const Route& route) {
+  out.object().field_if("key", route.key).field("position", route.position).key("match").object();
+  if (route.channel) out.field("channel", name(*route.channel));
+  out.field_if("platform", route.platform)
+      .field_if("country", route.country)
+      .field_if("app", route.app)
+      .field_if("category", route.category)
+      .end_object()
+      .key("chain")
+      .array();
+  for (const auto& step : route.chain) {
+    out.object().field("integration", step.integration).field("weight", step.weight).end_object();
+  }
+  out.end_array().end_object();
+}
+
+bool Pause::matches(std::string_view app_name, std::string_view category_key, std::string_view template_name,
+                    Channel channel_of_delivery, Priority delivery_priority) const noexcept {
+  const auto fits = [](const std::string& wanted, std::string_view value) { return wanted.empty() || wanted == value; };
+  return fits(app, app_name) && fits(category, category_key) && fits(template_key, template_name) &&
+         fits(channel, name(channel_of_delivery)) && fits(priority, name(delivery_priority));
+}
+
+std::string encode(const Pause& pause) {
+  JsonWriter out;
+  out.object().key("scope").object();
+  out.field_if("app", pause.app)
+      .field_if("category", pause.category)
+      .field_if("template", pause.template_key)
+      .field_if("channel", pause.channel)
+      .field_if("priority", pause.priority)
+      .end_object()
+      .field("reason", pause.reason)
+      .field("by", pause.by)
+      .field("at", to_ms(pause.at))
+      .end_object();
+  return out.str();
+}
+
+namespace {
+void read_pause_fields(ObjectReader& reader, Pause& into, Problems& problems) {
+  if (const auto scope = reader.element("scope")) {
+    ObjectReader s(*scope, reader.pointer("scope"), problems);
+    s.text("app", into.app, kNameMax);
+    s.text("category", into.category, kNameMax);
+    s.text("template", into.template_key, kNameMax);
+    s.text("channel", into.channel, kNameMax);
+    if (!into.channel.empty() && !parse_channel(into.channel)) {
+      s.problem("channel", "invalid_choice", fmt::format("'{}' is no channel", into.channel));
+    }
+    s.text("priority", into.priority, kNameMax);
+    if (!into.priority.empty() && !parse_priority(into.priority)) {
+      s.problem("priority", "invalid_choice", "give one of critical, high, normal, bulk");
+    }
+    s.done();
+  }
+  reader.text("reason", into.reason, kReasonMax);
+}
+}  // namespace
+
+Result<Pause> decode_pause(std::string_view json) {
+  return decode_record<Pause>(json, "pause", [](ObjectReader& reader, Pause& pause, Problems& problems) {
+    read_pause_fields(reader, pause, problems);
+    reader.text("by", pause.by, 200);
+    read_time_ms(reader, "at", pause.at);
+  });
+}
+
+void read_pause(JsonElement body, Pause& into, Problems& problems) {
+  ObjectReader reader(body, "", problems);
+  reader.require("scope");
+  read_pause_fields(reader, into, problems);
+  reader.done();
+}
+
+void write_pause(JsonWriter& out, const Pause& pause) {
+  out.object().field("id", pause.id).key("scope").object();
+  out.field_if("app", pause.app)
+      .field_if("category", pause.category)
+      .field_if("template", pause.template_key)
+      .field_if("channel", pause.channel)
+      .field_if("priority", pause.priority)
+      .end_object()
+      .field("reason", pause.reason)
+      .field("by", pause.by)
+      .field("at", to_rfc3339(pause.at))
+      .end_object();
+}
+
+namespace {
+std::string clock_text(int minutes) { return fmt::format("{:02}:{:02}", minutes / 60, minutes % 60); }
+
+std::optional<int> parse_clock(std::string_view text) {
+  const auto digit = [&](std::size_t i) { return text[i] >= '0' && text[i] <= '9'; };
+  if (text.size() != 5 || text[2] != ':' || !digit(0) || !digit(1) || !digit(3) || !digit(4)) return std::nullopt;
+  const int hours = (text[0] - '0') * 10 + (text[1] - '0');
+  const int minutes = (text[3] - '0') * 10 + (text[4] - '0');
+  if (hours > 23 || minutes > 59) return std::nullopt;
+  return hours * 60 + minutes;
+}
+
+void read_settings_fields(ObjectReader& reader, ProjectSettings& into, Problems& problems) {
+  reader.text("locale", into.locale, 35);
+  reader.text("time_zone", into.time_zone, 64);
+  reader.boolean("unique_email", into.unique_email);
+  if (const auto quiet = reader.element("quiet_hours")) {
+    ObjectReader q(*quiet, reader.pointer("quiet_hours"), problems);
+    std::string from, to;
+    q.require("from");
+    q.require("to");
+    q.text("from", from, 5);
+    q.text("to", to, 5);
+    q.done();
+    const auto a = parse_clock(from), b = parse_clock(to);
+    if (a && b) {
+      into.quiet_hours = QuietHours{*a, *b};
+    } else {
+      reader.problem("quiet_hours", "invalid_time", "give from and to as HH:MM, for example 22:00 and 08:00");
+    }
+  }
+}
+}  // namespace
+
+std::string encode(const ProjectSettings& settings) {
+  JsonWriter out;
+  out.object()
+      .field("locale", settings.locale)
+      .field("time_zone", settings.time_zone)
+      .field("unique_email", settings.unique_email);
+  if (settings.quiet_hours) {
+    out.key("quiet_hours")
+        .object()
+        .field("from", clock_text(settings.quiet_hours->from_min))
+        .field("to", clock_text(settings.quiet_hours->to_min))
+        .end_object();
+  }
+  out.end_object();
+  return out.str();
+}
+
+Result<ProjectSettings> decode_project_settings(std::string_view json) {
+  return decode_record<ProjectSettings>(json, "settings", [](ObjectReader& r, ProjectSettings& s, Problems& problems) {
+    read_settings_fields(r, s, problems);
+  });
+}
+
+void read_project_settings(JsonElement body, ProjectSettings& into, Problems& problems) {
+  ObjectReader reader(body, "", problems);
+  into.quiet_hours.reset();
+  read_settings_fields(reader, into, problems);
+  reader.done();
+}
+
+}  // namespace carillon::model

@@ -1,0 +1,492 @@
+#include "pipeline/directory.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "providers/catalog.h"
+
+namespace carillon::pipeline {
+namespace {
+
+using store::Record;
+using store::RecordKey;
+
+constexpr std::size_t kPage = 200;
+constexpr std::size_t kKeysPerAppMax = 10;
+constexpr std::size_t kVersionsCached = 1000;
+
+// All records of one kind of one project, page by page.
+Task<Result<std::vector<Record>>> all_records(store::Store& store, std::string kind, std::int32_t project) {
+  std::vector<Record> all;
+  store::ListPage page;
+  page.limit = kPage;
+  while (true) {
+    CARILLON_CO_TRY(std::vector<Record> rows, co_await store.list_records(kind, project, page));
+    const bool is_last = rows.size() < kPage;
+    if (!rows.empty()) page.after_key = rows.back().key.key;
+    for (auto& row : rows) all.push_back(std::move(row));
+    if (is_last) co_return all;
+  }
+}
+
+struct ProjectRecord {
+  std::string name;
+  bool sandbox_default = false;
+};
+
+ProjectRecord decode_project(const std::string& json) {
+  ProjectRecord project;
+  base::JsonDocument document;
+  base::Problems problems;
+  if (const auto root = document.parse(json)) {
+    base::ObjectReader reader(*root, "", problems);
+    reader.text("name", project.name, 64);
+    reader.boolean("sandbox_default", project.sandbox_default);
+  }
+  return project;
+}
+
+std::string encode_project(const ProjectRecord& project) {
+  base::JsonWriter out;
+  out.object().field("name", project.name).field("sandbox_default", project.sandbox_default).end_object();
+  return out.str();
+}
+
+std::string version_key(std::string_view key, int version) { return fmt::format("{}@{:06}", key, version); }
+
+int published_version(const std::string& json) {
+  base::JsonDocument document;
+  base::Problems problems;
+  std::int64_t published = 0;
+  if (const auto root = document.parse(json)) {
+    base::ObjectReader reader(*root, "", problems);
+    reader.integer("published", published, 0, 1'000'000);
+  }
+  return static_cast<int>(published);
+}
+
+std::string seal_context(std::int32_t project, std::string_view integration, std::string_view setting) {
+  return fmt::format("integration/{}/{}/{}", project, integration, setting);
+}
+
+// Which settings of a provider type are secret.
+std::vector<std::string> secret_settings(std::string_view provider) {
+  std::vector<std::string> names;
+  const auto* type = providers::find_provider(provider);
+  if (type == nullptr) return names;
+  base::SettingsGroup group("settings");
+  type->declare(group);
+  for (const auto& setting : group.settings()) {
+    if (setting.type == base::SettingType::Secret) names.push_back(setting.name);
+  }
+  return names;
+}
+
+// Copies a settings object, passing each secret string through `change`.
+template <class F>
+Result<std::string> map_secrets(std::string_view settings, std::string_view provider, F change) {
+  const auto secrets = secret_settings(provider);
+  base::JsonDocument document;
+  CARILLON_TRY(const base::JsonElement root, document.parse(settings));
+  base::JsonObject object;
+  if (root.get_object().get(object) != simdjson::SUCCESS) {
+    return fail(Errc::InvalidArgument, "settings must be a JSON object");
+  }
+  base::JsonWriter out;
+  out.object();
+  for (const auto [key, value] : object) {
+    out.key(key);
+    std::string_view text;
+    if (std::ranges::find(secrets, key) != secrets.end() && value.get_string().get(text) == simdjson::SUCCESS) {
+      CARILLON_CHECK(change(out, key, text));
+    } else {
+      out.element(value);
+    }
+  }
+  out.end_object();
+  return out.str();
+}
+
+// Reads one project's records into a view.
+class ViewBuilder {
+ public:
+  ViewBuilder(store::Store& store, std::int32_t id) : store_(store), view_(std::make_shared<ProjectView>()) {
+    view_->id = id;
+  }
+
+  Task<Result<std::shared_ptr<ProjectView>>> build() {
+    CARILLON_CO_CHECK(co_await read_categories());
+    CARILLON_CO_CHECK(co_await read_templates());
+    CARILLON_CO_CHECK(co_await read_integrations());
+    CARILLON_CO_CHECK(co_await read_rest());
+    co_return view_;
+  }
+
+ private:
+  void add(model::Category category) {
+    std::string key = category.key;
+    view_->categories.insert_or_assign(std::move(key), std::make_shared<const model::Category>(std::move(category)));
+  }
+
+  Task<Result<void>> read_categories() {
+    add(model::general_category());
+    add(model::security_category());
+    CARILLON_CO_TRY(auto records, co_await all_records(store_, std::string(kKindCategory), view_->id));
+    for (const Record& record : records) {
+      base::JsonDocument document;
+      CARILLON_CO_TRY(const auto root, document.parse(record.data));
+      base::Problems problems;
+      const bool is_security = record.key.key == "security";
+      const auto base = is_security ? model::security_category() : model::general_category();
+      add(model::read_category(root, record.key.key, base, problems));
+    }
+    co_return Result<void>{};
+  }
+
+  Task<Result<void>> read_templates() {
+    CARILLON_CO_TRY(auto records, co_await all_records(store_, std::string(kKindTemplate), view_->id));
+    for (const Record& record : records) {
+      const int version = published_version(record.data);
+      if (version == 0) continue;
+      RecordKey key{std::string(kKindTemplateVersion), view_->id, version_key(record.key.key, version)};
+      CARILLON_CO_TRY(const Record stored, co_await store_.get_record(std::move(key)));
+      CARILLON_CO_TRY(model::Template t, model::decode_template(stored.data));
+      t.key = record.key.key;
+      t.version = version;
+      t.is_published = true;
+      view_->templates.emplace(record.key.key, std::make_shared<const model::Template>(std::move(t)));
+    }
+    co_return Result<void>{};
+  }
+
+  Task<Result<void>> read_integrations() {
+    CARILLON_CO_TRY(auto records, co_await all_records(store_, std::string(kKindIntegration), view_->id));
+    for (const Record& record : records) {
+      CARILLON_CO_TRY(model::Integration integration, model::decode_integration(record.data));
+      integration.key = record.key.key;
+      integration.created_at = record.created_at;
+      integration.position = record.id;
+      view_->integrations.push_back(std::move(integration));
+    }
+    std::ranges::sort(view_->integrations, {}, &model::Integration::position);
+    co_return Result<void>{};
+  }
+
+  Task<Result<void>> read_rest() {
+    CARILLON_CO_TRY(auto routes, co_await all_records(store_, std::string(kKindRoute), view_->id));
+    for (const Record& record : routes) {
+      CARILLON_CO_TRY(model::Route route, model::decode_route(record.data));
+      route.key = record.key.key;
+      view_->routes.push_back(std::move(route));
+    }
+    std::ranges::sort(view_->routes, [](const model::Route& a, const model::Route& b) {
+      return std::tie(a.position, a.key) < std::tie(b.position, b.key);
+    });
+    CARILLON_CO_TRY(auto pauses, co_await all_records(store_, std::string(kKindPause), view_->id));
+    for (const Record& record : pauses) {
+      CARILLON_CO_TRY(model::Pause pause, model::decode_pause(record.data));
+      pause.id = record.key.key;
+      view_->pauses.push_back(std::move(pause));
+    }
+    CARILLON_CO_TRY(auto settings, co_await all_records(store_, std::string(kKindSettings), view_->id));
+    for (const Record& record : settings) {
+      CARILLON_CO_TRY(view_->settings, model::decode_project_settings(record.data));
+    }
+    co_return Result<void>{};
+  }
+
+  store::Store& store_;
+  std::shared_ptr<ProjectView> view_;
+};
+
+}  // namespace
+
+const model::Integration* ProjectView::find_integration(std::string_view key) const {
+  const auto it = std::ranges::find(integrations, key, &model::Integration::key);
+  return it == integrations.end() ? nullptr : &*it;
+}
+
+const ProjectView* Snapshot::project(std::int32_t id) const {
+  const auto it = projects.find(id);
+  return it == projects.end() ? nullptr : it->second.get();
+}
+
+Directory::Directory(store::Store& store, const base::KeyRing& keys, const base::Clock& clock)
+    : store_(store), keys_(keys), clock_(clock), current_(std::make_shared<Snapshot>()) {}
+
+Task<Result<std::unique_ptr<Directory>>> Directory::open(store::Store& store, const base::KeyRing& keys,
+                                                         const base::Clock& clock) {
+  std::unique_ptr<Directory> directory(new Directory(store, keys, clock));
+  RecordKey key{std::string(kKindProject), 0, "default"};
+  const auto found = co_await store.get_record(key);
+  if (!found && found.error().code != Errc::NotFound) co_return std::unexpected(found.error());
+  if (!found) {
+    Record record;
+    record.key = std::move(key);
+    record.data = encode_project({"default", true});
+    const auto stored = co_await store.put_record(std::move(record), 0, "system", clock.now());
+    if (!stored && stored.error().code != Errc::Conflict) co_return std::unexpected(stored.error());
+  }
+  CARILLON_CO_CHECK(co_await directory->reload());
+  co_return directory;
+}
+
+std::shared_ptr<const Snapshot> Directory::snapshot() const {
+  const std::lock_guard lock(mutex_);
+  return current_;
+}
+
+Task<Result<void>> Directory::reload() {
+  auto next = std::make_shared<Snapshot>();
+  CARILLON_CO_TRY(auto projects, co_await all_records(store_, std::string(kKindProject), 0));
+  for (std::size_t i = 0; i < projects.size(); ++i) {
+    const ProjectRecord project = decode_project(projects[i].data);
+    const auto id = projects[i].key.key == "default" ? kDefaultProject : static_cast<std::int32_t>(projects[i].id);
+    ViewBuilder builder(store_, id);
+    CARILLON_CO_TRY(auto view, co_await builder.build());
+    view->name = projects[i].key.key;
+    view->sandbox_is_default = project.sandbox_default;
+    next->project_ids.emplace(view->name, id);
+    next->projects.emplace(id, view);
+    CARILLON_CO_TRY(auto apps, co_await all_records(store_, std::string(kKindApp), id));
+    for (const Record& record : apps) {
+      CARILLON_CO_TRY(model::App app, model::decode_app(record.data));
+      app.id = record.id;
+      app.project = id;
+      app.name = record.key.key;
+      auto shared = std::make_shared<const model::App>(std::move(app));
+      next->apps.emplace(shared->id, shared);
+      for (const auto& k : shared->keys) next->app_keys.emplace(k.key, CredentialView{shared, &k});
+    }
+  }
+  CARILLON_CO_TRY(auto keys, co_await all_records(store_, std::string(kKindManagementKey), 0));
+  for (const Record& record : keys) {
+    CARILLON_CO_TRY(model::ManagementKey k, model::decode_management_key(record.data));
+    std::string hash = k.token_hash;
+    next->management.emplace(std::move(hash), std::make_shared<const model::ManagementKey>(std::move(k)));
+  }
+  const std::lock_guard lock(mutex_);
+  next->generation = current_->generation + 1;
+  current_ = std::move(next);
+  co_return Result<void>{};
+}
+
+Task<Result<Record>> Directory::put(Record record, std::optional<std::int64_t> expected_version, std::string actor) {
+  CARILLON_CO_TRY(Record stored, co_await store_.put_record(std::move(record), expected_version, std::move(actor),
+                                                            clock_.now()));
+  CARILLON_CO_CHECK(co_await reload());
+  co_return stored;
+}
+
+Task<Result<void>> Directory::remove(RecordKey key, std::string actor) {
+  CARILLON_CO_CHECK(co_await store_.delete_record(std::move(key), std::move(actor), clock_.now()));
+  co_return co_await reload();
+}
+
+namespace {
+
+Directory::NewKey make_key(bool is_test) {
+  return {fmt::format("ck_{}_{}", is_test ? "test" : "live", base::random_text(20)), base::random_text(43)};
+}
+
+model::AppKey stored_key(const Directory::NewKey& key, const base::KeyRing& keys, unsigned scopes, Time now) {
+  model::AppKey stored;
+  stored.key = key.key;
+  stored.secret_hash = base::hex(base::hmac_sha256(keys.credential_pepper.reveal(), key.secret));
+  stored.scopes = scopes;
+  stored.created_at = now;
+  return stored;
+}
+
+}  // namespace
+
+Task<Result<Directory::NewApp>> Directory::create_app(std::int32_t project, std::string name, std::string actor) {
+  NewApp made{{}, make_key(false), make_key(true)};
+  made.app.name = name;
+  made.app.project = project;
+  made.app.keys.push_back(stored_key(made.live, keys_, 7, clock_.now()));
+  made.app.keys.push_back(stored_key(made.test, keys_, 7, clock_.now()));
+  Record record;
+  record.key = RecordKey{std::string(kKindApp), project, std::move(name)};
+  record.data = model::encode(made.app);
+  auto stored = co_await put(std::move(record), 0, std::move(actor));
+  if (!stored) {
+    if (stored.error().code == Errc::Conflict) {
+      co_return fail(Errc::AlreadyExists, fmt::format("an app named '{}' exists; choose another name, or add a key "
+                                                      "to it with 'carillon app key'", made.app.name));
+    }
+    co_return std::unexpected(stored.error());
+  }
+  made.app.id = stored->id;
+  co_return made;
+}
+
+Task<Result<Directory::NewKey>> Directory::add_app_key(std::int32_t project, std::string name, bool is_test,
+                                                       unsigned scopes, std::string actor) {
+  RecordKey key{std::string(kKindApp), project, std::move(name)};
+  CARILLON_CO_TRY(Record record, co_await store_.get_record(std::move(key)));
+  CARILLON_CO_TRY(model::App app, model::decode_app(record.data));
+  const auto live = std::ranges::count(app.keys, false, &model::AppKey::is_revoked);
+  if (live >= static_cast<std::ptrdiff_t>(kKeysPerAppMax)) {
+    co_return fail(Errc::ResourceExhausted, "an app has at most ten keys; revoke one first");
+  }
+  NewKey made = make_key(is_test);
+  app.keys.push_back(stored_key(made, keys_, scopes, clock_.now()));
+  record.data = model::encode(app);
+  const auto version = record.version;
+  CARILLON_CO_CHECK(co_await put(std::move(record), version, std::move(actor)));
+  co_return made;
+}
+
+Task<Result<std::string>> Directory::create_management_key(std::string name, std::vector<std::string> scopes,
+                                                           std::string actor) {
+  std::string token = "mt_" + base::random_text(43);
+  model::ManagementKey key;
+  key.name = name;
+  key.token_hash = base::hex(base::hmac_sha256(keys_.credential_pepper.reveal(), token));
+  key.scopes = std::move(scopes);
+  key.created_at = clock_.now();
+  Record record;
+  record.key = RecordKey{std::string(kKindManagementKey), 0, std::move(name)};
+  record.data = model::encode(key);
+  auto stored = co_await put(std::move(record), 0, std::move(actor));
+  if (!stored) {
+    if (stored.error().code == Errc::Conflict) {
+      co_return fail(Errc::AlreadyExists, fmt::format("a key named '{}' exists; choose another name", key.name));
+    }
+    co_return std::unexpected(stored.error());
+  }
+  co_return token;
+}
+
+Result<CredentialView> Directory::check_app_key(const Snapshot& snapshot, std::string_view key,
+                                                std::string_view secret) const {
+  const auto it = snapshot.app_keys.find(key);
+  const auto hash = base::hex(base::hmac_sha256(keys_.credential_pepper.reveal(), secret));
+  if (it == snapshot.app_keys.end() || it->second.key->is_revoked ||
+      !base::equal_constant_time(hash, it->second.key->secret_hash)) {
+    return fail(Errc::Unauthenticated, "the app key or its secret is wrong");
+  }
+  if (it->second.app->is_disabled) {
+    return fail(Errc::PermissionDenied, fmt::format("the app '{}' is disabled", it->second.app->name));
+  }
+  return it->second;
+}
+
+Result<std::shared_ptr<const model::ManagementKey>> Directory::check_management_token(const Snapshot& snapshot,
+                                                                                      std::string_view token) const {
+  const auto hash = base::hex(base::hmac_sha256(keys_.credential_pepper.reveal(), token));
+  const auto it = snapshot.management.find(std::string_view(hash));
+  if (it == snapshot.management.end() || it->second->is_revoked) {
+    return fail(Errc::Unauthenticated, "the management token is unknown or revoked");
+  }
+  return it->second;
+}
+
+Task<Result<std::shared_ptr<const model::Template>>> Directory::template_version(std::int32_t project,
+                                                                                 std::string key, int version) {
+  const auto current = snapshot();
+  if (const auto* view = current->project(project)) {
+    const auto it = view->templates.find(key);
+    if (it != view->templates.end() && it->second->version == version) co_return it->second;
+  }
+  const std::string name = version_key(key, version);
+  const std::string cache_key = fmt::format("{}/{}", project, name);
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto it = versions_.find(cache_key); it != versions_.end()) co_return it->second;
+  }
+  RecordKey record_key{std::string(kKindTemplateVersion), project, name};
+  CARILLON_CO_TRY(const Record record, co_await store_.get_record(std::move(record_key)));
+  CARILLON_CO_TRY(model::Template t, model::decode_template(record.data));
+  t.key = std::move(key);
+  t.version = version;
+  auto shared = std::make_shared<const model::Template>(std::move(t));
+  const std::lock_guard lock(mutex_);
+  if (versions_.size() >= kVersionsCached) versions_.clear();
+  versions_.insert_or_assign(cache_key, shared);
+  co_return shared;
+}
+
+Task<Result<int>> Directory::put_template(std::int32_t project, model::Template draft, bool publish,
+                                          std::string actor) {
+  RecordKey key{std::string(kKindTemplate), project, draft.key};
+  auto head = co_await store_.get_record(key);
+  if (!head && head.error().code != Errc::NotFound) co_return std::unexpected(head.error());
+  int latest = 0, published = 0;
+  if (head) {
+    base::JsonDocument document;
+    base::Problems problems;
+    CARILLON_CO_TRY(const auto root, document.parse(head->data));
+    base::ObjectReader reader(root, "", problems);
+    std::int64_t n = 0;
+    if (reader.integer("latest", n, 0, 1'000'000)) latest = static_cast<int>(n);
+    published = published_version(head->data);
+  }
+  draft.version = latest + 1;
+  draft.is_published = publish;
+  base::JsonWriter content;
+  model::write_template(content, draft);
+  Record version;
+  version.key = RecordKey{std::string(kKindTemplateVersion), project, version_key(draft.key, draft.version)};
+  version.data = content.str();
+  CARILLON_CO_CHECK(co_await store_.put_record(std::move(version), 0, actor, clock_.now()));
+  base::JsonWriter out;
+  out.object().field("latest", draft.version).field("published", publish ? draft.version : published).end_object();
+  Record record;
+  record.key = std::move(key);
+  record.data = out.str();
+  CARILLON_CO_CHECK(co_await put(std::move(record), head ? head->version : 0, std::move(actor)));
+  co_return draft.version;
+}
+
+Task<Result<void>> Directory::put_integration(std::int32_t project, model::Integration integration,
+                                              std::string actor) {
+  const auto seal = [&](base::JsonWriter& out, std::string_view setting, std::string_view text) -> Result<void> {
+    const auto context = seal_context(project, integration.key, setting);
+    // A value this installation sealed for this very setting is kept: settings read from the store.
+    if (text.starts_with("v1:") && keys_.sealer.open(text, context)) {
+      out.value(text);
+    } else {
+      out.value(keys_.sealer.seal(text, context));
+    }
+    return {};
+  };
+  CARILLON_CO_TRY(integration.settings, map_secrets(integration.settings, integration.provider, seal));
+  const auto current = snapshot();
+  const auto* view = current->project(project);
+  if (view == nullptr) co_return fail(Errc::NotFound, "there is no such project");
+  const bool ends_sandbox = view->sandbox_is_default && integration.provider != providers::sandbox_type().name;
+  if (ends_sandbox) {
+    Record record;
+    record.key = RecordKey{std::string(kKindProject), 0, view->name};
+    record.data = encode_project({view->name, false});
+    CARILLON_CO_CHECK(co_await store_.put_record(std::move(record), std::nullopt, actor, clock_.now()));
+  }
+  Record record;
+  record.key = RecordKey{std::string(kKindIntegration), project, integration.key};
+  record.data = model::encode(integration);
+  CARILLON_CO_CHECK(co_await put(std::move(record), std::nullopt, std::move(actor)));
+  co_return Result<void>{};
+}
+
+Result<std::string> Directory::open_settings(std::int32_t project, const model::Integration& i) const {
+  return map_secrets(i.settings, i.provider,
+                     [&](base::JsonWriter& out, std::string_view setting, std::string_view text) -> Result<void> {
+                       CARILLON_TRY(const base::Secret secret,
+                                    keys_.sealer.open(text, seal_context(project, i.key, setting)));
+                       out.value(secret.reveal());
+                       return {};
+                     });
+}
+
+std::string Directory::masked_settings(const model::Integration& i) const {
+  auto masked = map_secrets(i.settings, i.provider,
+                            [](base::JsonWriter& out, std::string_view, std::string_view) -> Result<void> {
+                              out.object().field("set", true).end_object();
+                              return {};
+                            });
+  return masked ? std::move(*masked) : "{}";
+}
+
+}  // namespace carillon::pipeline
