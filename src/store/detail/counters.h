@@ -1,0 +1,60 @@
+// Counter rows and hourly roll-ups: deltas gathered per transaction, one UPSERT per changed row.
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "base/error.h"
+#include "model/channel.h"
+#include "model/notification.h"
+#include "model/status.h"
+#include "store/store_types.h"
+
+namespace carillon::store::detail {
+
+class Db;
+
+// project << 32 | lane << 16 | sandbox << 8 | status + 1 (0: accepted).
+using CounterKey = std::uint64_t;
+[[nodiscard]] constexpr CounterKey counter_key(std::int32_t project, model::Lane lane, bool is_sandbox,
+                                               std::optional<model::DeliveryStatus> status) noexcept {
+  return static_cast<std::uint64_t>(static_cast<std::uint32_t>(project)) << 32 |
+         static_cast<std::uint64_t>(lane.index()) << 16 | static_cast<std::uint64_t>(is_sandbox) << 8 |
+         (status ? static_cast<std::uint64_t>(*status) + 1 : 0);
+}
+
+struct StatKey {
+  std::int64_t hour = 0, app = 0;  // hours since 1970
+  std::int32_t project = 0;
+  std::uint32_t category = 0, template_key = 0, integration = 0;  // words
+  model::Channel channel = model::Channel::Push;
+  model::DeliveryStatus status = model::DeliveryStatus::Pending;
+  friend bool operator==(const StatKey&, const StatKey&) = default;
+  friend std::size_t hash_value(const StatKey& k) noexcept;
+};
+
+using CounterDeltas = boost::unordered_flat_map<CounterKey, std::int64_t>;
+using StatDeltas = boost::unordered_flat_map<StatKey, std::int64_t>;
+
+// The counters as committed. Writer thread changes them, anybody reads.
+class Counters {
+ public:
+  // Reads the table. Errors: of the store.
+  Result<void> load(Db& db);
+  // Writes absolute values of the changed rows; they count as committed only after apply().
+  Result<void> write(Db& db, const CounterDeltas& deltas) const;
+  void apply(const CounterDeltas& deltas);
+  [[nodiscard]] std::vector<CounterRow> rows() const;
+
+ private:
+  mutable std::mutex mutex_;
+  CounterDeltas totals_;
+};
+
+CounterRow counter_row(CounterKey key, std::int64_t n);
+Result<void> write_stats(Db& db, const StatDeltas& deltas);
+
+}  // namespace carillon::store::detail

@@ -1,0 +1,147 @@
+#include "store/detail/sqlite.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+
+#include "base/log.h"
+
+namespace carillon::store::detail {
+namespace {
+
+// Allocation statistics take a global lock per malloc; nobody reads them.
+void configure_library() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    sqlite3_initialize();
+  });
+}
+
+Error error_of(sqlite3* handle, int rc) {
+  return Error{errc_of(rc), fmt::format("store: {} ({})", sqlite3_errmsg(handle), sqlite3_errstr(rc))};
+}
+
+}  // namespace
+
+Errc errc_of(int rc) noexcept {
+  switch (rc & 0xff) {
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_NOMEM:
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+    case SQLITE_PROTOCOL:
+      return Errc::Unavailable;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return Errc::Corruption;
+    case SQLITE_CONSTRAINT:
+      return Errc::AlreadyExists;
+    case SQLITE_TOOBIG:
+      return Errc::InvalidArgument;
+    case SQLITE_INTERRUPT:
+      return Errc::Cancelled;
+    default:
+      return Errc::Internal;
+  }
+}
+
+Result<bool> Statement::next() {
+  const int rc = sqlite3_step(stmt_);
+  if (rc == SQLITE_ROW) return true;
+  if (rc == SQLITE_DONE) return false;
+  return std::unexpected(error_of(sqlite3_db_handle(stmt_), rc));
+}
+
+Result<void> Statement::run() {
+  for (;;) {
+    const int rc = sqlite3_step(stmt_);
+    if (rc == SQLITE_ROW) continue;
+    if (rc == SQLITE_DONE) {
+      sqlite3_reset(stmt_);
+      return {};
+    }
+    return std::unexpected(error_of(sqlite3_db_handle(stmt_), rc));
+  }
+}
+
+base::Hash128 Statement::hash(int c) const noexcept {
+  base::Hash128 out{};
+  const std::string_view bytes = text(c);
+  std::memcpy(out.data(), bytes.data(), std::min(bytes.size(), out.size()));
+  return out;
+}
+
+Result<std::unique_ptr<Db>> Db::open(const std::string& path, DbMode mode, std::int64_t cache_bytes) {
+  configure_library();
+  sqlite3* handle = nullptr;
+  const int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | (mode == DbMode::Writer ? SQLITE_OPEN_CREATE : 0);
+  const int rc = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
+  std::unique_ptr<Db> db(new Db(handle));
+  if (rc != SQLITE_OK) return fail(errc_of(rc), fmt::format("cannot open {}: {}", path, sqlite3_errstr(rc)));
+  sqlite3_extended_result_codes(handle, 1);
+  sqlite3_busy_timeout(handle, 5'000);
+  CARILLON_CHECK(db->exec(fmt::format("PRAGMA cache_size=-{}", std::max<std::int64_t>(cache_bytes / 1024, 512)).c_str()));
+  CARILLON_CHECK(db->exec("PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF; PRAGMA secure_delete=OFF;"
+                          "PRAGMA trusted_schema=OFF"));
+  if (mode == DbMode::Reader) {
+    CARILLON_CHECK(db->exec("PRAGMA query_only=ON"));
+    return db;
+  }
+  // A checkpoint every 64 MB by the writer itself keeps the WAL small; a second thread doing it let it
+  // grow without end (PIPELINE §5).
+  CARILLON_CHECK(db->exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=16384;"
+                          "PRAGMA journal_size_limit=67108864"));
+  return db;
+}
+
+Db::~Db() {
+  for (const auto& [sql, stmt] : statements_) sqlite3_finalize(stmt);
+  sqlite3_finalize(once_);
+  sqlite3_close_v2(handle_);
+}
+
+Statement Db::statement(const char* sql) {
+  auto [it, is_new] = statements_.try_emplace(sql, nullptr);
+  if (is_new) {
+    const int rc = sqlite3_prepare_v3(handle_, sql, -1, SQLITE_PREPARE_PERSISTENT, &it->second, nullptr);
+    if (rc != SQLITE_OK) {
+      base::log_error("store: {} in: {}", sqlite3_errmsg(handle_), sql);
+      CARILLON_ASSERT(rc == SQLITE_OK);
+    }
+  }
+  return Statement(it->second);
+}
+
+Result<Statement> Db::prepare_once(const std::string& sql) {
+  sqlite3_finalize(std::exchange(once_, nullptr));
+  const int rc = sqlite3_prepare_v3(handle_, sql.c_str(), static_cast<int>(sql.size()), 0, &once_, nullptr);
+  if (rc != SQLITE_OK) return std::unexpected(error_of(handle_, rc));
+  return Statement(once_);
+}
+
+Result<void> Db::exec(const char* sql) {
+  const int rc = sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr);
+  if (rc != SQLITE_OK) return std::unexpected(error_of(handle_, rc));
+  return {};
+}
+
+Error Db::last_error() const { return error_of(handle_, sqlite3_extended_errcode(handle_)); }
+
+Result<std::int64_t> Db::scalar(const char* sql) {
+  Statement s = statement(sql);
+  CARILLON_TRY(const bool has_row, s.next());
+  return has_row ? s.integer(0) : 0;
+}
+
+void Db::limit_pages(std::int64_t pages) {
+  const std::int64_t limit = pages == 0 ? 1'073'741'823 : pages;
+  static_cast<void>(exec(fmt::format("PRAGMA max_page_count={}", limit).c_str()));
+}
+
+}  // namespace carillon::store::detail

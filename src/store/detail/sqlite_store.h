@@ -1,0 +1,150 @@
+// The Store on SQLite: one writer thread, inline and pooled readers, exact caches.
+//
+// Where to put a method: read a handful by key → `readers_.inline_read`; anything that scans →
+// `co_await read(…)`; anything that writes → `co_await write(…)`. Inside write() the answer may be an
+// error (Conflict, NotFound): only that call is rolled back. Changes of caches go into
+// `txn.after_commit`. Methods are spread over: accept.cpp claim.cpp record.cpp expand.cpp
+// maintain.cpp process.cpp (hot path and engine) · profiles.cpp records.cpp lists.cpp (people, looking, records).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "store/detail/counters.h"
+#include "store/detail/dedup.h"
+#include "store/detail/history.h"
+#include "store/detail/notification_cache.h"
+#include "store/detail/profile_cache.h"
+#include "store/detail/readers.h"
+#include "store/detail/rows.h"
+#include "store/detail/words.h"
+#include "store/detail/writer.h"
+#include "store/store.h"
+
+namespace carillon::store::detail {
+
+class SqliteStore final : public Store {
+ public:
+  static Result<std::unique_ptr<Store>> open(SqliteOptions options);
+  ~SqliteStore() override;
+
+  Task<Result<Registration>> register_process(std::string instance, Time now) override;
+  Health health() const override;
+  Task<Result<std::vector<Result<AcceptResult>>>> accept(std::vector<AcceptItem> items, Time now) override;
+  Task<Result<void>> expand(ExpandItem item, Time now) override;
+  Task<Result<std::vector<model::Delivery>>> claim(std::vector<ClaimRequest> requests, Owner owner, Time now) override;
+  Task<Result<std::vector<bool>>> record(std::vector<RecordItem> items, Owner owner, Time now) override;
+  Task<Result<std::vector<OwnedDelivery>>> owned_before(Owner owner, std::int64_t after, std::size_t limit) override;
+  Task<Result<CancelResult>> cancel(std::int64_t notification, Time now) override;
+  Task<Result<std::size_t>> cancel_chunk(std::int64_t notification, std::size_t limit, Time now) override;
+  Task<Result<std::vector<Hint>>> unhold(HoldFilter filter, std::size_t limit, Time now) override;
+  Task<Result<std::vector<ReplayResult>>> replay(std::vector<ReplayItem> items, std::string actor, Time now) override;
+  Task<Result<std::vector<DueExpansion>>> due_expansions(std::size_t limit, Time now) override;
+  Task<Result<bool>> housekeeping(const Retention& retention, Time now) override;
+
+  Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> profiles(std::vector<UserKey> keys) override;
+  Task<Result<PutProfileResult>> put_profile(model::Profile profile, ProfileChange change, Time now) override;
+  Task<Result<void>> delete_profile(UserKey key, std::string actor, Time now) override;
+  Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> list_profiles(std::int32_t project, ListPage page) override;
+  Task<Result<TokenOwner>> find_device(std::int32_t project, std::string device_id) override;
+  Task<Result<std::vector<PreferenceChange>>> preference_log(UserKey key, ListPage page) override;
+  Task<Result<std::vector<std::optional<Suppression>>>> suppressed(std::int32_t project, std::vector<AddressKey> keys) override;
+  Task<Result<void>> put_suppression(Suppression suppression, bool is_removed, std::string actor, Time now) override;
+  Task<Result<std::vector<Suppression>>> list_suppressions(std::int32_t project, ListPage page) override;
+
+  Task<Result<std::vector<std::shared_ptr<const model::Notification>>>> notifications(std::vector<std::int64_t> ids) override;
+  Task<Result<std::vector<model::Delivery>>> deliveries_of(std::int64_t notification, ListPage page) override;
+  Task<Result<DeliveryDetail>> delivery(std::int64_t id) override;
+  Task<Result<NotificationPage>> list_notifications(HistoryFilter filter) override;
+  Task<Result<DeliveryPage>> list_deliveries(HistoryFilter filter) override;
+  Task<Result<DeadLetterPage>> list_dead_letters(std::int32_t project, ListPage page) override;
+  Task<Result<std::vector<CounterRow>>> counters() override;
+  Task<Result<std::vector<LaneDepth>>> lane_depths(Time now) override;
+  Task<Result<std::vector<StatsRow>>> stats(StatsQuery query) override;
+  Task<Result<std::vector<CounterRow>>> recount() override;
+
+  Task<Result<Record>> get_record(RecordKey key) override;
+  Task<Result<Record>> put_record(Record record, std::optional<std::int64_t> expected_version, std::string actor, Time now) override;
+  Task<Result<void>> delete_record(RecordKey key, std::string actor, Time now) override;
+  Task<Result<std::vector<Record>>> list_records(std::string kind, std::int32_t project, ListPage page) override;
+  Task<Result<std::vector<AuditEntry>>> list_audit(std::int32_t project, ListPage page) override;
+  Task<Result<void>> add_sandbox_messages(std::vector<SandboxMessage> messages) override;
+  Task<Result<std::vector<SandboxMessage>>> list_sandbox_messages(std::int32_t project, ListPage page) override;
+  Task<Result<std::optional<std::string>>> get_answer(std::string key, Time now) override;
+  Task<Result<void>> put_answer(std::string key, std::string answer, Time expires, Time now) override;
+  void close() override;
+
+ private:
+  friend class AcceptJob;
+  friend class ClaimJob;
+  friend class RecordJob;
+  explicit SqliteStore(SqliteOptions options);
+
+  // Runs `call` (Result<T>(Txn&)) in a transaction of the writer, alone in a savepoint. An error it
+  // returns undoes what it did and is this call's answer. May run twice: it must not consume captures.
+  template <class F>
+  auto write(F call, JobClass job_class = JobClass::Other, std::size_t rows = 1)
+      -> Task<std::invoke_result_t<F&, Txn&>> {
+    using T = typename std::invoke_result_t<F&, Txn&>::value_type;
+    auto job = std::make_shared<CallJob<T, F>>(std::move(call), job_class, rows);
+    co_await writer_->run(job);
+    co_return std::move(*job->result);
+  }
+  // Runs `call` (Result<T>(Db&)) on a reader thread in one snapshot.
+  template <class F>
+  auto read(F call) -> Task<std::invoke_result_t<F&, Db&>> {
+    using T = typename std::invoke_result_t<F&, Db&>::value_type;
+    auto job = std::make_shared<CallRead<T, F>>(std::move(call));
+    co_await readers_->run(job);
+    co_return std::move(*job->result);
+  }
+
+  // ---- profiles.cpp
+  // Removes an endpoint (service, token) of a device from the profile, version + 1, when it was
+  // registered at or before `invalid_since` (or any time when absent); also its endpoint_owner row.
+  // The cache follows after the commit. True when something was removed. Not finding it is no error.
+  Result<bool> forget_endpoint(Txn& txn, const UserKey& user, const std::string& device_id,
+                               const DeadAddress& address);
+  // Inserts a suppression unless the address has one. Also used by record().
+  Result<void> insert_suppression(Txn& txn, const Suppression& suppression);
+  // ---- records.cpp
+  static Result<void> insert_audit(Txn& txn, const AuditEntry& entry);  // id is given by the store
+  // Housekeeping's share of people and records: audit past `audit_before`, answers past `now`, sandbox
+  // messages beyond the newest 100,000; at most a few thousand rows; true when more is left.
+  static Result<bool> trim_records(Txn& txn, Time audit_before, Time now);
+
+  // ---- process.cpp
+  Result<void> lock_folder();
+  Result<void> open_database();
+  Result<void> load();
+  void make_ballast();
+  bool free_ballast();
+  [[nodiscard]] bool accepts_writes() const;  // disk has room; refreshed every second
+  // ---- maintain.cpp
+  Result<bool> drop_expired(Txn& txn, const Retention& retention, Time now);
+  Result<bool> complete_expanded(Txn& txn);
+
+  SqliteOptions options_;
+  std::string path_;
+  int lock_fd_ = -1;
+  bool is_new_ = false;
+  Words words_;
+  Counters counters_;
+  std::unique_ptr<Dedup> dedup_;
+  std::unique_ptr<NotificationCache> notification_cache_;
+  std::unique_ptr<ProfileCache> profile_cache_;
+  std::unique_ptr<History> history_;
+  std::unique_ptr<Readers> readers_;
+  std::unique_ptr<Writer> writer_;
+
+  // Disk state: written by the writer thread and by whoever refreshes it.
+  mutable std::atomic<std::int64_t> disk_checked_ms_{0};
+  mutable std::atomic<bool> has_room_{true};
+  std::atomic<bool> is_failing_{false};
+  mutable std::mutex why_mutex_;
+  std::string why_;
+};
+
+}  // namespace carillon::store::detail

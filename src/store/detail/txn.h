@@ -1,0 +1,68 @@
+// The writer's open transaction, as jobs see it: the connection, and what must follow the commit or
+// be undone with a rollback.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "store/detail/counters.h"
+#include "store/detail/sqlite.h"
+#include "store/detail/words.h"
+
+namespace carillon::store::detail {
+
+class Txn {
+ public:
+  using Hook = std::move_only_function<void()>;
+
+  Txn(Db& db_in, Words& words_in, Counters& counters_in) : db(db_in), words(words_in), totals_(counters_in) {}
+
+  Db& db;
+  Words& words;
+  CounterDeltas counters;
+  StatDeltas stats;
+
+  // Runs on the writer thread after COMMIT, before any caller hears of it: write-through of caches.
+  void after_commit(Hook hook) { commits_.push_back(std::move(hook)); }
+  // Runs when this work is rolled back, newest first: undoing what memory already holds.
+  void after_rollback(Hook hook) { rollbacks_.push_back(std::move(hook)); }
+
+  void count(std::int32_t project, model::Lane lane, bool is_sandbox,
+             std::optional<model::DeliveryStatus> status, std::int64_t n) {
+    counters[counter_key(project, lane, is_sandbox, status)] += n;
+  }
+
+  // The writer's part.
+  Result<void> begin();
+  Result<void> commit();
+  void rollback();
+  // Runs `work` in a savepoint: an error undoes only what it did.
+  template <class F>
+  Result<void> isolated(F&& work) {
+    CARILLON_CHECK(db.exec("SAVEPOINT item"));
+    const Mark mark = this->mark();
+    if (Result<void> done = work(); !done) {
+      undo(mark);
+      static_cast<void>(db.exec("ROLLBACK TO item; RELEASE item"));
+      return done;
+    }
+    return db.exec("RELEASE item");
+  }
+
+ private:
+  struct Mark {
+    CounterDeltas counters;
+    StatDeltas stats;
+    std::size_t commits = 0, rollbacks = 0;
+  };
+  [[nodiscard]] Mark mark() const { return Mark{counters, stats, commits_.size(), rollbacks_.size()}; }
+  void undo(const Mark& mark);
+  void clear();
+
+  Counters& totals_;
+  std::vector<Hook> commits_, rollbacks_;
+};
+
+}  // namespace carillon::store::detail
