@@ -75,7 +75,7 @@ class File:
 
     @property
     def is_test(self):
-        return self.parts[0] == "tests" or bool(re.search(r"_(test|fuzz|bench)\.cpp$", self.path))
+        return self.parts[0] == "tests" or bool(re.search(r"_(test|fuzz|bench)\.(cpp|h)$", self.path))
 
     @functools.cached_property
     def code(self):
@@ -266,7 +266,7 @@ def classify(header, enclosing, in_parens, last_closed):
 @rule
 def size(tree):
     for file in tree.code_files():
-        limit = HEADER_LINES_MAX if file.suffix == ".h" else FILE_LINES_MAX
+        limit = HEADER_LINES_MAX if file.suffix == ".h" and not file.is_test else FILE_LINES_MAX
         if len(file.lines) > limit:
             yield (file.path, len(file.lines), f"{len(file.lines)} lines, at most {limit}; split it by what "
                    "it is about")
