@@ -62,7 +62,8 @@ class KeyedHash {
 // Sealed form: "v1:" key_id ":" base64(nonce | ciphertext | tag).
 class Sealer {
  public:
-  // `key`: 32 bytes, asserted. `key_id` (no colon, asserted) names it inside sealed values, so that rotation can tell old from new.
+  // `key`: 32 bytes, asserted. `key_id` (no colon, asserted) names it inside sealed values, so that
+  // rotation can tell old from new.
   Sealer(std::string key_id, Secret key);
   // `context` (a row's kind and id) is authenticated: a sealed value moved to another row fails.
   [[nodiscard]] std::string seal(std::string_view plain, std::string_view context) const;

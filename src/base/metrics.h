@@ -6,11 +6,9 @@
 // user.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,7 +21,11 @@ using Labels = std::vector<std::pair<std::string, std::string>>;
 
 class Metrics;
 
-// One time series. Trivially copyable; valid as long as its Metrics.
+// Counters and histogram buckets of one registry together.
+inline constexpr std::uint32_t kMaxMetricSlots = 131'072;
+
+// One time series that only grows. Trivially copyable, thread-safe; valid as long as its Metrics. One
+// made by the default constructor counts nothing.
 class Counter {
  public:
   Counter() = default;
@@ -36,20 +38,23 @@ class Counter {
   std::uint32_t slot_ = 0;
 };
 
-// Observations in fixed buckets, plus sum and count.
+// Observations in fixed buckets, plus sum (resolution 1e-6) and count. Same rules as Counter.
 class Histogram {
  public:
   Histogram() = default;
+  // A value of an upper bound belongs to that bound's bucket. Values below 0 and NaN are not observed.
   void observe(double value, std::uint64_t times = 1) const noexcept;
 
  private:
   friend class Metrics;
   Metrics* metrics_ = nullptr;
-  std::uint32_t slot_ = 0;                    // first bucket; then +Inf, sum in micro-units, count
-  std::shared_ptr<const std::vector<double>> bounds_;
+  std::uint32_t slot_ = 0;                       // first bucket; then +Inf, then the sum in micro-units
+  const std::vector<double>* bounds_ = nullptr;  // the family's
 };
 
-// The registry of a process. Registration and scrape take a lock; add() and observe() do not.
+// The registry of a process. Registration and scrape take a lock; add() and observe() do not (but for a
+// thread's very first one). Thread-safe. What a thread counted stays after it ended. Must outlive the last
+// add() of any thread.
 class Metrics {
  public:
   Metrics();
@@ -57,11 +62,14 @@ class Metrics {
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
-  // Registering the same name and labels twice gives the same series.
+  // Registering the same name and labels twice gives the same series. Asserted: names and label names are
+  // valid for Prometheus, a name keeps its kind and bounds, bounds ascend, at most kMaxMetricSlots in use.
   Counter counter(std::string_view name, std::string_view help, Labels labels = {});
   Histogram histogram(std::string_view name, std::string_view help, std::span<const double> bounds,
                       Labels labels = {});
-  // Read at scrape time. `read` is called under the registry's lock, from the scraping thread.
+  // Read at scrape time. `read` is called under the registry's lock, from the scraping thread: it may add
+  // to counters, but not register. Registered again, the later function is read. What it refers to must
+  // outlive the last scrape.
   void gauge(std::string_view name, std::string_view help, Labels labels, std::function<double()> read);
   // A family whose series are only known at scrape time (queue depths).
   using Series = std::vector<std::pair<Labels, double>>;
@@ -84,7 +92,8 @@ class Metrics {
   std::unique_ptr<Impl> impl_;
 };
 
-// Resident memory in bytes and CPU seconds (user + system) of this process, from /proc/self.
+// Resident memory in bytes and CPU seconds (user + system) of this process; 0 where the system does
+// not tell.
 std::uint64_t process_memory_bytes();
 double process_cpu_seconds();
 

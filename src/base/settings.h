@@ -7,9 +7,9 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,16 +33,17 @@ struct Setting {
   bool is_required = false;
   std::string help;     // one sentence, ends with a full stop
   std::vector<std::string> choices;
-  std::optional<double> min, max;
-  std::function<Result<void>(std::string_view)> set;  // parses text into the field
+  std::optional<double> min, max;  // Duration: in milliseconds; Bytes: in bytes
+  std::function<void(std::string_view)> store;  // puts text that was checked into the field
 };
 
-// Fluent refinement of the setting just declared.
+// Fluent refinement of the setting just declared; gone with the next declaration.
 class SettingRef {
  public:
   explicit SettingRef(Setting& s) : s_(s) {}
   SettingRef& required() { s_.is_required = true; return *this; }
   SettingRef& unit(std::string u) { s_.unit = std::move(u); return *this; }
+  // Inclusive; in milliseconds for a duration, in bytes for a size.
   SettingRef& range(double min, double max) { s_.min = min; s_.max = max; return *this; }
   SettingRef& help(std::string h) { s_.help = std::move(h); return *this; }
 
@@ -50,8 +51,13 @@ class SettingRef {
   Setting& s_;
 };
 
+// Bytes of one value (a private key or a service account file fits), and entries of a list.
+inline constexpr std::size_t kMaxSettingBytes = 64 * 1024;
+inline constexpr std::size_t kMaxSettingItems = 256;
+inline constexpr std::size_t kMaxSettingsFileBytes = 1024 * 1024;
+
 // One group ("server", "store", or a provider's settings). The Options object given to the
-// declarations must outlive the group.
+// declarations must outlive the group. Declaring a name twice is asserted against. One thread at a time.
 class SettingsGroup {
  public:
   explicit SettingsGroup(std::string name) : name_(std::move(name)) {}
@@ -70,31 +76,39 @@ class SettingsGroup {
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] const std::vector<Setting>& settings() const noexcept { return settings_; }
 
-  // Sets every member of a JSON object (a provider's `settings`). Text, numbers, booleans and lists
-  // are taken. Adds to `problems` (pointer below `pointer`): unknown_field, wrong_type,
-  // out_of_range, required.
+  // Sets every member of a JSON object (a provider's `settings`). Text, numbers, booleans and lists of
+  // texts are taken; null counts as absent. Adds to `problems` (pointer below `pointer`): unknown_field,
+  // wrong_type, out_of_range, required, too_long, too_many, invalid_choice, invalid_duration.
   void apply(JsonElement object, const std::string& pointer, Problems& problems);
-  // Sets one by its name from text. Errors: NotFound (lists the names that exist) · InvalidArgument.
+  // Sets one by its name from text. Errors: NotFound (lists the names that exist) · InvalidArgument
+  // (says what is wanted, never what was given: it may be a secret in the wrong place).
   Result<void> set(std::string_view setting, std::string_view text);
+  // Required settings nobody has set.
+  [[nodiscard]] std::vector<std::string> missing() const;
 
  private:
+  const Setting* find(std::string_view setting) const;
   Setting& add(std::string name, SettingType type, std::string def);
   std::string name_;
   std::vector<Setting> settings_;
-  std::map<std::string, bool, std::less<>> given_;
+  std::set<std::string, std::less<>> given_;
 };
 
 // All groups of the process.
 class Settings {
  public:
+  // The group of that name, made when it is new. The name has no underscore (asserted): in an
+  // environment variable the first one ends it.
   SettingsGroup& group(std::string name);
   [[nodiscard]] const std::vector<std::unique_ptr<SettingsGroup>>& groups() const { return groups_; }
 
   // TOML: [group] name = value. Errors: InvalidArgument naming file, line and the fix.
   Result<void> load_file(const std::string& path);
-  // CARILLON_GROUP_NAME. Returns the CARILLON_* names nobody declared (the caller warns).
+  // CARILLON_GROUP_NAME, in capitals. Returns the CARILLON_* names nobody declared (the caller warns),
+  // but not those the command line reads itself: CARILLON_URL, _TOKEN, _CONFIG, _DATA.
+  // Errors: InvalidArgument naming the variable. `environment` ends with a null pointer.
   Result<std::vector<std::string>> load_environment(char** environment);
-  // "group.name" = text.
+  // "group.name" = text. Errors: NotFound (lists what exists) · InvalidArgument.
   Result<void> set(std::string_view dotted, std::string_view text);
 
   // Markdown table of every setting (docs/reference/settings.md) and a commented sample file.
@@ -102,10 +116,14 @@ class Settings {
   [[nodiscard]] std::string sample_toml() const;
 
  private:
+  SettingsGroup* find(std::string_view group) const;
   std::vector<std::unique_ptr<SettingsGroup>> groups_;
 };
 
-// "64MiB" → 67108864. Units: none, B, KB/KiB … GB/GiB, TiB.
+// "64MiB" → 67108864. Units: none, B, KB, MB, GB, TB (powers of 1000), KiB, MiB, GiB, TiB (of 1024);
+// nullopt otherwise or beyond 63 bits.
 std::optional<std::int64_t> parse_bytes(std::string_view text);
+// The shortest form in binary units that parse_bytes() reads back to the same value.
+std::string to_bytes_text(std::int64_t bytes);
 
 }  // namespace carillon::base
