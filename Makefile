@@ -70,11 +70,11 @@ format: ## format the C++ files that differ from the last commit
 	  sed -n '/\.\(cpp\|h\)$$/p' | xargs -r clang-format-19 -i --verbose
 
 .PHONY: bench
-bench: ## measure on this machine; results in bench/
+bench: ## measure on this machine, print the table of bench/RESULTS.md
 	@tools/install_dependencies.sh bench
 	@$(call compile,release,all)
 	@$(links)
-	@bench/run.sh
+	@bench/run.py
 
 .PHONY: chaos
 chaos: build ## kill -9 under load, CHAOS_ROUNDS times (default 40)
@@ -84,11 +84,11 @@ chaos: build ## kill -9 under load, CHAOS_ROUNDS times (default 40)
 .PHONY: demo
 demo: build ## a server, a simulator and one notification of every kind
 	@tools/install_dependencies.sh test
-	@tools/demo.sh
+	@tools/demo.py
 
 .PHONY: docs
 docs: build ## write the generated pages of docs/reference
-	@tools/make_docs.sh
+	@build/carillon reference docs/reference
 
 .PHONY: dist
 dist: build ## dist/carillon-<version>-linux-x86_64.tar.gz
