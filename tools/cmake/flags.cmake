@@ -10,8 +10,10 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release)
 endif()
 
-add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Werror -fno-omit-frame-pointer -ffunction-sections -fdata-sections)
-add_link_options(-fuse-ld=lld -Wl,--gc-sections -Wl,--as-needed)
+# -pthread everywhere: gmime asks for it, and a precompiled header must be made with its users' flags.
+add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Werror -pthread
+  -fno-omit-frame-pointer -ffunction-sections -fdata-sections)
+add_link_options(-fuse-ld=lld -pthread -Wl,--gc-sections -Wl,--as-needed)
 
 # Assertions stay on in every build (base/error.h), so NDEBUG is never defined.
 set(CMAKE_CXX_FLAGS_RELEASE "-O2")
