@@ -275,17 +275,18 @@ Task<void> HttpConnection::pipeline(IncomingRequest first) {
            in_.advance() == HttpIncoming::State::Ready) {
       start(p, in_.take());
     }
+    bool has_freed = false;
     while (!p.slots.empty() && p.slots.front().is_done) {
       answer(p.slots.front().about, p.slots.front().response, p.slots.size() == 1);
       p.slots.pop_front();
+      has_freed = true;
     }
-    if (!out_.empty() && !write_now()) {
-      co_await write_rest();
-    } else if (!p.slots.empty() && !p.slots.front().is_done) {
-      p.is_waiting = true;
-      co_await p.signal.wait();
-      p.is_waiting = false;
-    }
+    if (!out_.empty() && !write_now()) co_await write_rest();
+    // Before waiting: buffered requests take the free slots, and the front may be done since.
+    if (has_freed || p.slots.front().is_done) continue;
+    p.is_waiting = true;
+    co_await p.signal.wait();
+    p.is_waiting = false;
   }
   phase_ = Phase::Handling;
 }
