@@ -51,6 +51,20 @@ class Dedup {
   };
   static constexpr std::size_t kShards = 64;
 
+  // A sorted run on disk of entries that did not fit into memory, behind a Bloom filter.
+  struct Run {
+    std::int64_t id = 0, high = 0;  // high: its last ordinal
+    std::vector<std::uint64_t> filter;
+    [[nodiscard]] bool may_have(std::uint64_t tag) const noexcept;
+    void note(std::uint64_t tag) noexcept;
+  };
+  // What a run is sorted by: shard and tag of the hash.
+  static std::int64_t run_tag(const base::Hash128& event) noexcept;
+  // Moves a part of the oldest entries in memory into a run, when memory is short.
+  Result<bool> move_out(Db& db, std::size_t limit);
+  Result<bool> trim_runs(Db& db, std::size_t limit);
+  Result<void> load_runs(Db& db);
+
   void insert(const base::Hash128& event, std::int64_t ordinal);
   void insert_tag(Shard& shard, std::uint32_t tag, std::int64_t ordinal);
   void make_room(Shard& shard);
@@ -65,6 +79,7 @@ class Dedup {
   std::int64_t floor_ = 1;     // ordinals below are past the window
   std::int64_t in_memory_ = 1; // ordinals from here on are in the shards, older ones in runs
   std::int64_t next_ = 1;
+  std::vector<Run> runs_;
   std::vector<base::Hash128> pending_;  // of ordinals next_ - size … next_ - 1, not committed yet
 };
 

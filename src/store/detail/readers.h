@@ -58,7 +58,7 @@ class Readers {
 
  private:
   template <class F>
-  static auto in_snapshot(Db& db, F& call) -> std::invoke_result_t<F&, Db&> {
+  static auto in_snapshot(Db& db, F&& call) -> std::invoke_result_t<F&, Db&> {
     CARILLON_CHECK(db.statement("BEGIN").run());
     auto result = call(db);
     static_cast<void>(db.statement("COMMIT").run());

@@ -142,6 +142,7 @@ class Writer {
   Txn txn_;
   Hooks hooks_;
   base::Histogram commit_rows_, commit_seconds_;
+  bool has_metrics_ = false;
   bool is_failing_ = false;
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -1,0 +1,31 @@
+// Inserting deliveries, with the caps that decide over them: shared by accept and expand.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "base/crypto.h"
+#include "model/notification.h"
+#include "store/detail/txn.h"
+#include "store/store_types.h"
+
+namespace carillon::store::detail {
+
+// What the roll-ups need to know of a notification.
+struct Origin {
+  std::int64_t app = 0;
+  std::uint32_t category = 0, template_key = 0;  // words
+};
+
+// Charges the caps in order and changes the deliveries that are over: held until a token frees (the
+// token of that moment is reserved) or suppressed. `charged_at`: now. Returns the indices changed.
+Result<std::vector<std::size_t>> charge_caps(Txn& txn, const base::KeyedHash& hash, std::span<const CapCharge> caps,
+                                             std::vector<model::Delivery>& deliveries, Time now);
+
+// Inserts the rows and counts them (counters, roll-ups of accepted and of those already final).
+Result<void> insert_deliveries(Txn& txn, std::span<const model::Delivery> deliveries, const Origin& origin, Time now);
+
+// Adds one event to the hourly roll-up, unless it is a sandbox delivery.
+void roll_up(Txn& txn, const model::Delivery& delivery, const Origin& origin, model::DeliveryStatus status, Time now);
+
+}  // namespace carillon::store::detail

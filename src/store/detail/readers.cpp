@@ -1,0 +1,87 @@
+#include "store/detail/readers.h"
+
+namespace carillon::store::detail {
+namespace {
+
+constexpr std::size_t kReaderThreads = 2;
+constexpr std::size_t kIdleMax = 16;  // connections kept open
+constexpr std::size_t kQueueMax = 1024;  // reads waiting; more are refused
+
+}  // namespace
+
+Readers::Readers(std::string path, std::int64_t cache_bytes) : path_(std::move(path)), cache_bytes_(cache_bytes) {
+  for (std::size_t i = 0; i < kReaderThreads; ++i) threads_.emplace_back([this] { loop(); });
+}
+
+Readers::~Readers() { close(); }
+
+void Readers::push(std::shared_ptr<ReadJob> job) {
+  Error refusal{Errc::Cancelled, "store: closed"};
+  {
+    const std::lock_guard lock(mutex_);
+    if (!closed_ && queue_.size() < kQueueMax) {
+      queue_.push_back(std::move(job));
+      wake_.notify_one();
+      return;
+    }
+    if (!closed_) refusal = Error{Errc::ResourceExhausted, "store: too many reads are waiting"};
+  }
+  job->fail_with(refusal);
+  Resumer resumer;
+  resumer.add(*job);
+  resumer.flush();
+}
+
+void Readers::close() {
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    wake_.notify_all();
+  }
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
+  const std::lock_guard lock(mutex_);
+  idle_.clear();
+}
+
+Result<std::unique_ptr<Db>> Readers::borrow() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_) return fail(Errc::Cancelled, "store: closed");
+    if (!idle_.empty()) {
+      std::unique_ptr<Db> db = std::move(idle_.back());
+      idle_.pop_back();
+      return db;
+    }
+  }
+  return Db::open(path_, DbMode::Reader, cache_bytes_);
+}
+
+void Readers::give_back(std::unique_ptr<Db> db) {
+  const std::lock_guard lock(mutex_);
+  if (!closed_ && idle_.size() < kIdleMax) idle_.push_back(std::move(db));
+}
+
+void Readers::loop() {
+  Result<std::unique_ptr<Db>> own = Db::open(path_, DbMode::Reader, cache_bytes_);
+  for (;;) {
+    std::shared_ptr<ReadJob> job;
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [this] { return closed_ || !queue_.empty(); });
+      if (queue_.empty()) return;
+      job = std::move(queue_.front());
+      queue_.pop_front();
+    }
+    if (!own) own = Db::open(path_, DbMode::Reader, cache_bytes_);
+    Result<void> ran = own ? in_snapshot(**own, [&](Db& db) { return job->run(db); })
+                            : Result<void>(std::unexpected(own.error()));
+    if (!ran) job->fail_with(ran.error());
+    Resumer resumer;
+    resumer.add(*job);
+    resumer.flush();
+  }
+}
+
+}  // namespace carillon::store::detail

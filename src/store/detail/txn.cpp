@@ -1,0 +1,46 @@
+#include "store/detail/txn.h"
+
+namespace carillon::store::detail {
+
+Result<void> Txn::begin() {
+  clear();
+  return db.statement("BEGIN IMMEDIATE").run();
+}
+
+Result<void> Txn::commit() {
+  CARILLON_CHECK(words.write(db));
+  CARILLON_CHECK(totals_.write(db, counters));
+  CARILLON_CHECK(write_stats(db, stats));
+  CARILLON_CHECK(db.statement("COMMIT").run());
+  words.settle(true);
+  totals_.apply(counters);
+  for (Hook& hook : commits_) hook();
+  clear();
+  return {};
+}
+
+void Txn::rollback() {
+  // After a full disk or an I/O error SQLite has rolled back by itself.
+  if (db.in_transaction()) static_cast<void>(db.statement("ROLLBACK").run());
+  words.settle(false);
+  undo(Mark{});
+}
+
+void Txn::undo(const Mark& mark) {
+  while (rollbacks_.size() > mark.rollbacks) {
+    rollbacks_.back()();
+    rollbacks_.pop_back();
+  }
+  commits_.erase(commits_.begin() + static_cast<std::ptrdiff_t>(mark.commits), commits_.end());
+  counters = mark.counters;
+  stats = mark.stats;
+}
+
+void Txn::clear() {
+  counters.clear();
+  stats.clear();
+  commits_.clear();
+  rollbacks_.clear();
+}
+
+}  // namespace carillon::store::detail

@@ -1,0 +1,184 @@
+#include "store/detail/writer.h"
+
+#include <boost/asio/post.hpp>
+#include <algorithm>
+#include <chrono>
+
+#include "base/log.h"
+
+namespace carillon::store::detail {
+namespace {
+
+// Expansion gets this share of a commit's rows while anything else waits (PIPELINE §5).
+constexpr std::size_t kExpandRowsMax = kCommitRowsMax * 3 / 10;
+
+constexpr std::size_t index(JobClass c) noexcept { return static_cast<std::size_t>(c); }
+
+// Work that must go on when the disk is full: it frees more than it takes, and losing it means
+// sending twice.
+bool is_vital(const Job& job) noexcept { return job.job_class == JobClass::Record; }
+
+}  // namespace
+
+void Resumer::add(Awaited& item) {
+  const auto same = [&](const auto& group) { return group.first == item.executor_; };
+  auto it = std::ranges::find_if(groups_, same);
+  if (it == groups_.end()) {
+    groups_.emplace_back(std::move(item.executor_), std::vector<std::move_only_function<void()>>{});
+    it = std::prev(groups_.end());
+  }
+  it->second.push_back(std::move(item.resume_));
+}
+
+void Resumer::flush() {
+  for (auto& [executor, resumes] : groups_) {
+    boost::asio::post(executor, [list = std::move(resumes)]() mutable {
+      for (auto& resume : list) resume();
+    });
+  }
+  groups_.clear();
+}
+
+Writer::Writer(std::unique_ptr<Db> db, Words& words, Counters& counters, base::Metrics* metrics, Hooks hooks)
+    : db_(std::move(db)), txn_(*db_, words, counters), hooks_(std::move(hooks)) {
+  if (metrics != nullptr) {
+    commit_rows_ = metrics->histogram("carillon_commit_rows", "Rows per transaction of the store's writer.",
+                                      base::Metrics::count_buckets());
+    commit_seconds_ = metrics->histogram("carillon_commit_seconds", "Duration of the writer's transactions.",
+                                         base::Metrics::latency_buckets_s());
+  }
+  has_metrics_ = metrics != nullptr;
+  thread_ = std::thread([this] { loop(); });
+}
+
+Writer::~Writer() { close(); }
+
+void Writer::push(std::shared_ptr<Job> job) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!closed_) {
+      queues_[index(job->job_class)].push_back(std::move(job));
+      wake_.notify_one();
+      return;
+    }
+  }
+  job->fail_with(Error{Errc::Cancelled, "store: closed"});
+  Resumer resumer;
+  resumer.add(*job);
+  resumer.flush();
+}
+
+void Writer::close() {
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    wake_.notify_one();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void Writer::loop() {
+  Group group;
+  while (gather(group)) {
+    execute(group);
+    finish(group);
+    group.clear();
+  }
+}
+
+bool Writer::gather(Group& group) {
+  std::unique_lock lock(mutex_);
+  const auto has_work = [this] { return std::ranges::any_of(queues_, [](const auto& q) { return !q.empty(); }); };
+  wake_.wait(lock, [&] { return closed_ || has_work(); });
+  if (!has_work()) return false;
+  std::size_t rows = 0;
+  for (const JobClass c : {JobClass::Record, JobClass::Claim, JobClass::AcceptCritical, JobClass::Accept}) {
+    take(c, kCommitRowsMax, rows, group);
+  }
+  const bool is_alone = group.empty() && queues_[index(JobClass::Other)].empty();
+  const std::size_t share = is_alone ? kCommitRowsMax : std::min(kCommitRowsMax, rows + kExpandRowsMax);
+  take(JobClass::Expand, share, rows, group);
+  // At least one of the others per commit, however full it is.
+  take(JobClass::Other, std::max(kCommitRowsMax, rows + 1), rows, group);
+  return true;
+}
+
+void Writer::take(JobClass job_class, std::size_t limit, std::size_t& rows, Group& group) {
+  auto& queue = queues_[index(job_class)];
+  while (!queue.empty() && (rows == 0 || rows + queue.front()->rows <= limit)) {
+    rows += queue.front()->rows;
+    group.push_back(std::move(queue.front()));
+    queue.pop_front();
+  }
+}
+
+void Writer::execute(Group& group) {
+  const auto started = std::chrono::steady_clock::now();
+  Result<void> done = attempt(group, false);
+  if (!done && done.error().code != Errc::Unavailable && done.error().code != Errc::Corruption) {
+    done = attempt(group, true);  // on data: only the offender is to suffer
+  }
+  if (!done) {
+    fail_group(group, done.error());
+  } else if (is_failing_) {
+    is_failing_ = false;
+    hooks_.disk_state(false, nullptr);
+  }
+  if (has_metrics_) {
+    std::size_t rows = 0;
+    for (const auto& job : group) rows += job->rows;
+    commit_rows_.observe(static_cast<double>(rows));
+    commit_seconds_.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
+  }
+}
+
+Result<void> Writer::attempt(Group& group, bool item_by_item) {
+  CARILLON_CHECK(txn_.begin());
+  for (const auto& job : group) {
+    const bool in_savepoint = item_by_item || job->may_refuse();
+    Result<void> ran = in_savepoint ? job->run_items(txn_) : job->run(txn_);
+    if (ran) continue;
+    const bool is_disk = ran.error().code == Errc::Unavailable || !db_->in_transaction();
+    if (!in_savepoint || is_disk) {
+      txn_.rollback();
+      if (is_disk) ran.error().code = Errc::Unavailable;
+      return ran;
+    }
+    job->fail_with(ran.error());
+  }
+  if (Result<void> committed = txn_.commit(); !committed) {
+    // A sync that failed leaves open whether the frames survive a crash: the outcome is unknown.
+    txn_.rollback();
+    return committed;
+  }
+  for (const auto& job : group) job->committed();
+  return {};
+}
+
+void Writer::fail_group(Group& group, const Error& error) {
+  base::log_error("store: a transaction of {} jobs failed: {}", group.size(), error.message);
+  is_failing_ = true;
+  hooks_.disk_state(true, &error);
+  Group vital;
+  for (auto& job : group) {
+    if (is_vital(*job)) {
+      vital.push_back(job);
+    } else {
+      job->fail_with(error);
+    }
+  }
+  if (vital.empty()) return;
+  const bool may_help = vital.size() < group.size() || hooks_.free_ballast();
+  Result<void> done = may_help ? attempt(vital, true) : Result<void>(std::unexpected(error));
+  if (!done && hooks_.free_ballast()) done = attempt(vital, true);
+  if (done) return;
+  for (auto& job : vital) job->fail_with(done.error());
+}
+
+void Writer::finish(Group& group) {
+  Resumer resumer;
+  for (auto& job : group) resumer.add(*job);
+  resumer.flush();
+}
+
+}  // namespace carillon::store::detail
