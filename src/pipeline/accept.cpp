@@ -1,0 +1,498 @@
+#include "pipeline/accept.h"
+
+#include <boost/asio/post.hpp>
+#include <algorithm>
+#include <chrono>
+#include <deque>
+#include <utility>
+
+#include "base/log.h"
+
+namespace carillon::pipeline {
+namespace {
+
+using model::DeliveryStatus;
+using model::NotificationStatus;
+
+constexpr std::size_t kBatchItems = 1024;    // items routed and committed together
+constexpr std::size_t kBatchesUnderWay = 4;  // batches between gathering and commit
+constexpr std::int64_t kCriticalPerSecond = 100;
+
+Refusal make_refusal(int status, std::string code, std::string detail, std::string pointer = {}) {
+  Refusal r;
+  r.status = status;
+  if (!pointer.empty()) r.problems.push_back({std::move(pointer), code, detail});
+  r.code = std::move(code);
+  r.detail = std::move(detail);
+  return r;
+}
+
+Refusal unavailable(const Error& error) {
+  Refusal r = make_refusal(503, "store_unavailable",
+                           fmt::format("the notification was not stored: {}; send it again", error.message));
+  r.retry_after = Millis(2000);
+  return r;
+}
+
+std::string event_scope(const Caller& caller) {
+  return fmt::format("{}/{}/{}", caller.project, caller.app ? caller.app->id : 0, caller.is_test ? "test" : "live");
+}
+
+}  // namespace
+
+AcceptMetrics AcceptMetrics::make(base::Metrics& metrics) {
+  AcceptMetrics m;
+  for (std::size_t c = 0; c < model::kChannelCount; ++c) {
+    const std::string channel(model::name(static_cast<model::Channel>(c)));
+    m.accepted[c] = metrics.counter("carillon_accepted_total", "Deliveries accepted.", {{"channel", channel}});
+    for (std::size_t p = 0; p < model::kPriorityCount; ++p) {
+      const std::string priority(model::name(static_cast<model::Priority>(p)));
+      m.bytes[c][p] = metrics.histogram("carillon_event_bytes", "Size of accepted requests.",
+                                        base::Metrics::size_buckets_bytes(),
+                                        {{"channel", channel}, {"priority", priority}});
+    }
+  }
+  m.repeats = metrics.counter("carillon_repeats_total", "Sends whose event id had been accepted before.");
+  m.refused = metrics.counter("carillon_refused_total", "Sends refused with a problem.");
+  m.unavailable = metrics.counter("carillon_unavailable_total", "Sends answered 503.");
+  m.seconds = metrics.histogram("carillon_accept_seconds", "From a send's arrival at the pipeline to its commit.",
+                                base::Metrics::latency_buckets_s());
+  return m;
+}
+
+// One call of send(): its items, their results, and who waits for them.
+struct Acceptor::Call {
+  Caller caller;
+  std::vector<SendItem> items;
+  std::vector<SendResult> results;
+  std::move_only_function<void()> resume;
+  SteadyTime since = std::chrono::steady_clock::now();
+
+  // Between routing and commit: which store item belongs to which of ours.
+  struct Routed {
+    std::size_t item = 0;
+    std::size_t store_index = 0;
+    SendAnswer answer;
+    std::vector<store::Hint> hints;
+    model::Channel channel = model::Channel::Push;
+    model::Priority priority = model::Priority::Normal;
+    std::size_t bytes = 0;
+    std::string body;
+  };
+  std::vector<Routed> routed;
+};
+
+Acceptor::Acceptor(const Pipeline::Deps& deps, boost::asio::any_io_executor executor, const Options& options,
+                   AcceptMetrics metrics, Publish publish)
+    : deps_(deps), executor_(std::move(executor)), options_(options), metrics_(metrics), publish_(std::move(publish)) {}
+
+Acceptor::~Acceptor() { gate_.wait(base::Deadline::never()); }
+
+void Acceptor::close() {
+  is_closed_ = true;
+}
+
+Task<std::vector<SendResult>> Acceptor::send(Caller caller, std::vector<SendItem> items) {
+  const std::size_t count = items.size();
+  if (is_closed_ || waiting_items_ + count > static_cast<std::size_t>(options_.accept_backlog) + kBatchItems) {
+    metrics_.unavailable.add(count);
+    Refusal r = make_refusal(503, is_closed_ ? "stopping" : "overloaded",
+                             is_closed_ ? "this process is stopping; send it to another or again in a moment"
+                                        : "too many sends wait for the store; slow down and send it again");
+    r.retry_after = Millis(1000);
+    co_return std::vector<SendResult>(count, std::unexpected(r));
+  }
+  auto call = std::make_unique<Call>();
+  call->caller = std::move(caller);
+  call->items = std::move(items);
+  Call* const mine = call.get();
+  std::vector<SendResult> results;
+  co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void()>(
+      [&](auto handler) {
+        mine->resume = [h = std::move(handler), mine, &results]() mutable {
+          results = std::move(mine->results);
+          std::move(h)();
+        };
+        waiting_items_ += count;
+        waiting_.push_back(std::move(call));
+        if (under_way_ < kBatchesUnderWay && waiting_.size() == 1) {
+          gate_.spawn(executor_, "accept", [this] { return run(); });
+        }
+      },
+      boost::asio::use_awaitable);
+  co_return results;
+}
+
+// Takes what has gathered, batch by batch, until nothing waits.
+Task<void> Acceptor::run() {
+  ++under_way_;
+  while (!waiting_.empty()) {
+    std::vector<std::unique_ptr<Call>> batch;
+    std::size_t items = 0, taken = 0;
+    while (taken < waiting_.size() && items < kBatchItems) items += waiting_[taken++]->items.size();
+    batch.reserve(taken);
+    for (std::size_t i = 0; i < taken; ++i) batch.push_back(std::move(waiting_[i]));
+    waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(taken));
+    waiting_items_ -= items;
+    co_await commit(std::move(batch));
+  }
+  --under_way_;
+}
+
+namespace {
+
+// One send on its way through routing.
+struct Work {
+  SendItem* item = nullptr;
+  const Caller* caller = nullptr;
+  std::optional<Plan> plan;
+  PeopleQuery people;
+  std::optional<Refusal> refusal;
+};
+
+// A template version other than the published one has to be fetched.
+Task<void> plan_one(Directory& directory, const Snapshot& snapshot, Work& work, Time now) {
+  const auto* view = snapshot.project(work.caller->project);
+  if (view == nullptr) {
+    work.refusal = make_refusal(404, "unknown_project", "there is no such project");
+    co_return;
+  }
+  const model::SendRequest& request = *work.item->request;
+  std::shared_ptr<const model::Template> pinned;
+  if (!request.template_key.empty() && request.template_version != 0) {
+    auto found = co_await directory.template_version(work.caller->project, request.template_key,
+                                                     request.template_version);
+    if (found) pinned = std::move(*found);
+  }
+  auto plan = make_plan(*view, work.caller->app, work.caller->is_test, request, std::move(pinned), now);
+  if (!plan) {
+    work.refusal = std::move(plan.error());
+    co_return;
+  }
+  work.plan = std::move(*plan);
+  work.people.project = work.caller->project;
+  work.people.request = work.item->request.get();
+  work.people.channels = &work.plan->channels;
+}
+
+Task<std::optional<Refusal>> check_critical_rate(cache::Cache& cache, const Caller& caller, std::int64_t count,
+                                                 Time now) {
+  if (!caller.app) co_return std::nullopt;
+  cache::Take take;
+  take.key = fmt::format("critical/{}", caller.app->id);
+  take.cost = count;
+  take.limit = caller.app->critical_limit > 0 ? caller.app->critical_limit : kCriticalPerSecond;
+  std::vector<cache::Take> takes;
+  takes.push_back(std::move(take));
+  auto taken = co_await cache.take(std::move(takes), now);
+  if (!taken || taken->front().allowed) co_return std::nullopt;
+  Refusal r = make_refusal(429, "critical_rate_exceeded",
+                           "this app sends more critical notifications per second than it may; slow down, or use "
+                           "the priority high");
+  r.retry_after = taken->front().retry_after;
+  co_return r;
+}
+
+void count_deliveries(SendAnswer& answer, const std::vector<model::Delivery>& deliveries) {
+  std::int64_t counts[model::kDeliveryStatusCount] = {};
+  answer.reached = answer.suppressed = 0;
+  for (const auto& d : deliveries) {
+    ++counts[static_cast<std::size_t>(d.status)];
+    ++(d.status == DeliveryStatus::Suppressed ? answer.suppressed : answer.reached);
+  }
+  answer.deliveries.clear();
+  for (std::size_t i = 0; i < model::kDeliveryStatusCount; ++i) {
+    if (counts[i] > 0) answer.deliveries.emplace_back(static_cast<DeliveryStatus>(i), counts[i]);
+  }
+}
+
+model::Notification make_notification(const Work& work, Time now) {
+  const model::SendRequest& request = *work.item->request;
+  model::Notification n;
+  n.project = work.caller->project;
+  n.app = work.caller->app ? work.caller->app->id : 0;
+  n.priority = work.plan->priority;
+  n.category = work.plan->category->key;
+  if (work.plan->tmpl) {
+    n.template_key = work.plan->tmpl->key;
+    n.template_version = work.plan->tmpl->version;
+  }
+  n.is_sandbox = work.caller->is_test;
+  n.event_id = request.event_id;
+  n.accepted_at = now;
+  n.expires_at = work.plan->expires_at;
+  n.send_at = request.send_at;
+  n.body = std::move(work.item->body);
+  n.request = work.item->request;
+  return n;
+}
+
+// Sends that expand in the background are bulk, unless the category may be critical and the app too.
+void lower_to_bulk(Work& work, model::Notification& n, SendAnswer& answer) {
+  const bool may_stay = work.plan->category->max_priority == model::Priority::Critical && work.plan->app &&
+                        work.plan->app->max_priority == model::Priority::Critical;
+  if (may_stay || n.priority == model::Priority::Bulk) return;
+  n.priority = model::Priority::Bulk;
+  answer.warnings.push_back({"priority_lowered", "more than 256 endpoints: it is expanded as bulk", std::nullopt});
+}
+
+// Decides what becomes of one planned send: its notification row, its deliveries, the answer so far.
+std::expected<std::pair<store::AcceptItem, SendAnswer>, Refusal> build(Work& work, const base::KeyRing& keys,
+                                                                       base::IdGenerator& ids, Time now) {
+  const model::SendRequest& request = *work.item->request;
+  const RouteInput input{*work.plan, request, work.people.people, keys.address_hash, now, false};
+  Routed routed = route(input);
+  if (!routed.problems.empty()) {
+    Refusal r = make_refusal(422, routed.problems.front().code, routed.problems.front().detail);
+    r.problems = std::move(routed.problems);
+    return std::unexpected(std::move(r));
+  }
+  std::pair<store::AcceptItem, SendAnswer> made;
+  auto& [item, answer] = made;
+  item.notification = make_notification(work, now);
+  answer.warnings = std::move(routed.warnings);
+  answer.event_id = request.event_id;
+  answer.recipients = routed.recipients;
+  if (work.plan->is_lowered) {
+    answer.warnings.push_back({"priority_lowered", fmt::format("sent as {}: the category or the app allows no more",
+                                                               model::name(work.plan->priority)), std::nullopt});
+  }
+  auto& n = item.notification;
+  if (request.draft) {
+    n.status = NotificationStatus::Draft;
+  } else if (request.send_at && *request.send_at > now) {
+    n.status = NotificationStatus::Scheduled;
+  } else if (routed.deliveries.size() > model::kInlineEndpointsMax) {
+    n.status = NotificationStatus::Expanding;
+    lower_to_bulk(work, n, answer);
+  }
+  const bool is_inline = n.status == NotificationStatus::Sending;
+  const std::size_t count = is_inline ? routed.deliveries.size() : 0;
+  n.id = ids.take(count + 1);
+  n.first_delivery = n.id + 1;
+  n.delivery_count = static_cast<std::int32_t>(count);
+  if (is_inline) {
+    item.deliveries = std::move(routed.deliveries);
+    item.caps = std::move(routed.caps);
+    for (std::size_t i = 0; i < count; ++i) {
+      item.deliveries[i].id = n.first_delivery + static_cast<std::int64_t>(i);
+      item.deliveries[i].notification = n.id;
+    }
+    answer.has_counts = true;
+    count_deliveries(answer, item.deliveries);
+  }
+  item.address_keys = std::move(routed.address_keys);
+  item.fingerprint = work.item->fingerprint;
+  if (!request.event_id.empty()) item.event = keys.event_hash({event_scope(*work.caller), request.event_id});
+  answer.id = n.id;
+  answer.status = n.status;
+  return made;
+}
+
+// Repeats are told apart from reuse by the fingerprint; the first differing member is named.
+Task<Refusal> reused(store::Store& store, std::int64_t first, std::string body, std::string event_id) {
+  std::string pointer;
+  std::vector<std::int64_t> ids{first};
+  auto found = co_await store.notifications(std::move(ids));
+  if (found && found->front()) {
+    base::JsonDocument a, b;
+    const auto old_body = a.parse(found->front()->body);
+    const auto new_body = b.parse(body);
+    if (old_body && new_body) pointer = model::first_difference(*old_body, *new_body);
+  }
+  Refusal r = make_refusal(422, "event_id_reused",
+                           fmt::format("the event id '{}' was accepted with another body ({} differs); one business "
+                                       "event has one id", event_id, pointer.empty() ? "something" : pointer));
+  r.problems.push_back({pointer.empty() ? "/event_id" : pointer, "event_id_reused",
+                        fmt::format("differs from the first body, {}", base::id_text(base::kNotificationPrefix, first))});
+  co_return r;
+}
+
+void hint_due(const std::vector<model::Delivery>& deliveries, Time now, std::vector<store::Hint>& hints) {
+  for (const auto& d : deliveries) {
+    if (d.status == DeliveryStatus::Pending && d.due_at && *d.due_at <= now) hints.push_back({d.id, d.lane()});
+  }
+}
+
+}  // namespace
+
+// One batch between gathering and answering.
+class Acceptor::Batch {
+ public:
+  Batch(Acceptor& owner, std::vector<std::unique_ptr<Call>>& calls)
+      : owner_(owner), deps_(owner.deps_), metrics_(owner.metrics_), calls_(calls), now_(deps_.clock.now()) {}
+
+  Task<void> run() {
+    co_await plan_all();
+    std::vector<PeopleQuery*> queries;
+    for (auto& work : works_) {
+      if (work.plan && !work.refusal) queries.push_back(&work.people);
+    }
+    const auto loaded = co_await load_people(deps_.store, deps_.keys.address_hash, std::move(queries));
+    build_all(loaded ? nullptr : &loaded.error());
+    stored_.emplace();
+    if (!items_.empty()) stored_ = co_await deps_.store.accept(std::move(items_), now_);
+    for (auto& call : calls_) {
+      for (auto& routed : call->routed) co_await settle(call->results[routed.item], routed);
+    }
+    if (!hints_.empty()) owner_.publish_(hints_);
+  }
+
+ private:
+  Task<void> plan_all() {
+    const auto snapshot = deps_.directory.snapshot();
+    views_ = snapshot;  // plans point into it
+    for (auto& call : calls_) {
+      const std::size_t first = works_.size();
+      std::int64_t critical = 0;
+      for (auto& item : call->items) {
+        Work& work = works_.emplace_back();
+        work.item = &item;
+        work.caller = &call->caller;
+        co_await plan_one(deps_.directory, *snapshot, work, now_);
+        if (work.plan && work.plan->priority == model::Priority::Critical) ++critical;
+      }
+      if (critical == 0) continue;
+      const auto over = co_await check_critical_rate(deps_.cache, call->caller, critical, now_);
+      if (!over) continue;
+      for (std::size_t i = first; i < works_.size(); ++i) {
+        if (works_[i].plan && works_[i].plan->priority == model::Priority::Critical) works_[i].refusal = *over;
+      }
+    }
+  }
+
+  void build_all(const Error* load_error) {
+    std::size_t at = 0;
+    for (auto& call : calls_) {
+      call->results.assign(call->items.size(), std::unexpected(Refusal{}));
+      for (std::size_t i = 0; i < call->items.size(); ++i, ++at) {
+        Work& work = works_[at];
+        if (load_error != nullptr && !work.refusal) work.refusal = unavailable(*load_error);
+        if (work.refusal) {
+          call->results[i] = std::unexpected(std::move(*work.refusal));
+        } else if (auto made = build(work, deps_.keys, deps_.ids, now_)) {
+          keep(*call, i, std::move(*made));
+        } else {
+          call->results[i] = std::unexpected(std::move(made.error()));
+        }
+      }
+    }
+  }
+
+  void keep(Call& call, std::size_t index, std::pair<store::AcceptItem, SendAnswer> made) {
+    auto& [item, answer] = made;
+    Call::Routed& routed = call.routed.emplace_back();
+    routed.item = index;
+    routed.store_index = items_.size();
+    routed.answer = std::move(answer);
+    hint_due(item.deliveries, now_, routed.hints);
+    routed.channel = item.deliveries.empty() ? model::Channel::Push : item.deliveries.front().channel();
+    routed.priority = item.notification.priority;
+    routed.bytes = item.notification.body.size();
+    if (item.event) routed.body = item.notification.body;  // compared when the event id came before
+    items_.push_back(std::move(item));
+  }
+
+  Task<void> settle(SendResult& result, Call::Routed& routed) {
+    if (!*stored_ || !(**stored_)[routed.store_index]) {
+      const Error& error = *stored_ ? (**stored_)[routed.store_index].error() : stored_->error();
+      result = std::unexpected(unavailable(error));
+      metrics_.unavailable.add();
+      co_return;
+    }
+    const store::AcceptResult& accepted = *(**stored_)[routed.store_index];
+    routed.answer.dedup_until = accepted.dedup_until;
+    switch (accepted.kind) {
+      case store::Accepted::EventIdReused:
+        result = std::unexpected(co_await reused(deps_.store, accepted.notification, std::move(routed.body),
+                                                 std::move(routed.answer.event_id)));
+        break;
+      case store::Accepted::Duplicate:
+        metrics_.repeats.add();
+        routed.answer.is_duplicate = true;
+        routed.answer.has_counts = false;
+        routed.answer.warnings.clear();
+        routed.answer.id = accepted.notification;
+        result = std::move(routed.answer);
+        break;
+      case store::Accepted::New:
+        count(routed, accepted.changed);
+        hints_.insert(hints_.end(), routed.hints.begin(), routed.hints.end());
+        result = std::move(routed.answer);
+        break;
+    }
+  }
+
+  // What caps held or suppressed inside the commit is no longer pending.
+  void count(Call::Routed& routed, const std::vector<model::Delivery>& changed) {
+    auto& counts = routed.answer.deliveries;
+    const auto change = [&](DeliveryStatus status, std::int64_t by) {
+      const auto it = std::ranges::find(counts, status, &std::pair<DeliveryStatus, std::int64_t>::first);
+      if (it == counts.end()) {
+        counts.emplace_back(status, by);
+      } else if ((it->second += by) == 0) {
+        counts.erase(it);
+      }
+    };
+    for (const auto& d : changed) {
+      std::erase_if(routed.hints, [&](const store::Hint& hint) { return hint.id == d.id; });
+      change(DeliveryStatus::Pending, -1);
+      change(d.status, 1);
+      if (d.status == DeliveryStatus::Suppressed) {
+        ++routed.answer.suppressed;
+        --routed.answer.reached;
+      }
+    }
+    const auto channel = static_cast<std::size_t>(routed.channel);
+    metrics_.bytes[channel][static_cast<std::size_t>(routed.priority)].observe(static_cast<double>(routed.bytes));
+    metrics_.accepted[channel].add(static_cast<std::uint64_t>(routed.answer.reached + routed.answer.suppressed));
+  }
+
+  Acceptor& owner_;
+  const Pipeline::Deps& deps_;
+  const AcceptMetrics& metrics_;
+  std::vector<std::unique_ptr<Call>>& calls_;
+  const Time now_;
+  std::shared_ptr<const Snapshot> views_;
+  std::deque<Work> works_;  // People of one send point into it
+  std::vector<store::AcceptItem> items_;
+  std::optional<Result<std::vector<Result<store::AcceptResult>>>> stored_;
+  std::vector<store::Hint> hints_;
+};
+
+Task<void> Acceptor::commit(std::vector<std::unique_ptr<Call>> calls) {
+  Batch batch(*this, calls);
+  co_await batch.run();
+  for (auto& call : calls) {
+    for (const auto& result : call->results) {
+      if (!result && result.error().status < 500) metrics_.refused.add();
+    }
+    metrics_.seconds.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - call->since).count());
+    // Resuming the waiting coroutine from here would nest one send in another.
+    auto resume = [c = std::move(call)]() mutable { c->resume(); };
+    boost::asio::post(executor_, std::move(resume));
+  }
+}
+
+Task<std::expected<std::vector<model::Explain>, Refusal>> Acceptor::explain(Caller caller, SendItem item) {
+  const Time now = deps_.clock.now();
+  const auto snapshot = deps_.directory.snapshot();
+  Work work;
+  work.item = &item;
+  work.caller = &caller;
+  co_await plan_one(deps_.directory, *snapshot, work, now);
+  if (work.refusal) co_return std::unexpected(std::move(*work.refusal));
+  std::vector<PeopleQuery*> queries{&work.people};
+  const auto loaded = co_await load_people(deps_.store, deps_.keys.address_hash, std::move(queries));
+  if (!loaded) co_return std::unexpected(unavailable(loaded.error()));
+  const RouteInput input{*work.plan, *item.request, work.people.people, deps_.keys.address_hash, now, true};
+  Routed routed = route(input);
+  if (!routed.problems.empty()) {
+    Refusal r = make_refusal(422, routed.problems.front().code, routed.problems.front().detail);
+    r.problems = std::move(routed.problems);
+    co_return std::unexpected(std::move(r));
+  }
+  co_return std::move(routed.explains);
+}
+
+}  // namespace carillon::pipeline

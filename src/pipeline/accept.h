@@ -1,0 +1,69 @@
+// Accept: gathers sends, routes them in batches, commits them, and only then answers.
+//
+// One Acceptor per API thread; everything in it runs on that thread. While one batch commits, the next
+// gathers: batching needs no timer.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pipeline/pipeline.h"
+#include "pipeline/route.h"
+
+namespace carillon::pipeline {
+
+struct AcceptMetrics {
+  base::Counter accepted[model::kChannelCount], repeats, refused, unavailable;
+  base::Histogram bytes[model::kChannelCount][model::kPriorityCount];
+  base::Histogram seconds;
+  static AcceptMetrics make(base::Metrics& metrics);
+};
+
+class Acceptor {
+ public:
+  // `publish` hands committed deliveries that are due to the workers; called on this thread.
+  using Publish = std::function<void(const std::vector<store::Hint>&)>;
+  Acceptor(const Pipeline::Deps& deps, boost::asio::any_io_executor executor, const Options& options,
+           AcceptMetrics metrics, Publish publish);
+  ~Acceptor();
+
+  // See Pipeline::send. Must be awaited on this acceptor's executor.
+  Task<std::vector<SendResult>> send(Caller caller, std::vector<SendItem> items);
+  Task<std::expected<std::vector<model::Explain>, Refusal>> explain(Caller caller, SendItem item);
+
+  // Refuses new sends (503) from now on and lets those gathered finish.
+  void close();
+  [[nodiscard]] boost::asio::any_io_executor executor() const { return executor_; }
+
+ private:
+  struct Call;
+  class Batch;
+  Task<void> run();
+  Task<void> commit(std::vector<std::unique_ptr<Call>> batch);
+  const Pipeline::Deps& deps_;
+  boost::asio::any_io_executor executor_;
+  const Options& options_;
+  AcceptMetrics metrics_;
+  Publish publish_;
+  std::vector<std::unique_ptr<Call>> waiting_;
+  std::size_t waiting_items_ = 0;
+  std::size_t under_way_ = 0;  // batches between gathering and commit
+  bool is_closed_ = false;
+  base::TaskGate gate_{"accept"};
+};
+
+// Loads what routing needs to know about the recipients of several requests at once. Each request keeps
+// its own People; profiles are shared. Errors: the Store's.
+struct PeopleQuery {
+  std::int32_t project = 0;
+  const model::SendRequest* request = nullptr;
+  const std::vector<model::Channel>* channels = nullptr;
+  People people;
+};
+Task<Result<void>> load_people(store::Store& store, const base::KeyedHash& address_hash,
+                               std::vector<PeopleQuery*> queries);
+
+}  // namespace carillon::pipeline

@@ -1,0 +1,161 @@
+#include <algorithm>
+
+#include "pipeline/route.h"
+
+namespace carillon::pipeline {
+namespace {
+
+std::unexpected<Refusal> refuse(int status, std::string code, std::string pointer, std::string detail) {
+  Refusal refusal;
+  refusal.status = status;
+  refusal.problems.push_back({std::move(pointer), code, detail});
+  refusal.code = std::move(code);
+  refusal.detail = std::move(detail);
+  return std::unexpected(std::move(refusal));
+}
+
+std::unexpected<Refusal> refuse(int status, base::Problems problems) {
+  Refusal refusal;
+  refusal.status = status;
+  refusal.code = problems.front().code;
+  refusal.detail = problems.front().detail;
+  refusal.problems = std::move(problems);
+  return std::unexpected(std::move(refusal));
+}
+
+// What this issue of the product cannot do yet is refused, never ignored.
+std::optional<std::unexpected<Refusal>> unsupported(const model::SendRequest& request) {
+  if (!request.fallback.empty()) {
+    return refuse(422, "fallback_unavailable", "/fallback",
+                  "this version does not try channels in order; name them in channels");
+  }
+  if (request.send_at_local) {
+    return refuse(422, "local_time_unavailable", "/send_at",
+                  "this version does not send at recipients' local times; give an RFC 3339 time");
+  }
+  if (!request.attachments.empty()) {
+    return refuse(422, "unknown_object", "/attachments/0/object_id", "there is no object of that id");
+  }
+  for (std::size_t i = 0; i < request.to.size(); ++i) {
+    if (request.to[i].kind == model::RecipientKind::Group) {
+      return refuse(422, "unknown_group", fmt::format("/to/{}/group", i),
+                    fmt::format("there is no group '{}'", request.to[i].id));
+    }
+  }
+  return std::nullopt;
+}
+
+std::vector<model::Channel> choose_channels(const model::SendRequest& request, const model::Template* tmpl,
+                                            const model::Category& category) {
+  if (!request.channels.empty()) return request.channels;
+  if (tmpl != nullptr && !tmpl->channels.empty()) return tmpl->channels;
+  return category.channels;
+}
+
+// What must be there to say, on every channel asked for.
+void check_coverage(const model::Template& t, const std::vector<model::Channel>& channels, base::Problems& problems) {
+  const auto it = t.content.find(t.default_locale);
+  if (it == t.content.end()) return;
+  const model::Content& content = it->second;
+  for (const model::Channel channel : channels) {
+    if (!content.covers(channel)) {
+      problems.push_back({"/template", "missing_content",
+                          fmt::format("template '{}' says nothing for the channel {}", t.key, model::name(channel))});
+    } else if (channel == model::Channel::Email && content.title.empty() &&
+               (!content.email || content.email->subject.empty())) {
+      problems.push_back({"/template", "missing_subject",
+                          fmt::format("template '{}' has neither an e-mail subject nor a title", t.key)});
+    }
+  }
+}
+
+void check_all_params(const model::Template& t, const model::SendRequest& request, base::Problems& problems) {
+  bool is_shared_enough = true;
+  for (std::size_t i = 0; i < request.to.size(); ++i) {
+    if (request.to[i].params.empty()) continue;
+    is_shared_enough = false;
+    model::check_params(t, request.params, request.to[i].params, fmt::format("/to/{}/params", i), problems);
+    if (problems.size() >= base::kMaxProblems) return;
+  }
+  const bool is_any_plain = is_shared_enough || std::ranges::any_of(request.to, [](const model::Recipient& r) {
+                              return r.params.empty();
+                            });
+  if (is_any_plain) model::check_params(t, request.params, {}, "/params", problems);
+}
+
+void choose_priority(Plan& plan, const model::SendRequest& request) {
+  const auto wanted = request.priority.value_or(plan.category->priority);
+  auto limit = plan.category->max_priority;
+  if (plan.app) limit = std::max(limit, plan.app->max_priority);  // larger number: less urgent
+  plan.priority = std::max(wanted, limit);
+  plan.is_lowered = plan.priority != wanted;
+}
+
+}  // namespace
+
+std::expected<Plan, Refusal> make_plan(const ProjectView& view, std::shared_ptr<const model::App> app, bool is_test,
+                                       const model::SendRequest& request,
+                                       std::shared_ptr<const model::Template> tmpl, Time now) {
+  if (auto refused = unsupported(request)) return std::move(*refused);
+  Plan plan;
+  plan.view = &view;
+  plan.app = std::move(app);
+  plan.is_test = is_test;
+  if (!request.template_key.empty()) {
+    if (!tmpl) {
+      const auto it = view.templates.find(request.template_key);
+      if (it == view.templates.end() || request.template_version != 0) {
+        return refuse(422, "unknown_template", "/template",
+                      fmt::format("there is no published template '{}'{}", request.template_key,
+                                  request.template_version ? " of that version" : ""));
+      }
+      tmpl = it->second;
+    }
+    plan.tmpl = std::move(tmpl);
+  }
+  const std::string& category =
+      !request.category_given && plan.tmpl && !plan.tmpl->category.empty() ? plan.tmpl->category : request.category;
+  const auto found = view.categories.find(category);
+  if (found == view.categories.end()) {
+    return refuse(422, "unknown_category", "/category", fmt::format("there is no category '{}'", category));
+  }
+  plan.category = found->second;
+  if (plan.app && !plan.app->may_use_category(category)) {
+    return refuse(403, "category_not_allowed", "/category",
+                  fmt::format("the app '{}' may not use the category '{}'", plan.app->name, category));
+  }
+  plan.channels = choose_channels(request, plan.tmpl.get(), *plan.category);
+  if (plan.channels.empty()) {
+    return refuse(422, "no_channels", "/channels",
+                  "name the channels here, in the template or in the category, for example [\"push\",\"email\"]");
+  }
+  for (const model::Channel channel : plan.channels) {
+    if (plan.app && !plan.app->may_use(channel)) {
+      return refuse(403, "channel_not_allowed", "/channels",
+                    fmt::format("the app '{}' may not use the channel {}", plan.app->name, model::name(channel)));
+    }
+  }
+  if (plan.tmpl) {
+    base::Problems problems;
+    check_coverage(*plan.tmpl, plan.channels, problems);
+    if (problems.empty()) check_all_params(*plan.tmpl, request, problems);
+    if (!problems.empty()) return refuse(422, std::move(problems));
+  } else if (request.content) {
+    for (const model::Channel channel : plan.channels) {
+      if (!request.content->covers(channel)) {
+        return refuse(422, "missing_content", "/channels",
+                      fmt::format("there is nothing to say on the channel {}", model::name(channel)));
+      }
+      if (channel == model::Channel::Email && request.content->title.empty() &&
+          (!request.content->email || request.content->email->subject.empty())) {
+        return refuse(422, "missing_subject", "/subject", "give subject, email.subject or title");
+      }
+    }
+  }
+  choose_priority(plan, request);
+  const auto ttl = request.ttl ? request.ttl : plan.category->ttl;
+  if (ttl) plan.expires_at = request.send_at.value_or(now) + *ttl;
+  return plan;
+}
+
+}  // namespace carillon::pipeline

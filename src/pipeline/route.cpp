@@ -1,0 +1,380 @@
+#include "pipeline/route.h"
+
+#include <algorithm>
+#include <cstring>
+#include <unordered_set>
+
+#include "model/address.h"
+#include "pipeline/routes.h"
+#include "providers/catalog.h"
+
+namespace carillon::pipeline {
+namespace {
+
+using model::Channel;
+using model::Check;
+using model::DecisionKind;
+using model::DeliveryStatus;
+using model::Platform;
+using model::Reason;
+
+// One endpoint that is about to become a delivery.
+struct Candidate {
+  std::size_t to_index = 0;
+  const model::Profile* profile = nullptr;  // null: raw address
+  const model::Device* device = nullptr;
+  Channel channel = Channel::Push;
+  Platform platform = Platform::None;
+  std::string_view address;                 // empty for push to devices
+};
+
+class Router {
+ public:
+  explicit Router(const RouteInput& input) : in_(input) {}
+
+  Routed run() {
+    const auto& to = in_.request.to;
+    out_.recipients = static_cast<std::int64_t>(to.size());
+    can_repeat_ = to.size() > 1;
+    for (std::size_t i = 0; i < to.size(); ++i) route_entry(i, to[i]);
+    return std::move(out_);
+  }
+
+ private:
+  void route_entry(std::size_t i, const model::Recipient& entry) {
+    switch (entry.kind) {
+      case model::RecipientKind::User: return route_user(i, entry.id, "user_id", nullptr);
+      case model::RecipientKind::Device: return route_device(i, entry);
+      case model::RecipientKind::Group: return;  // refused by make_plan
+      case model::RecipientKind::Email: return route_raw(i, entry, {Channel::Email});
+      case model::RecipientKind::Phone: return route_raw(i, entry, {Channel::Sms, Channel::Voice});
+      case model::RecipientKind::Address: return route_raw(i, entry, {entry.channel});
+      case model::RecipientKind::Token: return route_raw(i, entry, {Channel::Push});
+    }
+  }
+
+  void route_user(std::size_t i, std::string_view user_id, std::string_view field, const std::string* only_device) {
+    const auto it = in_.people.users.find(user_id);
+    if (it == in_.people.users.end() || !it->second) {
+      if (!in_.request.skip_unknown_users) {
+        out_.problems.push_back({fmt::format("/to/{}/{}", i, field), "unknown_user",
+                                 fmt::format("there is no user '{}'; register them first, or set on_unknown to skip",
+                                             user_id)});
+        return;
+      }
+      for (const Channel channel : in_.plan.channels) add_unknown(i, user_id, channel);
+      return;
+    }
+    for (const Channel channel : in_.plan.channels) {
+      if (channel == Channel::Push) {
+        route_devices(i, *it->second, only_device);
+      } else if (only_device == nullptr) {
+        Candidate c{i, it->second.get(), nullptr, channel, Platform::None, address_of(*it->second, channel)};
+        decide(c);
+      }
+    }
+  }
+
+  void route_devices(std::size_t i, const model::Profile& profile, const std::string* only_device) {
+    const std::size_t first = out_.deliveries.size();
+    bool has_any = false;
+    for (const model::Device& device : profile.devices) {
+      if (only_device != nullptr && device.device_id != *only_device) continue;
+      if (device.endpoints.empty()) continue;
+      has_any = true;
+      Candidate c{i, &profile, &device, Channel::Push, device.platform, {}};
+      decide(c);
+    }
+    if (!has_any) {
+      Candidate c{i, &profile, nullptr, Channel::Push, Platform::None, {}};
+      add(c, suppress(Reason::NoAddress, "address", "no device with a push token"));
+    }
+    share_cap(first);
+  }
+
+  void route_device(std::size_t i, const model::Recipient& entry) {
+    const auto owner = in_.people.device_owner.find(entry.id);
+    if (owner == in_.people.device_owner.end()) {
+      out_.problems.push_back({fmt::format("/to/{}/device_id", i), "unknown_device",
+                               fmt::format("there is no device '{}'", entry.id)});
+      return;
+    }
+    if (std::ranges::find(in_.plan.channels, Channel::Push) == in_.plan.channels.end()) {
+      return mismatch(i, "device_id", "a device is reached by push");
+    }
+    route_user(i, owner->second, "device_id", &entry.id);
+  }
+
+  void route_raw(std::size_t i, const model::Recipient& entry, std::initializer_list<Channel> fits) {
+    bool has_any = false;
+    for (const Channel channel : in_.plan.channels) {
+      if (std::ranges::find(fits, channel) == fits.end()) continue;
+      has_any = true;
+      const Platform platform = channel == Channel::Push ? entry.platform : Platform::None;
+      Candidate c{i, nullptr, nullptr, channel, platform, entry.id};
+      decide(c);
+      std::int64_t key = 0;
+      const auto hash = address_key(in_.address_hash, channel, entry.id);
+      std::memcpy(&key, hash.data(), sizeof key);
+      out_.address_keys.push_back(key & INT64_MAX);
+    }
+    if (!has_any) mismatch(i, field_of(entry.kind), "the channels asked for do not use this kind of address");
+  }
+
+  void mismatch(std::size_t i, std::string_view field, std::string_view why) {
+    out_.problems.push_back({fmt::format("/to/{}/{}", i, field), "recipient_channel_mismatch",
+                             fmt::format("{}; add its channel to channels or remove the entry", why)});
+  }
+
+  static std::string_view field_of(model::RecipientKind kind) {
+    switch (kind) {
+      case model::RecipientKind::User: return "user_id";
+      case model::RecipientKind::Device: return "device_id";
+      case model::RecipientKind::Group: return "group";
+      case model::RecipientKind::Email: return "email";
+      case model::RecipientKind::Phone: return "phone";
+      case model::RecipientKind::Address: return "address";
+      case model::RecipientKind::Token: return "device_token";
+    }
+    return "";
+  }
+
+  model::Decision suppress(Reason reason, std::string check, std::string value, std::string source = "user") {
+    model::Decision d;
+    d.kind = DecisionKind::Suppress;
+    d.reason = reason;
+    d.checks = std::move(checks_);
+    d.checks.push_back(Check{std::move(check), "stop", {}, std::move(value), std::move(source), std::nullopt});
+    return d;
+  }
+
+  // Everything between an endpoint and the queue, in the order of CONTRACT §3.
+  void decide(Candidate& c) {
+    checks_.clear();
+    if (c.device == nullptr && c.address.empty()) {
+      return add(c, suppress(Reason::NoAddress, "address", fmt::format("no {} address", model::name(c.channel))));
+    }
+    if (is_repeat(c)) return add(c, suppress(Reason::DuplicateRecipient, "recipient", "named twice", "request"));
+    if (!c.address.empty() && !in_.people.suppressed.empty()) {
+      const auto hit = in_.people.suppressed.find(People::key(c.channel, c.address));
+      if (hit != in_.people.suppressed.end()) {
+        return add(c, suppress(Reason::AddressSuppressed, "suppression", hit->second.reason, "suppression"));
+      }
+    }
+    if (c.device != nullptr && !c.device->enabled) {
+      return add(c, suppress(Reason::DeviceBlocked, "device", "notifications are switched off on the device"));
+    }
+    auto* checks = in_.wants_explain ? &checks_ : nullptr;
+    static const std::vector<model::Preference> kNone;
+    const auto& preferences = c.profile ? c.profile->preferences : kNone;
+    if (!model::is_opted_in(*in_.plan.category, preferences, c.channel, c.platform, checks)) {
+      return add(c, suppress(Reason::OptedOut, "preference", "opted out"));
+    }
+    add(c, when(c));
+  }
+
+  // Quiet hours of the user, else of the project.
+  model::Decision when(const Candidate& c) {
+    const auto& settings = in_.plan.view->settings;
+    auto quiet = c.profile && c.profile->quiet_hours ? c.profile->quiet_hours : settings.quiet_hours;
+    if (!quiet || in_.plan.category->quiet_hours == model::QuietPolicy::Ignore) {
+      model::Decision d;
+      d.checks = std::move(checks_);
+      return d;
+    }
+    std::string_view zone = settings.time_zone;
+    if (c.device && !c.device->time_zone.empty()) zone = c.device->time_zone;
+    else if (c.profile && !c.profile->time_zone.empty()) zone = c.profile->time_zone;
+    auto d = model::apply_quiet_hours(*in_.plan.category, quiet, zone, in_.now, in_.wants_explain);
+    if (in_.wants_explain) d.checks.insert(d.checks.begin(), checks_.begin(), checks_.end());
+    return d;
+  }
+
+  // Devices differ by themselves; a user named twice repeats all of them.
+  bool is_repeat(const Candidate& c) {
+    if (!can_repeat_) return false;
+    std::string key = fmt::format("{}:", static_cast<int>(c.channel));
+    if (c.device != nullptr) {
+      key.append(c.profile->user_id).append("\n").append(c.device->device_id);
+    } else {
+      key.append(c.address);
+    }
+    return !seen_.insert(std::move(key)).second;
+  }
+
+  void add_unknown(std::size_t i, std::string_view user_id, Channel channel) {
+    Candidate c{i, nullptr, nullptr, channel, Platform::None, {}};
+    checks_.clear();
+    add(c, suppress(Reason::UnknownUser, "user", std::string(user_id), "request"));
+    out_.deliveries.back().user_id = user_id;
+  }
+
+  void add(const Candidate& c, model::Decision decision) {
+    model::Delivery d;
+    d.project = in_.plan.view->id;
+    d.queue = model::queue_of(c.channel, c.platform);
+    d.priority = in_.plan.priority;
+    d.to_index = static_cast<std::uint16_t>(c.to_index);
+    d.expires_at = in_.plan.expires_at;
+    d.reason = decision.reason;
+    if (c.profile) d.user_id = c.profile->user_id;
+    if (c.device) d.device_id = c.device->device_id;
+    const std::string_view country = c.profile ? std::string_view(c.profile->country_code) : std::string_view{};
+    const RouteChoice choice = choose_route(in_.plan, c.channel, c.platform, country, 0);
+    d.is_sandbox = choice.is_sandbox;
+    settle(d, decision, choice, c);
+    if (in_.wants_explain) explain(c, decision, choice, d);
+    out_.deliveries.push_back(std::move(d));
+  }
+
+  // Turns a decision into the row's status.
+  void settle(model::Delivery& d, model::Decision& decision, const RouteChoice& choice, const Candidate& c) {
+    if (decision.kind == DecisionKind::Suppress) {
+      d.status = DeliveryStatus::Suppressed;
+      d.finished_at = in_.now;
+      d.note = note_of(decision.checks);
+      return;
+    }
+    if (c.channel == Channel::Inbox) {  // the row is the message: there is no queue to wait in
+      d.status = DeliveryStatus::Delivered;
+      d.finished_at = in_.now;
+      return;
+    }
+    if (decision.kind == DecisionKind::Hold) {
+      d.status = DeliveryStatus::Held;
+      d.due_at = decision.due_at;
+      return;
+    }
+    if (!choice.has_route && !choice.is_sandbox) {
+      decision.kind = DecisionKind::Hold;
+      decision.reason = d.reason = Reason::NoRoute;
+      d.status = DeliveryStatus::Held;
+      d.due_at = d.expires_at;  // a hold on a condition ends at its ttl at the latest
+      warn_no_route(c.channel);
+      return;
+    }
+    d.due_at = in_.now;
+    charge_cap(c);
+  }
+
+  void charge_cap(const Candidate& c) {
+    const auto& cap = in_.plan.category->cap;
+    if (!cap || in_.plan.is_test || in_.request.to.empty()) return;
+    store::CapCharge charge;
+    charge.delivery = out_.deliveries.size();
+    const std::string_view key = cap->key.empty() ? in_.plan.category->key : cap->key;
+    // A raw address is its own recipient: the Store adds the user, of which it has none.
+    charge.cap_key = fmt::format("{}/{}/{}", key, model::name(c.channel), c.profile ? std::string_view{} : c.address);
+    charge.limit = cap->limit;
+    charge.per = cap->per;
+    charge.drop = cap->on_exceed == model::CapPolicy::Drop;
+    out_.caps.push_back(std::move(charge));
+  }
+
+  // A cap counts one per notification × user × channel: the devices of one user share the first charge.
+  void share_cap(std::size_t first) {
+    std::size_t kept = 0;
+    while (kept < out_.caps.size() && out_.caps[kept].delivery < first) ++kept;
+    if (out_.caps.size() <= kept + 1) return;
+    auto& charge = out_.caps[kept];
+    charge.count = out_.caps.back().delivery - charge.delivery + 1;
+    out_.caps.resize(kept + 1);
+  }
+
+  void warn_no_route(Channel channel) {
+    for (const auto& warning : out_.warnings) {
+      if (warning.channel == channel) return;
+    }
+    out_.warnings.push_back({"no_route",
+                             fmt::format("no integration carries {}; the deliveries wait for one", model::name(channel)),
+                             channel});
+  }
+
+  static std::string note_of(const std::vector<Check>& checks) {
+    if (checks.empty()) return {};
+    const Check& last = checks.back();
+    base::JsonWriter out;
+    out.object().field("check", last.check).field("value", last.value).field("source", last.source).end_object();
+    return out.str();
+  }
+
+  void explain(const Candidate& c, model::Decision decision, const RouteChoice& choice, const model::Delivery& d) {
+    model::Explain e;
+    const auto& entry = in_.request.to[c.to_index];
+    e.recipient = c.profile ? "user:" + c.profile->user_id
+                            : (d.user_id.empty() ? std::string(field_of(entry.kind)) : "user:" + d.user_id);
+    e.channel = c.channel;
+    e.device_id = d.device_id;
+    e.decision = std::move(decision);
+    if (in_.plan.tmpl) {
+      e.content.template_key = in_.plan.tmpl->key;
+      e.content.version = in_.plan.tmpl->version;
+    }
+    e.route.rule = choice.rule;
+    e.route.chain = choice.chain;
+    if (!choice.chain.empty()) e.route.chosen = choice.chain.front();
+    out_.explains.push_back(std::move(e));
+  }
+
+  const RouteInput& in_;
+  Routed out_;
+  std::vector<Check> checks_;
+  std::unordered_set<std::string> seen_;
+  bool can_repeat_ = false;
+};
+
+}  // namespace
+
+Routed route(const RouteInput& input) { return Router(input).run(); }
+
+std::string_view address_of(const model::Profile& profile, Channel channel) {
+  switch (channel) {
+    case Channel::Email: return profile.email;
+    case Channel::Sms:
+    case Channel::Voice: return profile.phone_number;
+    case Channel::Chat:
+    case Channel::Webhook:
+      for (const auto& other : profile.addresses) {
+        if (other.channel == channel) return other.address;
+      }
+      return {};
+    case Channel::Inbox: return profile.user_id;
+    case Channel::Push: return {};
+  }
+  return {};
+}
+
+void collect_addresses(const std::vector<Channel>& channels, const model::Profile& profile,
+                       const std::function<void(Channel, std::string_view)>& each) {
+  for (const Channel channel : channels) {
+    if (channel == Channel::Push || channel == Channel::Inbox) continue;
+    if (const auto address = address_of(profile, channel); !address.empty()) each(channel, address);
+  }
+}
+
+base::Hash128 address_key(const base::KeyedHash& hash, Channel channel, std::string_view address) {
+  // A STOP to a text and a refused call are about the same number, but are not the same wish.
+  const char kind = static_cast<char>('0' + static_cast<int>(channel));
+  return hash({std::string_view(&kind, 1), address});
+}
+
+RouteChoice choose_route(const Plan& plan, Channel channel, Platform platform, std::string_view country,
+                         std::int64_t delivery) {
+  RouteChoice choice;
+  const std::string sandbox(providers::sandbox_type().name);
+  if (plan.is_test || plan.view->sandbox_is_default) {
+    choice.is_sandbox = choice.has_route = true;
+    choice.chain.push_back(sandbox);
+    return choice;
+  }
+  const std::string_view app = plan.app ? std::string_view(plan.app->name) : std::string_view{};
+  const RouteQuery query{channel, platform, country, app, plan.category->key, delivery};
+  const RouteChain chain = route_chain(*plan.view, query);
+  choice.rule = chain.rule;
+  choice.has_route = !chain.integrations.empty();
+  for (const auto* integration : chain.integrations) choice.chain.push_back(integration->key);
+  choice.is_sandbox = choice.has_route && chain.integrations.front()->provider == sandbox;
+  return choice;
+}
+
+}  // namespace carillon::pipeline

@@ -1,0 +1,91 @@
+// From a validated request to its deliveries: every decision about who is reached, and why not. Pure.
+//
+// The same code answers a send, its dry run, and the expansion of a scheduled or large send.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/crypto.h"
+#include "model/decision.h"
+#include "model/template.h"
+#include "pipeline/pipeline.h"
+
+namespace carillon::pipeline {
+
+// What a request says once its names are looked up.
+struct Plan {
+  const ProjectView* view = nullptr;
+  std::shared_ptr<const model::App> app;  // null: a member
+  bool is_test = false;
+  std::shared_ptr<const model::Category> category;
+  std::shared_ptr<const model::Template> tmpl;  // null: inline content
+  std::vector<model::Channel> channels;
+  model::Priority priority = model::Priority::Normal;
+  bool is_lowered = false;                      // the request asked for more than it may have
+  std::optional<Time> expires_at;
+};
+
+// Looks up category, template, channels and priority, and checks the app's grants and the parameters
+// of every entry. `tmpl`: the version the request names, when it is not the published one.
+// Refusal: 422 unknown_category unknown_template no_channels missing_parameter … · 403
+// category_not_allowed channel_not_allowed.
+[[nodiscard]] std::expected<Plan, Refusal> make_plan(const ProjectView& view, std::shared_ptr<const model::App> app,
+                                                     bool is_test, const model::SendRequest& request,
+                                                     std::shared_ptr<const model::Template> tmpl, Time now);
+
+// What is known about the recipients. Missing users are null entries.
+struct People {
+  std::unordered_map<std::string_view, std::shared_ptr<const model::Profile>> users;  // by user_id in the request
+  std::unordered_map<std::string_view, std::string> device_owner;                     // device_id → user_id
+  // (channel, address) pairs that must not be contacted.
+  std::unordered_map<std::string, store::Suppression> suppressed;
+  [[nodiscard]] static std::string key(model::Channel channel, std::string_view address) {
+    return fmt::format("{}:{}", static_cast<int>(channel), address);
+  }
+};
+
+struct Routed {
+  std::vector<model::Delivery> deliveries;  // ids not set; in order of `to`
+  std::vector<store::CapCharge> caps;
+  std::vector<std::int64_t> address_keys;   // of raw addresses, for the history index
+  std::vector<model::Explain> explains;     // one per delivery, when asked for
+  std::vector<Warning> warnings;
+  base::Problems problems;                  // not empty: refuse
+  std::int64_t recipients = 0;
+};
+
+struct RouteInput {
+  const Plan& plan;
+  const model::SendRequest& request;
+  const People& people;
+  const base::KeyedHash& address_hash;
+  Time now;
+  bool wants_explain = false;
+};
+[[nodiscard]] Routed route(const RouteInput& input);
+
+// The (channel, address) pairs of one profile that suppressions must be asked for.
+void collect_addresses(const std::vector<model::Channel>& channels, const model::Profile& profile,
+                       const std::function<void(model::Channel, std::string_view)>& each);
+// The hash under which an address is suppressed and looked up.
+[[nodiscard]] base::Hash128 address_key(const base::KeyedHash& hash, model::Channel channel, std::string_view address);
+// What the profile holds for a channel other than push; empty: nothing.
+[[nodiscard]] std::string_view address_of(const model::Profile& profile, model::Channel channel);
+
+// Where a live delivery ends when its channel has no integration: the reason it waits.
+struct RouteChoice {
+  bool is_sandbox = false;
+  bool has_route = false;
+  std::string rule;
+  std::vector<std::string> chain;
+};
+[[nodiscard]] RouteChoice choose_route(const Plan& plan, model::Channel channel, model::Platform platform,
+                                       std::string_view country, std::int64_t delivery);
+
+}  // namespace carillon::pipeline

@@ -1,0 +1,62 @@
+#include "pipeline/routes.h"
+
+#include <algorithm>
+
+#include "providers/catalog.h"
+
+namespace carillon::pipeline {
+namespace {
+
+bool serves(const providers::ProviderType& type, model::Channel channel, model::Platform platform) {
+  if (type.is_any_channel) return true;
+  if (type.channel != channel) return false;
+  return channel != model::Channel::Push || type.platforms.empty() ||
+         std::ranges::find(type.platforms, platform) != type.platforms.end();
+}
+
+bool matches(const model::Route& route, const RouteQuery& query) {
+  const auto fits = [](const std::string& wanted, std::string_view value) { return wanted.empty() || wanted == value; };
+  return (!route.channel || *route.channel == query.channel) && fits(route.platform, model::name(query.platform)) &&
+         fits(route.country, query.country) && fits(route.app, query.app) && fits(route.category, query.category);
+}
+
+// The step that goes first, drawn by weight from the delivery's id.
+std::size_t draw(const std::vector<model::Route::Step>& chain, std::int64_t delivery) {
+  std::int64_t total = 0;
+  for (const auto& step : chain) total += step.weight;
+  if (total <= 0) return 0;
+  // The low bits of an id are a sequence: multiplying by an odd constant and taking high bits mixes them.
+  const auto mixed = (static_cast<std::uint64_t>(delivery) * 0x9E3779B97F4A7C15ULL) >> 33;
+  auto point = static_cast<std::int64_t>(mixed % static_cast<std::uint64_t>(total));
+  for (std::size_t i = 0; i < chain.size(); ++i) {
+    point -= chain[i].weight;
+    if (point < 0) return i;
+  }
+  return 0;
+}
+
+}  // namespace
+
+RouteChain route_chain(const ProjectView& view, const RouteQuery& query) {
+  RouteChain result;
+  const auto add = [&](const model::Integration& integration, bool is_named) {
+    const auto* type = providers::find_provider(integration.provider);
+    if (!integration.enabled || type == nullptr || !serves(*type, query.channel, query.platform)) return;
+    if (type->is_any_channel && !is_named) return;
+    result.integrations.push_back(&integration);
+  };
+  for (const model::Route& route : view.routes) {
+    if (!matches(route, query)) continue;
+    result.rule = route.key;
+    const std::size_t first = draw(route.chain, query.delivery);
+    for (std::size_t i = 0; i < route.chain.size(); ++i) {
+      const std::size_t at = i == 0 ? first : (i <= first ? i - 1 : i);
+      if (const auto* integration = view.find_integration(route.chain[at].integration)) add(*integration, true);
+    }
+    return result;
+  }
+  for (const model::Integration& integration : view.integrations) add(integration, false);
+  return result;
+}
+
+}  // namespace carillon::pipeline

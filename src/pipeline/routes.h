@@ -1,0 +1,32 @@
+// Which integrations may carry a delivery, in which order. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/channel.h"
+#include "pipeline/directory.h"
+
+namespace carillon::pipeline {
+
+struct RouteQuery {
+  model::Channel channel = model::Channel::Push;
+  model::Platform platform = model::Platform::None;
+  std::string_view country, app, category;
+  std::int64_t delivery = 0;  // spreads weights; the same delivery always gets the same order
+};
+
+struct RouteChain {
+  std::string_view rule;                              // key of the route; empty: order of creation
+  std::vector<const model::Integration*> integrations;  // point into the view; best first
+};
+
+// The first route that matches decides; a chain's first place is drawn by weight, the rest follow in
+// the route's order. Without a matching route: the enabled integrations whose provider serves that
+// channel and platform, in order of creation. Disabled integrations and ones whose provider does not
+// serve the channel are left out. The sandbox takes part only where a route names it.
+[[nodiscard]] RouteChain route_chain(const ProjectView& view, const RouteQuery& query);
+
+}  // namespace carillon::pipeline
