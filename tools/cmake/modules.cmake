@@ -14,6 +14,7 @@ function(carillon_precompiled name)
 endfunction()
 carillon_precompiled(carillon_pch ${CARILLON_PCH_HEADERS})
 carillon_precompiled(carillon_test_pch ${CARILLON_PCH_HEADERS} <gmock/gmock.h> <gtest/gtest.h> <rapidcheck.h>)
+target_link_libraries(carillon_test_pch PRIVATE GTest::gmock GTest::gtest rapidcheck)
 set_target_properties(carillon_test_pch PROPERTIES EXCLUDE_FROM_ALL ON)
 
 set(CARILLON_THIRD_PARTY_base spdlog::spdlog tomlplusplus::tomlplusplus)
