@@ -57,8 +57,8 @@ void check_params(const Template& t, std::string_view params_json, std::string_v
                   const std::string& pointer, base::Problems& problems);
 
 // A template version made ready for rendering: every part tokenised once. Brackets syntax also knows
-// `[name]` where name is declared; every other bracket is literal. kainjow mustache's render is not
-// thread-safe on a shared template: one CompiledTemplate per thread.
+// `[name]` where name is declared; every other bracket is literal. render() keeps the parsed parameters
+// for the next call: one CompiledTemplate per thread.
 class CompiledTemplate {
  public:
   // Errors: InvalidArgument (does not compile; cannot happen for a stored version).
@@ -75,9 +75,12 @@ class CompiledTemplate {
     std::vector<std::string_view> locales;
     bool hide_sensitive = false;          // history: ••• instead
   };
-  // Escaping per part: HTML in HTML only; none in SMS, push, subject; URLs checked (http, https,
-  // mailto, tel); subjects and header values lose CR and LF. Errors: InvalidArgument naming the
-  // parameter (missing, wrong type, URL scheme not allowed, output over 256 KB).
+  // Escaping per part: HTML in HTML only; JSON in JSON parts; none in SMS, push, subject; URLs checked
+  // (http, https, mailto, tel); subjects and header values lose CR and LF. A value is never read as a
+  // template again. Optional parameters, user.… and items' members that are not there are empty text.
+  // Block and base fields are each taken from the first wanted locale that has them.
+  // Errors: InvalidArgument; the message begins with a code of problem_codes.def where one parameter
+  // is at fault and names it (missing, wrong type, URL scheme not allowed, output over 256 KB).
   [[nodiscard]] Result<Message> render(const Input& input) const;
 
   ~CompiledTemplate();

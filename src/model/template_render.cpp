@@ -1,0 +1,600 @@
+// CompiledTemplate: parts tokenised once, rendered into a Message.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <bitset>
+#include <span>
+#include <utility>
+
+#include "model/address.h"
+#include "model/locale_choice.h"
+#include "model/param_value.h"
+#include "model/template.h"
+#include "model/template_parts.h"
+
+namespace carillon::model {
+namespace {
+
+using detail::BlockId;
+using detail::Part;
+using detail::PartKind;
+using detail::Reference;
+using detail::Target;
+using detail::Token;
+
+constexpr std::size_t kOutputMax = 256 * 1024;  // bytes of one rendered message
+constexpr std::size_t kStepsMax = 200'000;      // tokens worked off for one message
+constexpr std::string_view kHidden = "•••";
+
+struct Field {
+  Target target = Target::Title;
+  PartKind kind = PartKind::Text;
+  bool has_tags = false;
+  std::string header;
+  Part part;
+};
+
+// One block of one locale.
+struct Block {
+  std::string locale;
+  std::vector<Field> fields;
+  std::optional<std::int64_t> badge;
+  std::int64_t repeat = 1;
+};
+
+// A JSON text that is likely to come again: all deliveries of a notification share their params.
+class Parsed {
+ public:
+  // The object, or nullptr when `text` is empty. Valid until the next call.
+  Result<const base::JsonObject*> get(std::string_view text, std::string_view what) {
+    if (text.empty()) return nullptr;
+    if (is_valid_ && text == text_) return &object_;
+    is_valid_ = false;
+    const auto root = document_.parse(text);
+    if (!root || root->get(object_) != simdjson::SUCCESS) {
+      return fail(Errc::InvalidArgument, fmt::format("{} are not a JSON object", what));
+    }
+    text_ = text;
+    is_valid_ = true;
+    return &object_;
+  }
+
+ private:
+  base::JsonDocument document_;
+  base::JsonObject object_;
+  std::string text_;
+  bool is_valid_ = false;
+};
+
+struct Value {
+  enum class Kind : std::uint8_t { Missing, Json, Text };
+  Kind kind = Kind::Missing;
+  bool is_hidden = false;
+  ParamType type = ParamType::Object;
+  base::JsonElement json;
+  std::string_view text;
+};
+
+Value json_value(base::JsonElement json, ParamType type, bool is_hidden) {
+  Value value;
+  if (json.is_null()) return value;
+  value.kind = Value::Kind::Json;
+  value.json = json;
+  value.type = type;
+  value.is_hidden = is_hidden;
+  return value;
+}
+
+// The member at `path`; nullopt when there is none or it is null.
+std::optional<base::JsonElement> member_at(base::JsonElement json, std::span<const std::string> path) {
+  for (const std::string& key : path) {
+    if (!json.is_object() || json.get_object().value_unsafe().at_key(key).get(json) != simdjson::SUCCESS) {
+      return std::nullopt;
+    }
+  }
+  if (json.is_null()) return std::nullopt;
+  return json;
+}
+
+std::optional<base::JsonElement> member_at(const base::JsonObject& object, std::span<const std::string> path) {
+  base::JsonElement json;
+  if (path.empty() || object.at_key(path.front()).get(json) != simdjson::SUCCESS) return std::nullopt;
+  return member_at(json, path.subspan(1));
+}
+
+bool is_true(const Value& value) {
+  if (value.kind == Value::Kind::Missing) return false;
+  if (value.kind == Value::Kind::Text) return !value.text.empty();
+  if (value.json.is_bool()) return value.json.get_bool().value_unsafe();
+  if (value.json.is_array()) return value.json.get_array().value_unsafe().begin() != value.json.get_array().value_unsafe().end();
+  return !value.json.is_string() || !value.json.get_string().value_unsafe().empty();
+}
+
+void append_html(std::string& out, std::string_view text) {
+  while (true) {
+    const auto special = text.find_first_of("&<>\"'");
+    out.append(text.substr(0, special));
+    if (special == std::string_view::npos) return;
+    switch (text[special]) {
+      case '&': out.append("&amp;"); break;
+      case '<': out.append("&lt;"); break;
+      case '>': out.append("&gt;"); break;
+      case '"': out.append("&quot;"); break;
+      default: out.append("&#39;"); break;
+    }
+    text.remove_prefix(special + 1);
+  }
+}
+
+void append_json(std::string& out, std::string_view text) {
+  const std::size_t quote = out.size();
+  base::append_json_string(out, text);
+  out.pop_back();
+  out.erase(quote, 1);
+}
+
+std::string& target_of(Message& m, Target target) {
+  switch (target) {
+    case Target::Title: return m.title;
+    case Target::Body: return m.body;
+    case Target::Url: return m.url;
+    case Target::Image: return m.image;
+    case Target::Sound: return m.sound;
+    case Target::ActionLocKey: return m.action_loc_key;
+    case Target::Data: return m.data;
+    case Target::Apns: return m.apns;
+    case Target::Fcm: return m.fcm;
+    case Target::Actions: return m.actions;
+    case Target::Subject: return m.subject;
+    case Target::Preheader: return m.preheader;
+    case Target::Html: return m.html;
+    case Target::ReplyTo: return m.reply_to;
+    case Target::Language: return m.language;
+    case Target::Voice: return m.voice;
+    case Target::Slack: return m.slack;
+    case Target::Kakao: return m.kakao;
+    case Target::Cc: return m.cc.emplace_back();
+    case Target::Bcc: return m.bcc.emplace_back();
+    case Target::Header: return m.headers.emplace_back().second;
+  }
+  return m.body;
+}
+
+std::optional<BlockId> block_of(Channel channel) noexcept {
+  switch (channel) {
+    case Channel::Push: return BlockId::Push;
+    case Channel::Sms: return BlockId::Sms;
+    case Channel::Email: return BlockId::Email;
+    case Channel::Voice: return BlockId::Voice;
+    case Channel::Chat: return BlockId::Chat;
+    case Channel::Webhook: return BlockId::Webhook;
+    case Channel::Inbox: return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+// What a base field becomes on a channel; nullopt where the channel has no use for it.
+std::optional<Target> base_target(Target target, Channel channel) noexcept {
+  const bool is_body_only = channel == Channel::Sms || channel == Channel::Voice;
+  if (is_body_only) return target == Target::Body ? std::optional(target) : std::nullopt;
+  if (channel == Channel::Email && target == Target::Title) return Target::Subject;
+  return target;
+}
+
+void join_lines(std::string& text) {
+  if (text.find_first_of("\r\n") == std::string::npos) return;
+  std::string joined;
+  for (const char c : text) {
+    const bool is_break = c == '\r' || c == '\n';
+    if (!is_break) joined.push_back(c);
+    if (is_break && !joined.empty() && joined.back() != ' ') joined.push_back(' ');
+  }
+  while (joined.ends_with(' ')) joined.pop_back();
+  text = std::move(joined);
+}
+
+}  // namespace
+
+struct CompiledTemplate::Impl {
+  std::shared_ptr<const Template> source;  // null: inline content
+  std::array<std::vector<Block>, detail::kBlockCount> blocks;
+  base::JsonDocument defaults_document;
+  std::vector<std::optional<base::JsonElement>> defaults;  // by parameter
+  std::vector<std::vector<std::string>> from_paths;        // by parameter; user attribute, or empty
+  bool needs_attributes = false;
+  // Scratch of render(): one CompiledTemplate belongs to one thread.
+  Parsed params, overrides, attributes;
+  std::vector<Value> values;
+
+  void add_content(const std::string& locale, const Content& content, const detail::Names* names,
+                   base::Problems& problems);
+  Result<void> prepare_params();
+  // Sets `values`: overrides, params, the user's attributes, defaults, in that order.
+  Result<void> resolve(const Input& input, const base::JsonObject* from_user);
+  [[nodiscard]] const Block* choose(BlockId block, const Input& input) const;
+};
+
+namespace {
+
+// One render() call.
+class Renderer {
+ public:
+  Renderer(const CompiledTemplate::Input& input, const std::vector<Value>& values,
+           const base::JsonObject* attributes)
+      : input_(input), values_(values), attributes_(attributes) {}
+
+  Result<void> block(const Block& block, bool is_base, Message& out) {
+    std::bitset<detail::kTargetCount> mine;
+    for (const Field& field : block.fields) {
+      const auto target = is_base ? base_target(field.target, input_.channel) : std::optional(field.target);
+      if (!target || filled_[static_cast<std::size_t>(*target)]) continue;
+      mine.set(static_cast<std::size_t>(*target));
+      if (*target == Target::Header) out.headers.emplace_back(field.header, std::string());
+      std::string& text = *target == Target::Header ? out.headers.back().second : target_of(out, *target);
+      const PartKind kind = *target == Target::Subject ? PartKind::Header : field.kind;
+      CARILLON_CHECK(this->part(field.part, kind, text));
+      CARILLON_CHECK(finish(field, kind, text));
+      total_ += text.size();
+      if (total_ > kOutputMax) return too_long();
+    }
+    filled_ |= mine;
+    return {};
+  }
+
+ private:
+  static std::unexpected<Error> too_long() {
+    return fail(Errc::InvalidArgument, fmt::format("too_long: the message has more than {} bytes", kOutputMax));
+  }
+
+  Result<void> part(const Part& part, PartKind kind, std::string& out) {
+    kind_ = kind;
+    if (part.tokens.size() == 1 && part.tokens.front().kind == Token::Kind::Literal) {
+      out = part.tokens.front().text;
+      return {};
+    }
+    out.reserve(128);
+    return range(part.tokens, 0, part.tokens.size(), out);
+  }
+
+  Result<void> range(const std::vector<Token>& tokens, std::size_t begin, std::size_t end, std::string& out) {
+    for (std::size_t i = begin; i < end; ++i) {
+      const Token& token = tokens[i];
+      if (++steps_ > kStepsMax) return fail(Errc::InvalidArgument, "the template repeats too much");
+      switch (token.kind) {
+        case Token::Kind::Literal: out.append(token.text); break;
+        case Token::Kind::Variable: CARILLON_CHECK(variable(token, out)); break;
+        case Token::Kind::Section:
+          CARILLON_CHECK(section(tokens, i, out));
+          i = token.end;
+          break;
+        case Token::Kind::Inverted: {
+          CARILLON_TRY(const Value value, look_up(token.reference));
+          if (!is_true(value)) CARILLON_CHECK(range(tokens, i + 1, token.end, out));
+          i = token.end;
+          break;
+        }
+        case Token::Kind::End: break;
+      }
+      if (out.size() > kOutputMax) return too_long();
+    }
+    return {};
+  }
+
+  Result<void> section(const std::vector<Token>& tokens, std::size_t at, std::string& out) {
+    const Token& token = tokens[at];
+    CARILLON_TRY(const Value value, look_up(token.reference));
+    if (!is_true(value)) return {};
+    const bool is_list = value.kind == Value::Kind::Json && value.json.is_array();
+    if (!is_list) {
+      items_.push_back(value);
+      CARILLON_CHECK(range(tokens, at + 1, token.end, out));
+      items_.pop_back();
+      return {};
+    }
+    for (const base::JsonElement item : value.json.get_array().value_unsafe()) {
+      items_.push_back(json_value(item, ParamType::Object, value.is_hidden));
+      CARILLON_CHECK(range(tokens, at + 1, token.end, out));
+      items_.pop_back();
+    }
+    return {};
+  }
+
+  // Errors: a parameter whose path does not exist in it.
+  Result<Value> look_up(const Reference& reference) const {
+    if (reference.may_be_item) {
+      if (const auto found = look_up_item(reference)) return *found;
+    }
+    switch (reference.root) {
+      case Reference::Root::Item: return Value{};
+      case Reference::Root::UserName: return text_value(input_.user_name);
+      case Reference::Root::UserEmail: return text_value(input_.user_email);
+      case Reference::Root::UserPhone: return text_value(input_.user_phone);
+      case Reference::Root::UserAttribute: {
+        if (attributes_ == nullptr) return Value{};
+        if (reference.path.empty()) return Value{};
+        const auto found = member_at(*attributes_, reference.path);
+        return found ? json_value(*found, ParamType::Object, false) : Value{};
+      }
+      case Reference::Root::Param: break;
+    }
+    const Value& value = values_[reference.param];
+    if (reference.path.empty() || value.kind == Value::Kind::Missing) return value;
+    const auto found = member_at(value.json, reference.path);
+    if (found) return json_value(*found, ParamType::Object, value.is_hidden);
+    return Value{};
+  }
+
+  [[nodiscard]] std::optional<Value> look_up_item(const Reference& reference) const {
+    if (reference.head.empty()) return items_.empty() ? std::nullopt : std::optional(items_.back());
+    for (auto item = items_.rbegin(); item != items_.rend(); ++item) {
+      base::JsonElement member;
+      if (item->kind != Value::Kind::Json || !item->json.is_object()) continue;
+      if (item->json.get_object().value_unsafe().at_key(reference.head).get(member) != simdjson::SUCCESS) continue;
+      const auto found = member_at(member, reference.path);
+      return found ? json_value(*found, ParamType::Object, item->is_hidden) : Value{};
+    }
+    return std::nullopt;
+  }
+
+  static Value text_value(std::string_view text) {
+    Value value;
+    if (text.empty()) return value;
+    value.kind = Value::Kind::Text;
+    value.text = text;
+    return value;
+  }
+
+  Result<void> variable(const Token& token, std::string& out) {
+    const Reference& reference = token.reference;
+    CARILLON_TRY(const Value value, look_up(reference));
+    if (value.kind == Value::Kind::Missing) {
+      // What was declared as an object and lacks the member named is a mistake, not an empty text.
+      if (reference.root != Reference::Root::Param || reference.path.empty() || reference.may_be_item ||
+          values_[reference.param].kind == Value::Kind::Missing) {
+        return {};
+      }
+      return fail(Errc::InvalidArgument, fmt::format("missing_parameter: \"{}\" is not there", reference.name));
+    }
+    if (value.is_hidden && input_.hide_sensitive) {
+      out.append(kHidden);
+      return {};
+    }
+    std::string_view text = value.text;
+    if (value.kind == Value::Kind::Json && value.json.get(text) != simdjson::SUCCESS) {
+      scratch_.clear();
+      detail::append_value_text(scratch_, value.type, value.json);
+      text = scratch_;
+    }
+    if (token.is_link && !is_safe_link(text)) {
+      return fail(Errc::InvalidArgument,
+                  fmt::format("invalid_url: \"{}\" begins a link with a scheme that is not allowed", reference.name));
+    }
+    append_escaped(text, out);
+    return {};
+  }
+
+  void append_escaped(std::string_view text, std::string& out) const {
+    switch (kind_) {
+      case PartKind::Html: append_html(out, text); return;
+      case PartKind::Json: append_json(out, text); return;
+      case PartKind::Text:
+      case PartKind::Header:
+      case PartKind::Url:
+      case PartKind::Image:
+      case PartKind::Email: out.append(text); return;
+    }
+  }
+
+  // What the whole rendered part must look like.
+  Result<void> finish(const Field& field, PartKind kind, std::string& text) const {
+    switch (kind) {
+      case PartKind::Text:
+      case PartKind::Html:
+      case PartKind::Json: return {};
+      case PartKind::Header: join_lines(text); return {};
+      case PartKind::Url:
+        if (is_safe_link(text)) return {};
+        return fail(Errc::InvalidArgument, "invalid_url: url begins with a scheme that is not allowed" + tags_of(field));
+      case PartKind::Image:
+        if (text.empty() || text.starts_with("https://") || text.starts_with("obj_")) return {};
+        return fail(Errc::InvalidArgument, "invalid_url: image is no https URL and no object" + tags_of(field));
+      case PartKind::Email: {
+        if (!field.has_tags || text.empty()) return {};
+        if (input_.hide_sensitive && text.find(kHidden) != std::string::npos) return {};
+        auto email = normalize_email(text);
+        if (!email) {
+          return fail(Errc::InvalidArgument, "invalid_email: an address of the e-mail is not valid" + tags_of(field));
+        }
+        text = std::move(*email);
+        return {};
+      }
+    }
+    return {};
+  }
+
+  // " (from \"link\")": so that an error names the parameters.
+  [[nodiscard]] static std::string tags_of(const Field& field) {
+    std::string names;
+    for (const Token& token : field.part.tokens) {
+      if (token.kind != Token::Kind::Variable) continue;
+      names.append(names.empty() ? " (from \"" : ", \"").append(token.reference.name).append("\"");
+    }
+    return names.empty() ? names : names + ")";
+  }
+
+  const CompiledTemplate::Input& input_;
+  const std::vector<Value>& values_;
+  const base::JsonObject* attributes_;
+  PartKind kind_ = PartKind::Text;
+  std::size_t steps_ = 0, total_ = 0;
+  std::vector<Value> items_;
+  std::string scratch_;
+  std::bitset<detail::kTargetCount> filled_;
+};
+
+// Sets the values that `object` names and that are not set yet.
+Result<void> take_values(const Template& t, const base::JsonObject& object, std::vector<Value>& values) {
+  for (auto it = object.begin(); it != object.end(); ++it) {
+    const auto found = std::ranges::find(t.params, it.key(), &ParamDeclaration::name);
+    if (found == t.params.end()) {
+      return fail(Errc::InvalidArgument, fmt::format("undeclared_parameter: \"{}\" is not declared", it.key()));
+    }
+    Value& value = values[static_cast<std::size_t>(found - t.params.begin())];
+    if (value.kind == Value::Kind::Missing) value = json_value(it.value(), found->type, found->sensitive);
+  }
+  return {};
+}
+
+}  // namespace
+
+void CompiledTemplate::Impl::add_content(const std::string& locale, const Content& content,
+                                         const detail::Names* names, base::Problems& problems) {
+  for (std::size_t i = 0; i < detail::kBlockCount; ++i) {
+    if (!detail::has_block(content, static_cast<BlockId>(i))) continue;
+    Block& block = blocks[i].emplace_back();
+    block.locale = locale;
+    if (static_cast<BlockId>(i) == BlockId::Push) block.badge = content.push->badge;
+    if (static_cast<BlockId>(i) == BlockId::Voice) block.repeat = content.voice->repeat;
+  }
+  for (const detail::PartText& text : detail::parts_of(content)) {
+    Field field;
+    field.target = text.target;
+    field.kind = text.kind;
+    field.header = text.header;
+    if (names == nullptr) {
+      field.part = Part::literal(*text.text);
+    } else {
+      field.part = detail::compile_part(*text.text, text.kind, *names, text.pointer, problems);
+    }
+    field.has_tags = std::ranges::any_of(field.part.tokens, [](const Token& token) {
+      return token.kind != Token::Kind::Literal;
+    });
+    needs_attributes = needs_attributes || std::ranges::any_of(field.part.tokens, [](const Token& token) {
+      return token.reference.root == Reference::Root::UserAttribute;
+    });
+    blocks[static_cast<std::size_t>(text.block)].back().fields.push_back(std::move(field));
+  }
+}
+
+Result<void> CompiledTemplate::Impl::prepare_params() {
+  base::JsonWriter all;
+  all.array();
+  for (const ParamDeclaration& declared : source->params) {
+    all.raw(declared.default_json.empty() ? std::string_view("null") : std::string_view(declared.default_json));
+    std::vector<std::string>& path = from_paths.emplace_back();
+    constexpr std::string_view kPrefix = "user.attributes.";
+    if (!declared.from.starts_with(kPrefix)) continue;
+    needs_attributes = true;
+    std::string_view rest = std::string_view(declared.from).substr(kPrefix.size());
+    for (auto dot = rest.find('.'); dot != std::string_view::npos; dot = rest.find('.')) {
+      path.emplace_back(rest.substr(0, dot));
+      rest.remove_prefix(dot + 1);
+    }
+    path.emplace_back(rest);
+  }
+  all.end_array();
+  CARILLON_TRY(const base::JsonElement root, defaults_document.parse(all.str()));
+  base::JsonArray array;
+  if (root.get(array) != simdjson::SUCCESS) return fail(Errc::InvalidArgument, "the defaults are malformed");
+  for (const base::JsonElement value : array) {
+    defaults.push_back(value.is_null() ? std::nullopt : std::optional(value));
+  }
+  if (defaults.size() != source->params.size()) return fail(Errc::InvalidArgument, "the defaults are malformed");
+  return {};
+}
+
+const Block* CompiledTemplate::Impl::choose(BlockId block, const Input& input) const {
+  const std::vector<Block>& candidates = blocks[static_cast<std::size_t>(block)];
+  if (candidates.empty()) return nullptr;
+  if (!source) return &candidates.front();
+  const Block* chosen = nullptr;
+  const auto is_there = [&](std::string_view tag) {
+    const auto found = std::ranges::find_if(candidates, [&](const Block& candidate) {
+      return detail::is_same_locale(candidate.locale, tag);
+    });
+    if (found != candidates.end()) chosen = &*found;
+    return found != candidates.end();
+  };
+  if (!detail::look_up_locale(input.locales, is_there)) is_there(source->default_locale);
+  return chosen;
+}
+
+CompiledTemplate::CompiledTemplate() : impl_(std::make_unique<Impl>()) {}
+CompiledTemplate::~CompiledTemplate() = default;
+
+Result<std::shared_ptr<CompiledTemplate>> CompiledTemplate::compile(std::shared_ptr<const Template> source) {
+  std::shared_ptr<CompiledTemplate> compiled(new CompiledTemplate());
+  Impl& impl = *compiled->impl_;
+  const detail::Names names = detail::names_of(*source);
+  base::Problems problems;
+  for (const auto& [locale, content] : source->content) impl.add_content(locale, content, &names, problems);
+  if (!problems.empty()) {
+    return fail(Errc::InvalidArgument, fmt::format("the template {} does not compile at {}: {}", source->key,
+                                                   problems.front().pointer, problems.front().detail));
+  }
+  impl.source = std::move(source);
+  CARILLON_CHECK(impl.prepare_params());
+  return compiled;
+}
+
+std::shared_ptr<CompiledTemplate> CompiledTemplate::literal(const Content& content) {
+  std::shared_ptr<CompiledTemplate> compiled(new CompiledTemplate());
+  base::Problems none;
+  compiled->impl_->add_content({}, content, nullptr, none);
+  return compiled;
+}
+
+Result<void> CompiledTemplate::Impl::resolve(const Input& input, const base::JsonObject* from_user) {
+  const Template& t = *source;
+  values.assign(t.params.size(), Value{});
+  CARILLON_TRY(const base::JsonObject* wins, overrides.get(input.overrides, "the parameters"));
+  CARILLON_TRY(const base::JsonObject* shared, params.get(input.params, "the parameters"));
+  if (wins != nullptr) CARILLON_CHECK(take_values(t, *wins, values));
+  if (shared != nullptr) CARILLON_CHECK(take_values(t, *shared, values));
+  for (std::size_t i = 0; i < t.params.size(); ++i) {
+    const ParamDeclaration& declared = t.params[i];
+    Value& value = values[i];
+    if (value.kind == Value::Kind::Missing && from_user != nullptr && !from_paths[i].empty()) {
+      const auto fed = member_at(*from_user, from_paths[i]);
+      if (fed) value = json_value(*fed, declared.type, declared.sensitive);
+    }
+    if (value.kind == Value::Kind::Missing && defaults[i]) {
+      value = json_value(*defaults[i], declared.type, declared.sensitive);
+    }
+    if (value.kind == Value::Kind::Missing) {
+      if (!declared.required) continue;
+      return fail(Errc::InvalidArgument, fmt::format("missing_parameter: \"{}\" is required", declared.name));
+    }
+    if (const auto problem = detail::check_value(declared, value.json)) {
+      return fail(Errc::InvalidArgument, fmt::format("{}: \"{}\": {}", problem->code, declared.name, problem->detail));
+    }
+  }
+  return {};
+}
+
+Result<Message> CompiledTemplate::render(const Input& input) const {
+  Impl& impl = *impl_;
+  const base::JsonObject* attributes = nullptr;
+  if (impl.source) {
+    if (impl.needs_attributes) {
+      CARILLON_TRY(attributes, impl.attributes.get(input.user_attributes, "the user's attributes"));
+    }
+    CARILLON_CHECK(impl.resolve(input, attributes));
+  }
+  Message message;
+  Renderer renderer(input, impl.values, attributes);
+  const auto block_id = block_of(input.channel);
+  const Block* block = block_id ? impl.choose(*block_id, input) : nullptr;
+  const Block* base = impl.choose(BlockId::Base, input);
+  if (block != nullptr) {
+    CARILLON_CHECK(renderer.block(*block, false, message));
+    message.badge = block->badge;
+    message.repeat = block->repeat;
+  }
+  if (base != nullptr) CARILLON_CHECK(renderer.block(*base, true, message));
+  if (block != nullptr || base != nullptr) message.locale = block != nullptr ? block->locale : base->locale;
+  return message;
+}
+
+}  // namespace carillon::model
