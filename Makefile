@@ -15,7 +15,7 @@ export CARILLON_BIN := $(CURDIR)/build/carillon
 export JOBS CHAOS_ROUNDS FUZZ_SECONDS
 
 # $(call compile,<preset>,<targets>)
-compile = cmake --preset $(1) --log-level=WARNING && cmake --build build/$(1) -j$(JOBS) --target $(2)
+compile = cmake --preset $(1) >/dev/null && cmake --build build/$(1) -j$(JOBS) --target $(2)
 links = ln -sfn release/carillon build/carillon && ln -sfn build/release/compile_commands.json compile_commands.json
 
 .PHONY: help
