@@ -19,12 +19,13 @@
 namespace carillon::net {
 
 struct Http2Options {
-  std::string origin;              // "https://api.push.apple.com:443"
-  std::string ca_file;             // PEM bundle; empty: the system's
+  std::string origin{};            // "https://api.push.apple.com:443"
+  std::string ca_file{};           // PEM bundle; empty: the system's
   std::size_t connections_max = 4; // opened as load asks for them, each on the client's executor
   std::size_t streams_max = 1000;  // per connection; the peer's SETTINGS_MAX_CONCURRENT_STREAMS if lower
   Millis connect_timeout{5000};
   Millis ping_after{3'600'000};    // idle time after which a PING checks the connection
+  Millis ping_timeout{10'000};     // a PING unanswered for so long ends the connection
   std::size_t response_body_max = 64 * 1024;
 };
 

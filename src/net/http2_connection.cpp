@@ -24,7 +24,6 @@ constexpr std::int32_t kConnectionWindowBytes = 16 * 1024 * 1024;
 constexpr std::uint8_t kFrameHeadBytes = 9;           // RFC 9113 §4.1
 constexpr std::size_t kFlagsOffset = 4;               // of the flags within a frame head
 constexpr std::uint32_t kLastStreamId = (1U << 31) - 1024;  // ids run out: a new connection is due
-constexpr auto kPingTimeout = 10s;
 
 // Printable ASCII only: the text comes from the peer and goes into logs.
 std::string printable(std::string_view text) {
@@ -385,7 +384,8 @@ void Http2Connection::cancel(Http2Stream& stream) {
 SteadyTime Http2Connection::check_silence(SteadyTime now) {
   if (state_ != State::Up) return SteadyTime::max();
   if (is_ping_out_) {
-    if (now - ping_sent_ < kPingTimeout) return ping_sent_ + kPingTimeout;
+    const SteadyTime give_up_at = ping_sent_ + context_.options.ping_timeout;
+    if (now < give_up_at) return give_up_at;
     abort("PING was not answered");
     return SteadyTime::max();
   }
@@ -395,7 +395,7 @@ SteadyTime Http2Connection::check_silence(SteadyTime now) {
   ping_sent_ = now;
   nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
   post_pump();
-  return now + kPingTimeout;
+  return now + context_.options.ping_timeout;
 }
 
 // --- nghttp2's call-backs -------------------------------------------------------------------
