@@ -20,7 +20,7 @@ links = ln -sfn release/carillon build/carillon && ln -sfn build/release/compile
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: deps
 deps: ## install what building needs (Debian 12, root or sudo)
@@ -64,10 +64,10 @@ lint: ## run clang-tidy over src/ (slow)
 	@git ls-files 'src/*.cpp' | grep -vE '_(test|fuzz|bench)\.cpp$$' | xargs -P$(JOBS) -n4 clang-tidy-19 --quiet -p build/release
 
 .PHONY: format
-format: ## format the C++ files that differ from the last commit
+format: ## format the C++ files that differ from the last commit, or FILES="..."
 	@tools/install_dependencies.sh verify
-	@{ git diff --name-only --diff-filter=d HEAD; git ls-files --others --exclude-standard; } | \
-	  sed -n '/\.\(cpp\|h\)$$/p' | xargs -r clang-format-19 -i --verbose
+	@printf '%s\n' $(or $(FILES),$$(git diff --name-only --diff-filter=d HEAD; git ls-files -o --exclude-standard)) | \
+	  { grep -E '\.(cpp|h)$$' || true; } | xargs -r clang-format-19 -i --verbose
 
 .PHONY: bench
 bench: ## measure on this machine, print the table of bench/RESULTS.md

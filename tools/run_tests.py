@@ -8,6 +8,7 @@ exits 1 unless nothing failed. With CI=true a test that skips because PostgreSQL
 cannot be had counts as failed.
 """
 import dataclasses
+import importlib.util
 import os
 import pathlib
 import re
@@ -38,6 +39,11 @@ class Score:
     seconds: float = 0.0
     failures: list = dataclasses.field(default_factory=list)
     skips: list = dataclasses.field(default_factory=list)
+
+
+def python():
+    """The interpreter that has pytest: this one, else Debian's (python3-pytest)."""
+    return sys.executable if importlib.util.find_spec("pytest") else "/usr/bin/python3"
 
 
 def run(command, limit_s=STAGE_LIMIT_S, **environment):
@@ -89,7 +95,7 @@ def pytest(name, folder, where=None):
     """Runs pytest on a folder; None when the folder holds no test."""
     if not any((ROOT / folder).glob("**/*test*.py")):
         return None
-    code = run([sys.executable, "-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider",
+    code = run([python(), "-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider",
                 f"--junitxml={RESULTS / name / 'pytest.xml'}", *(where or [folder])],
                CARILLON_BIN=os.environ.get("CARILLON_BIN", str(ROOT / "build" / "carillon")))
     return count(RESULTS / name, name, code)

@@ -77,7 +77,6 @@ endfunction()
 
 # `tests` builds them all: carillon_<folder>_tests, and carillon_conformance_tests from tests/conformance/.
 function(carillon_tests)
-  enable_testing()
   get_property(modules GLOBAL PROPERTY CARILLON_MODULES)
   foreach(name ${modules})
     file(GLOB_RECURSE tests CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/${name}/*_test.cpp")
