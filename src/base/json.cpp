@@ -45,21 +45,6 @@ std::optional<std::string_view> repeated_key(const JsonObject& object) {
   return twice == many.end() ? std::nullopt : std::optional(*twice);
 }
 
-std::optional<std::string_view> find_repeated_key(const JsonElement& element) {
-  if (element.is_object()) {
-    const JsonObject object = element.get_object().value_unsafe();
-    if (auto key = repeated_key(object)) return key;
-    for (auto it = object.begin(); it != object.end(); ++it) {
-      if (auto key = find_repeated_key(it.value())) return key;
-    }
-  } else if (element.is_array()) {
-    for (const JsonElement item : element.get_array().value_unsafe()) {
-      if (auto key = find_repeated_key(item)) return key;
-    }
-  }
-  return std::nullopt;
-}
-
 std::string_view reason(simdjson::error_code code) noexcept {
   switch (code) {
     case simdjson::EMPTY: return "the document is empty";
@@ -72,6 +57,28 @@ std::string_view reason(simdjson::error_code code) noexcept {
     case simdjson::NUMBER_ERROR: return "a number is malformed or does not fit into 64 bits";
     default: return "commas, colons, brackets or literals are not where JSON wants them";
   }
+}
+
+// What our own limits have against `element`, which stands inside `depth` arrays and objects.
+std::optional<std::string> complaint(const JsonElement& element, std::size_t depth) {
+  const bool is_object = element.is_object();
+  if (!is_object && !element.is_array()) return std::nullopt;
+  // simdjson does not count the innermost level when it is empty.
+  if (depth == kJsonMaxDepth) return std::string(reason(simdjson::DEPTH_ERROR));
+  if (!is_object) {
+    for (const JsonElement item : element.get_array().value_unsafe()) {
+      if (auto found = complaint(item, depth + 1)) return found;
+    }
+    return std::nullopt;
+  }
+  const JsonObject object = element.get_object().value_unsafe();
+  if (const auto key = repeated_key(object)) {
+    return fmt::format("the key \"{}\" stands twice in one object", to_valid_utf8(key->substr(0, 64)));
+  }
+  for (auto it = object.begin(); it != object.end(); ++it) {
+    if (auto found = complaint(it.value(), depth + 1)) return found;
+  }
+  return std::nullopt;
 }
 
 // Bit 7 of a byte of the result is set when that byte needs an escape or is not ASCII. Exact as a
@@ -217,10 +224,7 @@ Result<JsonElement> JsonDocument::parse(std::string_view text) {
   if (error == simdjson::MEMALLOC) throw std::bad_alloc();
   if (error != simdjson::SUCCESS)
     return fail(Errc::InvalidArgument, fmt::format("not JSON: {}", reason(error)));
-  if (const auto key = find_repeated_key(root)) {
-    return fail(Errc::InvalidArgument,
-                fmt::format("the key \"{}\" stands twice in one object", to_valid_utf8(key->substr(0, 64))));
-  }
+  if (auto found = complaint(root, 0)) return fail(Errc::InvalidArgument, std::move(*found));
   return root;
 }
 
