@@ -104,8 +104,8 @@ class ApnsSession final : public H2Session {
       x.header("retry-after", fmt::format_int(draw.retry_after_s).str());
     }
     if (verdict.status == 410) {
-      fmt::format_to(std::back_inserter(x.reply_body()), R"({{"reason":"{}","timestamp":{}}})", verdict.reason,
-                     to_ms(context_.clock.now()));
+      fmt::format_to(std::back_inserter(x.reply_body()), R"({{"reason":"{}","timestamp":{}}})",
+                     verdict.reason, to_ms(context_.clock.now()));
     } else {
       fmt::format_to(std::back_inserter(x.reply_body()), R"({{"reason":"{}"}})", verdict.reason);
     }
@@ -115,7 +115,8 @@ class ApnsSession final : public H2Session {
   ApnsVerdict authorize(std::string_view authorization, Time now) {
     constexpr std::size_t kPrefix = 7;
     if (authorization.empty()) return {403, "MissingProviderToken"};
-    if (authorization == known_) [[likely]] return check_token_age(issued_s_, now);
+    if (authorization == known_) [[likely]]
+      return check_token_age(issued_s_, now);
     if (!authorization.starts_with("bearer ") && !authorization.starts_with("Bearer ")) {
       return {403, "InvalidProviderToken"};
     }
@@ -124,7 +125,8 @@ class ApnsSession final : public H2Session {
     if (const ApnsVerdict age = check_token_age(token.issued_s, now); !age.reason.empty()) return age;
     if (token.issued_s < issued_s_) return {};  // a straggler with the token before: nothing new
     // A second token on one connection must be at least 20 minutes younger than the first.
-    if (!known_.empty() && token.issued_s < issued_s_ + kTokenUpdateFloorS) return {429, "TooManyProviderTokenUpdates"};
+    if (!known_.empty() && token.issued_s < issued_s_ + kTokenUpdateFloorS)
+      return {429, "TooManyProviderTokenUpdates"};
     if (known_.empty() && options_.streams_max != options_.streams_at_first) {
       peer_.set_streams_max(options_.streams_max);
     }
@@ -136,8 +138,8 @@ class ApnsSession final : public H2Session {
   Context& context_;
   const ApnsOptions& options_;
   H2Peer& peer_;
-  std::string known_;            // authorization header last found right on this connection
-  std::int64_t issued_s_ = 0;    // its iat
+  std::string known_;          // authorization header last found right on this connection
+  std::int64_t issued_s_ = 0;  // its iat
   std::int64_t requests_ = 0;
 };
 

@@ -9,7 +9,7 @@
 namespace carillon::sim {
 
 struct ApnsOptions {
-  std::uint32_t streams_at_first = 1;   // until a valid provider token was seen on the connection
+  std::uint32_t streams_at_first = 1;  // until a valid provider token was seen on the connection
   std::uint32_t streams_max = 1000;
 };
 

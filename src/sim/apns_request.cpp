@@ -9,11 +9,11 @@
 namespace carillon::sim {
 namespace {
 
-constexpr std::size_t kPayloadMax = 4096;      // bytes
+constexpr std::size_t kPayloadMax = 4096;  // bytes
 constexpr std::size_t kPayloadVoipMax = 5120;
 constexpr std::size_t kCollapseIdMax = 64;
 constexpr std::size_t kTopicMax = 255;
-constexpr std::size_t kDeviceTokenMax = 200;   // characters; real ones have 64 and may grow
+constexpr std::size_t kDeviceTokenMax = 200;  // characters; real ones have 64 and may grow
 constexpr std::int64_t kTokenAgeMaxS = 3600;
 
 struct PushType {
@@ -45,7 +45,8 @@ constexpr bool is_digits(std::string_view text) noexcept {
 }
 
 constexpr bool is_uuid(std::string_view text) noexcept {
-  if (text.size() != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-') return false;
+  if (text.size() != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-')
+    return false;
   return is_hex(text.substr(0, 8)) && is_hex(text.substr(9, 4)) && is_hex(text.substr(14, 4)) &&
          is_hex(text.substr(19, 4)) && is_hex(text.substr(24));
 }
@@ -122,8 +123,10 @@ ProviderToken check_provider_token(std::string_view text, const Credentials& cre
   std::string_view key_id;
   std::string_view team_id;
   std::int64_t issued_s = 0;
-  if ((*header)["alg"].get(algorithm) != simdjson::SUCCESS || (*header)["kid"].get(key_id) != simdjson::SUCCESS ||
-      (*claims)["iss"].get(team_id) != simdjson::SUCCESS || (*claims)["iat"].get(issued_s) != simdjson::SUCCESS) {
+  if ((*header)["alg"].get(algorithm) != simdjson::SUCCESS ||
+      (*header)["kid"].get(key_id) != simdjson::SUCCESS ||
+      (*claims)["iss"].get(team_id) != simdjson::SUCCESS ||
+      (*claims)["iat"].get(issued_s) != simdjson::SUCCESS) {
     return {kInvalid};
   }
   if (algorithm != "ES256" || key_id != credentials.apns_key_id || team_id != credentials.apns_team_id ||
@@ -146,7 +149,8 @@ ApnsVerdict check_apns_push(const ApnsHeaders& headers, std::string_view device_
   if (!headers.expiration.empty() && (!is_digits(headers.expiration) || headers.expiration.size() > 18)) {
     return {400, "BadExpirationDate"};
   }
-  if (!headers.priority.empty() && headers.priority != "10" && headers.priority != "5" && headers.priority != "1") {
+  if (!headers.priority.empty() && headers.priority != "10" && headers.priority != "5" &&
+      headers.priority != "1") {
     return {400, "BadPriority"};
   }
   if (headers.collapse_id.size() > kCollapseIdMax) return {400, "BadCollapseId"};

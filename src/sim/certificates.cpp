@@ -42,7 +42,8 @@ std::string content(BIO* bio) {
 
 Result<std::string> key_pem(Key key) {
   const Bio out(BIO_new(BIO_s_mem()));
-  if (!key || PEM_write_bio_PKCS8PrivateKey(out.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1) {
+  if (!key ||
+      PEM_write_bio_PKCS8PrivateKey(out.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1) {
     return refused("a key");
   }
   return content(out.get());
@@ -128,7 +129,8 @@ Result<std::string> make_server_certificate(std::string_view ca_pem, std::string
       !extend(c, ca.get(), NID_key_usage, "critical,digitalSignature") ||
       !extend(c, ca.get(), NID_ext_key_usage, "serverAuth") ||
       !extend(c, ca.get(), NID_subject_alt_name, alternative) ||
-      !extend(c, ca.get(), NID_authority_key_identifier, "keyid") || X509_sign(c, ca_key.get(), EVP_sha256()) == 0) {
+      !extend(c, ca.get(), NID_authority_key_identifier, "keyid") ||
+      X509_sign(c, ca_key.get(), EVP_sha256()) == 0) {
     return refused("the server certificate");
   }
   CARILLON_TRY(std::string pem, certificate_pem(c));

@@ -15,11 +15,11 @@ namespace carillon::sim {
 
 // Owned by Sim; outlives the vendors. All members are thread-safe or constant while vendors run.
 struct Context {
-  base::SystemClock clock;   // moved by the control API, so that tokens can be made to expire
+  base::SystemClock clock;  // moved by the control API, so that tokens can be made to expire
   Credentials credentials;
   Faults faults{0};
   TruthLog* log = nullptr;
-  Millis slow{3000};         // how late the "slow" recipients are answered
+  Millis slow{3000};  // how late the "slow" recipients are answered
 };
 
 // Reserved recipients (CONTRACT §6), which act alike in sandbox and simulator.
@@ -28,7 +28,7 @@ enum class Reserved : std::uint8_t { None, Ok, Bounce, Complaint, TempFail, Slow
 // Carillon's delivery id in a JSON payload: the value of "d" inside "carillon", or of "carillon.d";
 // empty when there is none. A plain search, since it runs for every message.
 [[nodiscard]] inline std::string_view find_delivery(std::string_view json) noexcept {
-  constexpr std::size_t kNear = 80;   // bytes between the two names
+  constexpr std::size_t kNear = 80;  // bytes between the two names
   constexpr std::size_t kIdMax = 64;
   const std::size_t place = json.rfind("\"carillon");
   if (place == std::string_view::npos) return {};

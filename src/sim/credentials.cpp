@@ -69,17 +69,20 @@ Result<void> read_accounts(const std::string& path, Credentials& c) {
   std::string password;
   if (root) {
     base::ObjectReader reader(*root, "", problems);
-    const std::pair<std::string_view, std::string*> fields[] = {
-        {"apns_team_id", &c.apns_team_id},           {"apns_key_id", &c.apns_key_id},
-        {"fcm_private_key_id", &c.fcm_private_key_id}, {"twilio_account_sid", &c.twilio_account_sid},
-        {"twilio_auth_token", &token},               {"smtp_user", &c.smtp_user},
-        {"smtp_password", &password}};
+    const std::pair<std::string_view, std::string*> fields[] = {{"apns_team_id", &c.apns_team_id},
+                                                                {"apns_key_id", &c.apns_key_id},
+                                                                {"fcm_private_key_id", &c.fcm_private_key_id},
+                                                                {"twilio_account_sid", &c.twilio_account_sid},
+                                                                {"twilio_auth_token", &token},
+                                                                {"smtp_user", &c.smtp_user},
+                                                                {"smtp_password", &password}};
     for (const auto& [key, target] : fields) {
       reader.require(key);
       reader.text(key, *target, 256);
     }
   }
-  if (!root || !problems.empty()) return fail(Errc::Corruption, path + " makes no sense; delete it to get a new one");
+  if (!root || !problems.empty())
+    return fail(Errc::Corruption, path + " makes no sense; delete it to get a new one");
   c.twilio_auth_token = base::Secret(std::move(token));
   c.smtp_password = base::Secret(std::move(password));
   return {};
@@ -95,7 +98,8 @@ Result<void> load_keys(const std::string& directory, Credentials& c) {
   return {};
 }
 
-Result<void> load_certificates(const std::string& directory, const std::vector<std::string>& names, Credentials& c) {
+Result<void> load_certificates(const std::string& directory, const std::vector<std::string>& names,
+                               Credentials& c) {
   c.ca_file = directory + "/ca.pem";
   c.server_certificate_file = directory + "/server.pem";
   c.server_key_file = directory + "/server.key";

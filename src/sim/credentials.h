@@ -12,9 +12,9 @@ namespace carillon::sim {
 
 struct Credentials {
   // Files, all inside the directory, private keys with mode 0600.
-  std::string ca_file;           // certificate to trust
+  std::string ca_file;                                   // certificate to trust
   std::string server_certificate_file, server_key_file;  // made anew at each start, signed by the CA
-  std::string apns_key_file;     // .p8
+  std::string apns_key_file;                             // .p8
   std::string fcm_service_account_file;
 
   std::string apns_team_id, apns_key_id;

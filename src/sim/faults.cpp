@@ -77,7 +77,8 @@ Result<void> Faults::apply(std::string_view json) {
   if (!problems.empty()) {
     std::string text;
     for (const auto& problem : problems) {
-      text += fmt::format("{}{}: {} ({})", text.empty() ? "" : "; ", problem.pointer, problem.detail, problem.code);
+      text += fmt::format("{}{}: {} ({})", text.empty() ? "" : "; ", problem.pointer, problem.detail,
+                          problem.code);
     }
     return fail(Errc::InvalidArgument, "faults: " + text);
   }
@@ -124,9 +125,10 @@ void Faults::set_locked(Vendor vendor, const FaultRates& rates) {
   slot.rates = rates;
   slot.drawn = 0;
   slot.goaway_every = rates.goaway_every;
-  const bool is_active = rates.rate_429 > 0 || rates.rate_5xx > 0 || rates.reset_before > 0 || rates.reset_after > 0 ||
-                         rates.no_answer > 0 || rates.refused_stream > 0 || rates.auth_failure > 0 ||
-                         rates.latency_ms > 0 || rates.latency_jitter_ms > 0 || rates.black_hole;
+  const bool is_active = rates.rate_429 > 0 || rates.rate_5xx > 0 || rates.reset_before > 0 ||
+                         rates.reset_after > 0 || rates.no_answer > 0 || rates.refused_stream > 0 ||
+                         rates.auth_failure > 0 || rates.latency_ms > 0 || rates.latency_jitter_ms > 0 ||
+                         rates.black_hole;
   slot.is_active = is_active;
 }
 
@@ -138,7 +140,8 @@ Draw Faults::draw_active(Vendor vendor) noexcept {
   Draw draw{.retry_after_s = rates.retry_after_s, .status_5xx = static_cast<int>(rates.status_5xx)};
   draw.latency = Millis(rates.latency_ms);
   if (rates.latency_jitter_ms > 0) {
-    draw.latency += Millis(static_cast<std::int64_t>(to_share(mix(number)) * static_cast<double>(rates.latency_jitter_ms)));
+    draw.latency += Millis(
+        static_cast<std::int64_t>(to_share(mix(number)) * static_cast<double>(rates.latency_jitter_ms)));
   }
   if (rates.black_hole) {
     draw.fault = Fault::BlackHole;
@@ -146,9 +149,9 @@ Draw Faults::draw_active(Vendor vendor) noexcept {
   }
   double left = to_share(number);
   const std::pair<double, Fault> shares[] = {
-      {rates.rate_429, Fault::Throttle},         {rates.rate_5xx, Fault::ServerError},
-      {rates.reset_before, Fault::ResetBefore},  {rates.reset_after, Fault::ResetAfter},
-      {rates.no_answer, Fault::NoAnswer},        {rates.refused_stream, Fault::RefusedStream},
+      {rates.rate_429, Fault::Throttle},        {rates.rate_5xx, Fault::ServerError},
+      {rates.reset_before, Fault::ResetBefore}, {rates.reset_after, Fault::ResetAfter},
+      {rates.no_answer, Fault::NoAnswer},       {rates.refused_stream, Fault::RefusedStream},
       {rates.auth_failure, Fault::AuthFailure}};
   for (const auto& [share, fault] : shares) {
     if (left < share) {

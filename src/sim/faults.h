@@ -16,23 +16,31 @@ namespace carillon::sim {
 
 // Shares are 0 to 1 and are tried in this order of one draw per request, so they add up.
 struct FaultRates {
-  double rate_429 = 0;             // told to slow down, with Retry-After (SMTP: 450 4.7.1)
-  std::int64_t retry_after_s = 1;  // what that answer says; 0 leaves the header out
-  double rate_5xx = 0;             // refused with status_5xx (SMTP: 451 4.3.0), not accepted
-  std::int64_t status_5xx = 503;   // 500 to 599
-  double reset_before = 0;         // the connection is reset, the message not accepted
-  double reset_after = 0;          // accepted and logged as unanswered, then the connection is reset
-  double no_answer = 0;            // accepted and logged as unanswered, the connection stays open
-  double refused_stream = 0;       // RST_STREAM(REFUSED_STREAM); HTTP/1.1: closed unread; SMTP: 421
-  double auth_failure = 0;         // the credential is refused though it is right
-  std::int64_t latency_ms = 0;     // every answer is this late; the message is accepted at once
+  double rate_429 = 0;                 // told to slow down, with Retry-After (SMTP: 450 4.7.1)
+  std::int64_t retry_after_s = 1;      // what that answer says; 0 leaves the header out
+  double rate_5xx = 0;                 // refused with status_5xx (SMTP: 451 4.3.0), not accepted
+  std::int64_t status_5xx = 503;       // 500 to 599
+  double reset_before = 0;             // the connection is reset, the message not accepted
+  double reset_after = 0;              // accepted and logged as unanswered, then the connection is reset
+  double no_answer = 0;                // accepted and logged as unanswered, the connection stays open
+  double refused_stream = 0;           // RST_STREAM(REFUSED_STREAM); HTTP/1.1: closed unread; SMTP: 421
+  double auth_failure = 0;             // the credential is refused though it is right
+  std::int64_t latency_ms = 0;         // every answer is this late; the message is accepted at once
   std::int64_t latency_jitter_ms = 0;  // plus up to this much
-  std::int64_t goaway_every = 0;   // GOAWAY (SMTP: 421) after that many requests of a connection; 0 never
-  bool black_hole = false;         // takes everything, accepts nothing, never answers
+  std::int64_t goaway_every = 0;       // GOAWAY (SMTP: 421) after that many requests of a connection; 0 never
+  bool black_hole = false;             // takes everything, accepts nothing, never answers
 };
 
 enum class Fault : std::uint8_t {
-  None, Throttle, ServerError, ResetBefore, ResetAfter, NoAnswer, RefusedStream, AuthFailure, BlackHole
+  None,
+  Throttle,
+  ServerError,
+  ResetBefore,
+  ResetAfter,
+  NoAnswer,
+  RefusedStream,
+  AuthFailure,
+  BlackHole
 };
 
 // What happens to one request.
@@ -58,7 +66,8 @@ class Faults {
 
   // Cheap when the vendor has no faults: one relaxed load.
   [[nodiscard]] Draw draw(Vendor vendor) noexcept {
-    if (!slots_[index(vendor)].is_active.load(std::memory_order_relaxed)) [[likely]] return {};
+    if (!slots_[index(vendor)].is_active.load(std::memory_order_relaxed)) [[likely]]
+      return {};
     return draw_active(vendor);
   }
   // 0: never.
@@ -72,8 +81,8 @@ class Faults {
   struct Slot {
     std::atomic<bool> is_active{false};
     std::atomic<std::int64_t> goaway_every{0};
-    FaultRates rates;          // under mutex_
-    std::uint64_t drawn = 0;   // under mutex_
+    FaultRates rates;         // under mutex_
+    std::uint64_t drawn = 0;  // under mutex_
   };
   [[nodiscard]] Draw draw_active(Vendor vendor) noexcept;
   void set_locked(Vendor vendor, const FaultRates& rates);

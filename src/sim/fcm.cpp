@@ -14,7 +14,8 @@ constexpr std::string_view kBearer = "Bearer ";
 
 FcmVerdict unauthenticated() {
   return {401, "UNAUTHENTICATED", "", "",
-          "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid "
+          "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or "
+          "other valid "
           "authentication credential."};
 }
 
@@ -24,10 +25,13 @@ FcmVerdict server_error(int status) {
 }
 
 FcmVerdict quota_exceeded() {
-  return {429, "RESOURCE_EXHAUSTED", "QUOTA_EXCEEDED", "", "Quota exceeded for quota metric 'Messages sent'."};
+  return {429, "RESOURCE_EXHAUSTED", "QUOTA_EXCEEDED", "",
+          "Quota exceeded for quota metric 'Messages sent'."};
 }
 
-FcmVerdict unregistered() { return {404, "NOT_FOUND", "UNREGISTERED", "", "Requested entity was not found."}; }
+FcmVerdict unregistered() {
+  return {404, "NOT_FOUND", "UNREGISTERED", "", "Requested entity was not found."};
+}
 
 class FcmSession final : public H2Session {
  public:
@@ -65,7 +69,8 @@ class FcmSession final : public H2Session {
     }
     if (!is_authorized(x, now)) return refuse(x, unauthenticated(), draw, 0);
     if (x.body_size() > H2Exchange::kBodyMax) {
-      return refuse(x, {400, "INVALID_ARGUMENT", "", "message", "Request payload size exceeds the limit."}, draw, 0);
+      return refuse(x, {400, "INVALID_ARGUMENT", "", "message", "Request payload size exceeds the limit."},
+                    draw, 0);
     }
     FcmMessage message;
     if (const FcmVerdict wrong = check_fcm_message(x.body(), message); wrong.status != 200) {
@@ -129,7 +134,8 @@ class FcmSession final : public H2Session {
       if (name == "authorization") authorization = value;
     }
     if (authorization.empty()) return false;
-    if (authorization == known_ && now < known_until_) [[likely]] return true;
+    if (authorization == known_ && now < known_until_) [[likely]]
+      return true;
     if (!authorization.starts_with(kBearer)) return false;
     const auto expires = tokens_.find(authorization.substr(kBearer.size()));
     if (!expires) return false;
@@ -143,7 +149,7 @@ class FcmSession final : public H2Session {
   H2Peer& peer_;
   const std::string send_path_;
   const std::string name_prefix_;
-  std::string known_;           // authorization header last found right on this connection
+  std::string known_;  // authorization header last found right on this connection
   Time known_until_{};
   std::int64_t requests_ = 0;
 };

@@ -15,10 +15,10 @@ namespace {
 using Element = simdjson::dom::element;
 using Object = simdjson::dom::object;
 
-constexpr std::size_t kPayloadMax = 4096;       // bytes of keys and values
+constexpr std::size_t kPayloadMax = 4096;  // bytes of keys and values
 constexpr std::size_t kPayloadTopicMax = 2048;
-constexpr std::size_t kTokenMax = 4096;         // characters
-constexpr std::int64_t kTtlMaxS = 2'419'200;    // four weeks
+constexpr std::size_t kTokenMax = 4096;       // characters
+constexpr std::int64_t kTtlMaxS = 2'419'200;  // four weeks
 
 FcmVerdict bad_field(std::string field, std::string message) {
   return {400, "INVALID_ARGUMENT", "", std::move(field), std::move(message)};
@@ -35,9 +35,9 @@ bool is_named(std::string_view key, std::string_view snake, std::string_view cam
 
 bool is_token(std::string_view text) noexcept {
   return text.size() <= kTokenMax && std::ranges::all_of(text, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' ||
-           c == ':' || c == '.';
-  });
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+                  c == '_' || c == ':' || c == '.';
+         });
 }
 
 // "3.5s": digits, up to nine decimals, 's'; four weeks at most.
@@ -63,7 +63,8 @@ bool is_reserved_key(std::string_view key) noexcept {
 
 FcmVerdict check_data(Element element, const std::string& where, std::size_t& size) {
   Object data;
-  if (element.get(data) != simdjson::SUCCESS) return bad_field(where, "Invalid value at '" + where + "' (Map)");
+  if (element.get(data) != simdjson::SUCCESS)
+    return bad_field(where, "Invalid value at '" + where + "' (Map)");
   for (const auto [key, value] : data) {
     std::string_view text;
     if (value.get(text) != simdjson::SUCCESS) {
@@ -85,9 +86,11 @@ FcmVerdict check_notification(Element element, std::size_t& size) {
     const std::string where = fmt::format("message.notification.{}", key);
     std::string_view text;
     if (!is_one_of(key, {"title", "body", "image"})) {
-      return bad_field(where, fmt::format("Unknown name \"{}\" at 'message.notification': Cannot find field.", key));
+      return bad_field(where,
+                       fmt::format("Unknown name \"{}\" at 'message.notification': Cannot find field.", key));
     }
-    if (value.get(text) != simdjson::SUCCESS) return bad_field(where, "Invalid value at '" + where + "' (TYPE_STRING)");
+    if (value.get(text) != simdjson::SUCCESS)
+      return bad_field(where, "Invalid value at '" + where + "' (TYPE_STRING)");
     size += key.size() + text.size();
   }
   return {};
@@ -95,12 +98,16 @@ FcmVerdict check_notification(Element element, std::size_t& size) {
 
 FcmVerdict check_android(Element element, std::size_t& size, FcmMessage& out) {
   Object android;
-  if (element.get(android) != simdjson::SUCCESS) return bad_field("message.android", "Invalid value at 'message.android'");
+  if (element.get(android) != simdjson::SUCCESS)
+    return bad_field("message.android", "Invalid value at 'message.android'");
   for (const auto [key, value] : android) {
     std::string_view text;
     if (key == "ttl") {
       if (value.get(text) != simdjson::SUCCESS || !is_ttl(text)) {
-        return bad_field("message.android.ttl", "Invalid value at 'message.android.ttl' (type.googleapis.com/google.protobuf.Duration), Illegal duration format; duration must end with 's'");
+        return bad_field(
+            "message.android.ttl",
+            "Invalid value at 'message.android.ttl' (type.googleapis.com/google.protobuf.Duration), Illegal "
+            "duration format; duration must end with 's'");
       }
     } else if (key == "priority") {
       if (value.get(text) != simdjson::SUCCESS || !is_one_of(text, {"NORMAL", "HIGH", "normal", "high"})) {
@@ -108,16 +115,18 @@ FcmVerdict check_android(Element element, std::size_t& size, FcmMessage& out) {
       }
     } else if (is_named(key, "collapse_key", "collapseKey")) {
       if (value.get(text) != simdjson::SUCCESS) {
-        return bad_field("message.android.collapse_key", "Invalid value at 'message.android.collapse_key' (TYPE_STRING)");
+        return bad_field("message.android.collapse_key",
+                         "Invalid value at 'message.android.collapse_key' (TYPE_STRING)");
       }
       out.collapse = text;
     } else if (key == "data") {
       if (auto wrong = check_data(value, "message.android.data", size); wrong.status != 200) return wrong;
     } else if (key == "notification") {
       if (out.collapse.empty() && value["tag"].get(text) == simdjson::SUCCESS) out.collapse = text;
-    } else if (!is_one_of(key, {"restricted_package_name", "restrictedPackageName", "fcm_options", "fcmOptions",
-                                "direct_boot_ok", "directBootOk", "bandwidth_constrained_ok", "bandwidthConstrainedOk",
-                                "restricted_satellite_ok", "restrictedSatelliteOk"})) {
+    } else if (!is_one_of(key,
+                          {"restricted_package_name", "restrictedPackageName", "fcm_options", "fcmOptions",
+                           "direct_boot_ok", "directBootOk", "bandwidth_constrained_ok",
+                           "bandwidthConstrainedOk", "restricted_satellite_ok", "restrictedSatelliteOk"})) {
       return bad_field(fmt::format("message.android.{}", key),
                        fmt::format("Unknown name \"{}\" at 'message.android': Cannot find field.", key));
     }
@@ -126,7 +135,8 @@ FcmVerdict check_android(Element element, std::size_t& size, FcmMessage& out) {
 }
 
 // `headers` of the apns and webpush blocks: strings only, whatever they mean.
-FcmVerdict check_headers(Element block, const std::string& where, std::string_view collapse_name, FcmMessage& out) {
+FcmVerdict check_headers(Element block, const std::string& where, std::string_view collapse_name,
+                         FcmMessage& out) {
   Object fields;
   if (block.get(fields) != simdjson::SUCCESS) return bad_field(where, "Invalid value at '" + where + "'");
   Object headers;
@@ -141,10 +151,12 @@ FcmVerdict check_headers(Element block, const std::string& where, std::string_vi
   return {};
 }
 
-FcmVerdict take_target(Element value, FcmMessage::Target target, std::string_view key, int& targets, FcmMessage& out) {
+FcmVerdict take_target(Element value, FcmMessage::Target target, std::string_view key, int& targets,
+                       FcmMessage& out) {
   std::string_view text;
   if (value.get(text) != simdjson::SUCCESS) {
-    return bad_field(fmt::format("message.{}", key), fmt::format("Invalid value at 'message.{}' (TYPE_STRING)", key));
+    return bad_field(fmt::format("message.{}", key),
+                     fmt::format("Invalid value at 'message.{}' (TYPE_STRING)", key));
   }
   ++targets;
   out.target = target;
@@ -152,7 +164,8 @@ FcmVerdict take_target(Element value, FcmMessage::Target target, std::string_vie
   return {};
 }
 
-FcmVerdict check_field(std::string_view key, Element value, int& targets, std::size_t& size, FcmMessage& out) {
+FcmVerdict check_field(std::string_view key, Element value, int& targets, std::size_t& size,
+                       FcmMessage& out) {
   if (key == "token") return take_target(value, FcmMessage::Target::Token, key, targets, out);
   if (key == "topic") return take_target(value, FcmMessage::Target::Topic, key, targets, out);
   if (key == "condition") return take_target(value, FcmMessage::Target::Condition, key, targets, out);
@@ -182,7 +195,9 @@ FcmVerdict check_fcm_message(std::string_view body, FcmMessage& out) {
       has_message = value.get(message) == simdjson::SUCCESS;
     } else if (!is_named(key, "validate_only", "validateOnly") ||
                value.get(out.is_validate_only) != simdjson::SUCCESS) {
-      return bad_field(std::string(key), fmt::format("Invalid JSON payload received. Unknown name \"{}\": Cannot find field.", key));
+      return bad_field(
+          std::string(key),
+          fmt::format("Invalid JSON payload received. Unknown name \"{}\": Cannot find field.", key));
     }
   }
   if (!has_message) return bad_field("message", "The request must contain a message.");
@@ -191,7 +206,8 @@ FcmVerdict check_fcm_message(std::string_view body, FcmMessage& out) {
   for (const auto [key, value] : message) {
     if (auto wrong = check_field(key, value, targets, size, out); wrong.status != 200) return wrong;
   }
-  if (targets > 1) return bad_field("message", "Invalid value at 'message' (oneof), oneof field 'target' is already set.");
+  if (targets > 1)
+    return bad_field("message", "Invalid value at 'message' (oneof), oneof field 'target' is already set.");
   if (targets == 0 || out.recipient.empty()) {
     return bad_field("message", "Recipient of the message is not set.");
   }
@@ -230,7 +246,10 @@ void write_fcm_error(std::string& out, const FcmVerdict& verdict, std::string_vi
           .end_object();
     }
     if (!verdict.field.empty()) {
-      json.object().field("@type", "type.googleapis.com/google.rpc.BadRequest").key("fieldViolations").array();
+      json.object()
+          .field("@type", "type.googleapis.com/google.rpc.BadRequest")
+          .key("fieldViolations")
+          .array();
       json.object().field("field", verdict.field).field("description", verdict.message).end_object();
       json.end_array().end_object();
     }

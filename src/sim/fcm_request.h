@@ -10,16 +10,16 @@ namespace carillon::sim {
 struct FcmMessage {
   enum class Target : unsigned char { Token, Topic, Condition, Installation } target = Target::Token;
   std::string_view recipient;
-  std::string_view collapse;   // the first of android.collapse_key, android tag, apns-collapse-id, Topic
+  std::string_view collapse;  // the first of android.collapse_key, android tag, apns-collapse-id, Topic
   bool is_validate_only = false;
 };
 
 // Vendor's answer to a refused message. `status` 200 means accepted.
 struct FcmVerdict {
   int status = 200;
-  std::string_view grpc_status;   // "INVALID_ARGUMENT"
-  std::string_view error_code;    // FcmError's; empty: no such detail
-  std::string field;              // of a BadRequest violation; empty: no such detail
+  std::string_view grpc_status;  // "INVALID_ARGUMENT"
+  std::string_view error_code;   // FcmError's; empty: no such detail
+  std::string field;             // of a BadRequest violation; empty: no such detail
   std::string message;
 };
 

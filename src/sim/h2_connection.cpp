@@ -12,10 +12,10 @@ namespace {
 
 using boost::asio::ip::tcp;
 
-constexpr std::size_t kReadChunk = 32 * 1024;   // two TLS records
-constexpr std::size_t kReadsPerWakeup = 16;     // then other connections get their turn
-constexpr std::size_t kGather = 64 * 1024;      // encoded bytes gathered before TLS sees them
-constexpr std::int32_t kWindow = 16 << 20;      // receive window of the connection, bytes
+constexpr std::size_t kReadChunk = 32 * 1024;  // two TLS records
+constexpr std::size_t kReadsPerWakeup = 16;    // then other connections get their turn
+constexpr std::size_t kGather = 64 * 1024;     // encoded bytes gathered before TLS sees them
+constexpr std::int32_t kWindow = 16 << 20;     // receive window of the connection, bytes
 constexpr std::size_t kHeaderListMax = 64 * 1024;
 constexpr auto kLinger = std::chrono::seconds(2);
 
@@ -57,7 +57,8 @@ void H2Exchange::refuse() {
 
 // ---- late answers ---------------------------------------------------------------------------------
 
-void H2Worker::answer_later(const std::shared_ptr<H2Connection>& connection, std::int32_t stream_id, Millis delay) {
+void H2Worker::answer_later(const std::shared_ptr<H2Connection>& connection, std::int32_t stream_id,
+                            Millis delay) {
   if (is_stopping) return;
   late_.push({std::chrono::steady_clock::now() + delay, connection, stream_id});
   arm();
@@ -140,7 +141,8 @@ void H2Connection::handshake() {
     const unsigned char* protocol = nullptr;
     unsigned length = 0;
     SSL_get0_alpn_selected(ssl_, &protocol, &length);
-    if (std::string_view(reinterpret_cast<const char*>(protocol), length) != "h2" || !open_session()) return abort();
+    if (std::string_view(reinterpret_cast<const char*>(protocol), length) != "h2" || !open_session())
+      return abort();
     state_ = State::Open;
     flush();
     if (state_ == State::Open) on_readable();  // the client's first frames may have come with its Finished
@@ -157,11 +159,12 @@ void H2Connection::handshake() {
 // ---- reading --------------------------------------------------------------------------------------
 
 void H2Connection::wait_readable() {
-  socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](const boost::system::error_code& failed) {
-    if (failed) return;
-    if (self->state_ == State::Open) self->on_readable();
-    if (self->state_ == State::Draining) self->drain_input();
-  });
+  socket_.async_wait(tcp::socket::wait_read,
+                     [self = shared_from_this()](const boost::system::error_code& failed) {
+                       if (failed) return;
+                       if (self->state_ == State::Open) self->on_readable();
+                       if (self->state_ == State::Draining) self->drain_input();
+                     });
 }
 
 void H2Connection::on_readable() {
@@ -186,7 +189,8 @@ void H2Connection::on_readable() {
   if (is_reset_wanted_) return reset();
   flush();
   if (state_ != State::Open) return;
-  if (is_ended || (nghttp2_session_want_read(http_) == 0 && nghttp2_session_want_write(http_) == 0)) return abort();
+  if (is_ended || (nghttp2_session_want_read(http_) == 0 && nghttp2_session_want_write(http_) == 0))
+    return abort();
   if (!is_more) return wait_readable();
   boost::asio::post(worker_.context, [self = shared_from_this()] {
     if (self->state_ == State::Open) self->on_readable();
@@ -231,10 +235,11 @@ void H2Connection::flush() {
     }
     if (SSL_get_error(ssl_, sent) != SSL_ERROR_WANT_WRITE) return abort();
     is_write_waiting_ = true;
-    socket_.async_wait(tcp::socket::wait_write, [self = shared_from_this()](const boost::system::error_code& failed) {
-      self->is_write_waiting_ = false;
-      if (!failed) self->flush();
-    });
+    socket_.async_wait(tcp::socket::wait_write,
+                       [self = shared_from_this()](const boost::system::error_code& failed) {
+                         self->is_write_waiting_ = false;
+                         if (!failed) self->flush();
+                       });
     return;
   }
   if (goaway_last_ != INT32_MAX && open_count_ == 0) close_gracefully();
@@ -325,8 +330,8 @@ void H2Connection::submit(H2Exchange& exchange) {
   }
   nghttp2_data_provider body{};
   body.source.ptr = &exchange;
-  body.read_callback = [](nghttp2_session*, std::int32_t, std::uint8_t* target, std::size_t room, std::uint32_t* flags,
-                          nghttp2_data_source* source, void*) -> ::ssize_t {
+  body.read_callback = [](nghttp2_session*, std::int32_t, std::uint8_t* target, std::size_t room,
+                          std::uint32_t* flags, nghttp2_data_source* source, void*) -> ::ssize_t {
     auto& from = *static_cast<H2Exchange*>(source->ptr);
     const std::size_t count = std::min(room, from.reply_body_.size() - from.reply_sent_);
     std::memcpy(target, from.reply_body_.data() + from.reply_sent_, count);
@@ -383,8 +388,8 @@ struct H2Connection::Callbacks {
     return 0;
   }
 
-  static int data(nghttp2_session*, std::uint8_t, std::int32_t stream_id, const std::uint8_t* bytes, std::size_t size,
-                  void* user) {
+  static int data(nghttp2_session*, std::uint8_t, std::int32_t stream_id, const std::uint8_t* bytes,
+                  std::size_t size, void* user) {
     auto& c = *static_cast<H2Connection*>(user);
     H2Exchange* x = c.exchange_of(stream_id);
     if (x == nullptr) return 0;

@@ -104,13 +104,13 @@ class H2Connection final : public H2Peer, public std::enable_shared_from_this<H2
   bool is_reset_wanted_ = false;
   bool is_write_waiting_ = false;
   bool is_in_batch_ = false;
-  std::int32_t last_begun_ = 0;               // highest stream id handed out
-  std::int32_t goaway_last_ = INT32_MAX;      // streams above are ignored
-  std::size_t open_count_ = 0;                // exchanges not yet ended
-  H2Exchange* current_ = nullptr;             // the one whose frames are being read
+  std::int32_t last_begun_ = 0;                         // highest stream id handed out
+  std::int32_t goaway_last_ = INT32_MAX;                // streams above are ignored
+  std::size_t open_count_ = 0;                          // exchanges not yet ended
+  H2Exchange* current_ = nullptr;                       // the one whose frames are being read
   std::vector<std::unique_ptr<H2Exchange>> exchanges_;  // all ever made
   std::vector<H2Exchange*> free_;
-  std::string out_;                           // encoded frames not yet taken by TLS
+  std::string out_;  // encoded frames not yet taken by TLS
   std::size_t out_sent_ = 0;
 };
 

@@ -1,23 +1,21 @@
 #include "sim/h2_server.h"
 
-#include <fmt/format.h>
-
 #include <boost/asio/post.hpp>
-#include <cstring>
+#include <optional>
 
 #include "sim/h2_connection.h"
+#include "sim/listener.h"
 
 namespace carillon::sim {
 namespace {
 
 using boost::asio::ip::tcp;
 
-constexpr int kBacklog = 1024;
 constexpr std::size_t kTlsReadBuffer = 64 * 1024;
 constexpr auto kAcceptPause = std::chrono::milliseconds(50);  // after running out of descriptors
 
-int select_h2(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* offered, unsigned size,
-              void*) {
+int select_h2(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* offered,
+              unsigned size, void*) {
   static constexpr unsigned char kH2[] = {2, 'h', '2'};
   unsigned char* chosen = nullptr;
   if (SSL_select_next_proto(&chosen, out_size, kH2, sizeof kH2, offered, size) != OPENSSL_NPN_NEGOTIATED) {
@@ -51,7 +49,10 @@ class Server final : public H2Server {
  public:
   Server(std::vector<boost::asio::io_context*> contexts, H2ServerOptions options, H2Application& application,
          TlsContext tls)
-      : options_(std::move(options)), tls_(std::move(tls)), acceptor_(*contexts.front()), gate_("sim h2 server") {
+      : options_(std::move(options)),
+        tls_(std::move(tls)),
+        acceptor_(*contexts.front()),
+        gate_("sim h2 server") {
     for (auto* context : contexts) {
       workers_.push_back(std::make_unique<H2Worker>(*context, tls_.get(), application, gate_));
     }
@@ -59,18 +60,7 @@ class Server final : public H2Server {
   ~Server() override { stop(); }
 
   Result<void> listen() {
-    boost::system::error_code error;
-    const auto address = boost::asio::ip::make_address(options_.host, error);
-    if (error) return fail(Errc::InvalidArgument, fmt::format("'{}' is not an IP address", options_.host));
-    const tcp::endpoint endpoint(address, options_.port);
-    acceptor_.open(endpoint.protocol(), error);
-    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error) acceptor_.bind(endpoint, error);
-    if (!error) acceptor_.listen(kBacklog, error);
-    if (error) {
-      return fail(Errc::Unavailable,
-                  fmt::format("cannot listen on {}:{}: {}", options_.host, options_.port, error.message()));
-    }
+    CARILLON_CHECK(listen_on(acceptor_, options_.host, options_.port));
     port_ = acceptor_.local_endpoint().port();
     gate_.spawn(acceptor_.get_executor(), "accept", [this] { return accept(); });
     return {};
@@ -127,7 +117,8 @@ class Server final : public H2Server {
 Result<std::unique_ptr<H2Server>> H2Server::open(std::vector<boost::asio::io_context*> contexts,
                                                  H2ServerOptions options, H2Application& application) {
   CARILLON_TRY(TlsContext tls, make_tls(options));
-  auto server = std::make_unique<Server>(std::move(contexts), std::move(options), application, std::move(tls));
+  auto server =
+      std::make_unique<Server>(std::move(contexts), std::move(options), application, std::move(tls));
   CARILLON_CHECK(server->listen());
   return server;
 }

@@ -32,8 +32,8 @@ struct H2Field {
 // stream ends. All calls on the connection's thread, at most one of the answering ones.
 class H2Exchange {
  public:
-  static constexpr std::size_t kFieldsMax = 40;         // further fields are dropped
-  static constexpr std::size_t kBodyMax = 64 * 1024;    // bytes kept; body_size() counts all
+  static constexpr std::size_t kFieldsMax = 40;       // further fields are dropped
+  static constexpr std::size_t kBodyMax = 64 * 1024;  // bytes kept; body_size() counts all
 
   [[nodiscard]] std::string_view method() const noexcept { return method_; }
   [[nodiscard]] std::string_view path() const noexcept { return path_; }

@@ -35,8 +35,9 @@ Result<VerifyKey> VerifyKey::from_pem(std::string_view pem) {
 bool VerifyKey::verify(std::string_view input, std::string_view signature) const {
   const std::unique_ptr<EVP_MD_CTX, Free> context(EVP_MD_CTX_new());
   return EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, key_.get()) == 1 &&
-         EVP_DigestVerify(context.get(), reinterpret_cast<const unsigned char*>(signature.data()), signature.size(),
-                          reinterpret_cast<const unsigned char*>(input.data()), input.size()) == 1;
+         EVP_DigestVerify(context.get(), reinterpret_cast<const unsigned char*>(signature.data()),
+                          signature.size(), reinterpret_cast<const unsigned char*>(input.data()),
+                          input.size()) == 1;
 }
 
 bool VerifyKey::verify_es256(std::string_view input, std::string_view signature) const {

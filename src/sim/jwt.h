@@ -27,10 +27,10 @@ class VerifyKey {
 
 // A token taken apart; nothing verified yet.
 struct Jwt {
-  std::string header;         // JSON
-  std::string claims;         // JSON
-  std::string signed_part;    // what the signature covers
-  std::string signature;      // raw bytes
+  std::string header;       // JSON
+  std::string claims;       // JSON
+  std::string signed_part;  // what the signature covers
+  std::string signature;    // raw bytes
 };
 // Errors: InvalidArgument (not three base64url parts).
 Result<Jwt> split_jwt(std::string_view token);

@@ -14,7 +14,9 @@ constexpr std::int64_t kAssertionMaxS = 3600;
 constexpr std::int64_t kSkewS = 300;
 
 net::HttpResponse json(int status, std::string body) {
-  return {.status = status, .headers = {{"Content-Type", "application/json; charset=utf-8"}}, .body = std::move(body)};
+  return {.status = status,
+          .headers = {{"Content-Type", "application/json; charset=utf-8"}},
+          .body = std::move(body)};
 }
 
 net::HttpResponse refuse(std::string_view error, std::string_view description) {
@@ -38,7 +40,8 @@ net::HttpResponse TokenIssuer::answer(const net::HttpRequest& request) {
   const auto form = net::form_decode(request.body);
   if (!form) return refuse("invalid_request", "The body is not a form.");
   if (field(*form, "grant_type") != kGrant) return refuse("unsupported_grant_type", "Invalid grant_type.");
-  if (const std::string wrong = check(field(*form, "assertion")); !wrong.empty()) return refuse("invalid_grant", wrong);
+  if (const std::string wrong = check(field(*form, "assertion")); !wrong.empty())
+    return refuse("invalid_grant", wrong);
   base::JsonWriter out;
   out.object()
       .field("access_token", issue())
@@ -62,8 +65,10 @@ std::string TokenIssuer::check(std::string_view assertion) const {
   std::string_view scope;
   std::int64_t issued = 0;
   std::int64_t expires = 0;
-  if ((*header)["alg"].get(algorithm) != simdjson::SUCCESS || algorithm != "RS256") return "Invalid JWT: alg.";
-  if (!context_.credentials.fcm_key.verify_rs256(jwt->signed_part, jwt->signature)) return "Invalid JWT Signature.";
+  if ((*header)["alg"].get(algorithm) != simdjson::SUCCESS || algorithm != "RS256")
+    return "Invalid JWT: alg.";
+  if (!context_.credentials.fcm_key.verify_rs256(jwt->signed_part, jwt->signature))
+    return "Invalid JWT Signature.";
   if ((*claims)["iss"].get(issuer) != simdjson::SUCCESS || issuer != context_.credentials.fcm_client_email) {
     return "Invalid grant: account not found";
   }
@@ -71,11 +76,13 @@ std::string TokenIssuer::check(std::string_view assertion) const {
     return "Invalid JWT: Failed audience check.";
   }
   const std::int64_t now = to_ms(context_.clock.now()) / 1000;
-  if ((*claims)["iat"].get(issued) != simdjson::SUCCESS || (*claims)["exp"].get(expires) != simdjson::SUCCESS ||
-      expires - issued > kAssertionMaxS || expires + kSkewS < now || issued - kSkewS > now) {
+  if ((*claims)["iat"].get(issued) != simdjson::SUCCESS ||
+      (*claims)["exp"].get(expires) != simdjson::SUCCESS || expires - issued > kAssertionMaxS ||
+      expires + kSkewS < now || issued - kSkewS > now) {
     return "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe.";
   }
-  if ((*claims)["scope"].get(scope) != simdjson::SUCCESS) return "Invalid OAuth scope or ID token audience provided.";
+  if ((*claims)["scope"].get(scope) != simdjson::SUCCESS)
+    return "Invalid OAuth scope or ID token audience provided.";
   for (const std::string_view wanted : kScopes) {
     if (scope.find(wanted) != std::string_view::npos) return {};
   }

@@ -23,7 +23,8 @@ void append_column(std::string& out, std::string_view text) {
   const std::size_t start = out.size();
   out.append(text);
   for (std::size_t i = start; i < out.size(); ++i) {
-    if (static_cast<unsigned char>(out[i]) < 0x20) [[unlikely]] out[i] = '?';
+    if (static_cast<unsigned char>(out[i]) < 0x20) [[unlikely]]
+      out[i] = '?';
   }
 }
 
@@ -54,7 +55,8 @@ std::optional<LogEntry> parse_line(std::string_view line) {
 Result<std::unique_ptr<TruthLog>> TruthLog::open(const std::string& path, bool is_per_message) {
   const int fd = ::open(path.c_str(), O_CREAT | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
   if (fd < 0) {
-    return fail(Errc::Unavailable, fmt::format("cannot open the simulator's log {}: {}", path, std::strerror(errno)));
+    return fail(Errc::Unavailable,
+                fmt::format("cannot open the simulator's log {}: {}", path, std::strerror(errno)));
   }
   return std::unique_ptr<TruthLog>(new TruthLog(path, fd, is_per_message));
 }
@@ -162,7 +164,8 @@ Result<TruthLog::Page> TruthLog::page(std::optional<Vendor> vendor, std::uint64_
   std::size_t scanned = 0;
   while (page.entries.size() < limit && scanned < kPageBytesMax) {
     const ::ssize_t got = ::pread(fd_, chunk.data(), chunk.size(), static_cast<::off_t>(page.next));
-    if (got < 0) return fail(Errc::Unavailable, fmt::format("cannot read {}: {}", path_, std::strerror(errno)));
+    if (got < 0)
+      return fail(Errc::Unavailable, fmt::format("cannot read {}: {}", path_, std::strerror(errno)));
     std::string_view text(chunk.data(), static_cast<std::size_t>(got));
     const std::uint64_t before = page.next;
     for (std::size_t end = text.find('\n'); end != std::string_view::npos && page.entries.size() < limit;

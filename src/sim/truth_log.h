@@ -26,10 +26,10 @@ struct Accepted {
   Time time;
   Vendor vendor{};
   std::string_view recipient;
-  std::string_view delivery;    // empty: none found in the message
+  std::string_view delivery;  // empty: none found in the message
   std::string_view collapse;
   std::string_view message_id;
-  std::string_view content;     // as received; kept for the last kKept messages of a vendor only
+  std::string_view content;  // as received; kept for the last kKept messages of a vendor only
   bool is_answered = true;
 };
 
@@ -42,7 +42,7 @@ struct LogEntry {
 
 struct VendorCounts {
   std::uint64_t accepted = 0;
-  std::uint64_t unanswered = 0;                            // part of accepted
+  std::uint64_t unanswered = 0;                               // part of accepted
   std::map<std::string, std::uint64_t, std::less<>> refused;  // by the vendor's own reason
 };
 using Counts = std::array<VendorCounts, kVendors.size()>;
@@ -51,8 +51,8 @@ using Counts = std::array<VendorCounts, kVendors.size()>;
 // Senders of answers flush first, so an answer a client has seen is always in the file.
 class TruthLog {
  public:
-  static constexpr std::size_t kKept = 64;              // messages with content, per vendor and thread
-  static constexpr std::size_t kPageMax = 100'000;      // entries
+  static constexpr std::size_t kKept = 64;          // messages with content, per vendor and thread
+  static constexpr std::size_t kPageMax = 100'000;  // entries
   static constexpr std::size_t kPageBytesMax = 64 << 20;
 
   // Appends to `path`. With `is_per_message` false only the counters move. Errors: Unavailable.
