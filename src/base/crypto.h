@@ -46,7 +46,7 @@ Hash128 siphash128(std::string_view key16, std::string_view data);
 
 // siphash128 over parts, each written as its length (8 bytes, little-endian) and its bytes padded with
 // zeros to a multiple of 8, so that ("ab","c") differs from ("a","bc"). Stored on disk: never changes.
-// One object may be used from several threads. Cost below 0.1 µs for short parts.
+// One object may be used from several threads. Cost about 0.1 µs for short parts.
 class KeyedHash {
  public:
   explicit KeyedHash(std::string_view key16);  // exactly 16 bytes

@@ -138,7 +138,8 @@ std::optional<std::string> text_of(JsonElement value, SettingType type) {
   if (value.is_number() || value.is_bool()) {
     // A boolean is no text, and a count written 5.0 is not meant as "5.0".
     if (value.is_bool() != (type == SettingType::Boolean)) return std::nullopt;
-    const bool is_real = value.type() == simdjson::dom::element_type::DOUBLE;  // is_double() takes integers too
+    // is_double() would take integers too.
+    const bool is_real = value.type() == simdjson::dom::element_type::DOUBLE;
     if (is_real && type != SettingType::Number) return std::nullopt;
     return to_json(value);
   }
