@@ -12,7 +12,7 @@ cp LICENSE README*.md "$stage/$name/"
 
 # The shared libraries it wants, as Debian 12 packages: one line to paste on a machine without compilers.
 libraries=$(ldd "$stage/$name/carillon" | awk '$3 ~ /^\// { print $3 }' | xargs -n1 readlink -f | sort -u)
-packages=$(while read -r library; do dpkg -S "*/$(basename "$library")" 2>/dev/null; done <<<"$libraries" |
+packages=$(while read -r library; do dpkg -S "$library" 2>/dev/null || dpkg -S "${library#/usr}"; done <<<"$libraries" |
   sed 's/:.*//' | sort -u | tr '\n' ' ')
 printf 'apt-get install -y --no-install-recommends ca-certificates tzdata %s\n' "$packages" >"$stage/$name/INSTALL-DEBIAN-12"
 

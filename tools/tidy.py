@@ -405,8 +405,8 @@ def provider_name_only_in_its_file(tree):
 def provider_has_fixtures(tree):
     for line, name in provider_names(tree):
         if not any((tree.root / "tests/fixtures/providers" / name).glob("**/*")):
-            yield ("src/providers/catalog.def", line, f"the provider {name} has no recorded exchanges; add "
-                   f"tests/fixtures/providers/{name}/")
+            yield (f"tests/fixtures/providers/{name}", 1, f"no recorded exchanges of the provider in line {line} of "
+                   "src/providers/catalog.def; add them, one file each")
 
 
 @rule

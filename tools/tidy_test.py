@@ -83,7 +83,7 @@ BAD = [
     ("provider-name-only-in-its-file", "src/net/a.cpp", 'bool f() { return p == "bird_sms"; }\n', 1),
     ("provider-name-only-in-its-file", "src/app/a.cpp", "\nBirdSms b;\n", 2),
     ("provider-name-only-in-its-file", "src/providers/cat_sms.cpp", 'auto a = "bird_sms";\n', 1),
-    ("provider-has-fixtures", "src/providers/catalog.def", "PROVIDER(bird_sms)\nPROVIDER(cat_sms)\n", 2),
+    ("provider-has-fixtures", "src/providers/catalog.def", "PROVIDER(bird_sms)\nPROVIDER(cat_sms)\n", 1),
     ("map-fresh", "src/extra/a.cpp", "", 1),
     ("map-fresh", "ARCHITECTURE.md", TABLE + "| `gone` | base | all | nothing |\n", 11),
     ("doc-links", "docs/a.md", "\nsee [this](missing.md#part)\n", 2),
@@ -98,6 +98,7 @@ def test_rule_fires(tmp_path, rule, path, text, line):
     reported = "src/base/util" if path.startswith("src/base/util") else path
     reported = "tests/helpers" if path.startswith("tests/helpers") else reported
     reported = "ARCHITECTURE.md" if rule == "map-fresh" else reported
+    reported = "tests/fixtures/providers/cat_sms" if rule == "provider-has-fixtures" else reported
     assert (reported, line, rule) in problems(tmp_path, {path: text})
 
 
