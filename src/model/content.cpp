@@ -11,27 +11,45 @@
 namespace carillon::model {
 namespace {
 
-constexpr std::size_t kTitleMax = 1024;        // bytes
-constexpr std::size_t kSubjectMax = 998;       // bytes, a line of RFC 5322 §2.1.1
-constexpr std::size_t kUrlMax = 2048;          // bytes
-constexpr std::size_t kWordMax = 128;          // bytes: sound, loc-key, voice
-constexpr std::size_t kLanguageMax = 35;       // bytes, RFC 5646 §4.4.1
-constexpr std::size_t kAddressMax = 512;       // bytes of an address as written; a template may hold a tag
-constexpr std::size_t kJsonMax = 16 * 1024;    // bytes of a JSON part; vendors allow 4 KB a push
+constexpr std::size_t kTitleMax = 1024;      // bytes
+constexpr std::size_t kSubjectMax = 998;     // bytes, a line of RFC 5322 §2.1.1
+constexpr std::size_t kUrlMax = 2048;        // bytes
+constexpr std::size_t kWordMax = 128;        // bytes: sound, loc-key, voice
+constexpr std::size_t kLanguageMax = 35;     // bytes, RFC 5646 §4.4.1
+constexpr std::size_t kAddressMax = 512;     // bytes of an address as written; a template may hold a tag
+constexpr std::size_t kJsonMax = 16 * 1024;  // bytes of a JSON part; vendors allow 4 KB a push
 constexpr std::size_t kActionsMax = 8;
-constexpr std::size_t kPartsMax = 2;           // of the short form: text and HTML
+constexpr std::size_t kPartsMax = 2;  // of the short form: text and HTML
 constexpr std::int64_t kRepeatMax = 5;
 constexpr std::int64_t kBadgeMax = 99'999;
 
 // Written by the mail builder from other fields, or by the servers on the way.
-constexpr std::array<std::string_view, 20> kReservedHeaders{
-    "from", "to", "cc", "bcc", "subject", "date", "message-id", "sender", "reply-to", "return-path",
-    "received", "mime-version", "content-type", "content-transfer-encoding", "content-disposition",
-    "content-id", "dkim-signature", "authentication-results", "resent-from", "arc-seal"};
+constexpr std::array<std::string_view, 20> kReservedHeaders{"from",
+                                                            "to",
+                                                            "cc",
+                                                            "bcc",
+                                                            "subject",
+                                                            "date",
+                                                            "message-id",
+                                                            "sender",
+                                                            "reply-to",
+                                                            "return-path",
+                                                            "received",
+                                                            "mime-version",
+                                                            "content-type",
+                                                            "content-transfer-encoding",
+                                                            "content-disposition",
+                                                            "content-id",
+                                                            "dkim-signature",
+                                                            "authentication-results",
+                                                            "resent-from",
+                                                            "arc-seal"};
 
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-bool has_line_break(std::string_view text) noexcept { return text.find_first_of("\r\n") != std::string_view::npos; }
+bool has_line_break(std::string_view text) noexcept {
+  return text.find_first_of("\r\n") != std::string_view::npos;
+}
 
 // RFC 5322 §3.6.8 ftext.
 bool is_header_name(std::string_view name) noexcept {
@@ -86,13 +104,15 @@ class ContentReader {
 
   void url(base::ObjectReader& reader, std::string_view key, std::string& out) {
     if (!text(reader, key, out, kUrlMax) || use_ == ContentUse::Template) return;
-    if (!is_safe_link(out)) reader.problem(key, "invalid_url", "a link begins with http, https, mailto or tel");
+    if (!is_safe_link(out))
+      reader.problem(key, "invalid_url", "a link begins with http, https, mailto or tel");
   }
 
   void image(base::ObjectReader& reader, std::string& out) {
     if (!text(reader, "image", out, kUrlMax) || out.empty() || use_ == ContentUse::Template) return;
     if (!out.starts_with("https://") && !out.starts_with("obj_")) {
-      reader.problem("image", "invalid_url", "an image is an https URL or the obj_… id of an uploaded object");
+      reader.problem("image", "invalid_url",
+                     "an image is an https URL or the obj_… id of an uploaded object");
     }
   }
 
@@ -102,7 +122,8 @@ class ContentReader {
     if (!value) return;
     std::string kept = base::to_json(*value);
     if (kept.size() > kJsonMax) {
-      reader.problem(key, "too_long", fmt::format("at most {} bytes are allowed, this is {}", kJsonMax, kept.size()));
+      reader.problem(key, "too_long",
+                     fmt::format("at most {} bytes are allowed, this is {}", kJsonMax, kept.size()));
       return;
     }
     out = std::move(kept);
@@ -124,11 +145,12 @@ class ContentReader {
     object(reader, "apns", push.apns);
     object(reader, "fcm", push.fcm);
     bool are_objects = true;
-    const bool has_actions = reader.array("actions", kActionsMax, [&](base::JsonElement item, const std::string& at) {
-      if (item.is_object()) return;
-      are_objects = false;
-      reader.problems().push_back({at, "wrong_type", "must be an object"});
-    });
+    const bool has_actions =
+        reader.array("actions", kActionsMax, [&](base::JsonElement item, const std::string& at) {
+          if (item.is_object()) return;
+          are_objects = false;
+          reader.problems().push_back({at, "wrong_type", "must be an object"});
+        });
     if (has_actions && are_objects) json(reader, "actions", push.actions);
   }
 
@@ -170,9 +192,11 @@ class ContentReader {
 
   void read_headers(base::ObjectReader& reader, base::JsonElement value, EmailContent& email) {
     base::JsonObject object;
-    if (value.get(object) != simdjson::SUCCESS) return reader.problem("headers", "wrong_type", "must be an object");
+    if (value.get(object) != simdjson::SUCCESS)
+      return reader.problem("headers", "wrong_type", "must be an object");
     if (object.size() > kHeadersMax) {
-      return reader.problem("headers", "too_many", fmt::format("at most {} headers are allowed", kHeadersMax));
+      return reader.problem("headers", "too_many",
+                            fmt::format("at most {} headers are allowed", kHeadersMax));
     }
     base::ObjectReader inner(value, reader.pointer("headers"), reader.problems());
     for (const auto member : object) {
@@ -181,7 +205,8 @@ class ContentReader {
       if (!is_header_name(name)) {
         inner.problem(name, "invalid_header", "a header's name is printable ASCII without spaces and colons");
       } else if (is_reserved_header(name)) {
-        inner.problem(name, "invalid_header", "this header is written by the mail builder; use the field for it");
+        inner.problem(name, "invalid_header",
+                      "this header is written by the mail builder; use the field for it");
       } else if (inner.text(name, text, kSubjectMax)) {
         if (text.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {
           inner.problem(name, "invalid_header", "a header has no line breaks and no NUL");
@@ -210,7 +235,9 @@ class ContentReader {
     object(reader, "kakao", chat.kakao);
   }
 
-  void read_webhook(base::ObjectReader& reader, WebhookContent& webhook) { json(reader, "body", webhook.body); }
+  void read_webhook(base::ObjectReader& reader, WebhookContent& webhook) {
+    json(reader, "body", webhook.body);
+  }
 
   // `subject` + `content:[{type,value}]`: fills what the long form left open.
   void read_short_form(base::ObjectReader& reader) {
@@ -232,7 +259,8 @@ class ContentReader {
         part.require("value");
       }
       const bool has_type = part.one_of("type", type, {"text/plain", "text/html"});
-      if (text(part, "value", value, type == 0 ? kTextMax : kHtmlMax) && has_type) fill(part, type == 0, value);
+      if (text(part, "value", value, type == 0 ? kTextMax : kHtmlMax) && has_type)
+        fill(part, type == 0, value);
       part.done();
     });
   }
@@ -272,7 +300,9 @@ void write_headers(base::JsonWriter& out, const std::vector<std::pair<std::strin
 
 void write_push(base::JsonWriter& out, const PushContent& push) {
   out.key("push").object().field_if("title", push.title).field_if("body", push.body);
-  out.field_if("badge", push.badge).field_if("sound", push.sound).field_if("action_loc_key", push.action_loc_key);
+  out.field_if("badge", push.badge)
+      .field_if("sound", push.sound)
+      .field_if("action_loc_key", push.action_loc_key);
   raw_if(out, "actions", push.actions);
   raw_if(out, "data", push.data);
   raw_if(out, "apns", push.apns);
@@ -333,7 +363,9 @@ bool is_safe_link(std::string_view url) noexcept {
   return true;
 }
 
-void read_content(base::ObjectReader& reader, Content& into, ContentUse use) { ContentReader(into, use).read(reader); }
+void read_content(base::ObjectReader& reader, Content& into, ContentUse use) {
+  ContentReader(into, use).read(reader);
+}
 
 void write_content(base::JsonWriter& out, const Content& content) {
   out.field_if("title", content.title).field_if("body", content.body);

@@ -17,7 +17,7 @@ void append_lower(std::string& name, char c) {
 }
 
 bool is_link_attribute(std::string_view name) noexcept {
-  constexpr std::array<std::string_view, 9> kLinks{"href", "src", "action", "formaction", "background",
+  constexpr std::array<std::string_view, 9> kLinks{"href",   "src",  "action", "formaction", "background",
                                                    "poster", "cite", "srcset", "xlink:href"};
   return std::ranges::find(kLinks, name) != kLinks.end();
 }

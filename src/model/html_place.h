@@ -26,7 +26,7 @@ class HtmlPlace {
   State state_ = State::Text;
   char quote_ = 0;
   bool at_value_start_ = false;
-  bool is_name_done_ = false;   // of an attribute: the next letter begins another
+  bool is_name_done_ = false;  // of an attribute: the next letter begins another
   std::string tag_, attribute_, raw_tail_;
 };
 

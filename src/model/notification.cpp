@@ -16,42 +16,59 @@ namespace {
 using detail::Complaints;
 using detail::join;
 
-constexpr std::size_t kKeyMax = 64;            // bytes of a category's or template's key
+constexpr std::size_t kKeyMax = 64;  // bytes of a category's or template's key
 constexpr std::size_t kFallbackMax = kChannelCount;
-constexpr std::size_t kCollapseKeyMax = 64;    // bytes, as APNs allows for apns-collapse-id
-constexpr std::size_t kMetadataMax = 16;       // strings
-constexpr std::size_t kMetadataKeyMax = 64;    // bytes
-constexpr std::size_t kMetadataValueMax = 256; // bytes
+constexpr std::size_t kCollapseKeyMax = 64;     // bytes, as APNs allows for apns-collapse-id
+constexpr std::size_t kMetadataMax = 16;        // strings
+constexpr std::size_t kMetadataKeyMax = 64;     // bytes
+constexpr std::size_t kMetadataValueMax = 256;  // bytes
 constexpr std::size_t kTagsMax = 16;
-constexpr std::size_t kTagMax = 64;            // bytes
+constexpr std::size_t kTagMax = 64;  // bytes
 constexpr std::size_t kAttachmentsMax = 10;
-constexpr std::size_t kNameMax = 128;          // bytes of a sender's shown name
+constexpr std::size_t kNameMax = 128;  // bytes of a sender's shown name
 constexpr Millis kTtlMin = std::chrono::seconds(1);
 constexpr Millis kTtlMax = std::chrono::days(30);
 constexpr Millis kWaitMax = std::chrono::days(7);
 constexpr Millis kWaitDefault = std::chrono::minutes(5);  // for a step that waits to be delivered or opened
 
 enum class Key : std::uint8_t {
-  EventId, To, Category, Channels, Fallback, Template, Params, Content, From, Locale, Priority, Ttl,
-  CollapseKey, SendAt, Draft, OnUnknown, Metadata, Tags, Attachments,
+  EventId,
+  To,
+  Category,
+  Channels,
+  Fallback,
+  Template,
+  Params,
+  Content,
+  From,
+  Locale,
+  Priority,
+  Ttl,
+  CollapseKey,
+  SendAt,
+  Draft,
+  OnUnknown,
+  Metadata,
+  Tags,
+  Attachments,
 };
 using KeyEntry = std::pair<std::string_view, Key>;
 constexpr std::array<KeyEntry, 30> kKeys{{
-    {"event_id", Key::EventId},   {"to", Key::To},
-    {"category", Key::Category},  {"template", Key::Template},
-    {"params", Key::Params},      {"channels", Key::Channels},
-    {"title", Key::Content},      {"body", Key::Content},
-    {"subject", Key::Content},    {"content", Key::Content},
-    {"priority", Key::Priority},  {"ttl", Key::Ttl},
-    {"metadata", Key::Metadata},  {"tags", Key::Tags},
-    {"url", Key::Content},        {"image", Key::Content},
-    {"push", Key::Content},       {"email", Key::Content},
-    {"sms", Key::Content},        {"voice", Key::Content},
-    {"chat", Key::Content},       {"webhook", Key::Content},
-    {"inbox", Key::Content},      {"fallback", Key::Fallback},
-    {"from", Key::From},          {"locale", Key::Locale},
-    {"send_at", Key::SendAt},     {"collapse_key", Key::CollapseKey},
-    {"draft", Key::Draft},        {"on_unknown", Key::OnUnknown},
+    {"event_id", Key::EventId},  {"to", Key::To},
+    {"category", Key::Category}, {"template", Key::Template},
+    {"params", Key::Params},     {"channels", Key::Channels},
+    {"title", Key::Content},     {"body", Key::Content},
+    {"subject", Key::Content},   {"content", Key::Content},
+    {"priority", Key::Priority}, {"ttl", Key::Ttl},
+    {"metadata", Key::Metadata}, {"tags", Key::Tags},
+    {"url", Key::Content},       {"image", Key::Content},
+    {"push", Key::Content},      {"email", Key::Content},
+    {"sms", Key::Content},       {"voice", Key::Content},
+    {"chat", Key::Content},      {"webhook", Key::Content},
+    {"inbox", Key::Content},     {"fallback", Key::Fallback},
+    {"from", Key::From},         {"locale", Key::Locale},
+    {"send_at", Key::SendAt},    {"collapse_key", Key::CollapseKey},
+    {"draft", Key::Draft},       {"on_unknown", Key::OnUnknown},
 }};
 constexpr KeyEntry kAttachmentsKey{"attachments", Key::Attachments};
 
@@ -120,9 +137,7 @@ class SendReader {
  private:
   void read_member(Key key, std::string_view name, base::JsonElement value) {
     switch (key) {
-      case Key::EventId:
-        detail::read_name(value, {}, name, kEventIdMax, out_.event_id, complaints_);
-        return;
+      case Key::EventId: detail::read_name(value, {}, name, kEventIdMax, out_.event_id, complaints_); return;
       case Key::To: return read_to(value);
       case Key::Category:
         if (read_key(value, name, out_.category)) out_.category_given = true;
@@ -130,14 +145,10 @@ class SendReader {
       case Key::Channels: return read_channels(value);
       case Key::Fallback: return read_fallback(value);
       case Key::Template: return read_template_name(value);
-      case Key::Params:
-        detail::read_params(value, "/params", out_.params, complaints_);
-        return;
+      case Key::Params: detail::read_params(value, "/params", out_.params, complaints_); return;
       case Key::Content: has_content_ = true; return;
       case Key::From: return read_from(value);
-      case Key::Locale:
-        detail::read_locale(value, {}, name, out_.locale, complaints_);
-        return;
+      case Key::Locale: detail::read_locale(value, {}, name, out_.locale, complaints_); return;
       case Key::Priority: return read_priority(value);
       case Key::Ttl: return read_ttl(value);
       case Key::CollapseKey:
@@ -203,7 +214,8 @@ class SendReader {
 
   void read_channels(base::JsonElement value) {
     base::JsonArray names;
-    if (value.get(names) != simdjson::SUCCESS) return complaints_.wrong_type("/channels", "an array of channels");
+    if (value.get(names) != simdjson::SUCCESS)
+      return complaints_.wrong_type("/channels", "an array of channels");
     channels_given_ = true;
     std::size_t index = 0;
     for (const base::JsonElement item : names) {
@@ -216,18 +228,21 @@ class SendReader {
       }
       out_.channels.push_back(*channel);
     }
-    if (index == 0) complaints_.add("/channels", "invalid_channel", "name at least one channel or leave it out");
+    if (index == 0)
+      complaints_.add("/channels", "invalid_channel", "name at least one channel or leave it out");
   }
 
   void read_fallback(base::JsonElement value) {
     base::JsonArray steps;
-    if (value.get(steps) != simdjson::SUCCESS) return complaints_.wrong_type("/fallback", "an array of steps");
+    if (value.get(steps) != simdjson::SUCCESS)
+      return complaints_.wrong_type("/fallback", "an array of steps");
     fallback_given_ = true;
     std::size_t index = 0;
     for (const base::JsonElement item : steps) {
       const std::string pointer = fmt::format("/fallback/{}", index++);
       if (index > kFallbackMax) {
-        return complaints_.add("/fallback", "too_many", fmt::format("at most {} steps are allowed", kFallbackMax));
+        return complaints_.add("/fallback", "too_many",
+                               fmt::format("at most {} steps are allowed", kFallbackMax));
       }
       read_step(item, pointer);
     }
@@ -275,7 +290,8 @@ class SendReader {
         }
       }
     }
-    if (reader.integer("version", version, 1, 1'000'000'000)) out_.template_version = static_cast<int>(version);
+    if (reader.integer("version", version, 1, 1'000'000'000))
+      out_.template_version = static_cast<int>(version);
     reader.done();
   }
 
@@ -312,7 +328,8 @@ class SendReader {
 
   void read_ttl(base::JsonElement value) {
     std::string_view text;
-    if (value.get(text) != simdjson::SUCCESS) return complaints_.wrong_type("/ttl", "a duration such as \"10m\"");
+    if (value.get(text) != simdjson::SUCCESS)
+      return complaints_.wrong_type("/ttl", "a duration such as \"10m\"");
     const auto ttl = parse_duration(text);
     if (!ttl) {
       complaints_.add("/ttl", "invalid_duration", "write a number and a unit: 30s, 10m, 24h, 7d");
@@ -328,11 +345,13 @@ class SendReader {
     if (value.get(text) == simdjson::SUCCESS) {
       out_.send_at = parse_rfc3339(text);
       if (!out_.send_at) {
-        complaints_.add("/send_at", "invalid_send_at", "write RFC 3339, for example 2026-12-01T09:00:00+09:00");
+        complaints_.add("/send_at", "invalid_send_at",
+                        "write RFC 3339, for example 2026-12-01T09:00:00+09:00");
       }
       return;
     }
-    if (!value.is_object()) return complaints_.wrong_type("/send_at", "a time or {\"local\",\"zone\",\"if_past\"}");
+    if (!value.is_object())
+      return complaints_.wrong_type("/send_at", "a time or {\"local\",\"zone\",\"if_past\"}");
     base::ObjectReader reader(value, complaints_.prefix() + "/send_at", complaints_.problems());
     std::string local, zone;
     std::size_t if_past = 0;
@@ -340,12 +359,15 @@ class SendReader {
     reader.require("local");
     reader.require("zone");
     if (reader.text("local", local, 32) && !read_local_time(local, at)) {
-      reader.problem("local", "invalid_send_at", "write a date and time without a zone, such as 2026-12-01T09:00");
+      reader.problem("local", "invalid_send_at",
+                     "write a date and time without a zone, such as 2026-12-01T09:00");
     }
     if (reader.text("zone", zone, 64) && zone != "recipient") {
-      reader.problem("zone", "invalid_send_at", "the zone is \"recipient\"; for a fixed zone give send_at an offset");
+      reader.problem("zone", "invalid_send_at",
+                     "the zone is \"recipient\"; for a fixed zone give send_at an offset");
     }
-    if (reader.one_of("if_past", if_past, {"now", "next_day", "skip"})) at.if_past = static_cast<IfPast>(if_past);
+    if (reader.one_of("if_past", if_past, {"now", "next_day", "skip"}))
+      at.if_past = static_cast<IfPast>(if_past);
     reader.done();
     out_.send_at_local = at;
   }
@@ -361,11 +383,13 @@ class SendReader {
 
   void read_metadata(base::JsonElement value) {
     base::JsonObject object;
-    if (value.get(object) != simdjson::SUCCESS) return complaints_.wrong_type("/metadata", "an object of strings");
+    if (value.get(object) != simdjson::SUCCESS)
+      return complaints_.wrong_type("/metadata", "an object of strings");
     std::size_t count = 0;
     for (const auto member : object) {
       if (++count > kMetadataMax) {
-        return complaints_.add("/metadata", "too_many", fmt::format("at most {} entries are allowed", kMetadataMax));
+        return complaints_.add("/metadata", "too_many",
+                               fmt::format("at most {} entries are allowed", kMetadataMax));
       }
       std::string text;
       if (member.key.empty() || member.key.size() > kMetadataKeyMax) {
@@ -398,7 +422,8 @@ class SendReader {
     std::size_t count = 0;
     for (const base::JsonElement item : items) {
       if (++count > kAttachmentsMax) {
-        return complaints_.add("/attachments", "too_many", fmt::format("at most {} are allowed", kAttachmentsMax));
+        return complaints_.add("/attachments", "too_many",
+                               fmt::format("at most {} are allowed", kAttachmentsMax));
       }
       base::ObjectReader reader(item, fmt::format("{}/attachments/{}", complaints_.prefix(), count - 1),
                                 complaints_.problems());
@@ -409,7 +434,8 @@ class SendReader {
         reader.problem("object_id", "invalid_object_id", "give the obj_… id of an uploaded object");
       }
       if (reader.text("filename", filename, 255) &&
-          (filename.empty() || filename.find_first_of(std::string_view("/\\\r\n\0", 5)) != std::string::npos)) {
+          (filename.empty() ||
+           filename.find_first_of(std::string_view("/\\\r\n\0", 5)) != std::string::npos)) {
         reader.problem("filename", "invalid_filename", "a file name has no path and no line break");
       }
       reader.one_of("disposition", disposition, {"attachment", "inline"});
@@ -437,11 +463,13 @@ class SendReader {
 
   void check_channels() {
     if (channels_given_ && fallback_given_) {
-      complaints_.add("/fallback", "channels_and_fallback", "give channels (all of them) or fallback (in order)");
+      complaints_.add("/fallback", "channels_and_fallback",
+                      "give channels (all of them) or fallback (in order)");
     }
     if (!fixed_) return;
     if (fallback_given_) {
-      complaints_.add("/fallback", "channels_and_fallback", "this address sends on one channel; use /v1/notifications");
+      complaints_.add("/fallback", "channels_and_fallback",
+                      "this address sends on one channel; use /v1/notifications");
     }
     if (channels_given_ && (out_.channels.size() != 1 || out_.channels.front() != *fixed_)) {
       complaints_.add("/channels", "channel_mismatch",
@@ -453,7 +481,8 @@ class SendReader {
   void check_content() {
     const bool has_template = !out_.template_key.empty();
     if (!has_template && !out_.content) {
-      return complaints_.add("/template", "missing_content", "give a template or some content: title, body, sms, …");
+      return complaints_.add("/template", "missing_content",
+                             "give a template or some content: title, body, sms, …");
     }
     if (has_template && out_.content) {
       return complaints_.add("/template", "template_and_content",
@@ -503,7 +532,8 @@ SendRequest read_send_request(base::JsonElement body, std::optional<Channel> fix
   return SendReader(fixed_channel, pointer, problems).read(body);
 }
 
-void check_send_time(const SendRequest& request, Time now, const std::string& pointer, base::Problems& problems) {
+void check_send_time(const SendRequest& request, Time now, const std::string& pointer,
+                     base::Problems& problems) {
   constexpr auto kTooFar = "send_at is at most 90 days ahead";
   Complaints complaints(pointer, problems);
   if (request.send_at && *request.send_at > now + kSendAtMax) {

@@ -31,7 +31,8 @@ bool is_decimal(std::string_view text) {
   if (text.starts_with('-')) text.remove_prefix(1);
   const auto dot = text.find('.');
   const auto digits = [](std::string_view part) {
-    return !part.empty() && part.size() <= 20 && std::ranges::all_of(part, [](char c) { return c >= '0' && c <= '9'; });
+    return !part.empty() && part.size() <= 20 &&
+           std::ranges::all_of(part, [](char c) { return c >= '0' && c <= '9'; });
   };
   return digits(text.substr(0, dot)) && (dot == std::string_view::npos || digits(text.substr(dot + 1)));
 }
@@ -43,7 +44,8 @@ bool is_money(base::JsonElement value) {
       value["currency"].get(currency) != simdjson::SUCCESS) {
     return false;
   }
-  const bool is_code = currency.size() == 3 && std::ranges::all_of(currency, [](char c) { return c >= 'A' && c <= 'Z'; });
+  const bool is_code =
+      currency.size() == 3 && std::ranges::all_of(currency, [](char c) { return c >= 'A' && c <= 'Z'; });
   return is_code && (amount.is_number() || (amount.get(text) == simdjson::SUCCESS && is_decimal(text)));
 }
 
@@ -54,7 +56,8 @@ std::optional<ValueProblem> check_string(const ParamDeclaration& declared, base:
   if (text.size() > max && characters(text) > max) {
     return ValueProblem{"too_long", fmt::format("at most {} characters are allowed", max)};
   }
-  if (declared.type == ParamType::Date && !is_date(text)) return wrong(declared.type, "a date such as 2026-12-01");
+  if (declared.type == ParamType::Date && !is_date(text))
+    return wrong(declared.type, "a date such as 2026-12-01");
   if (declared.type == ParamType::DateTime && !parse_rfc3339(text)) {
     return wrong(declared.type, "RFC 3339, such as 2026-12-01T09:00:00+09:00");
   }

@@ -18,8 +18,17 @@ using simdjson::dom::element_type;
 // Changing it makes every repeated event id of the dedup window look like a different request.
 constexpr std::string_view kFingerprintKey = "carillon.request";
 
-enum class Tag : char { Null = 'n', False = 'f', True = 't', Integer = 'i', Big = 'u', Real = 'd', Text = 's',
-                        Array = '[', Object = '{' };
+enum class Tag : char {
+  Null = 'n',
+  False = 'f',
+  True = 't',
+  Integer = 'i',
+  Big = 'u',
+  Real = 'd',
+  Text = 's',
+  Array = '[',
+  Object = '{'
+};
 
 // An integral double is the integer of the same value: 1.0 and 1 mean the same.
 bool as_integer(double real, std::int64_t& out) noexcept {

@@ -34,7 +34,18 @@ bool looks_like_e164(std::string_view text) noexcept {
   return digits >= 4 && digits <= 15;
 }
 
-enum class Field : std::uint8_t { UserId, DeviceId, Group, Email, Phone, Address, Token, Platform, Params, Locale };
+enum class Field : std::uint8_t {
+  UserId,
+  DeviceId,
+  Group,
+  Email,
+  Phone,
+  Address,
+  Token,
+  Platform,
+  Params,
+  Locale
+};
 constexpr std::array<std::pair<std::string_view, Field>, 10> kFields{{{"user_id", Field::UserId},
                                                                       {"params", Field::Params},
                                                                       {"email", Field::Email},
@@ -80,9 +91,7 @@ class RecipientReader {
 
   void read_field(Field field, std::string_view key, base::JsonElement value) {
     switch (field) {
-      case Field::UserId:
-        name_kind(RecipientKind::User);
-        return read_user_id(value);
+      case Field::UserId: name_kind(RecipientKind::User); return read_user_id(value);
       case Field::DeviceId:
         name_kind(RecipientKind::Device);
         return keep(read_name(value, here(), key, kUserIdMax, out_.id, complaints_));
@@ -95,20 +104,16 @@ class RecipientReader {
       case Field::Phone:
         name_kind(RecipientKind::Phone);
         return keep(read_phone(value, here(), key, out_.id, complaints_));
-      case Field::Address:
-        name_kind(RecipientKind::Address);
-        return read_address(value);
+      case Field::Address: name_kind(RecipientKind::Address); return read_address(value);
       case Field::Token:
         name_kind(RecipientKind::Token);
         return keep(read_name(value, here(), key, kTokenMax, out_.id, complaints_));
-      case Field::Platform:
-        return read_platform(value);
+      case Field::Platform: return read_platform(value);
       case Field::Params:
         // The pointer is only needed for a complaint, and reading params is on the hot path.
         if (!value.is_object()) return keep(read_params(value, join(here(), key), out_.params, complaints_));
         return keep(read_params(value, {}, out_.params, complaints_));
-      case Field::Locale:
-        return keep(read_locale(value, here(), key, out_.locale, complaints_));
+      case Field::Locale: return keep(read_locale(value, here(), key, out_.locale, complaints_));
     }
   }
 
@@ -161,8 +166,9 @@ class RecipientReader {
       if (parsed == Channel::Chat || parsed == Channel::Webhook) {
         out_.channel = *parsed;
       } else {
-        reader.problem("channel", "invalid_channel",
-                       "an address is for chat or webhook; e-mail, phones and tokens have fields of their own");
+        reader.problem(
+            "channel", "invalid_channel",
+            "an address is for chat or webhook; e-mail, phones and tokens have fields of their own");
       }
     }
     reader.text("service", out_.service, 32);
@@ -192,7 +198,8 @@ class RecipientReader {
       }
       ok_ = false;
     } else if (kinds_ > 1) {
-      complaints_.add(here(), "ambiguous_recipient", "name exactly one recipient per entry; use one entry each");
+      complaints_.add(here(), "ambiguous_recipient",
+                      "name exactly one recipient per entry; use one entry each");
       ok_ = false;
     } else if (kinds_ == 0 || (has_platform_ && out_.kind != RecipientKind::Token)) {
       complaints_.add(join(here(), "device_token"), "required", "platform goes with device_token only");
@@ -218,7 +225,8 @@ void Complaints::wrong_type(std::string_view pointer, std::string_view wanted) {
 }
 
 void Complaints::unknown_field(std::string_view pointer, std::string_view key) {
-  add(pointer, "unknown_field", fmt::format("there is no field \"{}\" here; remove it or mend its name", key));
+  add(pointer, "unknown_field",
+      fmt::format("there is no field \"{}\" here; remove it or mend its name", key));
 }
 
 std::string join(std::string_view parent, std::string_view key) {
@@ -262,7 +270,8 @@ bool read_name(base::JsonElement value, std::string_view parent, std::string_vie
   std::string text;
   if (!read_text(value, parent, key, max_bytes, text, complaints)) return false;
   if (text.empty() || std::ranges::any_of(text, is_control)) {
-    complaints.add(join(parent, key), "invalid_text", "give at least one character and no control characters");
+    complaints.add(join(parent, key), "invalid_text",
+                   "give at least one character and no control characters");
     return false;
   }
   out = std::move(text);
@@ -305,7 +314,8 @@ bool read_locale(base::JsonElement value, std::string_view parent, std::string_v
   std::string text;
   if (!read_text(value, parent, key, kLocaleMax, text, complaints)) return false;
   if (!is_locale(text)) {
-    complaints.add(join(parent, key), "invalid_locale", "use a BCP 47 language tag such as en, ko-KR or zh-Hant");
+    complaints.add(join(parent, key), "invalid_locale",
+                   "use a BCP 47 language tag such as en, ko-KR or zh-Hant");
     return false;
   }
   out = std::move(text);

@@ -15,12 +15,12 @@
 namespace carillon::model {
 namespace {
 
-constexpr std::size_t kParamsMax = 64;        // declarations
+constexpr std::size_t kParamsMax = 64;  // declarations
 constexpr std::size_t kLocalesMax = 50;
-constexpr std::size_t kKeyMax = 64;           // bytes
-constexpr std::size_t kFromMax = 256;         // bytes of "user.attributes.…"
-constexpr std::size_t kSampleMax = 16 * 1024; // bytes of JSON of a default or a sample
-constexpr std::int64_t kLengthMax = 65'536;   // characters
+constexpr std::size_t kKeyMax = 64;            // bytes
+constexpr std::size_t kFromMax = 256;          // bytes of "user.attributes.…"
+constexpr std::size_t kSampleMax = 16 * 1024;  // bytes of JSON of a default or a sample
+constexpr std::int64_t kLengthMax = 65'536;    // characters
 constexpr std::string_view kFromPrefix = "user.attributes.";
 
 constexpr std::array<std::pair<ParamType, std::string_view>, 10> kTypes{{{ParamType::String, "string"},
@@ -37,7 +37,8 @@ constexpr std::array<std::pair<ParamType, std::string_view>, 10> kTypes{{{ParamT
 // Names that would be read as something else: JSON's literals in brackets, and the recipient.
 constexpr std::array<std::string_view, 4> kReservedNames{"true", "false", "null", "user"};
 
-void read_json(base::ObjectReader& reader, std::string_view key, const ParamDeclaration& declared, std::string& out) {
+void read_json(base::ObjectReader& reader, std::string_view key, const ParamDeclaration& declared,
+               std::string& out) {
   const auto value = reader.element(key);
   if (!value) return;
   if (const auto problem = detail::check_value(declared, *value)) {
@@ -57,15 +58,17 @@ void read_declaration(base::ObjectReader& reader, Template& t) {
   if (reader.text("name", declared.name, detail::kParamNameMax)) {
     const auto is_name = [&](const ParamDeclaration& other) { return other.name == declared.name; };
     if (!detail::is_param_name(declared.name)) {
-      reader.problem("name", "invalid_declaration", "a name is letters, digits and '_' and begins with no digit");
+      reader.problem("name", "invalid_declaration",
+                     "a name is letters, digits and '_' and begins with no digit");
     } else if (std::ranges::find(kReservedNames, declared.name) != kReservedNames.end()) {
       reader.problem("name", "invalid_declaration", "true, false, null and user cannot be names");
     } else if (std::ranges::any_of(t.params, is_name)) {
       reader.problem("name", "invalid_declaration", "this name is declared twice");
     }
   }
-  if (reader.one_of("type", type, {"string", "integer", "number", "boolean", "date", "datetime", "money", "url",
-                                   "list", "object"})) {
+  if (reader.one_of(
+          "type", type,
+          {"string", "integer", "number", "boolean", "date", "datetime", "money", "url", "list", "object"})) {
     declared.type = kTypes[type].first;
   }
   reader.boolean("required", declared.required);
@@ -88,7 +91,8 @@ void read_channels(base::ObjectReader& reader, Template& t) {
     if (item.get(text) != simdjson::SUCCESS) {
       reader.problems().push_back({pointer, "wrong_type", "must be a string"});
     } else if (const auto channel = parse_channel(text); !channel) {
-      reader.problems().push_back({pointer, "invalid_channel", "use push, sms, email, voice, chat, webhook or inbox"});
+      reader.problems().push_back(
+          {pointer, "invalid_channel", "use push, sms, email, voice, chat, webhook or inbox"});
     } else if (std::ranges::find(t.channels, *channel) != t.channels.end()) {
       reader.problems().push_back({pointer, "duplicate_channel", "name each channel once"});
     } else {
@@ -110,7 +114,8 @@ void read_locales(base::ObjectReader& reader, Template& t) {
   for (const auto member : locales) {
     const std::string pointer = detail::join(reader.pointer("content"), member.key);
     if (!is_locale(member.key)) {
-      reader.problems().push_back({pointer, "invalid_locale", "use a BCP 47 language tag such as en or ko-KR"});
+      reader.problems().push_back(
+          {pointer, "invalid_locale", "use a BCP 47 language tag such as en or ko-KR"});
       continue;
     }
     base::ObjectReader inner(member.value, pointer, reader.problems());
@@ -174,7 +179,10 @@ std::optional<base::JsonObject> parse_object(base::JsonDocument& document, std::
 }
 
 void write_declaration(base::JsonWriter& out, const ParamDeclaration& declared) {
-  out.object().field("name", declared.name).field("type", name(declared.type)).field("required", declared.required);
+  out.object()
+      .field("name", declared.name)
+      .field("type", name(declared.type))
+      .field("required", declared.required);
   if (!declared.default_json.empty()) out.key("default").raw(declared.default_json);
   if (!declared.sample_json.empty()) out.key("sample").raw(declared.sample_json);
   out.field("max_length", declared.max_length).field("sensitive", declared.sensitive);
@@ -264,7 +272,8 @@ void check_params(const Template& t, std::string_view params_json, std::string_v
   for (std::size_t i = 0; i < t.params.size(); ++i) {
     const ParamDeclaration& declared = t.params[i];
     // One that is fed from the user is known only when the user is.
-    if (!declared.required || is_given[i] || !declared.default_json.empty() || !declared.from.empty()) continue;
+    if (!declared.required || is_given[i] || !declared.default_json.empty() || !declared.from.empty())
+      continue;
     problems.push_back({detail::join(pointer, declared.name), "missing_parameter",
                         fmt::format("the template {} requires the parameter \"{}\"", t.key, declared.name)});
   }

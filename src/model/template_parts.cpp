@@ -71,7 +71,8 @@ std::vector<PartText> parts_of(const Content& content) {
 bool has_block(const Content& content, BlockId block) noexcept {
   switch (block) {
     case BlockId::Base:
-      return !content.title.empty() || !content.body.empty() || !content.url.empty() || !content.image.empty();
+      return !content.title.empty() || !content.body.empty() || !content.url.empty() ||
+             !content.image.empty();
     case BlockId::Push: return content.push.has_value();
     case BlockId::Email: return content.email.has_value();
     case BlockId::Sms: return content.sms.has_value();

@@ -19,8 +19,27 @@ inline constexpr std::size_t kBlockCount = 7;
 
 // The field of a Message that a part fills.
 enum class Target : std::uint8_t {
-  Title, Body, Url, Image, Sound, ActionLocKey, Data, Apns, Fcm, Actions, Subject, Preheader, Html, ReplyTo,
-  Language, Voice, Slack, Kakao, Cc, Bcc, Header,
+  Title,
+  Body,
+  Url,
+  Image,
+  Sound,
+  ActionLocKey,
+  Data,
+  Apns,
+  Fcm,
+  Actions,
+  Subject,
+  Preheader,
+  Html,
+  ReplyTo,
+  Language,
+  Voice,
+  Slack,
+  Kakao,
+  Cc,
+  Bcc,
+  Header,
 };
 inline constexpr std::size_t kTargetCount = 21;
 
@@ -28,9 +47,9 @@ struct PartText {
   BlockId block = BlockId::Base;
   Target target = Target::Title;
   PartKind kind = PartKind::Text;
-  std::string pointer;            // within the content: "/email/cc/0"
+  std::string pointer;  // within the content: "/email/cc/0"
   const std::string* text = nullptr;
-  std::string_view header;        // Target::Header: its name
+  std::string_view header;  // Target::Header: its name
 };
 
 // Every part that is not empty, in a fixed order. Points into `content`.

@@ -97,7 +97,8 @@ std::optional<base::JsonElement> member_at(base::JsonElement json, std::span<con
   return json;
 }
 
-std::optional<base::JsonElement> member_at(const base::JsonObject& object, std::span<const std::string> path) {
+std::optional<base::JsonElement> member_at(const base::JsonObject& object,
+                                           std::span<const std::string> path) {
   base::JsonElement json;
   if (path.empty() || object.at_key(path.front()).get(json) != simdjson::SUCCESS) return std::nullopt;
   return member_at(json, path.subspan(1));
@@ -107,7 +108,8 @@ bool is_true(const Value& value) {
   if (value.kind == Value::Kind::Missing) return false;
   if (value.kind == Value::Kind::Text) return !value.text.empty();
   if (value.json.is_bool()) return value.json.get_bool().value_unsafe();
-  if (value.json.is_array()) return value.json.get_array().value_unsafe().begin() != value.json.get_array().value_unsafe().end();
+  if (value.json.is_array())
+    return value.json.get_array().value_unsafe().begin() != value.json.get_array().value_unsafe().end();
   return !value.json.is_string() || !value.json.get_string().value_unsafe().empty();
 }
 
@@ -244,7 +246,8 @@ class Renderer {
 
  private:
   static std::unexpected<Error> too_long() {
-    return fail(Errc::InvalidArgument, fmt::format("too_long: the message has more than {} bytes", kOutputMax));
+    return fail(Errc::InvalidArgument,
+                fmt::format("too_long: the message has more than {} bytes", kOutputMax));
   }
 
   Result<void> part(const Part& part, PartKind kind, std::string& out) {
@@ -287,9 +290,11 @@ class Renderer {
     if (!is_true(value)) return {};
     const bool is_list = value.kind == Value::Kind::Json && value.json.is_array();
     if (!is_list) {
-      items_.push_back(value);
+      // A condition is not something to speak of: {{.}} stays the item around it.
+      const bool is_condition = value.kind == Value::Kind::Json && value.json.is_bool();
+      if (!is_condition) items_.push_back(value);
       CARILLON_CHECK(range(tokens, at + 1, token.end, out));
-      items_.pop_back();
+      if (!is_condition) items_.pop_back();
       return {};
     }
     for (const base::JsonElement item : value.json.get_array().value_unsafe()) {
@@ -330,7 +335,8 @@ class Renderer {
     for (auto item = items_.rbegin(); item != items_.rend(); ++item) {
       base::JsonElement member;
       if (item->kind != Value::Kind::Json || !item->json.is_object()) continue;
-      if (item->json.get_object().value_unsafe().at_key(reference.head).get(member) != simdjson::SUCCESS) continue;
+      if (item->json.get_object().value_unsafe().at_key(reference.head).get(member) != simdjson::SUCCESS)
+        continue;
       const auto found = member_at(member, reference.path);
       return found ? json_value(*found, ParamType::Object, item->is_hidden) : Value{};
     }
@@ -354,7 +360,8 @@ class Renderer {
           values_[reference.param].kind == Value::Kind::Missing) {
         return {};
       }
-      return fail(Errc::InvalidArgument, fmt::format("missing_parameter: \"{}\" is not there", reference.name));
+      return fail(Errc::InvalidArgument,
+                  fmt::format("missing_parameter: \"{}\" is not there", reference.name));
     }
     if (value.is_hidden && input_.hide_sensitive) {
       out.append(kHidden);
@@ -367,8 +374,9 @@ class Renderer {
       text = scratch_;
     }
     if (token.is_link && !is_safe_link(text)) {
-      return fail(Errc::InvalidArgument,
-                  fmt::format("invalid_url: \"{}\" begins a link with a scheme that is not allowed", reference.name));
+      return fail(
+          Errc::InvalidArgument,
+          fmt::format("invalid_url: \"{}\" begins a link with a scheme that is not allowed", reference.name));
     }
     append_escaped(text, out);
     return {};
@@ -395,16 +403,19 @@ class Renderer {
       case PartKind::Header: join_lines(text); return {};
       case PartKind::Url:
         if (is_safe_link(text)) return {};
-        return fail(Errc::InvalidArgument, "invalid_url: url begins with a scheme that is not allowed" + tags_of(field));
+        return fail(Errc::InvalidArgument,
+                    "invalid_url: url begins with a scheme that is not allowed" + tags_of(field));
       case PartKind::Image:
         if (text.empty() || text.starts_with("https://") || text.starts_with("obj_")) return {};
-        return fail(Errc::InvalidArgument, "invalid_url: image is no https URL and no object" + tags_of(field));
+        return fail(Errc::InvalidArgument,
+                    "invalid_url: image is no https URL and no object" + tags_of(field));
       case PartKind::Email: {
         if (!field.has_tags || text.empty()) return {};
         if (input_.hide_sensitive && text.find(kHidden) != std::string::npos) return {};
         auto email = normalize_email(text);
         if (!email) {
-          return fail(Errc::InvalidArgument, "invalid_email: an address of the e-mail is not valid" + tags_of(field));
+          return fail(Errc::InvalidArgument,
+                      "invalid_email: an address of the e-mail is not valid" + tags_of(field));
         }
         text = std::move(*email);
         return {};
@@ -438,7 +449,8 @@ Result<void> take_values(const Template& t, const base::JsonObject& object, std:
   for (auto it = object.begin(); it != object.end(); ++it) {
     const auto found = std::ranges::find(t.params, it.key(), &ParamDeclaration::name);
     if (found == t.params.end()) {
-      return fail(Errc::InvalidArgument, fmt::format("undeclared_parameter: \"{}\" is not declared", it.key()));
+      return fail(Errc::InvalidArgument,
+                  fmt::format("undeclared_parameter: \"{}\" is not declared", it.key()));
     }
     Value& value = values[static_cast<std::size_t>(found - t.params.begin())];
     if (value.kind == Value::Kind::Missing) value = json_value(it.value(), found->type, found->sensitive);
@@ -467,12 +479,11 @@ void CompiledTemplate::Impl::add_content(const std::string& locale, const Conten
     } else {
       field.part = detail::compile_part(*text.text, text.kind, *names, text.pointer, problems);
     }
-    field.has_tags = std::ranges::any_of(field.part.tokens, [](const Token& token) {
-      return token.kind != Token::Kind::Literal;
-    });
+    field.has_tags = std::ranges::any_of(
+        field.part.tokens, [](const Token& token) { return token.kind != Token::Kind::Literal; });
     needs_attributes = needs_attributes || std::ranges::any_of(field.part.tokens, [](const Token& token) {
-      return token.reference.root == Reference::Root::UserAttribute;
-    });
+                         return token.reference.root == Reference::Root::UserAttribute;
+                       });
     blocks[static_cast<std::size_t>(text.block)].back().fields.push_back(std::move(field));
   }
 }
@@ -481,7 +492,8 @@ Result<void> CompiledTemplate::Impl::prepare_params() {
   base::JsonWriter all;
   all.array();
   for (const ParamDeclaration& declared : source->params) {
-    all.raw(declared.default_json.empty() ? std::string_view("null") : std::string_view(declared.default_json));
+    all.raw(declared.default_json.empty() ? std::string_view("null")
+                                          : std::string_view(declared.default_json));
     std::vector<std::string>& path = from_paths.emplace_back();
     constexpr std::string_view kPrefix = "user.attributes.";
     if (!declared.from.starts_with(kPrefix)) continue;
@@ -500,7 +512,8 @@ Result<void> CompiledTemplate::Impl::prepare_params() {
   for (const base::JsonElement value : array) {
     defaults.push_back(value.is_null() ? std::nullopt : std::optional(value));
   }
-  if (defaults.size() != source->params.size()) return fail(Errc::InvalidArgument, "the defaults are malformed");
+  if (defaults.size() != source->params.size())
+    return fail(Errc::InvalidArgument, "the defaults are malformed");
   return {};
 }
 
@@ -510,9 +523,8 @@ const Block* CompiledTemplate::Impl::choose(BlockId block, const Input& input) c
   if (!source) return &candidates.front();
   const Block* chosen = nullptr;
   const auto is_there = [&](std::string_view tag) {
-    const auto found = std::ranges::find_if(candidates, [&](const Block& candidate) {
-      return detail::is_same_locale(candidate.locale, tag);
-    });
+    const auto found = std::ranges::find_if(
+        candidates, [&](const Block& candidate) { return detail::is_same_locale(candidate.locale, tag); });
     if (found != candidates.end()) chosen = &*found;
     return found != candidates.end();
   };
@@ -567,7 +579,8 @@ Result<void> CompiledTemplate::Impl::resolve(const Input& input, const base::Jso
       return fail(Errc::InvalidArgument, fmt::format("missing_parameter: \"{}\" is required", declared.name));
     }
     if (const auto problem = detail::check_value(declared, value.json)) {
-      return fail(Errc::InvalidArgument, fmt::format("{}: \"{}\": {}", problem->code, declared.name, problem->detail));
+      return fail(Errc::InvalidArgument,
+                  fmt::format("{}: \"{}\": {}", problem->code, declared.name, problem->detail));
     }
   }
   return {};

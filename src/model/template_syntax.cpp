@@ -74,7 +74,8 @@ class Compiler {
   };
 
   void fail(std::string code, std::string detail) {
-    if (problems_.size() < base::kMaxProblems) problems_.push_back({pointer_, std::move(code), std::move(detail)});
+    if (problems_.size() < base::kMaxProblems)
+      problems_.push_back({pointer_, std::move(code), std::move(detail)});
     failed_ = true;
   }
 
@@ -96,7 +97,8 @@ class Compiler {
   void bracket() {
     const std::string_view window = text_.substr(at_ + 1, kParamNameMax + 1);
     const std::string_view name = window.substr(0, window.find(']'));
-    if (name.size() == window.size() || !is_param_name(name) || names_.find(name) < 0) return take_literal(at_ + 1);
+    if (name.size() == window.size() || !is_param_name(name) || names_.find(name) < 0)
+      return take_literal(at_ + 1);
     at_ += name.size() + 2;
     variable(name, false);
   }
@@ -118,7 +120,9 @@ class Compiler {
     if (is_triple) return variable(content, true);
     switch (sign) {
       case '\0': return fail("invalid_template", fmt::format("the tag at byte {} is empty", begin));
-      case '=': return fail("invalid_template", "delimiters cannot be changed; for [name] set \"syntax\":\"brackets\"");
+      case '=':
+        return fail("invalid_template",
+                    "delimiters cannot be changed; for [name] set \"syntax\":\"brackets\"");
       case '>': return fail("invalid_template", "partials are not available; use a layout");
       case '!': return standalone(begin);
       case '&': return variable(name, true);
@@ -164,8 +168,8 @@ class Compiler {
 
   void end_section(std::size_t begin, std::string_view name) {
     if (open_.empty() || open_.back().name != name) {
-      return fail("invalid_template",
-                  fmt::format("{{{{/{}}}}} closes a section that is not open here", name.substr(0, kShownMax)));
+      return fail("invalid_template", fmt::format("{{{{/{}}}}} closes a section that is not open here",
+                                                  name.substr(0, kShownMax)));
     }
     standalone(begin);
     flush();
@@ -178,9 +182,10 @@ class Compiler {
 
   void variable(std::string_view name, bool is_raw) {
     if (is_raw && (kind_ == PartKind::Html || kind_ == PartKind::Json)) {
-      return fail("invalid_template", fmt::format("{} is escaped here; write {{{{{}}}}}",
-                                                  kind_ == PartKind::Html ? "every value in HTML" : "a value in JSON",
-                                                  name.substr(0, kShownMax)));
+      return fail("invalid_template",
+                  fmt::format("{} is escaped here; write {{{{{}}}}}",
+                              kind_ == PartKind::Html ? "every value in HTML" : "a value in JSON",
+                              name.substr(0, kShownMax)));
     }
     flush();
     Token token;
@@ -190,10 +195,11 @@ class Compiler {
     if (kind_ == PartKind::Html) {
       const HtmlPlace::Safety safety = html_.of_value();
       if (safety == HtmlPlace::Safety::Unsafe) {
-        return fail("invalid_template",
-                    fmt::format("\"{}\" stands where a value cannot be made safe: in a script, an on… attribute or "
-                                "outside of quotes within a tag",
-                                name.substr(0, kShownMax)));
+        return fail(
+            "invalid_template",
+            fmt::format("\"{}\" stands where a value cannot be made safe: in a script, an on… attribute or "
+                        "outside of quotes within a tag",
+                        name.substr(0, kShownMax)));
       }
       token.is_link = safety == HtmlPlace::Safety::Link;
     }
@@ -201,13 +207,12 @@ class Compiler {
   }
 
   void push(Token token) {
-    if (++tags_ > kTagsMax) return fail("invalid_template", fmt::format("more than {} tags in one part", kTagsMax));
+    if (++tags_ > kTagsMax)
+      return fail("invalid_template", fmt::format("more than {} tags in one part", kTagsMax));
     part_.tokens.push_back(std::move(token));
   }
 
-  [[nodiscard]] bool is_in_items() const {
-    return std::ranges::any_of(open_, &Open::has_items);
-  }
+  [[nodiscard]] bool is_in_items() const { return std::ranges::any_of(open_, &Open::has_items); }
 
   bool resolve(std::string_view name, Reference& out) {
     out.name = name;

@@ -31,21 +31,21 @@ enum class PartKind : std::uint8_t {
 struct Reference {
   enum class Root : std::uint8_t { Param, UserName, UserEmail, UserPhone, UserAttribute, Item };
   Root root = Root::Item;
-  bool may_be_item = false;      // inside a list or object: looked for there first
-  std::uint16_t param = 0;       // Root::Param: its index
-  std::string name;              // as written, for errors
-  std::string head;              // the first name; empty for "." and for user.…
-  std::vector<std::string> path; // what follows: "order.total" → {"total"}
+  bool may_be_item = false;       // inside a list or object: looked for there first
+  std::uint16_t param = 0;        // Root::Param: its index
+  std::string name;               // as written, for errors
+  std::string head;               // the first name; empty for "." and for user.…
+  std::vector<std::string> path;  // what follows: "order.total" → {"total"}
 };
 
 struct Token {
   enum class Kind : std::uint8_t { Literal, Variable, Section, Inverted, End };
   Kind kind = Kind::Literal;
-  bool is_raw = false;           // {{{name}}} or {{&name}}: never in Html and Json
-  bool is_link = false;          // Html: the value begins a link
-  std::uint32_t end = 0;         // Section, Inverted: index of the End
-  std::string text;              // Literal
-  Reference reference;           // the others
+  bool is_raw = false;    // {{{name}}} or {{&name}}: never in Html and Json
+  bool is_link = false;   // Html: the value begins a link
+  std::uint32_t end = 0;  // Section, Inverted: index of the End
+  std::string text;       // Literal
+  Reference reference;    // the others
 };
 
 struct Part {
