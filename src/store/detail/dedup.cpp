@@ -69,13 +69,15 @@ std::int64_t Dedup::run_tag(const base::Hash128& event) noexcept {
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(place.shard) << 32 | place.tag);
 }
 
-Result<void> Dedup::load(Db& db, Time now) {
+Result<void> Dedup::load(Db& db) {
   CARILLON_TRY(const std::int64_t low, db.scalar("SELECT min(ordinal) FROM dedup"));
   CARILLON_TRY(const std::int64_t high, db.scalar("SELECT max(ordinal) FROM dedup"));
   next_ = high + 1;
   floor_ = std::max<std::int64_t>(low, 1);
   if (high == 0) return {};
-  CARILLON_TRY(floor_, first_at_or_above(db, floor_, next_, base::id_floor(now - window_)));
+  // No clock here: the window is counted back from the newest entry; rotate() does the rest.
+  CARILLON_TRY(const std::int64_t newest, notification_at(db, high));
+  CARILLON_TRY(floor_, first_at_or_above(db, floor_, next_, base::id_floor(until(newest) - 2 * window_)));
   CARILLON_TRY(const std::int64_t runs, db.scalar("SELECT max(ordinal) FROM dedup_run"));
   in_memory_ = std::max(floor_, runs + 1);
   CARILLON_CHECK(load_runs(db));
@@ -194,7 +196,8 @@ void Dedup::make_room(Shard& shard) {
   for (const Slot slot : live) insert_tag(shard, static_cast<std::uint32_t>(slot >> 32), static_cast<std::int64_t>(slot));
 }
 
-Result<bool> Dedup::rotate(Db& db, Time now, std::size_t limit) {
+Result<bool> Dedup::rotate(Txn& txn, Time now, std::size_t limit) {
+  Db& db = txn.db;
   CARILLON_TRY(floor_, first_at_or_above(db, floor_, next_, base::id_floor(now - window_)));
   in_memory_ = std::max(in_memory_, floor_);
   CARILLON_TRY(const std::int64_t first, db.scalar("SELECT min(ordinal) FROM dedup"));
@@ -203,8 +206,8 @@ Result<bool> Dedup::rotate(Db& db, Time now, std::size_t limit) {
   if (first != 0 && first < end) {
     CARILLON_CHECK(db.statement("DELETE FROM dedup WHERE ordinal < ?1").bind(1, end).run());
   }
-  CARILLON_TRY(const bool has_runs_left, trim_runs(db, limit));
-  CARILLON_TRY(const bool has_moves_left, move_out(db, limit));
+  CARILLON_TRY(const bool has_runs_left, trim_runs(txn, limit));
+  CARILLON_TRY(const bool has_moves_left, move_out(txn));
   return has_runs_left || has_moves_left || (first != 0 && end < std::min(floor_, next_ - 1));
 }
 

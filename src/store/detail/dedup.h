@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/crypto.h"
-#include "store/detail/sqlite.h"
+#include "store/detail/txn.h"
 
 namespace carillon::store::detail {
 
@@ -24,7 +24,7 @@ class Dedup {
   Dedup(Millis window, std::int64_t memory_bytes) : window_(window), memory_bytes_(memory_bytes) {}
 
   // Reads the window's tail of the table.
-  Result<void> load(Db& db, Time now);
+  Result<void> load(Db& db);
   // The first notification with that event inside the window, or nullopt. Also sees what this
   // transaction added.
   Result<std::optional<Seen>> find(Db& db, const base::Hash128& event, Time now);
@@ -36,7 +36,7 @@ class Dedup {
 
   // Deletes rows older than the window, moves what does not fit into memory out; bounded work. True:
   // more to do. Inside a transaction.
-  Result<bool> rotate(Db& db, Time now, std::size_t limit);
+  Result<bool> rotate(Txn& txn, Time now, std::size_t limit);
 
   [[nodiscard]] Time until(std::int64_t notification) const noexcept;  // end of its window
   [[nodiscard]] std::size_t memory_bytes() const noexcept;
@@ -61,8 +61,8 @@ class Dedup {
   // What a run is sorted by: shard and tag of the hash.
   static std::int64_t run_tag(const base::Hash128& event) noexcept;
   // Moves a part of the oldest entries in memory into a run, when memory is short.
-  Result<bool> move_out(Db& db, std::size_t limit);
-  Result<bool> trim_runs(Db& db, std::size_t limit);
+  Result<bool> move_out(Txn& txn);
+  Result<bool> trim_runs(Txn& txn, std::size_t limit);
   Result<void> load_runs(Db& db);
 
   void insert(const base::Hash128& event, std::int64_t ordinal);

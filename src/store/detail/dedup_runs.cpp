@@ -8,6 +8,9 @@
 namespace carillon::store::detail {
 namespace {
 
+// Rows moved to a run at a time: each run is one more place to probe.
+constexpr std::int64_t kRunRows = 500'000;
+
 constexpr std::size_t kFilterBitsPerEntry = 10;  // two probes: about 3 % false positives
 constexpr std::size_t kFilterProbes = 2;
 
@@ -40,10 +43,11 @@ void Dedup::Run::note(std::uint64_t tag) noexcept {
   }
 }
 
-Result<bool> Dedup::move_out(Db& db, std::size_t limit) {
+Result<bool> Dedup::move_out(Txn& txn) {
+  Db& db = txn.db;
   if (memory_bytes() <= static_cast<std::size_t>(memory_bytes_)) return false;
   const std::int64_t from = std::max(in_memory_, floor_);
-  const std::int64_t end = std::min(from + static_cast<std::int64_t>(limit), next_);
+  const std::int64_t end = std::min(from + kRunRows, next_);
   // Sorted by tag, a bulk insert appends instead of touching pages at random.
   std::vector<std::pair<std::int64_t, std::int64_t>> entries;
   {
@@ -63,23 +67,24 @@ Result<bool> Dedup::move_out(Db& db, std::size_t limit) {
                        .bind(1, run.id).bind(2, tag).bind(3, ordinal).run());
     run.note(static_cast<std::uint64_t>(tag));
   }
-  runs_.push_back(std::move(run));
-  in_memory_ = end;
-  if (in_memory_ - from >= 1) {
+  // Memory follows the commit: after a rollback the entries are still where they were.
+  txn.after_commit([this, end, moved = std::move(run)]() mutable {
+    runs_.push_back(std::move(moved));
+    in_memory_ = end;
     for (Shard& shard : shards_) make_room(shard);
-  }
-  return memory_bytes() > static_cast<std::size_t>(memory_bytes_);
+  });
+  return true;
 }
 
-Result<bool> Dedup::trim_runs(Db& db, std::size_t limit) {
-  while (!runs_.empty() && runs_.front().high < floor_) {
-    Statement s = db.statement("DELETE FROM dedup_run WHERE (run, tag, ordinal) IN "
-                               "(SELECT run, tag, ordinal FROM dedup_run WHERE run = ?1 LIMIT ?2)");
-    CARILLON_CHECK(s.bind(1, runs_.front().id).bind(2, static_cast<std::int64_t>(limit)).run());
-    if (db.changes() == static_cast<std::int64_t>(limit)) return true;
-    runs_.erase(runs_.begin());
+Result<bool> Dedup::trim_runs(Txn& txn, std::size_t limit) {
+  if (runs_.empty() || runs_.front().high >= floor_) return false;
+  Statement s = txn.db.statement("DELETE FROM dedup_run WHERE (run, tag, ordinal) IN "
+                                 "(SELECT run, tag, ordinal FROM dedup_run WHERE run = ?1 LIMIT ?2)");
+  CARILLON_CHECK(s.bind(1, runs_.front().id).bind(2, static_cast<std::int64_t>(limit)).run());
+  if (txn.db.changes() < static_cast<std::int64_t>(limit)) {
+    txn.after_commit([this] { runs_.erase(runs_.begin()); });
   }
-  return false;
+  return true;
 }
 
 Result<void> Dedup::load_runs(Db& db) {

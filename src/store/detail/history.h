@@ -2,8 +2,11 @@
 // seconds behind in bulk, merged by housekeeping; what is newer is found by an id-range scan.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/crypto.h"
@@ -13,9 +16,12 @@ namespace carillon::store::detail {
 
 class History {
  public:
-  explicit History(const base::KeyRing& keys) : keys_(keys) {}
+  using Entries = std::vector<std::pair<std::int64_t, std::int64_t>>;  // (key, notification)
 
-  // The keys a notification is found under.
+  explicit History(const base::KeyRing& keys) : keys_(keys) {}
+  Result<void> load(Db& db);
+
+  // The keys a notification is found under. Raw addresses have keys of the caller's making.
   [[nodiscard]] std::int64_t user_key(std::int32_t project, std::string_view user_id) const;
   [[nodiscard]] std::int64_t event_key(std::int32_t project, std::string_view event_id) const;
 
@@ -25,14 +31,38 @@ class History {
   static Result<std::vector<std::int64_t>> find(Db& db, std::int64_t key, std::int64_t before, std::size_t limit);
   static Result<std::int64_t> indexed_to(Db& db);
 
-  // Folds up to `limit` notifications into a new run, or merges runs; true when there is more to do.
-  Result<bool> fold(Txn& txn, std::size_t limit, Time now) const;
-  static Result<bool> merge(Txn& txn, std::size_t limit);
-  // Forgets entries of notifications below `id`.
-  static Result<bool> trim(Txn& txn, std::int64_t id, std::size_t limit);
+  // One step of folding: gather() on a reader what was accepted before `until`, at most `limit` rows,
+  // then add() it as a run in a transaction.
+  struct Batch {
+    Entries entries;         // sorted
+    std::int64_t high = 0;   // everything up to this id is covered
+    bool has_more = false;
+  };
+  Result<Batch> gather(Db& db, std::int64_t until, std::size_t limit) const;
+  Result<void> add(Txn& txn, const Batch& batch);
+  // Merges a piece of runs of like size, or clears away a piece of a merged one; true: more to do.
+  Result<bool> merge(Txn& txn);
+  // Unregisters runs that hold only notifications below `id`.
+  Result<void> drop_below(Txn& txn, std::int64_t id);
+  // Highest id covered by runs. An accept that commits below it (it waited long) must add_late().
+  [[nodiscard]] std::int64_t high() const noexcept { return high_.load(std::memory_order_relaxed); }
+  Result<void> add_late(Txn& txn, std::int64_t key, std::int64_t notification);
 
  private:
+  struct Merge {
+    std::vector<std::int64_t> sources;
+    std::int64_t target = 0, low = 0, high = 0, rows = 0;
+    std::int64_t next_key = 0, step = 0;
+    bool is_done = false;
+  };
+  Result<std::optional<Merge>> plan(Db& db);
+  Result<void> merge_piece(Txn& txn);
+  static Result<bool> clear_piece(Txn& txn);
+  static Result<std::int64_t> new_run(Db& db);
+
   const base::KeyRing& keys_;
+  std::atomic<std::int64_t> high_{0};
+  std::optional<Merge> merge_;  // writer thread; forgotten by a restart, its target is then cleared away
 };
 
 }  // namespace carillon::store::detail

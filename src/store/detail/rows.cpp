@@ -25,7 +25,7 @@ model::Delivery read_delivery(const Statement& s, const Words& words) {
   d.user_id = s.text(16);
   d.device_id = s.text(17);
   d.note = s.text(18);
-  d.provider_id = s.text(20);
+  if (s.is_text(20)) d.provider_id = s.text(20);  // a blob is room for one that is to come
   d.finished_at = s.optional_time(21);
   return d;
 }

@@ -31,7 +31,7 @@ inline constexpr std::int64_t kFlagChunked = 4;  // its deliveries are listed in
 #define CARILLON_DELIVERY_COLUMNS                                                                      \
   "id, notification, project, lane, status, reason, flags, epoch, attempts, due_at, expires_at, "      \
   "to_index, resent, generation, claims_lost, integration, user_id, device_id, note, owner, "          \
-  "CASE WHEN finished_at IS NULL AND typeof(provider_id) = 'blob' THEN NULL ELSE provider_id END, finished_at"
+  "provider_id, finished_at"
 inline constexpr int kDeliveryOwnerColumn = 19;
 model::Delivery read_delivery(const Statement& s, const Words& words);
 

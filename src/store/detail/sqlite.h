@@ -73,6 +73,7 @@ class Statement {
   }
   [[nodiscard]] std::string string(int c) const { return std::string(text(c)); }
   [[nodiscard]] bool is_null(int c) const noexcept { return sqlite3_column_type(stmt_, c) == SQLITE_NULL; }
+  [[nodiscard]] bool is_text(int c) const noexcept { return sqlite3_column_type(stmt_, c) == SQLITE_TEXT; }
   [[nodiscard]] Time time(int c) const noexcept { return from_ms(integer(c)); }
   [[nodiscard]] std::optional<Time> optional_time(int c) const noexcept {
     return is_null(c) ? std::nullopt : std::optional(time(c));

@@ -4,7 +4,8 @@
 // `co_await read(…)`; anything that writes → `co_await write(…)`. Inside write() the answer may be an
 // error (Conflict, NotFound): only that call is rolled back. Changes of caches go into
 // `txn.after_commit`. Methods are spread over: accept.cpp claim.cpp record.cpp expand.cpp
-// maintain.cpp process.cpp (hot path and engine) · profiles.cpp records.cpp lists.cpp (people, looking, records).
+// replay.cpp maintain.cpp process.cpp
+// overview.cpp (hot path and engine) · profiles.cpp records.cpp lists.cpp (people, looking, records).
 #pragma once
 
 #include <memory>
@@ -118,12 +119,14 @@ class SqliteStore final : public Store {
   // ---- process.cpp
   Result<void> lock_folder();
   Result<void> open_database();
-  Result<void> load();
   void make_ballast();
   bool free_ballast();
   [[nodiscard]] bool accepts_writes() const;  // disk has room; refreshed every second
   // ---- maintain.cpp
+  Task<Result<bool>> fold_history(Time now);
   Result<bool> drop_expired(Txn& txn, const Retention& retention, Time now);
+  Result<bool> drop_deliveries(Txn& txn, std::int64_t below);
+  Result<bool> drop_notifications(Txn& txn, std::int64_t below);
   Result<bool> complete_expanded(Txn& txn);
 
   SqliteOptions options_;
@@ -138,6 +141,9 @@ class SqliteStore final : public Store {
   std::unique_ptr<History> history_;
   std::unique_ptr<Readers> readers_;
   std::unique_ptr<Writer> writer_;
+
+  // Where retention's scan stands: open rows are stepped over. Writer thread.
+  std::int64_t dropped_deliveries_ = 0, dropped_notifications_ = 0, completed_to_ = 0;
 
   // Disk state: written by the writer thread and by whoever refreshes it.
   mutable std::atomic<std::int64_t> disk_checked_ms_{0};

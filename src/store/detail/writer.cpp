@@ -135,6 +135,7 @@ void Writer::execute(Group& group) {
 Result<void> Writer::attempt(Group& group, bool item_by_item) {
   CARILLON_CHECK(txn_.begin());
   for (const auto& job : group) {
+    job->has_failed_ = false;
     const bool in_savepoint = item_by_item || job->may_refuse();
     Result<void> ran = in_savepoint ? job->run_items(txn_) : job->run(txn_);
     if (ran) continue;
@@ -144,6 +145,7 @@ Result<void> Writer::attempt(Group& group, bool item_by_item) {
       if (is_disk) ran.error().code = Errc::Unavailable;
       return ran;
     }
+    job->has_failed_ = true;
     job->fail_with(ran.error());
   }
   if (Result<void> committed = txn_.commit(); !committed) {
@@ -151,7 +153,9 @@ Result<void> Writer::attempt(Group& group, bool item_by_item) {
     txn_.rollback();
     return committed;
   }
-  for (const auto& job : group) job->committed();
+  for (const auto& job : group) {
+    if (!job->has_failed_) job->committed();
+  }
   return {};
 }
 

@@ -83,8 +83,12 @@ class Job : public Awaited {
   virtual Result<void> run_items(Txn& txn) { return txn.isolated([&] { return run(txn); }); }
   // True: always run in a savepoint, because failing is one of its answers (Conflict).
   [[nodiscard]] virtual bool may_refuse() const noexcept { return false; }
-  // After COMMIT, on the writer thread, before the caller resumes.
+  // After COMMIT, on the writer thread, before the caller resumes. Not called after fail_with().
   virtual void committed() {}
+
+ private:
+  friend class Writer;
+  bool has_failed_ = false;
 };
 
 // A job made of a callable `Result<T>(Txn&)`.
@@ -125,8 +129,8 @@ class Writer {
   Task<void> run(std::shared_ptr<Job> job) { return await_on(*this, std::move(job)); }
   // Finishes what was pushed, then ends the thread.
   void close();
-  // Only before the first job and after close().
-  [[nodiscard]] Db& db() noexcept { return *db_; }
+  // After close(): the connection goes, with it (when it is the last) the WAL.
+  void close_database() { db_.reset(); }
 
  private:
   using Group = std::vector<std::shared_ptr<Job>>;

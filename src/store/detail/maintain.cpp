@@ -1,0 +1,151 @@
+// housekeeping(): folds the history index, completes expanded notifications, drops what is past
+// retention. Each call does a bounded piece, so that the writer is never held up for long.
+#include <algorithm>
+
+#include "base/ids.h"
+#include "store/detail/sqlite_store.h"
+
+namespace carillon::store::detail {
+namespace {
+
+constexpr std::int64_t kPieceRows = 2'000;       // rows dropped per transaction and table
+constexpr std::size_t kFoldRows = 20'000;        // rows folded into the history index at a time
+constexpr Millis kFoldBehind{5'000};             // ids younger than this may still be on their way
+
+// Deletes up to a piece of rows; true when there may be more.
+Result<bool> delete_piece(Txn& txn, const char* sql, std::int64_t bound) {
+  CARILLON_CHECK(txn.db.statement(sql).bind(1, bound).bind(2, kPieceRows).run());
+  return txn.db.changes() == kPieceRows;
+}
+
+}  // namespace
+
+Task<Result<bool>> SqliteStore::housekeeping(const Retention& retention, Time now) {
+  CARILLON_CO_TRY(const bool has_folds, co_await fold_history(now));
+  const auto call = [this, retention, now](Txn& txn) -> Result<bool> {
+    CARILLON_TRY(const bool more_dedup, dedup_->rotate(txn, now, static_cast<std::size_t>(kPieceRows)));
+    CARILLON_TRY(const bool more_history, history_->merge(txn));
+    CARILLON_TRY(const bool more_complete, complete_expanded(txn));
+    CARILLON_TRY(const bool more_expired, drop_expired(txn, retention, now));
+    CARILLON_TRY(const bool more_records, trim_records(txn, now - retention.audit, now));
+    return more_dedup || more_history || more_complete || more_expired || more_records;
+  };
+  CARILLON_CO_TRY(const bool has_more, co_await write(call, JobClass::Other, static_cast<std::size_t>(kPieceRows)));
+  co_return has_folds || has_more;
+}
+
+Task<Result<bool>> SqliteStore::fold_history(Time now) {
+  const std::int64_t until = base::id_floor(now - kFoldBehind);
+  if (until <= history_->high() + 1) co_return false;
+  // Reading and sorting happen beside the writer; it only appends.
+  CARILLON_CO_TRY(History::Batch batch, co_await read([this, until](Db& db) { return history_->gather(db, until, kFoldRows); }));
+  const bool has_more = batch.has_more;
+  const std::size_t rows = std::min(batch.entries.size(), kCommitRowsMax);
+  const auto call = [this, batch = std::move(batch)](Txn& txn) -> Result<bool> {
+    CARILLON_CHECK(history_->add(txn, batch));
+    return true;
+  };
+  CARILLON_CO_CHECK(co_await write(call, JobClass::Other, rows));
+  co_return has_more;
+}
+
+// An expanded notification is marked when all of its deliveries are final; the others derive it.
+Result<bool> SqliteStore::complete_expanded(Txn& txn) {
+  std::vector<std::int64_t> candidates;
+  {
+    Statement s = txn.db.statement("SELECT DISTINCT notification FROM chunk WHERE notification > ?1 ORDER BY 1 LIMIT 100");
+    s.bind(1, completed_to_);
+    for (;;) {
+      CARILLON_TRY(const bool has_row, s.next());
+      if (!has_row) break;
+      candidates.push_back(s.integer(0));
+    }
+  }
+  for (const std::int64_t id : candidates) {
+    Statement s = txn.db.statement(
+        "UPDATE notification SET status = 6 WHERE id = ?1 AND status = 4 AND NOT EXISTS (SELECT 1 FROM chunk c, delivery d "
+        "WHERE c.notification = ?1 AND d.id >= c.first AND d.id < c.first + c.n AND d.status < 4)");
+    CARILLON_CHECK(s.bind(1, id).run());
+  }
+  completed_to_ = candidates.empty() ? 0 : candidates.back();
+  return candidates.size() == 100;
+}
+
+Result<bool> SqliteStore::drop_expired(Txn& txn, const Retention& retention, Time now) {
+  const std::int64_t below = base::id_floor(now - retention.notifications);
+  CARILLON_TRY(const bool more_deliveries, drop_deliveries(txn, below));
+  // A notification goes after its deliveries.
+  bool more_notifications = false;
+  if (!more_deliveries) {
+    CARILLON_TRY(more_notifications, drop_notifications(txn, below));
+  }
+  CARILLON_CHECK(history_->drop_below(txn, below));
+  CARILLON_TRY(const bool more_caps,
+               delete_piece(txn, "DELETE FROM cap WHERE key IN (SELECT key FROM cap WHERE expires_at <= ?1 LIMIT ?2)", to_ms(now)));
+  const std::int64_t hour = to_ms(now - retention.stats) / 3'600'000;
+  CARILLON_TRY(const bool more_stats,
+               delete_piece(txn, "DELETE FROM stats_hourly WHERE (project, hour, app, category, template, channel, integration, status) IN "
+                                 "(SELECT project, hour, app, category, template, channel, integration, status FROM stats_hourly "
+                                 "WHERE hour < ?1 LIMIT ?2)", hour));
+  return more_deliveries || more_notifications || more_caps || more_stats;
+}
+
+Result<bool> SqliteStore::drop_deliveries(Txn& txn, std::int64_t below) {
+  std::vector<model::Delivery> rows;
+  {
+    Statement s = txn.db.statement("SELECT id, project, lane, flags, status FROM delivery WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3");
+    s.bind(1, dropped_deliveries_).bind(2, below).bind(3, kPieceRows);
+    for (;;) {
+      CARILLON_TRY(const bool has_row, s.next());
+      if (!has_row) break;
+      model::Delivery& d = rows.emplace_back();
+      d.id = s.integer(0);
+      d.project = s.as<std::int32_t>(1);
+      d.queue = lane_at(s.integer(2)).queue;
+      d.priority = lane_at(s.integer(2)).priority;
+      d.is_sandbox = (s.integer(3) & kFlagSandbox) != 0;
+      d.status = s.as<model::DeliveryStatus>(4);
+    }
+  }
+  for (const model::Delivery& d : rows) {
+    if (!model::is_final(d.status)) continue;  // stepped over until it is; the scan starts again at the end
+    for (const char* sql : {"DELETE FROM delivery WHERE id = ?1", "DELETE FROM attempt WHERE delivery = ?1",
+                            "DELETE FROM dead_letter WHERE delivery = ?1"}) {
+      CARILLON_CHECK(txn.db.statement(sql).bind(1, d.id).run());
+    }
+    txn.count(d.project, d.lane(), d.is_sandbox, std::nullopt, -1);
+    txn.count(d.project, d.lane(), d.is_sandbox, d.status, -1);
+  }
+  const bool has_more = static_cast<std::int64_t>(rows.size()) == kPieceRows;
+  dropped_deliveries_ = has_more ? rows.back().id : 0;
+  return has_more;
+}
+
+Result<bool> SqliteStore::drop_notifications(Txn& txn, std::int64_t below) {
+  std::vector<std::int64_t> ids;
+  {
+    Statement s = txn.db.statement("SELECT id FROM notification WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3");
+    s.bind(1, dropped_notifications_).bind(2, below).bind(3, kPieceRows);
+    for (;;) {
+      CARILLON_TRY(const bool has_row, s.next());
+      if (!has_row) break;
+      ids.push_back(s.integer(0));
+    }
+  }
+  for (const std::int64_t id : ids) {
+    CARILLON_CHECK(txn.db.statement("DELETE FROM chunk WHERE notification = ?1 AND NOT EXISTS "
+                                    "(SELECT 1 FROM delivery d WHERE d.id >= chunk.first AND d.id < chunk.first + chunk.n)")
+                       .bind(1, id).run());
+    // Scheduled and expanding ones stay however old: they have work to do.
+    CARILLON_CHECK(txn.db.statement(
+        "DELETE FROM notification WHERE id = ?1 AND status NOT IN (2, 3) AND NOT EXISTS (SELECT 1 FROM chunk WHERE notification = ?1) "
+        "AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.id >= notification.first_delivery "
+        "AND d.id < notification.first_delivery + notification.delivery_count)").bind(1, id).run());
+    txn.after_commit([this, id] { notification_cache_->erase(id); });
+  }
+  const bool has_more = static_cast<std::int64_t>(ids.size()) == kPieceRows;
+  dropped_notifications_ = has_more ? ids.back() : 0;
+  return has_more;
+}
+
+}  // namespace carillon::store::detail

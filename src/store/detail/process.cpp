@@ -1,0 +1,170 @@
+// Opening and closing: the folder's lock, the database, the ballast, who runs here, how well it is.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <system_error>
+
+#include "base/ids.h"
+#include "base/log.h"
+#include "store/detail/schema.h"
+#include "store/detail/sqlite_store.h"
+
+namespace carillon::store::detail {
+namespace {
+
+constexpr std::int64_t kBallastBytes = 256LL << 20;
+constexpr std::int64_t kBallastOnlyAbove = 4LL << 30;  // free bytes: a small disk is left alone
+constexpr std::int64_t kDiskFreePercent = 3;
+constexpr std::int64_t kDiskCheckEveryMs = 1'000;
+
+struct DiskSpace { std::int64_t free = 0, total = 0; };
+
+DiskSpace disk_space(const std::string& folder) {
+  struct statvfs s {};
+  if (::statvfs(folder.c_str(), &s) != 0) return {};
+  return {static_cast<std::int64_t>(s.f_bavail * s.f_frsize), static_cast<std::int64_t>(s.f_blocks * s.f_frsize)};
+}
+
+std::int64_t steady_ms() {
+  return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+SqliteStore::SqliteStore(SqliteOptions options) : options_(std::move(options)), path_(options_.folder + "/carillon.db") {}
+
+SqliteStore::~SqliteStore() { close(); }
+
+Result<std::unique_ptr<Store>> SqliteStore::open(SqliteOptions options) {
+  CARILLON_ASSERT(options.keys != nullptr);
+  std::error_code ec;
+  std::filesystem::create_directories(options.folder, ec);
+  if (ec) return fail(Errc::Unavailable, fmt::format("cannot make {}: {}", options.folder, ec.message()));
+  std::unique_ptr<SqliteStore> store(new SqliteStore(std::move(options)));
+  CARILLON_CHECK(store->lock_folder());
+  CARILLON_CHECK(store->open_database());
+  store->make_ballast();
+  return store;
+}
+
+Result<void> SqliteStore::lock_folder() {
+  const std::string path = options_.folder + "/carillon.lock";
+  lock_fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (lock_fd_ < 0) return fail(Errc::Unavailable, fmt::format("cannot open {}: {}", path, std::generic_category().message(errno)));
+  if (::flock(lock_fd_, LOCK_EX | LOCK_NB) != 0) {
+    char holder[32] = {};
+    const ssize_t n = ::pread(lock_fd_, holder, sizeof holder - 1, 0);
+    const std::string_view pid(holder, n > 0 ? static_cast<std::size_t>(n) : 0);
+    return fail(Errc::FailedPrecondition, fmt::format("{} is in use by process {}", options_.folder,
+                                                      pid.empty() ? std::string_view("(unknown)") : pid.substr(0, pid.find('\n'))));
+  }
+  const std::string pid = fmt::format("{}\n", ::getpid());
+  if (::ftruncate(lock_fd_, 0) != 0 || ::pwrite(lock_fd_, pid.data(), pid.size(), 0) < 0) {
+    base::log_warn("store: cannot write the process id into {}", path);  // the lock itself holds
+  }
+  return {};
+}
+
+Result<void> SqliteStore::open_database() {
+  CARILLON_TRY(std::unique_ptr<Db> db, Db::open(path_, DbMode::Writer, options_.cache_bytes));
+  CARILLON_TRY(is_new_, migrate(*db));
+  ::chmod(path_.c_str(), 0600);
+  CARILLON_CHECK(words_.load(*db));
+  CARILLON_CHECK(counters_.load(*db));
+  dedup_ = std::make_unique<Dedup>(options_.dedup_window, options_.dedup_memory_bytes);
+  CARILLON_CHECK(dedup_->load(*db));
+  notification_cache_ = std::make_unique<NotificationCache>(options_.notification_cache_bytes);
+  profile_cache_ = std::make_unique<ProfileCache>(options_.profile_cache_bytes);
+  history_ = std::make_unique<History>(*options_.keys);
+  CARILLON_CHECK(history_->load(*db));
+  readers_ = std::make_unique<Readers>(path_, options_.cache_bytes / 4);
+  Writer::Hooks hooks{.free_ballast = [this] { return free_ballast(); },
+                      .disk_state = [this](bool is_failing, const Error* why) {
+                        const std::lock_guard lock(why_mutex_);
+                        why_ = why == nullptr ? std::string() : why->message;
+                        is_failing_.store(is_failing);
+                      }};
+  writer_ = std::make_unique<Writer>(std::move(db), words_, counters_, options_.metrics, std::move(hooks));
+  return {};
+}
+
+void SqliteStore::make_ballast() {
+  if (disk_space(options_.folder).free < kBallastOnlyAbove) return;
+  const std::string path = options_.folder + "/ballast";
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return;
+  if (::fallocate(fd, 0, 0, kBallastBytes) != 0) ::unlink(path.c_str());  // a file system without it
+  ::close(fd);
+}
+
+bool SqliteStore::free_ballast() {
+  const bool is_freed = ::unlink((options_.folder + "/ballast").c_str()) == 0;
+  if (is_freed) base::log_error("store: the disk is full; gave up the ballast so that results can be recorded");
+  return is_freed;
+}
+
+bool SqliteStore::accepts_writes() const {
+  const std::int64_t now = steady_ms();
+  std::int64_t checked = disk_checked_ms_.load(std::memory_order_relaxed);
+  if (now - checked >= kDiskCheckEveryMs &&
+      disk_checked_ms_.compare_exchange_strong(checked, now, std::memory_order_relaxed)) {
+    const DiskSpace space = disk_space(options_.folder);
+    has_room_.store(space.free >= std::max(options_.disk_free_min_bytes, space.total / 100 * kDiskFreePercent));
+  }
+  return has_room_.load(std::memory_order_relaxed);
+}
+
+Health SqliteStore::health() const {
+  Health h;
+  h.disk_free_bytes = disk_space(options_.folder).free;
+  for (const char* suffix : {"", "-wal"}) {
+    struct stat s {};
+    if (::stat((path_ + suffix).c_str(), &s) == 0) h.file_bytes += s.st_size;
+  }
+  if (is_failing_.load()) {
+    const std::lock_guard lock(why_mutex_);
+    h.can_write = false;
+    h.why = why_;
+  } else if (!accepts_writes()) {
+    h.can_write = false;
+    h.why = fmt::format("the disk is nearly full: {} MiB free", h.disk_free_bytes >> 20);
+  }
+  return h;
+}
+
+Task<Result<Registration>> SqliteStore::register_process(std::string instance, Time now) {
+  co_return co_await write([this, instance = std::move(instance), now](Txn& txn) -> Result<Registration> {
+    CARILLON_TRY(const std::int64_t epoch, txn.db.scalar("SELECT max(epoch) FROM process"));
+    CARILLON_TRY(const std::int64_t nodes, txn.db.scalar("SELECT count(*) FROM process"));
+    Statement s = txn.db.statement(
+        "INSERT INTO process(instance, node, epoch, started_at) VALUES(?1, ?2, ?3, ?4) "
+        "ON CONFLICT DO UPDATE SET epoch = excluded.epoch, started_at = excluded.started_at RETURNING node");
+    s.bind(1, instance).bind(2, nodes % (base::kIdNodeMax + 1)).bind(3, epoch + 1).bind(4, now);
+    CARILLON_TRY(const bool has_row, s.next());
+    CARILLON_ASSERT(has_row);
+    Registration r;
+    r.owner = Owner{s.as<std::uint32_t>(0), static_cast<std::uint32_t>(epoch + 1)};
+    CARILLON_TRY(r.highest_id, txn.db.scalar("SELECT max(ifnull((SELECT max(id) FROM notification), 0), "
+                                             "ifnull((SELECT max(id) FROM delivery), 0), "
+                                             "ifnull((SELECT max(id) FROM sandbox_message), 0))"));
+    r.is_new_store = is_new_;
+    return r;
+  });
+}
+
+void SqliteStore::close() {
+  // Accepted work is finished first; then nobody reads, and the last connection leaves no WAL behind.
+  if (writer_) writer_->close();
+  if (readers_) readers_->close();
+  if (writer_) writer_->close_database();
+  if (lock_fd_ >= 0) ::close(std::exchange(lock_fd_, -1));
+}
+
+}  // namespace carillon::store::detail

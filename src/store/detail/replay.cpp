@@ -1,0 +1,100 @@
+// replay(): dead, failed and unknown deliveries go back to pending, audited.
+#include "base/ids.h"
+#include "base/json.h"
+#include "store/detail/sqlite_store.h"
+
+namespace carillon::store::detail {
+namespace {
+
+// The note with what this replay changes: {"changes":{"params":{…},"address":"…"}}; what it held before
+// stays, earlier changes are replaced.
+Result<std::string> changed_note(const std::string& note, const ReplayItem& item) {
+  if (item.params.empty() && item.address.empty()) return note;
+  base::JsonWriter out;
+  out.object();
+  base::JsonDocument document;
+  if (!note.empty()) {
+    CARILLON_TRY(const base::JsonElement old, document.parse(note));
+    if (old.is_object()) {
+      for (const auto& [key, value] : base::JsonObject(old)) {
+        if (key != "changes") out.key(key).element(value);
+      }
+    }
+  }
+  out.key("changes").object();
+  if (!item.params.empty()) out.key("params").raw(item.params);
+  out.field_if("address", item.address);
+  out.end_object().end_object();
+  return out.str();
+}
+
+bool is_replayable(model::DeliveryStatus status) noexcept {
+  return status == model::DeliveryStatus::Dead || status == model::DeliveryStatus::Failed ||
+         status == model::DeliveryStatus::Unknown;
+}
+
+Result<void> write_row(Txn& txn, const model::Delivery& d) {
+  Statement s = txn.db.statement("UPDATE delivery SET status = 0, reason = 0, attempts = 0, due_at = ?2, finished_at = NULL, "
+                                 "generation = ?3, claims_lost = NULL, note = ?4, integration = ?5, expires_at = ?6 WHERE id = ?1");
+  s.bind(1, d.id).bind(2, d.due_at).bind(3, static_cast<std::int64_t>(d.generation)).bind_or_null(4, d.note);
+  s.bind_or_null(5, txn.words.id(d.integration)).bind(6, d.expires_at);
+  CARILLON_CHECK(s.run());
+  CARILLON_CHECK(txn.db.statement("UPDATE dead_letter SET is_closed = 1 WHERE delivery = ?1").bind(1, d.id).run());
+  // Open again, whatever housekeeping had marked.
+  return txn.db.statement("UPDATE notification SET status = 4 WHERE id = ?1 AND status = 6").bind(1, d.notification).run();
+}
+
+}  // namespace
+
+Task<Result<std::vector<ReplayResult>>> SqliteStore::replay(std::vector<ReplayItem> items, std::string actor, Time now) {
+  const std::size_t rows = items.size() * 3;
+  const auto replay_one = [this, actor = std::move(actor), now](Txn& txn, const ReplayItem& item) -> Result<ReplayResult> {
+    ReplayResult result;
+    result.delivery = item.delivery;
+    Statement s = txn.db.statement("SELECT " CARILLON_DELIVERY_COLUMNS " FROM delivery WHERE id = ?1");
+    CARILLON_TRY(const bool has_row, s.bind(1, item.delivery).next());
+    if (!has_row) {
+      result.why = "not_found";
+      return result;
+    }
+    model::Delivery d = read_delivery(s, words_);
+    Statement n = txn.db.statement("SELECT flags FROM notification WHERE id = ?1");
+    CARILLON_TRY(const bool has_notification, n.bind(1, d.notification).next());
+    if (!is_replayable(d.status) || !has_notification || (n.integer(0) & kFlagCancelled) != 0) {
+      result.why = !is_replayable(d.status) ? "not_replayable" : has_notification ? "cancelled" : "not_found";
+      return result;
+    }
+    const model::DeliveryStatus from = std::exchange(d.status, model::DeliveryStatus::Pending);
+    ++d.generation;
+    d.due_at = now;
+    // A person asked for it after its time had passed: it is not to expire at once.
+    if (d.expires_at && *d.expires_at <= now) d.expires_at.reset();
+    if (!item.integration.empty()) d.integration = item.integration;
+    CARILLON_TRY(d.note, changed_note(d.note, item));
+    CARILLON_CHECK(write_row(txn, d));
+    txn.count(d.project, d.lane(), d.is_sandbox, from, -1);
+    txn.count(d.project, d.lane(), d.is_sandbox, d.status, 1);
+    txn.after_commit([this, id = d.notification] { notification_cache_->erase(id); });
+    AuditEntry audit;
+    audit.project = d.project;
+    audit.at = now;
+    audit.actor = actor;
+    audit.action = "delivery.replay";
+    audit.object = base::id_text(base::kDeliveryPrefix, d.id);
+    CARILLON_CHECK(insert_audit(txn, audit));
+    result.replayed = true;
+    result.lane = d.lane();
+    return result;
+  };
+  const auto call = [items = std::move(items), replay_one](Txn& txn) -> Result<std::vector<ReplayResult>> {
+    std::vector<ReplayResult> results;
+    for (const ReplayItem& item : items) {
+      CARILLON_TRY(ReplayResult result, replay_one(txn, item));
+      results.push_back(std::move(result));
+    }
+    return results;
+  };
+  co_return co_await write(call, JobClass::Other, rows);
+}
+
+}  // namespace carillon::store::detail
