@@ -12,6 +12,7 @@ namespace {
 namespace phones = i18n::phonenumbers;
 
 constexpr std::size_t kPhoneTextMax = 40;  // bytes as typed: 15 digits and their punctuation
+constexpr std::size_t kE164Max = 16;       // bytes: the plus and 15 digits (ITU-T E.164 §6)
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -59,6 +60,8 @@ Result<std::string> normalize_phone(std::string_view text, std::string_view coun
   }
   std::string e164;
   util.Format(number, phones::PhoneNumberUtil::E164, &e164);
+  // Some numbering plans (Germany's) allow more inside the country than E.164 allows in all.
+  if (e164.size() > kE164Max) return fail(Errc::InvalidArgument, "The phone number has more than 15 digits.");
   return e164;
 }
 

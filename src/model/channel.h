@@ -10,10 +10,14 @@
 namespace carillon::model {
 
 // The numbers are stored; never renumber.
-enum class Channel : std::uint8_t { Push = 0, Sms = 1, Email = 2, Voice = 3, Chat = 4, Webhook = 5, Inbox = 6 };
+enum class Channel : std::uint8_t {
+  Push = 0, Sms = 1, Email = 2, Voice = 3, Chat = 4, Webhook = 5, Inbox = 6,
+};
 inline constexpr std::size_t kChannelCount = 7;
 
-enum class Platform : std::uint8_t { None = 0, Ios = 1, Android = 2, Web = 3, Macos = 4, Windows = 5, Harmony = 6 };
+enum class Platform : std::uint8_t {
+  None = 0, Ios = 1, Android = 2, Web = 3, Macos = 4, Windows = 5, Harmony = 6,
+};
 inline constexpr std::size_t kPlatformCount = 7;
 
 // A queue per channel, push split by platform. Two more values are no queues, only homes of rows that

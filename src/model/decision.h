@@ -23,7 +23,7 @@ struct Check {
   std::string rule;    // which rule decided: "category_default", "user:sms:*"
   std::string value;   // what was found
   std::string source;  // where it stands: "user", "category", "project", "suppression"
-  std::optional<Time> at;
+  std::optional<Time> at;  // quiet_hours: when they end
 };
 
 enum class DecisionKind : std::uint8_t { Send, Hold, Suppress };

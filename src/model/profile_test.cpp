@@ -140,8 +140,10 @@ TEST(User, IsReadAndNormalised) {
   Profile profile;
   profile.user_id = "42";
   const auto problems = into_user(
-      R"({"user_id":42,"name":"Kim","email":"Kim@Example.COM","country_code":"kr","phone_number":"010-1234-5678",
-          "locale":"ko_KR","time_zone":"Asia/Seoul","attributes":{"tier": "gold"},"created_at":"2026-01-02T03:04:05Z",
+      R"({"user_id":42,"name":"Kim","email":"Kim@Example.COM","country_code":"kr",
+          "phone_number":"010-1234-5678",
+          "locale":"ko_KR","time_zone":"Asia/Seoul","attributes":{"tier": "gold"},
+          "created_at":"2026-01-02T03:04:05Z",
           "addresses":[{"channel":"chat","service":"slack","address":"U123","secret":"xoxb"}]})",
       profile);
   EXPECT_TRUE(problems.empty());
@@ -174,8 +176,8 @@ TEST(User, PointsAtEveryMistakeAndKeepsTheOldValues) {
   profile.user_id = "u1";
   profile.email = "kim@example.com";
   const auto problems = into_user(
-      R"({"user_id":"u2","email":"kim","country_code":"XX","phone_number":"12","locale":"x","time_zone":"Mars/Olympus",
-          "attributes":[],"name":"a\nb","addresses":[{"channel":"sms"}],"devices":[],"birthday":1})",
+      R"({"user_id":"u2","email":"kim","country_code":"XX","phone_number":"12","locale":"x",
+          "time_zone":"Mars/Olympus","attributes":[],"name":"a\nb","addresses":[{"channel":"sms"}],"devices":[],"birthday":1})",
       profile);
   EXPECT_TRUE(complains(problems, "/user_id", "invalid_value"));
   EXPECT_TRUE(complains(problems, "/email", "invalid_email"));
@@ -330,8 +332,9 @@ TEST(Device, PointsAtEveryMistake) {
   Device device;
   device.device_id = "d1";
   const auto problems = into_device(
-      R"({"device_id":"d2","platform":"android","environment":"staging","locale":"!","time_zone":"Mars/Olympus",
-          "endpoints":[{"service":"fcm","token":"a b"},{"service":"carrier pigeon","token":"x"},{"service":"apns","token":"test-ok"},
+      R"({"device_id":"d2","platform":"android","environment":"staging","locale":"!",
+          "time_zone":"Mars/Olympus","endpoints":[{"service":"fcm","token":"a b"},
+                       {"service":"carrier pigeon","token":"x"},{"service":"apns","token":"test-ok"},
                        {"service":"fcm","token":"y"},{"token":"z"}],"colour":"red"})",
       device);
   EXPECT_TRUE(complains(problems, "/device_id", "invalid_value"));
@@ -400,7 +403,8 @@ TEST(PreferencesBody, PointsAtEveryMistakeAndChangesNothing) {
   profile.preferences = {{"sms", "*", false}};
   const auto problems =
       into_preferences(R"({"preferences":[{"channel":"fax","opt_in":true},{"channel":"sms.web","opt_in":true},
-      {"channel":"sms"},{"category":"No","opt_in":true},{"channel":"chat","opt_in":1},{"channel":"sms","opt_in":true}],
+      {"channel":"sms"},{"category":"No","opt_in":true},{"channel":"chat","opt_in":1},
+      {"channel":"sms","opt_in":true}],
       "quiet_hours":{"from":"24:00","to":"8:00"},"extra":1})",
                        profile, true);
   EXPECT_TRUE(complains(problems, "/preferences/0/channel", "invalid_channel"));

@@ -74,7 +74,13 @@ enum class NotificationEvent : std::uint8_t {
   Cancel, AllFinal, Replay,
 };
 inline constexpr std::size_t kNotificationEventCount = 12;
-[[nodiscard]] std::optional<NotificationStatus> next(NotificationStatus status, NotificationEvent event) noexcept;
+// The status that follows, or nullopt when `event` cannot happen in `status`.
+//
+// Approve leads to scheduled: due at once when there is no later time. Resume leads to sending, also when
+// the expansion is unfinished: the caller goes on with it and reports ExpansionDone then. AllFinal is the
+// caller's to report only when the expansion is done. Replay changes nothing while others are still sent.
+[[nodiscard]] std::optional<NotificationStatus> next(NotificationStatus status,
+                                                     NotificationEvent event) noexcept;
 
 // Of a completed notification, from the counts of its deliveries' final states.
 enum class NotificationOutcome : std::uint8_t { None, Success, Partial, Failed };
