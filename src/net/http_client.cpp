@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "net/http_transfer.h"
+#include "net/smtp_client.h"
 
 namespace carillon::net {
 
@@ -37,7 +38,7 @@ class Multi : public std::enable_shared_from_this<Multi> {
   Multi& operator=(const Multi&) = delete;
 
   // Runs one transfer; false when it was ended by the deadline, a cancellation or shut().
-  Task<bool> run(HttpTransfer& transfer, base::Deadline deadline) {
+  Task<bool> run(HttpExchange& transfer, base::Deadline deadline) {
     if (multi_ == nullptr) co_return false;
     base::Signal done(executor_);
     Running running(*this, transfer.easy(), done);
@@ -112,7 +113,7 @@ class Multi : public std::enable_shared_from_this<Multi> {
     bool is_reading = false, is_writing = false;
   };
 
-  static int on_socket(CURL* easy, curl_socket_t fd, int what, void* user, void*) {
+  static int on_socket(CURL*, curl_socket_t fd, int what, void* user, void*) {
     auto& self = *static_cast<Multi*>(user);
     if (what == CURL_POLL_REMOVE) {
       if (const auto found = self.watches_.find(fd); found != self.watches_.end()) {
@@ -121,7 +122,6 @@ class Multi : public std::enable_shared_from_this<Multi> {
       }
       return 0;
     }
-    if (HttpTransfer* transfer = HttpTransfer::of(easy)) transfer->note_socket(fd);
     auto& watch = self.watches_[fd];
     if (!watch) watch = std::make_shared<Watch>(self.executor_, fd);
     watch->wanted = what;
@@ -193,7 +193,8 @@ class Multi : public std::enable_shared_from_this<Multi> {
 
 class CurlClient final : public HttpClient {
  public:
-  explicit CurlClient(asio::any_io_executor executor) : multi_(std::make_shared<Multi>(std::move(executor))) {}
+  explicit CurlClient(asio::any_io_executor executor)
+      : multi_(std::make_shared<Multi>(executor)), smtp_(std::make_shared<SmtpClient>(executor)) {}
 
   Task<TransportResult<HttpResponse>> call(HttpCall call, base::Deadline deadline) override {
     const std::shared_ptr<Multi> multi = multi_;
@@ -204,26 +205,19 @@ class CurlClient final : public HttpClient {
   }
 
   Task<TransportResult<SmtpReply>> mail(SmtpMail mail, base::Deadline deadline) override {
-    const std::shared_ptr<Multi> multi = multi_;
-    SmtpExchange exchange(std::move(mail));
-    if (const auto ready = exchange.prepare(); !ready) co_return std::unexpected(ready.error());
-    const bool is_done = co_await multi->run(exchange, deadline);
-    // A kept connection the server had closed meanwhile: nothing was said on it, so a fresh one may.
-    if (is_done && exchange.met_stale_connection()) {
-      if (const auto ready = exchange.prepare(); !ready) co_return std::unexpected(ready.error());
-      co_await multi->run(exchange, deadline);
-    }
-    co_return exchange.outcome();
+    co_return co_await smtp_->mail(std::move(mail), deadline);
   }
 
   Task<void> close() override {
     const std::shared_ptr<Multi> multi = multi_;
     multi->shut();
+    co_await smtp_->close();
     while (multi->count() > 0) co_await base::sleep_for(kClosePoll);
   }
 
  private:
   std::shared_ptr<Multi> multi_;  // shared with calls and handlers still on their way out
+  std::shared_ptr<SmtpClient> smtp_;
 };
 
 }  // namespace

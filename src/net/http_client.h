@@ -1,6 +1,7 @@
-// HTTP/1.1 and SMTP client on libcurl's multi interface, driven by Asio.
+// HTTP/1.1 client on libcurl's multi interface and an SMTP client of our own, both driven by Asio.
 //
-// HTTP/2 is never negotiated here: Debian 12's libcurl resets every POST stream (DESIGN §5).
+// HTTP/2 is never negotiated here: Debian 12's libcurl resets every POST stream (DESIGN §5). Nor does
+// it send mail: it blocks its thread until the server has answered the end of data (smtp_done()).
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

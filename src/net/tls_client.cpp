@@ -145,6 +145,12 @@ Task<Result<void>> ClientSocket::connect_any(std::string host, std::uint16_t por
   co_return co_await handshake(std::move(host));
 }
 
+Task<Result<void>> ClientSocket::upgrade(std::string host, std::shared_ptr<const TlsContext> tls) {
+  CARILLON_ASSERT(ssl_ == nullptr);
+  tls_ = std::move(tls);
+  co_return co_await handshake(std::move(host));
+}
+
 Result<void> ClientSocket::start_tls(const std::string& host) {
   ssl_ = SSL_new(tls_->native());
   CARILLON_ASSERT(ssl_ != nullptr);

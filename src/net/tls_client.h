@@ -68,6 +68,10 @@ class ClientSocket {
   // only given up when the resolver library returns.
   Task<Result<void>> connect(std::string host, std::uint16_t port, base::Deadline deadline);
 
+  // Turns a plain connection into a TLS one (STARTTLS). Errors as connect(); ended by close() only.
+  Task<Result<void>> upgrade(std::string host, std::shared_ptr<const TlsContext> tls);
+  [[nodiscard]] bool is_tls() const noexcept { return ssl_ != nullptr; }
+
   // Reads what has arrived, at most `size` bytes; never blocks. After a short read it answers
   // WouldRead without a system call until readable() is called.
   IoResult read(void* data, std::size_t size) noexcept;
