@@ -36,6 +36,8 @@ class Acceptor {
 
   // Refuses new sends (503) from now on and lets those gathered finish.
   void close();
+  // Blocks the calling thread (not this acceptor's) until nothing gathered is unanswered.
+  void wait() { gate_.wait(base::Deadline::never()); }
   [[nodiscard]] boost::asio::any_io_executor executor() const { return executor_; }
 
  private:

@@ -88,8 +88,13 @@ class Account {
 
   // None: may be asked now. IntegrationPaused, ProviderDown (breaker, throttled, cannot be opened).
   [[nodiscard]] model::Reason unavailable(Time now);
-  // Slots for this priority: others than critical leave 20 % free.
+  // Slots for this priority: others than critical leave 20 % free. Counts what was taken and not yet
+  // begun.
   [[nodiscard]] std::size_t free_slots(model::Priority priority) const;
+  // Takes one slot, one rate token and, in the breaker's half-open state, the probe; false: none free.
+  // Between this and Provider::send() the slot is counted in `reserved`.
+  [[nodiscard]] bool take_slot(model::Priority priority, Time now);
+  std::size_t reserved = 0;  // taken, not yet handed to the provider
 };
 
 class Integrations {
@@ -106,7 +111,8 @@ class Integrations {
   ~Integrations();
 
   // Brings the accounts in line with the snapshot: opens new ones, reopens changed ones (the old
-  // provider closes after what it has in flight), closes removed ones. Each project has "sandbox".
+  // provider closes after what it has in flight, and its Account lives until then), closes removed
+  // ones. Each project has "sandbox".
   void apply(const Snapshot& snapshot);
 
   // The accounts to ask for this delivery, best first (routes, else all enabled ones of the channel
@@ -123,6 +129,8 @@ class Integrations {
   };
   [[nodiscard]] std::vector<Account*> candidates(const ProjectView& view, const Query& query);
   [[nodiscard]] Account* find(std::int32_t project, std::string_view key);
+  // Most free slots any account of that channel has (critical's view); nullopt: no account serves it.
+  [[nodiscard]] std::optional<std::size_t> free_slots(model::Channel channel);
   void for_each(const std::function<void(Account&)>& visit);
 
   // Pauses or resumes in the configuration too (audited), so that it survives a restart.
@@ -138,9 +146,5 @@ class Integrations {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
-
-// True when a live delivery on that channel and platform has an integration to go to.
-[[nodiscard]] bool has_route(const ProjectView& view, model::Channel channel, model::Platform platform,
-                             std::string_view country, std::string_view app, std::string_view category);
 
 }  // namespace carillon::pipeline

@@ -56,7 +56,7 @@ class Router {
   void route_user(std::size_t i, std::string_view user_id, std::string_view field, const std::string* only_device) {
     const auto it = in_.people.users.find(user_id);
     if (it == in_.people.users.end() || !it->second) {
-      if (!in_.request.skip_unknown_users) {
+      if (!in_.request.skip_unknown_users && !in_.skips_unknown_users) {
         out_.problems.push_back({fmt::format("/to/{}/{}", i, field), "unknown_user",
                                  fmt::format("there is no user '{}'; register them first, or set on_unknown to skip",
                                              user_id)});
@@ -95,6 +95,7 @@ class Router {
   void route_device(std::size_t i, const model::Recipient& entry) {
     const auto owner = in_.people.device_owner.find(entry.id);
     if (owner == in_.people.device_owner.end()) {
+      if (in_.request.skip_unknown_users || in_.skips_unknown_users) return add_unknown(i, {}, Channel::Push);
       out_.problems.push_back({fmt::format("/to/{}/device_id", i), "unknown_device",
                                fmt::format("there is no device '{}'", entry.id)});
       return;
@@ -243,6 +244,7 @@ class Router {
     if (decision.kind == DecisionKind::Hold) {
       d.status = DeliveryStatus::Held;
       d.due_at = decision.due_at;
+      charge_cap(c);  // it will go: the token is taken now, or the cap holds it instead
       return;
     }
     if (!choice.has_route && !choice.is_sandbox) {

@@ -67,6 +67,7 @@ struct RouteInput {
   const base::KeyedHash& address_hash;
   Time now;
   bool wants_explain = false;
+  bool skips_unknown_users = false;  // when a stored request fires: it was checked when it was accepted
 };
 [[nodiscard]] Routed route(const RouteInput& input);
 

@@ -1,0 +1,215 @@
+// The second look of Deliverer: each claimed delivery against the present state of everything.
+#include <algorithm>
+
+#include "model/decision.h"
+#include "pipeline/deliver.h"
+#include "pipeline/replay_changes.h"
+#include "pipeline/route.h"
+
+namespace carillon::pipeline {
+namespace {
+
+using model::Channel;
+using model::DeliveryStatus;
+using model::Platform;
+using model::Reason;
+
+constexpr std::uint16_t kClaimsLostMax = 3;  // claims without an outcome; then it is quarantined
+
+// The service a bare token belongs to.
+std::string_view default_service(Platform platform) {
+  switch (platform) {
+    case Platform::Ios:
+    case Platform::Macos: return "apns";
+    case Platform::Android: return "fcm";
+    case Platform::Harmony: return "hms";
+    case Platform::Web:
+    case Platform::Windows: return "webpush";
+    case Platform::None: return "";
+  }
+  return "";
+}
+
+// Which endpoint of the device an account of that type speaks to; null: none.
+const model::Endpoint* endpoint_for(const model::Device& device, const providers::ProviderType& type) {
+  if (type.is_any_channel) return device.endpoints.empty() ? nullptr : &device.endpoints.front();
+  const auto it = std::ranges::find(device.endpoints, type.service, &model::Endpoint::service);
+  return it == device.endpoints.end() ? nullptr : &*it;
+}
+
+}  // namespace
+
+void Deliverer::record(FlightPtr& flight, DeliveryStatus to, Reason reason, std::optional<Time> due,
+                       std::string dead_letter) {
+  recorder_.decided(std::move(flight), to, reason, due, {}, std::move(dead_letter));
+}
+
+// Reasons that do not depend on the recipient.
+bool Deliverer::stops_early(FlightPtr& flight, const ProjectView& view, std::string_view app) {
+  const auto& d = flight->delivery;
+  const Time now = deps_.clock.now();
+  if (flight->notification->is_cancelled) {
+    record(flight, DeliveryStatus::Cancelled, Reason::CancelledByCaller);
+    return true;
+  }
+  if (d.expires_at && *d.expires_at <= now) {
+    record(flight, DeliveryStatus::Expired, Reason::TtlPassed);
+    return true;
+  }
+  if (d.claims_lost >= kClaimsLostMax) {
+    auto why = fmt::format("poison: claimed {} times without an outcome", d.claims_lost);
+    record(flight, DeliveryStatus::Dead, Reason::Poison, std::nullopt, std::move(why));
+    return true;
+  }
+  for (const auto& pause : view.pauses) {
+    if (!pause.matches(app, flight->notification->category, flight->notification->template_key, d.channel(),
+                       d.priority)) {
+      continue;
+    }
+    record(flight, DeliveryStatus::Held, Reason::Paused, d.expires_at);
+    return true;
+  }
+  return false;
+}
+
+// Reasons that lie with the user, from their present profile.
+bool Deliverer::stops_by_user(FlightPtr& flight, const ProjectView& view, const model::Device*& device) {
+  const auto& d = flight->delivery;
+  if (d.user_id.empty()) return false;
+  if (!flight->profile) {
+    record(flight, DeliveryStatus::Suppressed, Reason::UserDeleted);
+    return true;
+  }
+  const model::Profile& profile = *flight->profile;
+  if (d.channel() == Channel::Push) {
+    const auto it = std::ranges::find(profile.devices, d.device_id, &model::Device::device_id);
+    if (it == profile.devices.end()) {
+      record(flight, DeliveryStatus::Suppressed, Reason::DeviceMoved);
+      return true;
+    }
+    device = &*it;
+    if (!device->enabled || device->endpoints.empty()) {
+      record(flight, DeliveryStatus::Suppressed, device->enabled ? Reason::NoAddress : Reason::DeviceBlocked);
+      return true;
+    }
+  }
+  const Platform platform = device ? device->platform : Platform::None;
+  if (!model::is_opted_in(*flight->category, profile.preferences, d.channel(), platform, nullptr)) {
+    record(flight, DeliveryStatus::Suppressed, Reason::OptedOut);
+    return true;
+  }
+  const auto& quiet = profile.quiet_hours ? profile.quiet_hours : view.settings.quiet_hours;
+  if (!quiet || flight->category->quiet_hours == model::QuietPolicy::Ignore) return false;
+  std::string_view zone = view.settings.time_zone;
+  if (device && !device->time_zone.empty()) zone = device->time_zone;
+  else if (!profile.time_zone.empty()) zone = profile.time_zone;
+  const auto decision = model::apply_quiet_hours(*flight->category, quiet, zone, deps_.clock.now(), false);
+  switch (decision.kind) {
+    case model::DecisionKind::Send: return false;
+    case model::DecisionKind::Hold: record(flight, DeliveryStatus::Held, Reason::QuietHours, decision.due_at); return true;
+    case model::DecisionKind::Suppress: record(flight, DeliveryStatus::Suppressed, Reason::QuietHours); return true;
+  }
+  return false;
+}
+
+Deliverer::Step Deliverer::check(FlightPtr& flight, const Snapshot& snapshot, bool is_suppressed) {
+  const auto* view = snapshot.project(flight->delivery.project);
+  if (view == nullptr || !flight->notification || !flight->notification->request) {
+    record(flight, DeliveryStatus::Failed, Reason::RenderFailed, std::nullopt, "");
+    return Step::Recorded;
+  }
+  const auto category = view->categories.find(flight->notification->category);
+  flight->category = category != view->categories.end() ? category->second : view->categories.find("general")->second;
+  const auto app_it = snapshot.apps.find(flight->notification->app);
+  const std::string_view app = app_it != snapshot.apps.end() ? std::string_view(app_it->second->name) : std::string_view{};
+  const model::Device* device = nullptr;
+  if (stops_early(flight, *view, app) || stops_by_user(flight, *view, device)) return Step::Recorded;
+
+  auto& target = flight->job.target;
+  const auto& d = flight->delivery;
+  target.channel = d.channel();
+  target.platform = model::platform_of(d.queue);
+  target.device_id = d.device_id;
+  if (device != nullptr) {
+    target.bundle = device->bundle;
+    target.environment = device->environment;
+  } else {
+    target.address = plain_address(*flight);
+    target.service = target.channel == Channel::Push ? default_service(target.platform) : std::string_view{};
+    if (target.address.empty()) {
+      record(flight, DeliveryStatus::Suppressed, Reason::NoAddress);
+      return Step::Recorded;
+    }
+  }
+  if (is_suppressed) {
+    record(flight, DeliveryStatus::Suppressed, Reason::AddressSuppressed);
+    return Step::Recorded;
+  }
+  return choose_account(flight, *view, app, device);
+}
+
+Deliverer::Step Deliverer::choose_account(FlightPtr& flight, const ProjectView& view, std::string_view app,
+                                          const model::Device* device) {
+  const auto& d = flight->delivery;
+  const Time now = deps_.clock.now();
+  std::vector<std::string_view> services;
+  if (device != nullptr) {
+    for (const auto& endpoint : device->endpoints) services.push_back(endpoint.service);
+  } else if (!flight->job.target.service.empty()) {
+    services.push_back(flight->job.target.service);
+  }
+  const auto changes = replay_changes(d);
+  Integrations::Query query;
+  query.project = d.project;
+  query.is_sandbox = d.is_sandbox;
+  query.channel = d.channel();
+  query.platform = flight->job.target.platform;
+  query.country = flight->profile ? std::string_view(flight->profile->country_code) : std::string_view{};
+  query.app = app;
+  query.category = flight->notification->category;
+  query.avoid = d.attempts > 0 ? std::string_view(d.integration) : std::string_view{};
+  query.delivery = d.id;
+  query.services = services;
+  auto candidates = integrations_.candidates(view, query);
+  if (!changes.integration.empty()) {
+    std::ranges::partition(candidates, [&](const Account* a) { return a->key == changes.integration; });
+  }
+  if (candidates.empty()) {
+    record(flight, DeliveryStatus::Held, Reason::NoRoute, d.expires_at);
+    return Step::Recorded;
+  }
+  Account* chosen = nullptr;
+  std::size_t available = 0;
+  bool is_all_paused = true;
+  for (Account* account : candidates) {
+    const Reason why = account->unavailable(now);
+    if (why != Reason::IntegrationPaused) is_all_paused = false;
+    if (why != Reason::None) continue;
+    ++available;
+    if (chosen == nullptr) chosen = account;
+  }
+  if (chosen == nullptr) {
+    if (is_all_paused) {
+      record(flight, DeliveryStatus::Held, Reason::IntegrationPaused, d.expires_at);
+    } else {
+      const Verdict v = provider_down(d, *flight->category, flight->notification->accepted_at, now);
+      record(flight, v.to, v.reason, v.due_at, v.is_dead_letter ? "provider_down: no integration answered in time" : "");
+    }
+    return Step::Recorded;
+  }
+  if (!chosen->take_slot(d.priority, now)) return Step::Park;
+  flight->account = chosen;
+  flight->others_available = available - 1;
+  flight->has_next_endpoint = false;
+  if (device != nullptr) {
+    const auto* endpoint = endpoint_for(*device, *chosen->type);
+    flight->job.target.service = endpoint->service;
+    flight->job.target.address = endpoint->token;
+    flight->has_next_endpoint = std::ranges::any_of(candidates, [&](const Account* other) {
+      return !other->type->is_any_channel && other->type->service != endpoint->service;
+    });
+  }
+  return Step::Go;
+}
+
+}  // namespace carillon::pipeline

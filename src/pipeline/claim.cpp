@@ -1,0 +1,142 @@
+// The claiming half of Deliverer: from hints and due rows to flights in the windows.
+#include "base/log.h"
+#include "pipeline/deliver.h"
+
+namespace carillon::pipeline {
+namespace {
+
+constexpr std::size_t kClaimMax = 1024;  // rows of one lane in one claim
+constexpr std::size_t kClaimersMax = 2;  // one claim commits while the next gathers
+constexpr auto kStoreRetry = std::chrono::milliseconds(200);
+
+}  // namespace
+
+Deliverer::Deliverer(const Pipeline::Deps& deps, const Options& options, Journal& journal, Windows& windows,
+                     Recorder& recorder, Integrations& integrations)
+    : deps_(deps),
+      options_(options),
+      journal_(journal),
+      windows_(windows),
+      recorder_(recorder),
+      integrations_(integrations),
+      claim_wake_(deps.delivery) {
+  for (auto& wake : queue_wake_) wake = std::make_unique<base::Signal>(deps.delivery);
+  claim_size_ = deps.metrics.histogram("carillon_claim_rows", "Rows taken by one claim.",
+                                       base::Metrics::count_buckets());
+}
+
+Deliverer::~Deliverer() = default;
+
+void Deliverer::start() {
+  scan_all();
+  gate_.spawn(deps_.delivery, "claim", [this] { return claim_loop(); });
+  for (std::size_t q = 0; q < model::kQueueCount; ++q) {
+    const auto queue = static_cast<model::Queue>(q);
+    gate_.spawn(deps_.delivery, "queue", [this, queue] { return run_queue(queue); });
+  }
+}
+
+void Deliverer::ring(model::Lane) { claim_wake_.set(); }
+
+void Deliverer::scan_all() {
+  scan_wanted_.fill(true);
+  claim_wake_.set();
+  for (auto& wake : queue_wake_) wake->set();
+}
+
+void Deliverer::freed(model::Lane lane) {
+  claim_wake_.set();
+  queue_wake_[static_cast<std::size_t>(lane.queue)]->set();
+}
+
+void Deliverer::stop() {
+  is_stopping_ = true;
+  for (auto& flight : windows_.take_all()) recorder_.release(std::move(flight));
+  claim_wake_.set();
+  for (auto& wake : queue_wake_) wake->set();
+}
+
+std::vector<store::ClaimRequest> Deliverer::wanted_claims() {
+  std::vector<store::ClaimRequest> wanted;
+  for (std::size_t i = 0; i < model::kLaneCount; ++i) {
+    const model::Lane lane{static_cast<model::Queue>(i / model::kPriorityCount),
+                           static_cast<model::Priority>(i % model::kPriorityCount)};
+    const std::size_t room = std::min(windows_.room(lane), kClaimMax);
+    // A nearly full window waits until a quarter is free: claims in handfuls cost a commit each.
+    if (is_claiming_[i] || room == 0 || room < windows_.limit(lane) / 4) continue;
+    store::ClaimRequest request;
+    request.lane = lane;
+    request.limit = room;
+    if (!scan_wanted_[i]) {
+      queue::Batch batch = deps_.queue.poll(lane, room);
+      if (batch.overflowed) scan_wanted_[i] = true;
+      deps_.queue.commit(lane, batch.token);
+      if (batch.ids.empty() && !scan_wanted_[i]) continue;
+      // Hints of a lane that overflowed are covered by the scan, which goes in due order.
+      if (!scan_wanted_[i]) request.ids = std::move(batch.ids);
+    }
+    windows_.reserve(lane, request.ids.empty() ? room : request.ids.size());
+    is_claiming_[i] = true;
+    wanted.push_back(std::move(request));
+  }
+  return wanted;
+}
+
+void Deliverer::return_unused(const std::vector<store::ClaimRequest>& asked, const std::vector<model::Delivery>& rows) {
+  std::array<std::size_t, model::kLaneCount> got{};
+  for (const auto& row : rows) ++got[row.lane().index()];
+  for (const auto& request : asked) {
+    const std::size_t i = request.lane.index();
+    const std::size_t reserved = request.ids.empty() ? request.limit : request.ids.size();
+    windows_.release(request.lane, reserved - std::min(reserved, got[i]));
+    is_claiming_[i] = false;
+    // A scan that came back short has seen every row that was due: from now on hints are enough.
+    if (request.ids.empty() && got[i] < request.limit) scan_wanted_[i] = false;
+  }
+}
+
+void Deliverer::take_claimed(std::vector<model::Delivery> rows, const std::vector<store::ClaimRequest>& asked) {
+  claim_size_.observe(static_cast<double>(rows.size()));
+  return_unused(asked, rows);
+  for (auto& row : rows) {
+    auto flight = std::make_unique<Flight>();
+    flight->delivery = std::move(row);
+    const auto queue = static_cast<std::size_t>(flight->delivery.queue);
+    if (is_stopping_) {
+      recorder_.release(std::move(flight));
+    } else {
+      windows_.add(std::move(flight));
+      queue_wake_[queue]->set();
+    }
+  }
+}
+
+Task<void> Deliverer::claim_loop() {
+  std::size_t under_way = 0;
+  while (!is_stopping_) {
+    auto wanted = under_way < kClaimersMax ? wanted_claims() : std::vector<store::ClaimRequest>{};
+    if (wanted.empty()) {
+      co_await claim_wake_.wait();
+      continue;
+    }
+    ++under_way;
+    auto task = [this, &under_way, asked = std::move(wanted)]() mutable -> Task<void> {
+      auto rows = co_await deps_.store.claim(asked, deps_.owner, deps_.clock.now());
+      if (rows) {
+        take_claimed(std::move(*rows), asked);
+      } else {
+        base::log_warn("due deliveries cannot be taken from the store: {}", rows.error().message);
+        for (const auto& request : asked) scan_wanted_[request.lane.index()] = true;
+        co_await base::sleep_for(kStoreRetry);
+        return_unused(asked, {});
+        for (const auto& request : asked) scan_wanted_[request.lane.index()] = true;
+      }
+      --under_way;
+      claim_wake_.set();
+    };
+    gate_.spawn(deps_.delivery, "claim", std::move(task));
+  }
+  while (under_way > 0) co_await claim_wake_.wait();
+}
+
+}  // namespace carillon::pipeline

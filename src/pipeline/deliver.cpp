@@ -1,0 +1,263 @@
+#include "pipeline/deliver.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/log.h"
+#include "pipeline/replay_changes.h"
+#include "pipeline/route.h"
+
+namespace carillon::pipeline {
+namespace {
+
+using model::Channel;
+using model::DeliveryStatus;
+using model::Reason;
+
+constexpr std::size_t kBatchMax = 256;     // flights prepared and begun together
+constexpr std::size_t kCompiledMax = 512;  // template versions kept ready
+constexpr auto kStoreRetry = std::chrono::milliseconds(200);
+
+}  // namespace
+
+std::string plain_address(const Flight& flight) {
+  if (flight.delivery.generation > 0) {
+    if (auto changes = replay_changes(flight.delivery); !changes.address.empty()) return changes.address;
+  }
+  if (flight.profile) return std::string(address_of(*flight.profile, flight.delivery.channel()));
+  const auto& to = flight.notification->request->to;
+  const bool is_raw = flight.delivery.user_id.empty() && flight.delivery.to_index < to.size();
+  return is_raw ? to[flight.delivery.to_index].id : std::string{};
+}
+
+Task<void> Deliverer::run_queue(model::Queue queue) {
+  auto& wake = *queue_wake_[static_cast<std::size_t>(queue)];
+  const Channel channel = model::channel_of(queue);
+  while (!is_stopping_) {
+    // Without any account the flights still have to be looked at: they are held for a route.
+    const std::size_t slots = windows_.has_ready(queue) ? integrations_.free_slots(channel).value_or(kBatchMax) : 0;
+    if (slots == 0) {
+      co_await wake.wait();
+      continue;
+    }
+    auto flights = windows_.take(queue, std::min(slots, kBatchMax));
+    const bool has_parked = co_await prepare(flights);
+    if (is_stopping_) {
+      for (auto& flight : flights) give_back(std::move(flight));
+      break;
+    }
+    const bool has_begun = !flights.empty();
+    begin(std::move(flights));
+    // Nothing could go and the rest waits for a slot or a token: somebody will wake this queue.
+    if (has_parked && !has_begun) co_await wake.wait(base::Deadline::after(std::chrono::milliseconds(100)));
+  }
+}
+
+Task<bool> Deliverer::prepare(std::vector<FlightPtr>& flights) {
+  const auto loaded = co_await load(flights);
+  if (!loaded) {
+    base::log_warn("deliveries cannot be prepared: {}", loaded.error().message);
+    for (auto it = flights.rbegin(); it != flights.rend(); ++it) windows_.put_back(std::move(*it));
+    flights.clear();
+    co_await base::sleep_for(kStoreRetry);
+    co_return true;
+  }
+  const auto suppressed = co_await load_suppressed(flights);
+  const auto snapshot = deps_.directory.snapshot();
+  std::vector<FlightPtr> going, parked;
+  going.reserve(flights.size());
+  for (std::size_t i = 0; i < flights.size(); ++i) {
+    switch (check(flights[i], *snapshot, suppressed[i])) {
+      case Step::Go: going.push_back(std::move(flights[i])); break;
+      case Step::Park: parked.push_back(std::move(flights[i])); break;
+      case Step::Recorded: break;
+    }
+  }
+  for (auto it = parked.rbegin(); it != parked.rend(); ++it) windows_.put_back(std::move(*it));
+  flights = std::move(going);
+  co_await render(flights);
+  co_return !parked.empty();
+}
+
+Task<Result<void>> Deliverer::load(std::vector<FlightPtr>& flights) {
+  std::vector<std::int64_t> ids;
+  std::vector<store::UserKey> keys;
+  std::vector<std::size_t> keyed;
+  ids.reserve(flights.size());
+  for (std::size_t i = 0; i < flights.size(); ++i) {
+    const auto& d = flights[i]->delivery;
+    ids.push_back(d.notification);
+    if (d.user_id.empty()) continue;
+    keys.push_back({d.project, d.user_id});
+    keyed.push_back(i);
+  }
+  CARILLON_CO_TRY(auto notifications, co_await deps_.store.notifications(std::move(ids)));
+  for (std::size_t i = 0; i < flights.size(); ++i) flights[i]->notification = std::move(notifications[i]);
+  if (keys.empty()) co_return Result<void>{};
+  CARILLON_CO_TRY(auto profiles, co_await deps_.store.profiles(std::move(keys)));
+  for (std::size_t k = 0; k < keyed.size(); ++k) flights[keyed[k]]->profile = std::move(profiles[k]);
+  co_return Result<void>{};
+}
+
+// Push tokens are never suppressed: they are forgotten with their device.
+Task<std::vector<bool>> Deliverer::load_suppressed(const std::vector<FlightPtr>& flights) {
+  std::vector<bool> result(flights.size(), false);
+  std::map<std::int32_t, std::pair<std::vector<store::AddressKey>, std::vector<std::size_t>>> by_project;
+  for (std::size_t i = 0; i < flights.size(); ++i) {
+    const Flight& flight = *flights[i];
+    const Channel channel = flight.delivery.channel();
+    if (channel == Channel::Push || !flight.notification || !flight.notification->request) continue;
+    const auto address = plain_address(flight);
+    if (address.empty()) continue;
+    auto& [keys, indexes] = by_project[flight.delivery.project];
+    keys.push_back({channel, address_key(deps_.keys.address_hash, channel, address)});
+    indexes.push_back(i);
+  }
+  for (auto& [project, asked] : by_project) {
+    const auto found = co_await deps_.store.suppressed(project, std::move(asked.first));
+    for (std::size_t k = 0; found && k < asked.second.size(); ++k) result[asked.second[k]] = (*found)[k].has_value();
+  }
+  co_return result;
+}
+
+// A version is compiled once per process: kainjow's render is not thread-safe, this thread renders all.
+Task<std::shared_ptr<model::CompiledTemplate>> Deliverer::compiled(const model::Notification& n) {
+  const std::string key = fmt::format("{}/{}@{}", n.project, n.template_key, n.template_version);
+  if (const auto it = compiled_.find(key); it != compiled_.end()) co_return it->second;
+  auto source = co_await deps_.directory.template_version(n.project, n.template_key, n.template_version);
+  if (!source) co_return nullptr;
+  auto made = model::CompiledTemplate::compile(std::move(*source));
+  if (!made) co_return nullptr;
+  if (compiled_.size() >= kCompiledMax) compiled_.clear();
+  compiled_.emplace(key, *made);
+  co_return *made;
+}
+
+namespace {
+
+// What the delivery says, or why it cannot.
+Result<model::Message> render_one(const Flight& flight, const model::CompiledTemplate& content,
+                                  std::string_view project_locale) {
+  const auto& request = *flight.notification->request;
+  const auto& entry = request.to[std::min<std::size_t>(flight.delivery.to_index, request.to.size() - 1)];
+  const auto changes = replay_changes(flight.delivery);
+  model::CompiledTemplate::Input input;
+  input.channel = flight.delivery.channel();
+  input.params = request.params;
+  input.overrides = changes.params.empty() ? std::string_view(entry.params) : std::string_view(changes.params);
+  const auto want = [&](std::string_view locale) {
+    if (!locale.empty()) input.locales.push_back(locale);
+  };
+  want(entry.locale);
+  want(request.locale);
+  if (flight.profile) {
+    for (const auto& device : flight.profile->devices) {
+      if (device.device_id == flight.delivery.device_id) want(device.locale);
+    }
+    want(flight.profile->locale);
+    input.user_attributes = flight.profile->attributes;
+    input.user_name = flight.profile->name;
+    input.user_email = flight.profile->email;
+    input.user_phone = flight.profile->phone_number;
+  }
+  want(project_locale);
+  auto message = content.render(input);
+  if (message && request.from) {
+    message->from_email = request.from->email;
+    message->from_name = request.from->name;
+    message->from_phone = request.from->phone;
+  }
+  return message;
+}
+
+}  // namespace
+
+Task<void> Deliverer::render(std::vector<FlightPtr>& flights) {
+  const auto snapshot = deps_.directory.snapshot();
+  std::shared_ptr<model::CompiledTemplate> content;
+  std::int64_t content_of = 0;  // inline content is compiled once per notification, not per delivery
+  for (auto& flight : flights) {
+    const auto& n = *flight->notification;
+    if (!n.template_key.empty()) {
+      content = co_await compiled(n);
+      content_of = 0;
+    } else if (content_of != n.id) {
+      static const model::Content kNothing;
+      content = model::CompiledTemplate::literal(n.request->content ? *n.request->content : kNothing);
+      content_of = n.id;
+    }
+    const auto* view = snapshot->project(n.project);
+    auto message = content ? render_one(*flight, *content, view ? view->settings.locale : std::string_view{})
+                           : Result<model::Message>(fail(Errc::NotFound, "the template version is gone"));
+    if (message) {
+      flight->job.message = std::make_shared<const model::Message>(std::move(*message));
+    } else {
+      --flight->account->reserved;
+      base::JsonWriter note;
+      note.object().field("check", "content").field("value", message.error().message).end_object();
+      recorder_.decided(std::move(flight), DeliveryStatus::Failed, Reason::RenderFailed, std::nullopt, note.str());
+    }
+  }
+  std::erase_if(flights, [](const FlightPtr& flight) { return !flight; });
+}
+
+void Deliverer::give_back(FlightPtr flight) {
+  --flight->account->reserved;
+  recorder_.release(std::move(flight));
+}
+
+void Deliverer::begin(std::vector<FlightPtr> flights) {
+  if (flights.empty()) return;
+  const Time now = deps_.clock.now();
+  const auto steady = std::chrono::steady_clock::now();
+  for (const auto& flight : flights) journal_.start(flight->delivery.id, flight->delivery.epoch);
+  if (const auto flushed = journal_.flush(); !flushed) {
+    base::log_error("nothing is sent while the outcome journal cannot be written: {}", flushed.error().message);
+    for (auto& flight : flights) give_back(std::move(flight));
+    return;
+  }
+  std::map<Account*, std::vector<providers::Job*>> by_account;
+  for (auto& flight : flights) {
+    flight->begun = steady;
+    flight->begun_at = now;
+    auto& job = flight->job;
+    job.delivery = flight->delivery.id;
+    job.notification = flight->delivery.notification;
+    job.project = flight->delivery.project;
+    job.generation = flight->delivery.generation;
+    job.priority = flight->delivery.priority;
+    job.expires_at = flight->delivery.expires_at;
+    job.collapse_key = flight->notification->request->collapse_key;
+    job.now = now;
+    --flight->account->reserved;
+    ++flight->account->in_flight;
+    ++in_flight_;
+    by_account[flight->account].push_back(&job);
+    job.owner = flight.release();  // finished() takes it back
+  }
+  for (auto& [account, jobs] : by_account) {
+    account->provider->send(jobs, *this, base::Deadline::after(account->timeout));
+  }
+}
+
+void Deliverer::finished(providers::Job& job, model::Outcome outcome) {
+  FlightPtr flight(static_cast<Flight*>(job.owner));
+  Account& account = *flight->account;
+  const Time now = deps_.clock.now();
+  --account.in_flight;
+  --in_flight_;
+  account.breaker.record(model::breaker_vote(outcome.kind, outcome.status), now);
+  if (outcome.kind == model::OutcomeKind::Sent) account.guard.good(now);
+  if (outcome.kind == model::OutcomeKind::Throttled) {
+    constexpr Millis kLongest{900'000};
+    account.throttled_until = now + std::clamp(outcome.retry_after.value_or(Millis(1000)), Millis(100), kLongest);
+  }
+  account.outcomes[static_cast<std::size_t>(outcome.kind)].add();
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - flight->begun;
+  account.latency.observe(took.count());
+  const auto queue = static_cast<std::size_t>(flight->delivery.queue);
+  recorder_.finished(std::move(flight), outcome);
+  queue_wake_[queue]->set();
+}
+
+}  // namespace carillon::pipeline

@@ -1,0 +1,92 @@
+// Deliver: takes due deliveries, checks them once more, renders, and hands them to a provider.
+//
+// Everything runs on the delivery executor. One coroutine claims for all lanes; one runs each queue.
+// No coroutine, timer or log line per delivery.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "model/template.h"
+#include "pipeline/flight.h"
+#include "pipeline/journal.h"
+#include "pipeline/record.h"
+
+namespace carillon::pipeline {
+
+// The address of a delivery on a channel other than push, or of a raw push token: what an audited replay
+// changed it to, else the user's present one, else the request's. Empty: none.
+[[nodiscard]] std::string plain_address(const Flight& flight);
+
+class Deliverer final : public providers::JobSink {
+ public:
+  Deliverer(const Pipeline::Deps& deps, const Options& options, Journal& journal, Windows& windows,
+            Recorder& recorder, Integrations& integrations);
+  ~Deliverer() override;
+
+  void start();
+  // A lane may have due rows: a hint came (any thread may post this to the executor).
+  void ring(model::Lane lane);
+  // Every lane is scanned: at start, at each tick, after the clock moved.
+  void scan_all();
+  // A window or an integration has room again.
+  void freed(model::Lane lane);
+  // Claims nothing more and begins nothing more; what is claimed and not begun is released.
+  void stop();
+  // After stop(): blocks the calling thread (not the delivery thread) until no coroutine of it runs.
+  void wait() { gate_.wait(base::Deadline::never()); }
+  [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_; }
+
+  void finished(providers::Job& job, model::Outcome outcome) override;
+
+ private:
+  enum class Step : std::uint8_t { Go, Park, Recorded };
+
+  // claim.cpp
+  Task<void> claim_loop();
+  std::vector<store::ClaimRequest> wanted_claims();
+  void take_claimed(std::vector<model::Delivery> rows, const std::vector<store::ClaimRequest>& asked);
+  void return_unused(const std::vector<store::ClaimRequest>& asked, const std::vector<model::Delivery>& rows);
+
+  // deliver.cpp
+  Task<void> run_queue(model::Queue queue);
+  // Leaves in `flights` those to begin now; the others were recorded or put back. True: some were put
+  // back because no slot was free for them.
+  Task<bool> prepare(std::vector<FlightPtr>& flights);
+  Task<Result<void>> load(std::vector<FlightPtr>& flights);
+  Task<std::vector<bool>> load_suppressed(const std::vector<FlightPtr>& flights);
+  Task<void> render(std::vector<FlightPtr>& flights);
+  Task<std::shared_ptr<model::CompiledTemplate>> compiled(const model::Notification& notification);
+  void begin(std::vector<FlightPtr> flights);
+  // Releases a claim whose slot was taken but not used.
+  void give_back(FlightPtr flight);
+
+  // check.cpp
+  Step check(FlightPtr& flight, const Snapshot& snapshot, bool is_suppressed);
+  Step choose_account(FlightPtr& flight, const ProjectView& view, std::string_view app, const model::Device* device);
+  bool stops_early(FlightPtr& flight, const ProjectView& view, std::string_view app);
+  bool stops_by_user(FlightPtr& flight, const ProjectView& view, const model::Device*& device);
+  void record(FlightPtr& flight, model::DeliveryStatus to, model::Reason reason,
+              std::optional<Time> due = std::nullopt, std::string dead_letter = {});
+
+  const Pipeline::Deps& deps_;
+  const Options& options_;
+  Journal& journal_;
+  Windows& windows_;
+  Recorder& recorder_;
+  Integrations& integrations_;
+  base::Signal claim_wake_;
+  std::array<std::unique_ptr<base::Signal>, model::kQueueCount> queue_wake_;
+  std::array<bool, model::kLaneCount> scan_wanted_{};
+  std::array<bool, model::kLaneCount> is_claiming_{};
+  std::unordered_map<std::string, std::shared_ptr<model::CompiledTemplate>> compiled_;
+  std::size_t in_flight_ = 0;
+  bool is_stopping_ = false;
+  base::Histogram claim_size_;
+  base::TaskGate gate_{"deliver"};
+};
+
+}  // namespace carillon::pipeline

@@ -1,0 +1,314 @@
+#include "pipeline/pipeline.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_future.hpp>
+#include <cstdlib>
+#include <future>
+#include <map>
+
+#include "base/log.h"
+#include "pipeline/accept.h"
+#include "pipeline/deliver.h"
+#include "pipeline/expand.h"
+#include "pipeline/history.h"
+#include "pipeline/recover.h"
+
+namespace carillon::pipeline {
+namespace {
+
+constexpr std::size_t kUnholdChunk = 4096;
+constexpr std::size_t kCancelChunk = 4096;
+constexpr auto kHousekeepingEvery = std::chrono::seconds(5);
+
+// Runs a task on an executor and blocks this thread until it ended.
+template <class T>
+T run_on(const boost::asio::any_io_executor& executor, Task<T> task) {
+  return boost::asio::co_spawn(executor, std::move(task), boost::asio::use_future).get();
+}
+
+// Calls `f` on the executor and blocks until it returned.
+template <class F>
+void call_on(const boost::asio::any_io_executor& executor, F f) {
+  std::promise<void> done;
+  boost::asio::post(executor, [&] {
+    f();
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+// The sandbox's messages go into the Store.
+class StoreSandbox final : public providers::SandboxBox {
+ public:
+  StoreSandbox(store::Store& store, base::IdGenerator& ids, const base::Clock& clock)
+      : store_(store), ids_(ids), clock_(clock) {}
+
+  Task<Result<void>> add(std::vector<providers::SandboxEntry> entries) override {
+    std::vector<store::SandboxMessage> messages;
+    messages.reserve(entries.size());
+    const Time now = clock_.now();
+    std::int64_t id = 0;
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      if (i % base::kIdPerMs == 0) id = ids_.take(std::min<std::size_t>(entries.size() - i, base::kIdPerMs));
+      auto& e = entries[i];
+      messages.push_back({id++, e.project, e.delivery, e.notification, e.channel, std::move(e.to),
+                          std::move(e.content), now});
+    }
+    co_return co_await store_.add_sandbox_messages(std::move(messages));
+  }
+
+ private:
+  store::Store& store_;
+  base::IdGenerator& ids_;
+  const base::Clock& clock_;
+};
+
+class PipelineImpl final : public Pipeline {
+ public:
+  PipelineImpl(Deps deps, Options options, std::unique_ptr<Journal> journal)
+      : deps_(std::move(deps)),
+        options_(std::move(options)),
+        journal_(std::move(journal)),
+        sandbox_(deps_.store, deps_.ids, deps_.clock),
+        integrations_(Integrations::Deps{deps_.delivery, deps_.clock, deps_.directory, deps_.metrics, sandbox_,
+                                         options_.public_url, options_.hello_name}),
+        windows_(static_cast<std::size_t>(options_.window), static_cast<std::size_t>(options_.careful_window)),
+        recorder_(deps_, *journal_, windows_, recorder_hooks()),
+        deliverer_(deps_, options_, *journal_, windows_, recorder_, integrations_),
+        expander_(deps_, publisher()),
+        tick_(deps_.delivery) {
+    const AcceptMetrics metrics = AcceptMetrics::make(deps_.metrics);
+    for (const auto& executor : deps_.api) {
+      acceptors_.push_back(std::make_unique<Acceptor>(deps_, executor, options_, metrics, publisher()));
+    }
+  }
+
+  ~PipelineImpl() override { drain(); }
+
+  // On the delivery executor.
+  void start() {
+    integrations_.apply(*deps_.directory.snapshot());
+    deps_.queue.on_ready([this](model::Lane lane) {
+      boost::asio::post(deps_.delivery, [this, lane] { deliverer_.ring(lane); });
+    });
+    deliverer_.start();
+    gate_.spawn(deps_.delivery, "tick", [this] { return tick(); });
+    gate_.spawn(deps_.delivery, "housekeeping", [this] { return housekeeping(); });
+  }
+
+  Task<std::vector<SendResult>> send(Caller caller, std::vector<SendItem> items) override {
+    Acceptor* mine = co_await my_acceptor();
+    co_return co_await mine->send(std::move(caller), std::move(items));
+  }
+
+  Task<std::expected<std::vector<model::Explain>, Refusal>> explain(Caller caller, SendItem item) override {
+    Acceptor* mine = co_await my_acceptor();
+    co_return co_await mine->explain(std::move(caller), std::move(item));
+  }
+
+  Task<Result<model::Explain>> explain_delivery(std::int64_t delivery) override {
+    return explain_stored(deps_, delivery);
+  }
+
+  Task<Result<model::Message>> rendered(std::int64_t delivery) override { return render_stored(deps_, delivery); }
+
+  Task<Result<store::CancelResult>> cancel(std::int64_t notification, std::string) override {
+    CARILLON_CO_TRY(auto result, co_await deps_.store.cancel(notification, deps_.clock.now()));
+    CARILLON_CO_TRY(auto turned, co_await deps_.store.cancel_chunk(notification, kCancelChunk, deps_.clock.now()));
+    if (turned == kCancelChunk) {
+      gate_.spawn(deps_.delivery, "cancel", [this, notification] { return cancel_rest(notification); });
+    }
+    co_return result;
+  }
+
+  Task<Result<std::vector<store::ReplayResult>>> replay(std::vector<store::ReplayItem> items,
+                                                        std::string actor) override {
+    CARILLON_CO_TRY(auto results, co_await deps_.store.replay(std::move(items), std::move(actor), deps_.clock.now()));
+    std::vector<store::Hint> hints;
+    for (const auto& result : results) {
+      if (result.replayed) hints.push_back({result.delivery, result.lane});
+    }
+    publish(hints);
+    co_return results;
+  }
+
+  void configuration_changed() override {
+    boost::asio::post(deps_.delivery, [this] { reconfigure(); });
+  }
+
+  void nudge() override {
+    boost::asio::post(deps_.delivery, [this] { tick_.set(); });
+  }
+
+  Integrations& integrations() override { return integrations_; }
+  bool is_idle() const override { return is_idle_.load(std::memory_order_relaxed); }
+
+  std::string not_ready() const override {
+    if (is_draining_) return "stopping";
+    const auto health = deps_.store.health();
+    return health.can_write ? std::string{} : health.why;
+  }
+
+  void drain() override {
+    if (is_draining_.exchange(true)) return;
+    const auto deadline = base::Deadline::after(options_.drain_timeout);
+    for (auto& acceptor : acceptors_) {
+      call_on(acceptor->executor(), [&] { acceptor->close(); });
+      acceptor->wait();
+    }
+    call_on(deps_.delivery, [&] {
+      expander_.stop();
+      deliverer_.stop();
+      tick_.set();
+      housekeeping_wake_.set();
+    });
+    run_on(deps_.delivery, finish(deadline));
+    gate_.wait(base::Deadline::never());
+    call_on(deps_.delivery, [&] { recorder_.close(); });
+    deliverer_.wait();
+    recorder_.wait();
+  }
+
+ private:
+  Acceptor::Publish publisher() {
+    return [this](const std::vector<store::Hint>& hints) { publish(hints); };
+  }
+
+  Recorder::Hooks recorder_hooks() {
+    return Recorder::Hooks{
+        [this](model::Lane lane) { deliverer_.freed(lane); },
+        [this](std::int32_t project, std::string key, std::string why) {
+          base::log_error("integration '{}' is paused: {}", key, why);
+          gate_.spawn(deps_.delivery, "pause", [this, project, k = std::move(key), w = std::move(why)]() -> Task<void> {
+            const auto paused = co_await integrations_.pause(project, k, w, "system");
+            if (!paused) base::log_warn("the pause of '{}' is not stored: {}", k, paused.error().message);
+          });
+        }};
+  }
+
+  // Any thread. A lane's hints go over in one call.
+  void publish(const std::vector<store::Hint>& hints) {
+    std::map<std::size_t, std::pair<model::Lane, std::vector<std::int64_t>>> by_lane;
+    for (const auto& hint : hints) {
+      auto& [lane, ids] = by_lane[hint.lane.index()];
+      lane = hint.lane;
+      ids.push_back(hint.id);
+    }
+    for (const auto& [index, entry] : by_lane) {
+      // A queue that is away costs a second: the next scan finds the rows.
+      [[maybe_unused]] const auto published = deps_.queue.publish(entry.first, entry.second);
+    }
+  }
+
+  Task<Acceptor*> my_acceptor() {
+    const auto executor = co_await boost::asio::this_coro::executor;
+    for (const auto& acceptor : acceptors_) {
+      if (acceptor->executor() == executor) co_return acceptor.get();
+    }
+    base::log_error("a send was awaited on an executor that is not of the API");
+    std::abort();
+  }
+
+  // Delivery executor: what was waiting for a condition gets another look.
+  void reconfigure() {
+    integrations_.apply(*deps_.directory.snapshot());
+    seen_generation_ = deps_.directory.snapshot()->generation;
+    for (const auto reason : {model::Reason::Paused, model::Reason::NoRoute, model::Reason::IntegrationPaused}) {
+      gate_.spawn(deps_.delivery, "unhold", [this, reason] { return unhold(reason); });
+    }
+  }
+
+  Task<void> unhold(model::Reason reason) {
+    store::HoldFilter filter;
+    filter.reason = reason;
+    while (!is_draining_) {
+      const auto freed = co_await deps_.store.unhold(filter, kUnholdChunk, deps_.clock.now());
+      if (!freed) base::log_warn("held deliveries cannot be released now: {}", freed.error().message);
+      if (!freed || freed->empty()) co_return;
+      publish(*freed);
+      if (freed->size() < kUnholdChunk) co_return;
+    }
+  }
+
+  Task<void> cancel_rest(std::int64_t notification) {
+    while (!is_draining_) {
+      const auto turned = co_await deps_.store.cancel_chunk(notification, kCancelChunk, deps_.clock.now());
+      if (!turned || *turned == 0) co_return;
+    }
+  }
+
+  // Looks for what became due: retries, holds with a time, schedules, hints that were lost.
+  Task<void> tick() {
+    while (!is_draining_) {
+      co_await tick_.wait(base::Deadline::after(options_.refill_interval));
+      if (is_draining_) co_return;
+      if (deps_.directory.snapshot()->generation != seen_generation_) reconfigure();
+      deliverer_.scan_all();
+      is_idle_ = windows_.open_total() == 0;
+      gate_.spawn(deps_.delivery, "expand", [this] { return expander_.run(); });
+    }
+  }
+
+  Task<void> housekeeping() {
+    const store::Retention retention;
+    while (!is_draining_) {
+      co_await housekeeping_wake_.wait(base::Deadline::after(kHousekeepingEvery));
+      bool has_more = true;
+      while (has_more && !is_draining_) {
+        const auto more = co_await deps_.store.housekeeping(retention, deps_.clock.now());
+        if (!more) base::log_warn("housekeeping failed: {}", more.error().message);
+        has_more = more && *more;
+      }
+    }
+  }
+
+  Task<bool> finish(base::Deadline deadline) {
+    while (deliverer_.in_flight() > 0 && !deadline.passed()) co_await base::sleep_for(std::chrono::milliseconds(10));
+    co_await integrations_.close(deadline);
+    co_return co_await recorder_.settled(deadline);
+  }
+
+  const Deps deps_;
+  const Options options_;
+  std::unique_ptr<Journal> journal_;
+  StoreSandbox sandbox_;
+  Integrations integrations_;
+  Windows windows_;
+  Recorder recorder_;
+  Deliverer deliverer_;
+  Expander expander_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  base::Signal tick_;
+  base::Signal housekeeping_wake_{deps_.delivery};
+  std::uint64_t seen_generation_ = 0;
+  std::atomic<bool> is_draining_ = false;
+  std::atomic<bool> is_idle_ = true;
+  base::TaskGate gate_{"pipeline"};
+};
+
+}  // namespace
+
+void describe(base::SettingsGroup& group, Options& options) {
+  group.integer("window", options.window).range(16, 65'536)
+      .help("Deliveries taken and not yet recorded, per queue and priority.");
+  group.integer("careful_window", options.careful_window).range(1, 4096)
+      .help("The same for SMS, voice and chat, of which little may be in doubt after a crash.");
+  group.integer("accept_backlog", options.accept_backlog).range(64, 1'000'000)
+      .help("Sends waiting for their commit before more are answered 503.");
+  group.duration("refill_interval", options.refill_interval).range(10, 60'000)
+      .help("How often every queue looks for rows that became due.");
+  group.duration("drain_timeout", options.drain_timeout).range(0, 600'000)
+      .help("How long a stopping process waits for answers of providers.");
+}
+
+Result<std::unique_ptr<Pipeline>> Pipeline::open(Deps deps, Options options) {
+  CARILLON_CHECK(run_on(deps.delivery, recover(deps, options.journal_folder)));
+  CARILLON_TRY(auto journal, Journal::open(options.journal_folder, deps.owner));
+  const auto delivery = deps.delivery;
+  auto pipeline = std::make_unique<PipelineImpl>(std::move(deps), std::move(options), std::move(journal));
+  call_on(delivery, [&] { pipeline->start(); });
+  return pipeline;
+}
+
+}  // namespace carillon::pipeline

@@ -1,0 +1,262 @@
+#include "pipeline/record.h"
+
+#include <algorithm>
+#include <random>
+
+#include "base/log.h"
+#include "pipeline/route.h"
+
+namespace carillon::pipeline {
+namespace {
+
+using model::Channel;
+using model::DeliveryStatus;
+using model::OutcomeKind;
+using model::Reason;
+
+constexpr std::size_t kBatchMax = 2048;
+constexpr std::size_t kWritersMax = 2;  // one commits while the next gathers
+constexpr auto kRetryWait = std::chrono::milliseconds(200);
+
+double random01() {
+  static thread_local std::minstd_rand engine{std::random_device{}()};
+  return std::generate_canonical<double, 32>(engine);
+}
+
+model::Attempt attempt_of(const Flight& flight, const model::Outcome& outcome, std::uint16_t number) {
+  model::Attempt attempt;
+  attempt.delivery = flight.delivery.id;
+  attempt.number = number;
+  attempt.at = flight.begun_at;
+  const auto took = std::chrono::steady_clock::now() - flight.begun;
+  attempt.took_ms = static_cast<std::int32_t>(std::chrono::duration_cast<Millis>(took).count());
+  attempt.integration = flight.account ? flight.account->key : std::string{};
+  attempt.outcome = name(outcome.kind);
+  attempt.status = outcome.status;
+  attempt.code = outcome.code;
+  attempt.detail = outcome.detail;
+  attempt.provider_id = outcome.provider_id;
+  return attempt;
+}
+
+// Addresses that bounce for good or said STOP are suppressed; tokens are forgotten with their device.
+bool is_suppressible(Channel channel) {
+  return channel == Channel::Email || channel == Channel::Sms || channel == Channel::Voice;
+}
+
+}  // namespace
+
+store::RecordItem outcome_record(const Flight& flight, const model::Outcome& outcome, const Verdict& v,
+                                 std::string key, Time now) {
+  store::RecordItem item;
+  item.delivery = flight.delivery;
+  if (flight.notification) {
+    item.category = flight.notification->category;
+    item.template_key = flight.notification->template_key;
+    item.app = flight.notification->app;
+  }
+  auto& d = item.delivery;
+  // A first-try success is told by the delivery's own columns; everything else leaves an attempt row.
+  const bool is_plain_success = v.to == DeliveryStatus::Sent && d.attempts == 0 && d.generation == 0;
+  if (v.counts) ++d.attempts;
+  if (v.is_resend) ++d.resent;
+  d.claims_lost = 0;
+  d.reason = v.reason;
+  d.due_at = v.due_at;
+  d.integration = std::move(key);
+  d.provider_id = outcome.provider_id;
+  d.finished_at.reset();
+  if (model::is_final(v.to)) d.finished_at = now;
+  item.to = v.to;
+  if (!is_plain_success) item.attempt = attempt_of(flight, outcome, d.attempts);
+  if (v.is_dead_letter) {
+    item.dead_letter = fmt::format("{}: {} {} {}", model::name(v.reason), name(outcome.kind), outcome.code, outcome.detail);
+  }
+  return item;
+}
+
+Recorder::Recorder(const Pipeline::Deps& deps, Journal& journal, Windows& windows, Hooks hooks)
+    : deps_(deps), journal_(journal), windows_(windows), hooks_(std::move(hooks)), wake_(deps.delivery), idle_(deps.delivery) {
+  for (std::size_t c = 0; c < model::kChannelCount; ++c) {
+    for (std::size_t s = 0; s < model::kDeliveryStatusCount; ++s) {
+      by_status_[c][s] = deps.metrics.counter(
+          "carillon_recorded_total", "Status changes recorded, by the new status.",
+          {{"channel", std::string(model::name(static_cast<Channel>(c)))},
+           {"status", std::string(model::name(static_cast<DeliveryStatus>(s)))}});
+    }
+  }
+  stale_ = deps.metrics.counter("carillon_stale_records_total", "Results of claims that had been taken over.");
+  for (std::size_t p = 0; p < model::kPriorityCount; ++p) {
+    latency_[p] = deps.metrics.histogram("carillon_sent_seconds", "From accept to the recorded answer of the provider.",
+                                         base::Metrics::latency_buckets_s(),
+                                         {{"priority", std::string(model::name(static_cast<model::Priority>(p)))}});
+  }
+  gate_.spawn(deps.delivery, "writer", [this] { return run(); });
+}
+
+Recorder::~Recorder() = default;
+
+void Recorder::close() {
+  is_closed_ = true;
+  wake_.set();
+}
+
+Recorder::Entry Recorder::entry_of(const Flight& flight) const {
+  Entry entry;
+  entry.item.delivery = flight.delivery;
+  entry.lane = flight.delivery.lane();
+  entry.epoch = flight.delivery.epoch;
+  if (flight.notification) {
+    entry.item.category = flight.notification->category;
+    entry.item.template_key = flight.notification->template_key;
+    entry.item.app = flight.notification->app;
+    entry.accepted_at = flight.notification->accepted_at;
+  }
+  return entry;
+}
+
+void Recorder::forget(Flight& flight, Entry& entry, const model::Outcome& outcome, Verdict& v) {
+  if (!v.forget_address) return;
+  const Time now = deps_.clock.now();
+  if (outcome.is_suspicious && flight.account != nullptr) {
+    switch (flight.account->guard.suspicious(now)) {
+      case InvalidationGuard::Verdict::Forget: break;
+      case InvalidationGuard::Verdict::Keep: return;
+      case InvalidationGuard::Verdict::Suspect:
+        v.pause_integration = true;
+        return;
+    }
+  }
+  const Channel channel = flight.delivery.channel();
+  if (channel == Channel::Push) {
+    store::DeadAddress dead;
+    dead.service = flight.job.target.service;
+    dead.token = flight.job.target.address;
+    dead.invalid_since = outcome.invalid_since;
+    entry.item.dead_address = std::move(dead);
+  } else if (is_suppressible(channel)) {
+    entry.item.suppress.emplace(channel, address_key(deps_.keys.address_hash, channel, flight.job.target.address));
+    entry.item.suppress_reason = outcome.code.empty() ? "hard_bounce" : outcome.code;
+  }
+}
+
+void Recorder::finished(FlightPtr flight, const model::Outcome& outcome) {
+  journal_.outcome(flight->delivery.id, flight->delivery.epoch, outcome);
+  const Time now = deps_.clock.now();
+  const Time accepted = flight->notification ? flight->notification->accepted_at : now;
+  Verdict v = verdict({outcome, flight->delivery, *flight->category, accepted, now, random01(),
+                       flight->others_available, flight->has_next_endpoint});
+  Entry entry = entry_of(*flight);
+  entry.was_journaled = true;
+  forget(*flight, entry, outcome, v);
+  if (v.pause_integration && flight->account != nullptr) {
+    const std::string why = outcome.detail.empty() ? outcome.code : fmt::format("{}: {}", outcome.code, outcome.detail);
+    hooks_.misconfigured(flight->account->project, flight->account->key, why);
+  }
+  auto effects = std::move(entry.item);
+  entry.item = outcome_record(*flight, outcome, v, flight->account ? flight->account->key : std::string{}, now);
+  entry.item.dead_address = std::move(effects.dead_address);
+  entry.item.suppress = std::move(effects.suppress);
+  entry.item.suppress_reason = std::move(effects.suppress_reason);
+  push(std::move(entry));
+}
+
+void Recorder::decided(FlightPtr flight, DeliveryStatus to, Reason reason, std::optional<Time> due, std::string note,
+                       std::string dead_letter) {
+  Entry entry = entry_of(*flight);
+  auto& d = entry.item.delivery;
+  d.reason = reason;
+  d.due_at = due;
+  d.claims_lost = 0;
+  if (!note.empty()) d.note = std::move(note);
+  d.finished_at.reset();
+  if (model::is_final(to)) d.finished_at = deps_.clock.now();
+  entry.item.to = to;
+  entry.item.dead_letter = std::move(dead_letter);
+  push(std::move(entry));
+}
+
+void Recorder::release(FlightPtr flight) {
+  decided(std::move(flight), DeliveryStatus::Pending, Reason::None, deps_.clock.now());
+}
+
+void Recorder::push(Entry entry) {
+  queue_.push_back(std::move(entry));
+  wake_.set();
+}
+
+Task<void> Recorder::run() {
+  while (true) {
+    if (queue_.empty()) {
+      if (is_closed_) co_return;
+      co_await wake_.wait();
+      continue;
+    }
+    if (writing_ >= kWritersMax) {
+      co_await wake_.wait();
+      continue;
+    }
+    std::vector<Entry> batch;
+    if (queue_.size() <= kBatchMax) {
+      batch.swap(queue_);
+    } else {
+      const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(kBatchMax);
+      batch.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
+      queue_.erase(queue_.begin(), end);
+    }
+    ++writing_;
+    auto task = [this, b = std::move(batch)]() mutable { return write(std::move(b)); };
+    if (!gate_.spawn(deps_.delivery, "write", std::move(task))) co_return;
+  }
+}
+
+Task<void> Recorder::write(std::vector<Entry> batch) {
+  if (const auto flushed = journal_.flush(); !flushed) {
+    base::log_error("the outcome journal cannot be written: {}", flushed.error().message);
+  }
+  while (true) {
+    std::vector<store::RecordItem> items;
+    items.reserve(batch.size());
+    for (const auto& entry : batch) items.push_back(entry.item);
+    const auto applied = co_await deps_.store.record(std::move(items), deps_.owner, deps_.clock.now());
+    if (applied) {
+      note_written(batch, *applied);
+      break;
+    }
+    // The journal has the outcomes; they are written as soon as the store can.
+    base::log_warn("{} results wait for the store: {}", batch.size(), applied.error().message);
+    co_await base::sleep_for(kRetryWait);
+  }
+  --writing_;
+  wake_.set();
+  idle_.set();
+}
+
+void Recorder::note_written(const std::vector<Entry>& batch, const std::vector<bool>& applied) {
+  const Time now = deps_.clock.now();
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const Entry& entry = batch[i];
+    if (entry.was_journaled) journal_.settled(entry.item.delivery.id, entry.epoch);
+    windows_.release(entry.lane);
+    hooks_.freed(entry.lane);
+    if (!applied[i]) {
+      stale_.add();
+      continue;
+    }
+    const auto channel = static_cast<std::size_t>(model::channel_of(entry.lane.queue));
+    by_status_[channel][static_cast<std::size_t>(entry.item.to)].add();
+    if (entry.item.to == DeliveryStatus::Sent) {
+      const std::chrono::duration<double> took = now - entry.accepted_at;
+      latency_[static_cast<std::size_t>(entry.lane.priority)].observe(took.count());
+    }
+  }
+}
+
+Task<bool> Recorder::settled(base::Deadline deadline) {
+  while (!queue_.empty() || writing_ > 0) {
+    if (!co_await idle_.wait(deadline)) co_return queue_.empty() && writing_ == 0;
+  }
+  co_return true;
+}
+
+}  // namespace carillon::pipeline

@@ -1,0 +1,74 @@
+// Record: outcomes and decisions of claimed deliveries, written in fenced batches.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/metrics.h"
+#include "pipeline/flight.h"
+#include "pipeline/journal.h"
+#include "pipeline/pipeline.h"
+#include "pipeline/verdict.h"
+
+namespace carillon::pipeline {
+
+// The record of an answer: the delivery's new values, the attempt and what follows for the address.
+// `key`: of the integration that was asked.
+[[nodiscard]] store::RecordItem outcome_record(const Flight& flight, const model::Outcome& outcome, const Verdict& v,
+                                               std::string key, Time now);
+
+// Delivery thread only.
+class Recorder {
+ public:
+  struct Hooks {
+    std::function<void(model::Lane)> freed;                    // a place in that window is free
+    std::function<void(std::int32_t, std::string, std::string)> misconfigured;  // project, integration, why
+  };
+  Recorder(const Pipeline::Deps& deps, Journal& journal, Windows& windows, Hooks hooks);
+  ~Recorder();
+
+  // A provider's answer. Journals it, judges it, and queues the record.
+  void finished(FlightPtr flight, const model::Outcome& outcome);
+  // A decision before anything was sent: Hold, Suppress, Cancel, Expire, Release, Dead, Failed.
+  void decided(FlightPtr flight, model::DeliveryStatus to, model::Reason reason, std::optional<Time> due,
+               std::string note = {}, std::string dead_letter = {});
+  // Gives a claim back unsent: pending, due now, nothing counted.
+  void release(FlightPtr flight);
+
+  // Resumes when everything queued so far is committed, or `deadline` passed (false).
+  Task<bool> settled(base::Deadline deadline);
+  // Ends once the queue is empty; then wait() from another thread returns.
+  void close();
+  void wait() { gate_.wait(base::Deadline::never()); }
+
+ private:
+  struct Entry {
+    store::RecordItem item;
+    model::Lane lane;
+    std::uint32_t epoch = 0;
+    Time accepted_at{};
+    bool was_journaled = false;
+  };
+  void push(Entry entry);
+  Task<void> run();
+  Task<void> write(std::vector<Entry> batch);
+  void note_written(const std::vector<Entry>& batch, const std::vector<bool>& applied);
+  Entry entry_of(const Flight& flight) const;
+  void forget(Flight& flight, Entry& entry, const model::Outcome& outcome, Verdict& v);
+
+  const Pipeline::Deps& deps_;
+  Journal& journal_;
+  Windows& windows_;
+  Hooks hooks_;
+  base::Signal wake_, idle_;
+  std::vector<Entry> queue_;
+  std::size_t writing_ = 0;
+  bool is_closed_ = false;
+  base::Counter by_status_[model::kChannelCount][model::kDeliveryStatusCount];
+  base::Counter stale_;
+  base::Histogram latency_[model::kPriorityCount];
+  base::TaskGate gate_{"record"};
+};
+
+}  // namespace carillon::pipeline
