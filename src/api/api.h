@@ -1,0 +1,67 @@
+// The HTTP surface of CONTRACT §6: credentials, JSON, problems, OpenAPI, pages. The front door of api.
+//
+// One object answers for the TCP listener, the control socket and the command line on a stopped store:
+// they differ only in who is asking.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/metrics.h"
+#include "base/settings.h"
+#include "base/task.h"
+#include "net/http_server.h"
+#include "pipeline/pipeline.h"
+#include "store/store.h"
+
+namespace carillon::api {
+
+struct Options {
+  std::string public_url;              // feeds every link that leaves; empty: none
+  bool is_test_clock = false;          // POST /v1/test/clock moves the clock; never set in production
+  std::int64_t rate_limit = 0;         // requests per second of an app without its own limit; 0: none
+};
+void describe(base::SettingsGroup& group, Options& options);
+
+struct Deps {
+  pipeline::Pipeline* pipeline = nullptr;  // null on a stopped store: sends answer 503 not_running
+  pipeline::Directory& directory;
+  store::Store& store;
+  cache::Cache& cache;
+  base::Clock& clock;
+  const base::KeyRing& keys;
+  base::Metrics& metrics;
+  base::IdGenerator& ids;
+  std::function<void(Millis)> advance_clock;  // with is_test_clock
+};
+
+// Who is asking, decided by where the request came in.
+enum class Entrance : std::uint8_t {
+  Tcp,      // credentials in the request decide
+  Control,  // the control socket or the command line: an administrator of this installation
+};
+
+class Api {
+ public:
+  static std::unique_ptr<Api> open(Deps deps, Options options);
+  virtual ~Api() = default;
+
+  // Answers one request. Runs on any executor; sends must come in on one of the pipeline's `api`
+  // executors. Never throws; whatever goes wrong inside is a 500 problem and a log line.
+  virtual Task<net::HttpResponse> handle(net::HttpRequest request, net::HttpPeer peer, Entrance entrance) = 0;
+
+  // The body limit of a route in bytes, for the HTTP server.
+  [[nodiscard]] static std::size_t body_limit(std::string_view method, std::string_view path);
+  // The OpenAPI 3.1 document, and the error registry as Markdown (docs/reference).
+  [[nodiscard]] static std::string openapi_json();
+  [[nodiscard]] static std::string errors_markdown();
+  [[nodiscard]] static std::string providers_markdown();
+};
+
+}  // namespace carillon::api
