@@ -6,10 +6,10 @@
 namespace carillon::store::detail {
 namespace {
 
-// The note with what this replay changes: {"changes":{"params":{…},"address":"…"}}; what it held before
+// The note with what this replay changes: {"changes":{"params":{…},"address":"…","integration":"…"}}; what it held before
 // stays, earlier changes are replaced.
 Result<std::string> changed_note(const std::string& note, const ReplayItem& item) {
-  if (item.params.empty() && item.address.empty()) return note;
+  if (item.params.empty() && item.address.empty() && item.integration.empty()) return note;
   base::JsonWriter out;
   out.object();
   base::JsonDocument document;
@@ -23,7 +23,7 @@ Result<std::string> changed_note(const std::string& note, const ReplayItem& item
   }
   out.key("changes").object();
   if (!item.params.empty()) out.key("params").raw(item.params);
-  out.field_if("address", item.address);
+  out.field_if("address", item.address).field_if("integration", item.integration);
   out.end_object().end_object();
   return out.str();
 }
