@@ -1,6 +1,7 @@
 #include "sim/sim.h"
 
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -36,7 +37,13 @@ class Threads {
       guards_.emplace_back(contexts_.back()->get_executor());
     }
     for (const auto& context : contexts_) {
-      threads_.emplace_back([c = context.get()] { c->run(); });
+      threads_.emplace_back([c = context.get()] {
+        // Signals are the main thread's business. OpenSSL writes without MSG_NOSIGNAL, so SIGPIPE above all.
+        sigset_t all;
+        sigfillset(&all);
+        pthread_sigmask(SIG_BLOCK, &all, nullptr);
+        c->run();
+      });
     }
   }
   ~Threads() { join(); }

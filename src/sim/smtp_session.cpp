@@ -165,23 +165,18 @@ Task<bool> SmtpSession::command(std::string line) {
     co_return co_await start_tls();
   } else if (equals(verb, "auth")) {
     co_return co_await authenticate(std::move(line));
-  } else if (equals(verb, "mail") || equals(verb, "rcpt") || equals(verb, "data")) {
-    co_return co_await mail_command(verb, line);
+  } else if (equals(verb, "mail")) {
+    co_return begin_mail(line);
+  } else if (equals(verb, "rcpt")) {
+    recipient(line);
+  } else if (equals(verb, "data")) {
+    co_return co_await data();
   } else if (equals(verb, "vrfy") || equals(verb, "expn")) {
     refuse("252 2.5.2 Cannot verify");
   } else {
     refuse("500 5.5.1 Command unknown");
   }
   co_return true;
-}
-
-Task<bool> SmtpSession::mail_command(std::string_view verb, std::string line) {
-  if (equals(verb, "mail")) co_return begin_mail(line);
-  if (equals(verb, "rcpt")) {
-    recipient(line);
-    co_return true;
-  }
-  co_return co_await data();
 }
 
 void SmtpSession::hello(std::string_view verb) {
@@ -215,7 +210,7 @@ Task<bool> SmtpSession::start_tls() {
   co_return !error;
 }
 
-Task<bool> SmtpSession::prompt(std::string_view challenge, std::string& answer) {
+Task<bool> SmtpSession::prompt(std::string challenge, std::string& answer) {
   reply(challenge);
   std::string line;
   if (!co_await read_line(line)) co_return false;

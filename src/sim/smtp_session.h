@@ -51,10 +51,9 @@ class SmtpSession {
 
   // Each returns false when the connection is to end.
   Task<bool> command(std::string line);
-  Task<bool> mail_command(std::string_view verb, std::string line);
   Task<bool> start_tls();
   Task<bool> authenticate(std::string line);
-  Task<bool> prompt(std::string_view challenge, std::string& answer);
+  Task<bool> prompt(std::string challenge, std::string& answer);
   Task<bool> data();
   Task<bool> finish();
   void hello(std::string_view verb);
