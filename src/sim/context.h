@@ -25,18 +25,22 @@ struct Context {
 // Reserved recipients (CONTRACT §6), which act alike in sandbox and simulator.
 enum class Reserved : std::uint8_t { None, Ok, Bounce, Complaint, TempFail, Slow, Unknown };
 
-// Carillon's delivery id in a JSON payload: the value of "d" inside "carillon", or of "carillon.d";
-// empty when there is none. A plain search, since it runs for every message.
+// Carillon's delivery id in compact JSON: the value of "d" inside "carillon", or of "carillon.d"; empty
+// when there is none. A plain search from the end, where custom keys are, since it runs for every message.
 [[nodiscard]] inline std::string_view find_delivery(std::string_view json) noexcept {
+  constexpr std::string_view kName = "\"carillon";
   constexpr std::size_t kNear = 80;  // bytes between the two names
   constexpr std::size_t kIdMax = 64;
-  const std::size_t place = json.rfind("\"carillon");
-  if (place == std::string_view::npos) return {};
-  std::string_view rest = json.substr(place, kNear + kIdMax);
-  std::size_t at = rest.find("d\":\"");
-  if (at == std::string_view::npos) return {};
-  rest.remove_prefix(at + 4);
-  return rest.substr(0, std::min(rest.find('"'), kIdMax));
+  for (std::size_t place = json.rfind(kName); place != std::string_view::npos;
+       place = place == 0 ? std::string_view::npos : json.rfind(kName, place - 1)) {
+    const std::string_view near = json.substr(place + kName.size(), kNear);
+    const std::size_t at = near.starts_with(".d\":\"") ? 1 : near.find("\"d\":\"");
+    if (at == std::string_view::npos) continue;
+    const std::size_t start = place + kName.size() + near.find(":\"", at) + 2;
+    const std::string_view id = json.substr(start, kIdMax);
+    return id.substr(0, id.find('"'));
+  }
+  return {};
 }
 
 // The first delivery id ("dlv_" and what belongs to it) in a URL or a header; empty when none.

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "sim/context.h"
 #include "sim/faults.h"
 
 namespace carillon::sim {
@@ -90,6 +91,16 @@ TEST_F(TruthLogTest, CountersOnlyWritesNoLines) {
   add(Vendor::Apns, "a");
   EXPECT_EQ(log_->counts()[index(Vendor::Apns)].accepted, 1U);
   EXPECT_TRUE(log_->page(std::nullopt, 0, 10)->entries.empty());
+}
+
+TEST(FindDelivery, ReadsBothSpellingsAndNothingElse) {
+  EXPECT_EQ(find_delivery(R"({"aps":{},"carillon":{"d":"dlv_1"}})"), "dlv_1");
+  EXPECT_EQ(find_delivery(R"({"aps":{},"carillon":{"id":"x","d":"dlv_1"},"a":1})"), "dlv_1");
+  EXPECT_EQ(find_delivery(R"({"message":{"data":{"carillon.d":"dlv_2"},"token":"\"carillon"}})"), "dlv_2");
+  EXPECT_EQ(find_delivery(R"({"aps":{"alert":"carillon d"}})"), "");
+  EXPECT_EQ(find_delivery(R"({"carillon)"), "");
+  EXPECT_EQ(find_delivery_text("https://a.example/cb?d=dlv_0123456789abc&x=1"), "dlv_0123456789abc");
+  EXPECT_EQ(find_delivery_text("none"), "");
 }
 
 TEST(Faults, SameSeedGivesTheSameFates) {
