@@ -18,6 +18,8 @@ constexpr std::size_t kKeyMax = 64;        // bytes of a group's key
 constexpr std::size_t kAddressMax = 2048;  // bytes of a chat or webhook address
 constexpr std::size_t kLocaleMax = 35;     // bytes, the longest tag RFC 5646 §4.4.1 asks to support
 
+constexpr std::size_t kShownMax = 128;  // bytes of a caller's key in pointers and texts
+
 bool is_control(char c) noexcept { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
 // What libphonenumber need not be asked about: it costs 13 µs and most mistakes are a missing plus.
@@ -226,14 +228,21 @@ void Complaints::wrong_type(std::string_view pointer, std::string_view wanted) {
 
 void Complaints::unknown_field(std::string_view pointer, std::string_view key) {
   add(pointer, "unknown_field",
-      fmt::format("there is no field \"{}\" here; remove it or mend its name", key));
+      fmt::format("there is no field \"{}\" here; remove it or mend its name", shown(key)));
+}
+
+std::string_view shown(std::string_view key) noexcept {
+  if (key.size() <= kShownMax) return key;
+  std::size_t length = kShownMax;
+  while (length > 0 && (static_cast<unsigned char>(key[length]) & 0xC0) == 0x80) --length;
+  return key.substr(0, length);
 }
 
 std::string join(std::string_view parent, std::string_view key) {
   std::string out;
-  out.reserve(parent.size() + 1 + key.size());
+  out.reserve(parent.size() + 1 + std::min(key.size(), kShownMax));
   out.append(parent).push_back('/');
-  for (const char c : key) {  // RFC 6901 §3
+  for (const char c : shown(key)) {  // RFC 6901 §3
     if (c == '~') {
       out.append("~0");
     } else if (c == '/') {

@@ -33,7 +33,9 @@ class Complaints {
   base::Problems& problems_;
 };
 
-// "/to/3/email"
+// The caller's own key as it may be repeated in an answer: at most 128 bytes, whole characters.
+std::string_view shown(std::string_view key) noexcept;
+// "/to/3/email" by RFC 6901; a long key is cut like shown().
 std::string join(std::string_view parent, std::string_view key);
 
 // A string of at most `max_bytes` without NUL; `key` is looked for nowhere, it names the field.

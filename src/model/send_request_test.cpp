@@ -65,8 +65,10 @@ TEST(SendRequest, ReadsTheUsualRequest) {
 
 TEST(SendRequest, ReadsEveryOtherField) {
   const Read r = read(R"({"to":[{"user_id":"u"}],"template":{"key":"t","version":3},
-      "fallback":[{"channel":"push","until":"opened","wait":"2m"},{"channel":"sms"}],"from":{"email":"A@Example.COM","name":"Shop"},
-      "locale":"ko","priority":"high","ttl":"10m","collapse_key":"k","send_at":"2026-12-01T09:00:00+09:00","draft":true,
+      "fallback":[{"channel":"push","until":"opened","wait":"2m"},{"channel":"sms"}],
+      "from":{"email":"A@Example.COM","name":"Shop"},
+      "locale":"ko","priority":"high","ttl":"10m","collapse_key":"k","send_at":"2026-12-01T09:00:00+09:00",
+      "draft":true,
       "on_unknown":"skip","metadata":{"order":"7"},"tags":["a","b"],
       "attachments":[{"object_id":"obj_1","filename":"a.pdf","disposition":"inline","content_id":"x"}]})");
   ASSERT_TRUE(r.problems.empty()) << r.shown();

@@ -253,8 +253,9 @@ void check_params(const Template& t, std::string_view params_json, std::string_v
     for (auto it = object.begin(); it != object.end(); ++it) {
       const int index = names.find(it.key());
       if (index < 0) {
-        problems.push_back({detail::join(pointer, it.key()), "undeclared_parameter",
-                            fmt::format("the template {} declares no parameter \"{}\"", t.key, it.key())});
+        problems.push_back(
+            {detail::join(pointer, it.key()), "undeclared_parameter",
+             fmt::format("the template {} declares no parameter \"{}\"", t.key, detail::shown(it.key()))});
         continue;
       }
       bool& given = is_given[static_cast<std::size_t>(index)];
@@ -263,7 +264,7 @@ void check_params(const Template& t, std::string_view params_json, std::string_v
       given = true;
       if (const auto problem = detail::check_value(t.params[static_cast<std::size_t>(index)], value)) {
         problems.push_back({detail::join(pointer, it.key()), problem->code,
-                            fmt::format("parameter \"{}\": {}", it.key(), problem->detail)});
+                            fmt::format("parameter \"{}\": {}", detail::shown(it.key()), problem->detail)});
       }
     }
   };

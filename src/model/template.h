@@ -15,7 +15,9 @@
 
 namespace carillon::model {
 
-enum class ParamType : std::uint8_t { String, Integer, Number, Boolean, Date, DateTime, Money, Url, List, Object };
+enum class ParamType : std::uint8_t {
+  String, Integer, Number, Boolean, Date, DateTime, Money, Url, List, Object,
+};
 std::string_view name(ParamType type) noexcept;
 
 struct ParamDeclaration {

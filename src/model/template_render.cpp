@@ -449,8 +449,8 @@ Result<void> take_values(const Template& t, const base::JsonObject& object, std:
   for (auto it = object.begin(); it != object.end(); ++it) {
     const auto found = std::ranges::find(t.params, it.key(), &ParamDeclaration::name);
     if (found == t.params.end()) {
-      return fail(Errc::InvalidArgument,
-                  fmt::format("undeclared_parameter: \"{}\" is not declared", it.key()));
+      return fail(Errc::InvalidArgument, fmt::format("undeclared_parameter: \"{}\" is not declared",
+                                                     it.key().substr(0, detail::kParamNameMax)));
     }
     Value& value = values[static_cast<std::size_t>(found - t.params.begin())];
     if (value.kind == Value::Kind::Missing) value = json_value(it.value(), found->type, found->sensitive);

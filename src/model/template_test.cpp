@@ -71,13 +71,15 @@ std::string json_text(std::string_view text) {
 std::string template_of(std::string_view text, std::string_view syntax = "mustache") {
   return R"({"syntax":")" + std::string(syntax) +
          R"(","params":[{"name":"a"},{"name":"item_name"},{"name":"flag","type":"boolean"},)"
-         R"({"name":"list","type":"list"},{"name":"o","type":"object"}],"content":{"en":{"title":"T","body":)" +
+         R"({"name":"list","type":"list"},{"name":"o","type":"object"}],)"
+         R"("content":{"en":{"title":"T","body":)" +
          json_text(text) + R"(,"email":{"html":)" + json_text(text) + "}}}}";
 }
 
 TEST(Template, BracketsThatNameNoParameterSurvive) {
   const auto t = compiled(
-      template_of("[배달의민족] [item_name] <!--[if mso]> a[href] [ item_name ] [a b] [] [[a]]", "brackets"));
+      template_of("[배달의민족] [item_name] <!--[if mso]> a[href] [ item_name ] [a b] [] [[a]]",
+                  "brackets"));
   const std::string_view params = R"({"item_name":"치킨","a":"x"})";
   EXPECT_EQ(render(*t, on(Channel::Sms, params)).body,
             "[배달의민족] 치킨 <!--[if mso]> a[href] [ item_name ] [a b] [] [x]");
@@ -123,9 +125,11 @@ TEST(Template, HeadersLoseLineBreaks) {
 TEST(Template, ShowsEveryTypePlainly) {
   const auto t = compiled(
       R"({"params":[{"name":"i","type":"integer"},{"name":"n","type":"number"},{"name":"b","type":"boolean"},
-      {"name":"d","type":"date"},{"name":"dt","type":"datetime"},{"name":"m","type":"money"},{"name":"u","type":"url"},
+      {"name":"d","type":"date"},{"name":"dt","type":"datetime"},{"name":"m","type":"money"},{"name":"u",
+      "type":"url"},
       {"name":"l","type":"list"},{"name":"o","type":"object"}],
-      "content":{"en":{"body":"{{i}}|{{n}}|{{b}}|{{d}}|{{dt}}|{{m}}|{{u}}|{{l}}|{{o.x}}|{{m.currency}}|{{o}}"}}})");
+      "content":{"en":{"body":"{{i}}|{{n}}|{{b}}|{{d}}|{{dt}}|{{m}}|{{u}}|{{l}}|{{o.x}}|{{m.currency}}|{{o}}"}}}
+      )");
   EXPECT_EQ(
       render(*t, on(Channel::Sms, R"({"i":7,"n":1.50,"b":true,"d":"2026-12-01","dt":"2026-12-01T09:00:00Z",
       "m":{"amount":"12.50","currency":"EUR"},"u":"https://x.example","l":["a",1],"o":{"x":"y"}})"))
@@ -184,7 +188,8 @@ TEST(Template, ErrorsNameTheParameter) {
   const auto t =
       compiled(R"({"params":[{"name":"a","required":true,"max_length":3},{"name":"n","type":"integer"},
       {"name":"o","type":"object"},{"name":"u","type":"url"},{"name":"link"}],
-      "content":{"en":{"body":"{{a}}{{n}}{{o.x}}","url":"{{link}}","email":{"html":"<a href=\"{{link}}\">x</a>"}}}})");
+      "content":{"en":{"body":"{{a}}{{n}}{{o.x}}","url":"{{link}}",
+      "email":{"html":"<a href=\"{{link}}\">x</a>"}}}})");
   const auto sms = [&](std::string_view params) { return error_of(*t, on(Channel::Sms, params)); };
   EXPECT_EQ(sms("{}"), "missing_parameter: \"a\" is required");
   EXPECT_TRUE(sms(R"({"a":"x","zz":1})").starts_with("undeclared_parameter: \"zz\""));
@@ -376,12 +381,18 @@ TEST(Template, LooksUpLocalesByRfc4647) {
 
 TEST(Template, WhatIsWrittenIsReadBack) {
   const Read r = read(
-      R"({"category":"orders","channels":["push","email"],"default_locale":"ko","layout":"main","syntax":"brackets",
-      "params":[{"name":"a","type":"money","required":true,"default":{"amount":1,"currency":"KRW"},"sample":{"amount":2,"currency":"KRW"},
-      "max_length":10,"sensitive":true,"from":"user.attributes.x"},{"name":"b"}],"content":{"en":{"title":"t"},"ko":{"title":"제목","body":"[b]",
-      "url":"https://x.example/{{b}}","image":"obj_1","push":{"title":"p","badge":1,"data":{"x":["[b]"]},"actions":[{"id":"1"}]},
-      "email":{"subject":"s","html":"<p>[b]</p>","cc":["{{user.email}}"],"headers":{"X-A":"1"}},"sms":{"body":"s"},
-      "voice":{"text":"v","repeat":2,"language":"ko-KR"},"chat":{"slack":{"blocks":[]}},"webhook":{"body":[1]}}}})");
+      R"({"category":"orders","channels":["push","email"],"default_locale":"ko","layout":"main",
+      "syntax":"brackets",
+      "params":[{"name":"a","type":"money","required":true,"default":{"amount":1,"currency":"KRW"},
+      "sample":{"amount":2,"currency":"KRW"},
+      "max_length":10,"sensitive":true,"from":"user.attributes.x"},{"name":"b"}],
+      "content":{"en":{"title":"t"},"ko":{"title":"제목","body":"[b]",
+      "url":"https://x.example/{{b}}","image":"obj_1","push":{"title":"p","badge":1,"data":{"x":["[b]"]},
+      "actions":[{"id":"1"}]},
+      "email":{"subject":"s","html":"<p>[b]</p>","cc":["{{user.email}}"],"headers":{"X-A":"1"}},
+      "sms":{"body":"s"},
+      "voice":{"text":"v","repeat":2,"language":"ko-KR"},"chat":{"slack":{"blocks":[]}},
+      "webhook":{"body":[1]}}}})");
   ASSERT_TRUE(r.problems.empty()) << r.shown();
   base::JsonWriter first;
   write_template(first, r.value);
