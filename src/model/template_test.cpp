@@ -128,7 +128,8 @@ TEST(Template, ShowsEveryTypePlainly) {
       {"name":"d","type":"date"},{"name":"dt","type":"datetime"},{"name":"m","type":"money"},{"name":"u",
       "type":"url"},
       {"name":"l","type":"list"},{"name":"o","type":"object"}],
-      "content":{"en":{"body":"{{i}}|{{n}}|{{b}}|{{d}}|{{dt}}|{{m}}|{{u}}|{{l}}|{{o.x}}|{{m.currency}}|{{o}}"}}}
+      "content":{"en":{"body":"{{i}}|{{n}}|{{b}}|{{d}}|{{dt}}|{{m}}|)"
+      R"({{u}}|{{l}}|{{o.x}}|{{m.currency}}|{{o}}"}}}
       )");
   EXPECT_EQ(
       render(*t, on(Channel::Sms, R"({"i":7,"n":1.50,"b":true,"d":"2026-12-01","dt":"2026-12-01T09:00:00Z",
