@@ -25,7 +25,8 @@ namespace {
 constexpr auto kBackoffMin = std::chrono::milliseconds(100);
 constexpr auto kBackoffMax = std::chrono::milliseconds(10'000);
 constexpr std::size_t kReadBufferBytes = 64 * 1024;
-constexpr std::size_t kAssumedStreams = 100;  // of a connection not yet opened (RFC 9113 §6.5.2 advises ≥ 100)
+constexpr std::size_t kAssumedStreams =
+    100;  // of a connection not yet opened (RFC 9113 §6.5.2 advises ≥ 100)
 constexpr auto kClosePoll = 1ms;
 
 class Client final : public Http2Client, private Http2ConnectionOwner {

@@ -63,7 +63,8 @@ class Http2Sink {
 class Http2Client {
  public:
   // Errors: InvalidArgument (origin, ca_file).
-  static Result<std::unique_ptr<Http2Client>> open(boost::asio::any_io_executor executor, Http2Options options);
+  static Result<std::unique_ptr<Http2Client>> open(boost::asio::any_io_executor executor,
+                                                   Http2Options options);
   virtual ~Http2Client() = default;
 
   // Queues all requests and wakes the pumps once. Those that find no free stream wait; a request

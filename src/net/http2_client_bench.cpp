@@ -21,7 +21,9 @@ namespace asio = boost::asio;
 double cpu_us(int who) {
   rusage use{};
   getrusage(who, &use);
-  const auto us = [](const timeval& t) { return static_cast<double>(t.tv_sec) * 1e6 + static_cast<double>(t.tv_usec); };
+  const auto us = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) * 1e6 + static_cast<double>(t.tv_usec);
+  };
   return us(use.ru_utime) + us(use.ru_stime);
 }
 
@@ -120,7 +122,8 @@ double run_h2load(const std::string& origin, std::size_t total, std::size_t conn
   uris.close();
   const double cpu = cpu_us(RUSAGE_CHILDREN);
   const std::string command = fmt::format(
-      "h2load -t1 -n{} -c{} -m{} -d {}.body -i {}.uris -H 'authorization: bearer {}' -H 'apns-topic: org.example.app' "
+      "h2load -t1 -n{} -c{} -m{} -d {}.body -i {}.uris -H 'authorization: bearer {}' -H 'apns-topic: "
+      "org.example.app' "
       "-H 'apns-push-type: alert' | grep -E 'requests:'",
       total, connections, window, folder, folder, std::string(200, 't'));
   std::fflush(stdout);

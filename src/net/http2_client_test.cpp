@@ -27,8 +27,11 @@ class Recorder final : public Http2Sink {
  public:
   void on_response(std::uint64_t tag, const Http2Response& r) override {
     EXPECT_FALSE(is_submitting) << "a sink was called from inside submit()";
-    EXPECT_TRUE(endings.try_emplace(tag, Ending{r.status, std::string(r.body), {r.headers.begin(), r.headers.end()}, {}})
-                    .second) << "second ending of " << tag;
+    EXPECT_TRUE(
+        endings
+            .try_emplace(tag, Ending{r.status, std::string(r.body), {r.headers.begin(), r.headers.end()}, {}})
+            .second)
+        << "second ending of " << tag;
     if (after) after(tag);
   }
   void on_failure(std::uint64_t tag, const TransportError& e) override {
@@ -38,7 +41,9 @@ class Recorder final : public Http2Sink {
   }
   [[nodiscard]] bool is_not_sent(std::uint64_t tag) const { return is_failure(tag, SendFailure::NotSent); }
   [[nodiscard]] bool is_ambiguous(std::uint64_t tag) const { return is_failure(tag, SendFailure::Ambiguous); }
-  [[nodiscard]] int status(std::uint64_t tag) const { return endings.contains(tag) ? endings.at(tag).status : -1; }
+  [[nodiscard]] int status(std::uint64_t tag) const {
+    return endings.contains(tag) ? endings.at(tag).status : -1;
+  }
 
   std::map<std::uint64_t, Ending> endings;
   std::function<void(std::uint64_t)> after;
@@ -93,8 +98,8 @@ class Http2ClientTest : public testing::Test {
   }
 
   // Tags first … first + count - 1; the path is "/<tag>".
-  void submit(std::uint64_t first, std::size_t count = 1, base::Deadline deadline = base::Deadline::after(30s),
-              std::size_t body_bytes = 20) {
+  void submit(std::uint64_t first, std::size_t count = 1,
+              base::Deadline deadline = base::Deadline::after(30s), std::size_t body_bytes = 20) {
     const std::string& body = texts.emplace_back(body_bytes, 'b');
     std::vector<Http2Request> requests;
     for (std::uint64_t tag = first; tag < first + count; ++tag) {
@@ -110,7 +115,8 @@ class Http2ClientTest : public testing::Test {
     sink.is_submitting = false;
   }
   [[nodiscard]] bool has_seen(std::uint64_t tag) const {
-    return std::ranges::any_of(peer->requests, [&](const auto& r) { return r.path == "/" + std::to_string(tag); });
+    return std::ranges::any_of(peer->requests,
+                               [&](const auto& r) { return r.path == "/" + std::to_string(tag); });
   }
 
   asio::io_context io{1};
@@ -152,7 +158,8 @@ TEST_F(Http2ClientTest, UnknownCertificateIsNotSent) {
   submit(1);
   run_until_ended(1);
   EXPECT_TRUE(sink.is_not_sent(1));
-  EXPECT_NE(sink.endings[1].error.detail.find("certificate"), std::string::npos) << sink.endings[1].error.detail;
+  EXPECT_NE(sink.endings[1].error.detail.find("certificate"), std::string::npos)
+      << sink.endings[1].error.detail;
   EXPECT_TRUE(peer->requests.empty());
 }
 
@@ -162,7 +169,8 @@ TEST_F(Http2ClientTest, CertificateOfAnotherHostIsNotSent) {
   submit(1);
   run_until_ended(1);
   EXPECT_TRUE(sink.is_not_sent(1));
-  EXPECT_NE(sink.endings[1].error.detail.find("hostname mismatch"), std::string::npos) << sink.endings[1].error.detail;
+  EXPECT_NE(sink.endings[1].error.detail.find("hostname mismatch"), std::string::npos)
+      << sink.endings[1].error.detail;
 }
 
 TEST_F(Http2ClientTest, PeerWithoutH2InAlpnIsNotSent) {
@@ -268,7 +276,9 @@ class Http2BlockedTest : public Http2ClientTest, public testing::WithParamInterf
 // is reported NotSent must never become a request later.
 TEST_P(Http2BlockedTest, RequestTakenBackFromTheBufferIsNeverSeenByThePeer) {
   start({.is_tls = GetParam(), .max_streams = 20'000, .initial_window = 1 << 20},
-        {.ca_file = GetParam() ? TestCertificate::shared().certificate_file() : "", .connections_max = 1, .streams_max = 20'000});
+        {.ca_file = GetParam() ? TestCertificate::shared().certificate_file() : "",
+         .connections_max = 1,
+         .streams_max = 20'000});
   peer->on_request = [](PeerConnection& c, const PeerRequest& r) { if (r.path == "/0") c.answer(r.id, 200); };
   submit(0);
   run_until_ended(1);
@@ -490,16 +500,29 @@ TEST_F(Http2ClientTest, AccountingHoldsAgainstAnErraticPeer) {
   std::set<std::string> disowned;
   std::size_t count = 0;
   peer->on_request = [&](PeerConnection& c, const PeerRequest& r) {
-    const auto again = [&] { asio::post(io, [self = c.shared_from_this(), id = r.id] { self->answer(id, 200); }); };
+    const auto again = [&] {
+      asio::post(io, [self = c.shared_from_this(), id = r.id] { self->answer(id, 200); });
+    };
     switch (random() % 12) {
-      case 0: disowned.insert(r.path); return c.reset(r.id, NGHTTP2_REFUSED_STREAM);
-      case 1: return c.reset(r.id, NGHTTP2_CANCEL);
-      case 2: c.answer(r.id, 200); return c.goaway(r.id);
-      case 3: asio::post(io, [self = c.shared_from_this()] { self->close(); }); return;
-      case 4: return c.set_max_streams(1 + static_cast<std::uint32_t>(random() % 20));
-      case 5: return;  // never answered
-      case 6: return again();
-      default: return c.answer(r.id, 200, {{"n", std::to_string(++count)}}, std::string(random() % 3000, 'x'));
+      case 0:
+        disowned.insert(r.path);
+        return c.reset(r.id, NGHTTP2_REFUSED_STREAM);
+      case 1:
+        return c.reset(r.id, NGHTTP2_CANCEL);
+      case 2:
+        c.answer(r.id, 200);
+        return c.goaway(r.id);
+      case 3:
+        asio::post(io, [self = c.shared_from_this()] { self->close(); });
+        return;
+      case 4:
+        return c.set_max_streams(1 + static_cast<std::uint32_t>(random() % 20));
+      case 5:
+        return;  // never answered
+      case 6:
+        return again();
+      default:
+        return c.answer(r.id, 200, {{"n", std::to_string(++count)}}, std::string(random() % 3000, 'x'));
     }
   };
   constexpr std::size_t kRequests = 1500;
@@ -517,7 +540,8 @@ TEST_F(Http2ClientTest, AccountingHoldsAgainstAnErraticPeer) {
     const std::string path = "/" + std::to_string(tag);
     if (ending.status != 0) ++answered;
     if (ending.status != 0 || ending.error.failure == SendFailure::Ambiguous) continue;
-    const bool is_disowned = disowned.contains(path) || ending.error.detail.find("GOAWAY") != std::string::npos;
+    const bool is_disowned =
+        disowned.contains(path) || ending.error.detail.find("GOAWAY") != std::string::npos;
     EXPECT_TRUE(!seen.contains(path) || is_disowned) << path << ": " << ending.error.detail;
   }
   EXPECT_GT(answered, 0U);

@@ -62,13 +62,13 @@ struct Http2Connection::Callbacks {
       nghttp2_session_callbacks_set_on_header_callback(
           c, [](nghttp2_session*, const nghttp2_frame* f, const std::uint8_t* n, std::size_t nl,
                 const std::uint8_t* v, std::size_t vl, std::uint8_t, void* u) {
-            self(u).on_header(*f, {reinterpret_cast<const char*>(n), nl}, {reinterpret_cast<const char*>(v), vl});
+            self(u).on_header(*f, {reinterpret_cast<const char*>(n), nl},
+                              {reinterpret_cast<const char*>(v), vl});
             return 0;
           });
       nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
-          c, [](nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* d, std::size_t n, void* u) {
-            return self(u).on_body(id, {reinterpret_cast<const char*>(d), n}), 0;
-          });
+          c, [](nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* d, std::size_t n,
+                void* u) { return self(u).on_body(id, {reinterpret_cast<const char*>(d), n}), 0; });
       nghttp2_session_callbacks_set_send_data_callback(
           c, [](nghttp2_session*, nghttp2_frame* f, const std::uint8_t* head, std::size_t n,
                 nghttp2_data_source* source, void* u) {
@@ -82,7 +82,8 @@ struct Http2Connection::Callbacks {
   static ssize_t read_body(nghttp2_session* session, std::int32_t id, std::uint8_t*, std::size_t max,
                            std::uint32_t* flags, nghttp2_data_source* source, void*) {
     // A withdrawn request's body is gone; its RST_STREAM is on the way.
-    if (nghttp2_session_get_stream_user_data(session, id) == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    if (nghttp2_session_get_stream_user_data(session, id) == nullptr)
+      return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     const auto& stream = *static_cast<const Http2Stream*>(source->ptr);
     const std::size_t left = stream.body.size() - stream.body_sent;
     const std::size_t n = std::min(left, max);
@@ -92,8 +93,13 @@ struct Http2Connection::Callbacks {
   }
 };
 
-Http2Connection::Http2Connection(asio::any_io_executor executor, Context& context, Http2ConnectionOwner& owner)
-    : context_(context), book_(context.book), owner_(owner), socket_(executor, context.tls), done_(executor) {}
+Http2Connection::Http2Connection(asio::any_io_executor executor, Context& context,
+                                 Http2ConnectionOwner& owner)
+    : context_(context),
+      book_(context.book),
+      owner_(owner),
+      socket_(executor, context.tls),
+      done_(executor) {}
 
 Http2Connection::~Http2Connection() {
   CARILLON_ASSERT(active_.empty() && waits_ == 0);
@@ -335,8 +341,9 @@ void Http2Connection::drain() noexcept {
 void Http2Connection::lose() {
   state_ = State::Down;
   socket_.close();
-  const std::string why = goaway_text_.empty() ? "connection lost: " + broken_
-                                               : fmt::format("connection lost after {}: {}", goaway_text_, broken_);
+  const std::string why = goaway_text_.empty()
+                              ? "connection lost: " + broken_
+                              : fmt::format("connection lost after {}: {}", goaway_text_, broken_);
   while (!active_.empty()) {
     Http2Stream& stream = Http2Stream::of(*active_.next);
     if (stream.is_complete) book_.respond(stream);
@@ -431,7 +438,8 @@ int Http2Connection::on_frame(const nghttp2_frame& frame) {
 }
 
 void Http2Connection::on_settings() {
-  const std::uint32_t peer = nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+  const std::uint32_t peer =
+      nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
   stream_limit_ = std::min<std::size_t>(peer, context_.options.streams_max);
 }
 

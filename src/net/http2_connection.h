@@ -104,7 +104,8 @@ class Http2Connection {
   void on_body(std::int32_t id, std::string_view data);
   void on_goaway(const nghttp2_goaway& frame);
   void on_settings();
-  int append_data(const nghttp2_frame& frame, const std::uint8_t* head, std::size_t size, Http2Stream& stream);
+  int append_data(const nghttp2_frame& frame, const std::uint8_t* head, std::size_t size,
+                  Http2Stream& stream);
   [[nodiscard]] Http2Stream* find(std::int32_t id) const noexcept;
 
   Context& context_;

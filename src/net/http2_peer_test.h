@@ -141,7 +141,8 @@ Http2Peer::Http2Peer(boost::asio::any_io_executor executor, PeerOptions options)
     tls_.use_private_key_file(options_.certificate->key_file(), boost::asio::ssl::context::pem);
     SSL_CTX_set_alpn_select_cb(
         tls_.native_handle(),
-        [](SSL*, const unsigned char** out, unsigned char* length, const unsigned char* in, unsigned size, void* arg) {
+        [](SSL*, const unsigned char** out, unsigned char* length, const unsigned char* in, unsigned size,
+           void* arg) {
           const auto& wanted = *static_cast<const std::string*>(arg);
           for (unsigned i = 0; i < size; i += in[i] + 1U) {
             if (std::string_view(reinterpret_cast<const char*>(in + i + 1), in[i]) != wanted) continue;
@@ -186,8 +187,8 @@ nghttp2_session_callbacks* PeerConnection::callbacks() {
     nghttp2_session_callbacks* c = nullptr;
     nghttp2_session_callbacks_new(&c);
     nghttp2_session_callbacks_set_on_header_callback(
-        c, [](nghttp2_session*, const nghttp2_frame* f, const std::uint8_t* n, std::size_t nl, const std::uint8_t* v,
-              std::size_t vl, std::uint8_t, void* u) {
+        c, [](nghttp2_session*, const nghttp2_frame* f, const std::uint8_t* n, std::size_t nl,
+              const std::uint8_t* v, std::size_t vl, std::uint8_t, void* u) {
           auto& request = self(u).open_[f->hd.stream_id];
           request.id = f->hd.stream_id;
           if (!self(u).peer_.options_.keeps_requests) return 0;
@@ -197,27 +198,31 @@ nghttp2_session_callbacks* PeerConnection::callbacks() {
           return 0;
         });
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
-        c, [](nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* d, std::size_t n, void* u) {
-          if (self(u).peer_.options_.keeps_requests) self(u).open_[id].body.append(reinterpret_cast<const char*>(d), n);
+        c,
+        [](nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* d, std::size_t n, void* u) {
+          if (self(u).peer_.options_.keeps_requests)
+            self(u).open_[id].body.append(reinterpret_cast<const char*>(d), n);
           return 0;
         });
-    nghttp2_session_callbacks_set_on_frame_recv_callback(c, [](nghttp2_session*, const nghttp2_frame* f, void* u) {
-      PeerConnection& me = self(u);
-      Http2Peer& peer = me.peer_;
-      if (f->hd.type == NGHTTP2_RST_STREAM) peer.resets.push_back(f->rst_stream.error_code);
-      if (f->hd.type == NGHTTP2_GOAWAY) ++peer.goaways;
-      if (f->hd.type == NGHTTP2_PING && (f->hd.flags & NGHTTP2_FLAG_ACK) == 0 && peer.on_ping) peer.on_ping(me);
-      if (f->hd.type != NGHTTP2_HEADERS && f->hd.type != NGHTTP2_DATA) return 0;
-      me.streams_max_seen = std::max(me.streams_max_seen, me.open_.size());
-      const auto found = me.open_.find(f->hd.stream_id);
-      if (found == me.open_.end()) return 0;
-      if (f->hd.type == NGHTTP2_HEADERS) peer.on_head(me, found->second);
-      if ((f->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return 0;
-      const PeerRequest request = std::move(found->second);
-      if (peer.options_.keeps_requests) peer.requests.push_back(request);
-      peer.on_request(me, request);
-      return 0;
-    });
+    nghttp2_session_callbacks_set_on_frame_recv_callback(
+        c, [](nghttp2_session*, const nghttp2_frame* f, void* u) {
+          PeerConnection& me = self(u);
+          Http2Peer& peer = me.peer_;
+          if (f->hd.type == NGHTTP2_RST_STREAM) peer.resets.push_back(f->rst_stream.error_code);
+          if (f->hd.type == NGHTTP2_GOAWAY) ++peer.goaways;
+          if (f->hd.type == NGHTTP2_PING && (f->hd.flags & NGHTTP2_FLAG_ACK) == 0 && peer.on_ping)
+            peer.on_ping(me);
+          if (f->hd.type != NGHTTP2_HEADERS && f->hd.type != NGHTTP2_DATA) return 0;
+          me.streams_max_seen = std::max(me.streams_max_seen, me.open_.size());
+          const auto found = me.open_.find(f->hd.stream_id);
+          if (found == me.open_.end()) return 0;
+          if (f->hd.type == NGHTTP2_HEADERS) peer.on_head(me, found->second);
+          if ((f->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return 0;
+          const PeerRequest request = std::move(found->second);
+          if (peer.options_.keeps_requests) peer.requests.push_back(request);
+          peer.on_request(me, request);
+          return 0;
+        });
     nghttp2_session_callbacks_set_on_stream_close_callback(
         c, [](nghttp2_session*, std::int32_t id, std::uint32_t, void* u) {
           self(u).open_.erase(id);
@@ -238,8 +243,10 @@ void PeerConnection::start_session() {
   nghttp2_option_set_no_closed_streams(option, 1);
   nghttp2_session_server_new2(&session_, callbacks(), this, option);
   nghttp2_option_del(option);
-  std::vector<nghttp2_settings_entry> entries{{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, peer_.options_.initial_window}};
-  if (const auto max = peer_.options_.max_streams) entries.push_back({NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, *max});
+  std::vector<nghttp2_settings_entry> entries{
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, peer_.options_.initial_window}};
+  if (const auto max = peer_.options_.max_streams)
+    entries.push_back({NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, *max});
   nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, entries.data(), entries.size());
   flush();
   read();
@@ -252,7 +259,8 @@ void PeerConnection::read() {
     is_reading_ = false;
     if (ec || is_closed_) return close();
     in_receive_ = true;
-    const auto used = nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(buffer_.data()), n);
+    const auto used =
+        nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(buffer_.data()), n);
     in_receive_ = false;
     if (used < 0) return close();
     flush();
@@ -281,7 +289,8 @@ void PeerConnection::write() {
     if (ec) return close();
     flush();
   };
-  if (peer_.options_.is_tls) boost::asio::async_write(stream_, boost::asio::buffer(writing_), std::move(handler));
+  if (peer_.options_.is_tls)
+    boost::asio::async_write(stream_, boost::asio::buffer(writing_), std::move(handler));
   else boost::asio::async_write(stream_.next_layer(), boost::asio::buffer(writing_), std::move(handler));
 }
 
@@ -290,8 +299,8 @@ void PeerConnection::answer(std::int32_t id, int status, const Headers& headers,
   std::vector<nghttp2_nv> fields;
   const auto add = [&](const std::string& name, const std::string& value) {
     fields.push_back({reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
-                      reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(), value.size(),
-                      NGHTTP2_NV_FLAG_NONE});
+                      reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(),
+                      value.size(), NGHTTP2_NV_FLAG_NONE});
   };
   static const std::string kStatus = ":status";
   add(kStatus, code);

@@ -150,7 +150,8 @@ class Multi : public std::enable_shared_from_this<Multi> {
       watch->descriptor.async_wait(Descriptor::wait_read,
                                    [me = weak_from_this(), watch, fd](boost::system::error_code ec) {
                                      watch->is_reading = false;
-                                     if (const auto multi = me.lock()) multi->on_ready(fd, watch, CURL_CSELECT_IN, ec);
+                                     if (const auto multi = me.lock())
+                                       multi->on_ready(fd, watch, CURL_CSELECT_IN, ec);
                                    });
     }
     if ((watch->wanted & CURL_POLL_OUT) != 0 && !watch->is_writing) {
@@ -158,12 +159,14 @@ class Multi : public std::enable_shared_from_this<Multi> {
       watch->descriptor.async_wait(Descriptor::wait_write,
                                    [me = weak_from_this(), watch, fd](boost::system::error_code ec) {
                                      watch->is_writing = false;
-                                     if (const auto multi = me.lock()) multi->on_ready(fd, watch, CURL_CSELECT_OUT, ec);
+                                     if (const auto multi = me.lock())
+                                       multi->on_ready(fd, watch, CURL_CSELECT_OUT, ec);
                                    });
     }
   }
 
-  void on_ready(curl_socket_t fd, const std::shared_ptr<Watch>& watch, int event, boost::system::error_code ec) {
+  void on_ready(curl_socket_t fd, const std::shared_ptr<Watch>& watch, int event,
+                boost::system::error_code ec) {
     if (watch->wanted == CURL_POLL_NONE || ec == asio::error::operation_aborted) return;
     const int wanted_event = event == CURL_CSELECT_IN ? CURL_POLL_IN : CURL_POLL_OUT;
     if ((watch->wanted & wanted_event) != 0) act(fd, ec ? CURL_CSELECT_ERR : event);

@@ -175,7 +175,8 @@ TEST_F(HttpClientTest, RequestArrivesAsGivenAndResponseComesBack) {
   serve([&](Line& line) -> Task<void> {
     head = co_await line.read_until("\r\n\r\n");
     body = co_await line.read_exactly(5);
-    co_await line.write("HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nX-A:  b \r\nContent-Length: 2\r\n\r\nok");
+    co_await line.write(
+        "HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nX-A:  b \r\nContent-Length: 2\r\n\r\nok");
   });
   HttpCall call;
   call.url = url("http") + "/path?q=1";
@@ -219,8 +220,9 @@ TEST_F(HttpClientTest, ManyCallsRunAtOnce) {
   for (int i = 0; i < 40; ++i) {
     HttpCall call;
     call.url = url("http") + "/";
-    asio::co_spawn(io, client->call(std::move(call), base::Deadline::after(10s)),
-                   [&](std::exception_ptr, TransportResult<HttpResponse> r) { done += r && r->status == 200 ? 1 : 0; });
+    asio::co_spawn(
+        io, client->call(std::move(call), base::Deadline::after(10s)),
+        [&](std::exception_ptr, TransportResult<HttpResponse> r) { done += r && r->status == 200 ? 1 : 0; });
   }
   const auto limit = std::chrono::steady_clock::now() + 10s;
   while (done < 40 && std::chrono::steady_clock::now() < limit) io.restart(), io.run_one_for(100ms);

@@ -179,7 +179,8 @@ TransportResult<HttpResponse> HttpExchange::outcome() {
   }
   const bool is_ended_by_us = result_ == CURLE_ABORTED_BY_CALLBACK;
   const SendFailure failure = is_fully_sent() ? SendFailure::Ambiguous : SendFailure::NotSent;
-  return std::unexpected(TransportError{failure, is_ended_by_us ? "no answer in time" : curl_easy_strerror(result_)});
+  return std::unexpected(
+      TransportError{failure, is_ended_by_us ? "no answer in time" : curl_easy_strerror(result_)});
 }
 
 }  // namespace carillon::net

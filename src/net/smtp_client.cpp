@@ -30,7 +30,8 @@ std::unexpected<TransportError> not_sent(std::string detail) {
 }
 
 bool is_bad_address(std::string_view text) {
-  return std::ranges::any_of(text, [](char c) { return (c >= 0 && c <= 0x20) || c == '<' || c == '>' || c == 0x7f; });
+  return std::ranges::any_of(
+      text, [](char c) { return (c >= 0 && c <= 0x20) || c == '<' || c == '>' || c == 0x7f; });
 }
 
 bool has_8bit(std::string_view text) {
@@ -63,7 +64,9 @@ std::string stuffed(std::string_view content) {
 class SmtpSession {
  public:
   SmtpSession(asio::any_io_executor executor, Url url, std::shared_ptr<const TlsContext> tls)
-      : url_(std::move(url)), tls_(std::move(tls)), socket_(executor, url_.scheme == "smtps" ? tls_ : nullptr) {}
+      : url_(std::move(url)),
+        tls_(std::move(tls)),
+        socket_(executor, url_.scheme == "smtps" ? tls_ : nullptr) {}
 
   Task<TransportResult<SmtpReply>> deliver(const SmtpMail& mail, base::Deadline deadline) {
     if (!is_ready_) {
@@ -129,8 +132,9 @@ class SmtpSession {
       lines_.clear();
     }
     capabilities_ = lines_;
-    std::ranges::transform(capabilities_, capabilities_.begin(),
-                           [](char c) { return static_cast<char>(std::toupper(static_cast<unsigned char>(c))); });
+    std::ranges::transform(capabilities_, capabilities_.begin(), [](char c) {
+      return static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    });
     co_return reply;
   }
 
@@ -207,10 +211,12 @@ class SmtpSession {
       const auto line = co_await read_line();
       if (!line) co_return lost(socket_.error_text());
       int code = 0;
-      const bool is_coded = line->size() >= 3 && std::from_chars(line->data(), line->data() + 3, code).ptr == line->data() + 3;
+      const bool is_coded =
+          line->size() >= 3 && std::from_chars(line->data(), line->data() + 3, code).ptr == line->data() + 3;
       lines_ += *line;
       lines_ += '\n';
-      if (!is_coded || code < 200 || code > 599 || lines_.size() > kReplyBytesMax) co_return lost("not an SMTP reply");
+      if (!is_coded || code < 200 || code > 599 || lines_.size() > kReplyBytesMax)
+        co_return lost("not an SMTP reply");
       if (line->size() > 3 && (*line)[3] == '-') continue;
       ++replies_;
       if (code == 421) is_broken_ = true;  // the server is closing the connection
@@ -226,8 +232,10 @@ class SmtpSession {
     reply.phase = phase;
     // RFC 3463: class "." subject "." detail.
     const std::string_view first = text.substr(0, text.find(' '));
-    const bool is_dotted = std::ranges::all_of(first, [](char c) { return c == '.' || (c >= '0' && c <= '9'); });
-    if (is_dotted && std::ranges::count(first, '.') == 2 && first.size() >= 5 && first[1] == '.') reply.enhanced = first;
+    const bool is_dotted =
+        std::ranges::all_of(first, [](char c) { return c == '.' || (c >= '0' && c <= '9'); });
+    if (is_dotted && std::ranges::count(first, '.') == 2 && first.size() >= 5 && first[1] == '.')
+      reply.enhanced = first;
     return reply;
   }
 
@@ -280,7 +288,8 @@ class SmtpSession {
     for (std::size_t from = 0; from < capabilities_.size();) {
       const std::size_t end = capabilities_.find('\n', from);
       const std::string line = capabilities_.substr(from, end - from) + " ";
-      if (line.size() > 4 && line.substr(4).starts_with(std::string(word) + " ")) return line.substr(4 + word.size());
+      if (line.size() > 4 && line.substr(4).starts_with(std::string(word) + " "))
+        return line.substr(4 + word.size());
       from = end + 1;
     }
     return {};
@@ -331,7 +340,8 @@ void SmtpClient::keep(std::string key, std::unique_ptr<SmtpSession> session) {
   idle_.pop_front();
 }
 
-Task<TransportResult<SmtpReply>> SmtpClient::run(SmtpSession& session, const SmtpMail& mail, base::Deadline deadline) {
+Task<TransportResult<SmtpReply>> SmtpClient::run(SmtpSession& session, const SmtpMail& mail,
+                                                 base::Deadline deadline) {
   // The timer's handler may run after this frame is gone; `armed` tells it.
   const auto armed = std::make_shared<bool>(true);
   asio::steady_timer timer(executor_);
@@ -351,12 +361,14 @@ Task<TransportResult<SmtpReply>> SmtpClient::mail(SmtpMail mail, base::Deadline 
   const auto url = parse_url(mail.url);
   if (!url || (url->scheme != "smtp" && url->scheme != "smtps")) co_return not_sent("not an smtp(s) URL");
   if (mail.recipients.empty()) co_return not_sent("no recipient");
-  if (is_bad_address(mail.mail_from) || is_bad_address(mail.hello)) co_return not_sent("bad sender or EHLO name");
+  if (is_bad_address(mail.mail_from) || is_bad_address(mail.hello))
+    co_return not_sent("bad sender or EHLO name");
   if (std::ranges::any_of(mail.recipients, is_bad_address)) co_return not_sent("bad recipient");
   const auto tls = tls_of(mail.ca_file);
   if (!tls) co_return not_sent(tls.error().message);
   const std::string secret = base::sha256(mail.password.reveal());
-  std::string key = fmt::format("{} {} {} {} {}", url->origin(), mail.require_starttls, mail.ca_file, mail.user, secret);
+  std::string key =
+      fmt::format("{} {} {} {} {}", url->origin(), mail.require_starttls, mail.ca_file, mail.user, secret);
   auto session = take_idle(key);
   if (!session) session = std::make_unique<SmtpSession>(executor_, *url, *tls);
   auto reply = co_await run(*session, mail, deadline);

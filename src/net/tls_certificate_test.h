@@ -24,7 +24,8 @@ class TestCertificate {
     X509_gmtime_adj(X509_getm_notAfter(certificate), 86'400);
     X509_set_pubkey(certificate, key);
     X509_NAME* name = X509_get_subject_name(certificate);
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("localhost"), -1, -1, 0);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("localhost"),
+                               -1, -1, 0);
     X509_set_issuer_name(certificate, name);
     add(certificate, NID_subject_alt_name, alt_names);
     add(certificate, NID_basic_constraints, "critical,CA:TRUE");
