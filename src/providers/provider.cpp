@@ -1,0 +1,38 @@
+#include "providers/provider.h"
+
+#include <fmt/format.h>
+
+#include "base/ids.h"
+#include "providers/calls.h"
+
+namespace carillon::providers {
+
+std::string Job::delivery_text() const { return base::id_text(base::kDeliveryPrefix, delivery); }
+std::string Job::notification_text() const { return base::id_text(base::kNotificationPrefix, notification); }
+
+std::string Job::handle() const {
+  std::string text;
+  text.reserve(24);
+  base::append_id(text, base::kDeliveryPrefix, delivery);
+  fmt::format_to(std::back_inserter(text), "-{}", generation);
+  return text;
+}
+
+void describe(base::SettingsGroup& group, CommonOptions& options) {
+  group.text("endpoint", options.endpoint)
+      .help("Where the provider is reached; another than the vendor's for tests and proxies.");
+  group.text("ca_file", options.ca_file)
+      .help("Certificates to trust, a PEM file on the server; empty: the system's.");
+  group.duration("timeout", options.timeout).range(1000, 120'000).help("How long one request may take.");
+  group.number("rate", options.rate).range(0, 1e6).unit("messages/s").help(
+      "At most so many messages per second; 0: no limit of ours.");
+  group.integer("max_in_flight", options.max_in_flight).range(0, 100'000).unit("messages").help(
+      "At most so many messages at the provider at once; 0: the provider's default.");
+}
+
+Task<void> drain(base::TaskGate& gate) {
+  gate.close();
+  while (gate.count() > 0) static_cast<void>(co_await base::sleep_for(Millis(2)));
+}
+
+}  // namespace carillon::providers
