@@ -1,0 +1,90 @@
+#include "app/keys.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace carillon::app {
+namespace {
+
+constexpr std::size_t kKeyBytes = 32;
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
+  return text;
+}
+
+Result<std::unique_ptr<base::KeyRing>> ring_of(std::string_view base64, const std::string& where) {
+  auto root = base::unbase64(trimmed(base64));
+  if (!root || root->size() != kKeyBytes) {
+    return fail(Errc::InvalidArgument,
+                fmt::format("{} does not hold a key; it is 32 random bytes in base64: openssl rand -base64 32", where));
+  }
+  CARILLON_TRY(auto ring, base::KeyRing::derive(base::Secret(std::move(*root))));
+  return std::make_unique<base::KeyRing>(std::move(ring));
+}
+
+}  // namespace
+
+Result<void> write_private_file(const std::string& path, std::string_view content) {
+  const std::string part = path + ".part";
+  const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  const auto failed = [&](const char* what) {
+    return fail(Errc::Unavailable, fmt::format("cannot {} {}: {}", what, path, std::strerror(errno)));
+  };
+  if (fd < 0) return failed("make");
+  const bool is_written = ::write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size()) &&
+                          ::fsync(fd) == 0;
+  ::close(fd);
+  if (!is_written) return failed("write");
+  if (::rename(part.c_str(), path.c_str()) != 0) return failed("rename");
+  return {};
+}
+
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return fail(Errc::NotFound, fmt::format("cannot read {}: {}", path, std::strerror(errno)));
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+Result<std::unique_ptr<base::KeyRing>> load_keys(const AppOptions& options) {
+  if (!options.secrets_key.empty()) return ring_of(options.secrets_key.reveal(), "secrets.key");
+  if (!options.secrets_key_file.empty()) {
+    CARILLON_TRY(const auto text, read_file(options.secrets_key_file));
+    return ring_of(text, options.secrets_key_file);
+  }
+  const std::string path = options.data + "/secret.key";
+  if (std::filesystem::exists(path)) {
+    CARILLON_TRY(const auto text, read_file(path));
+    return ring_of(text, path);
+  }
+  if (std::filesystem::exists(options.data + "/carillon.db")) {
+    return fail(Errc::FailedPrecondition,
+                fmt::format("{} is missing but the store is there; put the key back, or give CARILLON_SECRETS_KEY", path));
+  }
+  std::error_code ec;
+  std::filesystem::create_directories(options.data, ec);
+  if (ec) return fail(Errc::Unavailable, fmt::format("cannot make the data folder {}: {}", options.data, ec.message()));
+  const std::string text = base::base64(base::random_bytes(kKeyBytes));
+  CARILLON_CHECK(write_private_file(path, text + "\n"));
+  return ring_of(text, path);
+}
+
+Result<std::string> load_instance(const std::string& data) {
+  const std::string path = data + "/instance";
+  if (auto text = read_file(path)) return std::string(trimmed(*text));
+  const std::string made = base::random_text(22);
+  CARILLON_CHECK(write_private_file(path, made + "\n"));
+  return made;
+}
+
+}  // namespace carillon::app

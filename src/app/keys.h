@@ -1,0 +1,23 @@
+// The installation's one secret key: where it comes from, and that it is the store's.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "app/options.h"
+#include "base/crypto.h"
+
+namespace carillon::app {
+
+// From secrets.key, secrets.key_file, or DATA/secret.key, which is made (0600) for a new data folder.
+// Errors: InvalidArgument (not 32 bytes of base64) · FailedPrecondition (a store without its key).
+Result<std::unique_ptr<base::KeyRing>> load_keys(const AppOptions& options);
+
+// The text of DATA/instance: made once per data folder, names this process to the store.
+Result<std::string> load_instance(const std::string& data);
+
+// Writes a file with these permissions, whole or not at all. Errors: Unavailable.
+Result<void> write_private_file(const std::string& path, std::string_view content);
+Result<std::string> read_file(const std::string& path);
+
+}  // namespace carillon::app

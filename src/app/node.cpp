@@ -1,0 +1,150 @@
+#include "app/node.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_future.hpp>
+#include <filesystem>
+
+#include "app/keys.h"
+#include "base/log.h"
+
+namespace carillon::app {
+namespace {
+
+template <class T>
+T run_on(const boost::asio::any_io_executor& executor, Task<T> task) {
+  return boost::asio::co_spawn(executor, std::move(task), boost::asio::use_future).get();
+}
+
+// sqlite:PATH → the folder that holds it. Everything else comes with the cluster.
+Result<std::string> sqlite_folder(const AppOptions& options) {
+  const std::string& url = options.store.url;
+  if (url.empty()) return options.data;
+  constexpr std::string_view kScheme = "sqlite:";
+  if (!url.starts_with(kScheme)) {
+    return fail(Errc::InvalidArgument, fmt::format("store.url '{}' is not known; give sqlite:PATH", url));
+  }
+  const std::filesystem::path path(url.substr(kScheme.size()));
+  if (path.extension() != ".db") return path.string();
+  return path.has_parent_path() ? path.parent_path().string() : std::string(".");
+}
+
+Result<void> check_mix(const AppOptions& options) {
+  if (options.queue_url != "embedded:") {
+    return fail(Errc::InvalidArgument, fmt::format("queue.url '{}' is not known; give embedded:", options.queue_url));
+  }
+  if (options.cache_url != "memory:") {
+    return fail(Errc::InvalidArgument, fmt::format("cache.url '{}' is not known; give memory:", options.cache_url));
+  }
+  return {};
+}
+
+}  // namespace
+
+Worker::Worker(std::string name)
+    : guard_(boost::asio::make_work_guard(context_)), thread_([this, n = std::move(name)] {
+        ::pthread_setname_np(::pthread_self(), n.substr(0, 15).c_str());
+        context_.run();
+      }) {}
+
+Worker::~Worker() {
+  guard_.reset();
+  thread_.join();
+}
+
+Node::Node(AppOptions options) : options_(std::move(options)) {}
+
+Result<std::unique_ptr<Node>> Node::open(AppOptions options, Role role) {
+  CARILLON_CHECK(check_mix(options));
+  std::unique_ptr<Node> node(new Node(std::move(options)));
+  CARILLON_CHECK(node->open_store());
+  CARILLON_CHECK(node->open_rest(role));
+  return node;
+}
+
+Result<void> Node::open_store() {
+  CARILLON_TRY(const std::string folder, sqlite_folder(options_));
+  std::error_code ec;
+  std::filesystem::create_directories(folder, ec);
+  std::filesystem::create_directories(options_.data, ec);
+  if (ec) return fail(Errc::Unavailable, fmt::format("cannot make the data folder {}: {}", options_.data, ec.message()));
+  CARILLON_TRY(keys_, load_keys(options_));
+  store::SqliteOptions sqlite;
+  sqlite.folder = folder;
+  sqlite.cache_bytes = options_.store.cache_bytes;
+  sqlite.profile_cache_bytes = options_.store.profile_cache_bytes;
+  sqlite.notification_cache_bytes = options_.store.notification_cache_bytes;
+  sqlite.dedup_memory_bytes = options_.store.dedup_memory;
+  sqlite.dedup_window = options_.store.dedup_window;
+  sqlite.disk_free_min_bytes = options_.store.disk_free_min;
+  sqlite.keys = keys_.get();
+  sqlite.metrics = &metrics_;
+  CARILLON_TRY(store_, store::open_sqlite(std::move(sqlite)));
+  return {};
+}
+
+Result<void> Node::open_rest(Role role) {
+  delivery_ = std::make_unique<Worker>("delivery");
+  const auto cores = static_cast<std::int64_t>(std::thread::hardware_concurrency());
+  const auto wanted = options_.server.threads > 0 ? options_.server.threads : std::max<std::int64_t>(1, cores / 2);
+  const std::int64_t threads = role == Role::Administer ? 1 : wanted;
+  for (std::int64_t i = 0; i < threads; ++i) api_workers_.push_back(std::make_unique<Worker>(fmt::format("api-{}", i)));
+  const auto main = delivery_->executor();
+  CARILLON_TRY(const std::string instance, load_instance(options_.data));
+  CARILLON_TRY(const auto registration, run_on(main, store_->register_process(instance, clock_.now())));
+  owner_ = registration.owner;
+  is_new_store_ = registration.is_new_store;
+  ids_ = std::make_unique<base::IdGenerator>(clock_, owner_.node, registration.highest_id);
+  queue_ = queue::make_embedded();
+  cache_ = cache::make_memory();
+  CARILLON_TRY(directory_, run_on(main, pipeline::Directory::open(*store_, *keys_, clock_)));
+  if (role == Role::Serve) {
+    pipeline::Pipeline::Deps deps{*store_, *queue_, *cache_, clock_,     *keys_, metrics_,
+                                  *ids_,   *directory_, owner_, main, api_executors()};
+    CARILLON_TRY(pipeline_, pipeline::Pipeline::open(std::move(deps), options_.pipeline));
+  }
+  api::Deps deps{pipeline_.get(), *directory_, *store_, *cache_, clock_, *keys_, metrics_, *ids_, [this](Millis by) {
+                   clock_.advance(by);
+                   if (pipeline_) pipeline_->nudge();
+                 }};
+  api_ = api::Api::open(std::move(deps), options_.api);
+  register_process_metrics();
+  return {};
+}
+
+void Node::register_process_metrics() {
+  metrics_.gauge("process_resident_memory_bytes", "Resident memory of this process.", {},
+                 [] { return static_cast<double>(base::process_memory_bytes()); });
+  metrics_.gauge("process_cpu_seconds_total", "CPU time of this process, user and system.", {},
+                 [] { return base::process_cpu_seconds(); });
+  metrics_.gauge("carillon_disk_free_bytes", "Free disk where the store lives.", {},
+                 [this] { return static_cast<double>(store_->health().disk_free_bytes); });
+}
+
+std::vector<boost::asio::any_io_executor> Node::api_executors() {
+  std::vector<boost::asio::any_io_executor> executors;
+  for (auto& worker : api_workers_) executors.push_back(worker->executor());
+  return executors;
+}
+
+net::HttpResponse Node::call(net::HttpRequest request) {
+  const net::HttpPeer peer{"local", false};
+  return run_on(api_workers_.front()->executor(), api_->handle(std::move(request), peer, api::Entrance::Control));
+}
+
+void Node::stop() {
+  if (std::exchange(is_stopped_, true)) return;
+  if (pipeline_) pipeline_->drain();
+  pipeline_.reset();
+  if (store_) store_->close();
+}
+
+Node::~Node() {
+  stop();
+  api_workers_.clear();
+  delivery_.reset();
+}
+
+}  // namespace carillon::app

@@ -1,0 +1,84 @@
+// A process put together: threads, store, directory, pipeline and API in the order they need each other.
+#pragma once
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "api/api.h"
+#include "app/options.h"
+#include "base/ids.h"
+#include "cache/cache.h"
+#include "pipeline/pipeline.h"
+#include "queue/queue.h"
+#include "store/store.h"
+
+namespace carillon::app {
+
+// One thread running one io_context.
+class Worker {
+ public:
+  explicit Worker(std::string name);
+  ~Worker();  // runs out of work, joins
+  [[nodiscard]] boost::asio::any_io_executor executor() { return context_.get_executor(); }
+
+ private:
+  boost::asio::io_context context_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_;
+  std::thread thread_;
+};
+
+// What a node is for.
+enum class Role : std::uint8_t {
+  Serve,      // everything: accepts, sends, answers
+  Administer  // the command line on a stopped store: API without pipeline
+};
+
+class Node {
+ public:
+  // Opens everything; recovery of an earlier run is done when this returns. Blocks. Errors: those of
+  // the parts, each saying what to change.
+  static Result<std::unique_ptr<Node>> open(AppOptions options, Role role);
+  ~Node();  // drains
+
+  [[nodiscard]] api::Api& api() { return *api_; }
+  [[nodiscard]] pipeline::Pipeline* pipeline() { return pipeline_.get(); }
+  [[nodiscard]] pipeline::Directory& directory() { return *directory_; }
+  [[nodiscard]] store::Store& store() { return *store_; }
+  [[nodiscard]] const AppOptions& options() const { return options_; }
+  [[nodiscard]] std::vector<boost::asio::any_io_executor> api_executors();
+  [[nodiscard]] bool is_new_store() const { return is_new_store_; }
+
+  // One request as an administrator, blocking; `request` as over HTTP.
+  net::HttpResponse call(net::HttpRequest request);
+  // Stops accepting, finishes what is under way, closes the store. Blocks. Idempotent.
+  void stop();
+
+ private:
+  explicit Node(AppOptions options);
+  Result<void> open_store();
+  Result<void> open_rest(Role role);
+  void register_process_metrics();
+
+  AppOptions options_;
+  base::SystemClock clock_;
+  base::Metrics metrics_;
+  std::unique_ptr<base::KeyRing> keys_;
+  std::unique_ptr<store::Store> store_;
+  store::Owner owner_;
+  bool is_new_store_ = false;
+  std::unique_ptr<base::IdGenerator> ids_;
+  std::unique_ptr<queue::Queue> queue_;
+  std::unique_ptr<cache::Cache> cache_;
+  std::unique_ptr<Worker> delivery_;
+  std::vector<std::unique_ptr<Worker>> api_workers_;
+  std::unique_ptr<pipeline::Directory> directory_;
+  std::unique_ptr<pipeline::Pipeline> pipeline_;
+  std::unique_ptr<api::Api> api_;
+  bool is_stopped_ = false;
+};
+
+}  // namespace carillon::app

@@ -1,0 +1,65 @@
+// Every setting of a process, in its groups (generated reference: docs/reference/settings.md).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/api.h"
+#include "base/log.h"
+#include "base/settings.h"
+#include "pipeline/pipeline.h"
+
+namespace carillon::app {
+
+struct ServerOptions {
+  std::string listen = "127.0.0.1:8080";
+  std::string public_listen;           // host:port for /t /u /p /v1/me /v1/callbacks only; empty: none
+  std::string public_url;
+  std::string tls_certificate, tls_key;
+  std::int64_t threads = 0;            // 0: half of the machine's cores, at least 1
+  std::int64_t connections = 10'000;
+  bool test_clock = false;
+};
+
+struct StoreOptions {
+  std::string url;                     // empty: sqlite:DATA/carillon.db
+  std::int64_t cache_bytes = 16 << 20;
+  std::int64_t profile_cache_bytes = 24 << 20;
+  std::int64_t notification_cache_bytes = 16 << 20;
+  std::int64_t disk_free_min = 1 << 30;
+  Millis dedup_window{24 * 3'600'000};
+  std::int64_t dedup_memory = 256 << 20;
+};
+
+struct AppOptions {
+  std::string data = "./carillon-data";
+  std::string config;                  // file that was read; empty: none
+  ServerOptions server;
+  StoreOptions store;
+  std::string queue_url = "embedded:";
+  std::string cache_url = "memory:";
+  base::Secret secrets_key;            // base64 of 32 bytes
+  std::string secrets_key_file;
+  std::string log_level = "info", log_format = "auto";
+  pipeline::Options pipeline;
+  api::Options api;
+};
+
+// Declares all of it on `settings`; `options` must outlive `settings`.
+void describe(base::Settings& settings, AppOptions& options);
+
+// What the command line says: --config, --data, --listen and any --set group.name=value.
+struct CommandLine {
+  std::string config, data, listen;
+  std::vector<std::string> sets;
+};
+// Defaults, then the file, then the environment, then the command line. Unknown CARILLON_* variables
+// are warned about. Errors: InvalidArgument naming the setting and the fix.
+Result<AppOptions> load_options(const CommandLine& line, char** environment);
+
+// "127.0.0.1:8080", "[::1]:8080", ":8080" (all addresses). Errors: InvalidArgument.
+Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& text);
+
+}  // namespace carillon::app
