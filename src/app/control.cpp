@@ -129,7 +129,10 @@ class ControlServerImpl final : public ControlServer {
   Task<void> accept_loop() {
     while (acceptor_.is_open()) {
       auto [ec, socket] = co_await acceptor_.async_accept(kAwait);
-      if (ec) continue;
+      if (ec) {
+        co_await base::sleep_for(std::chrono::milliseconds(100));  // closed, or out of descriptors
+        continue;
+      }
       if (!is_allowed(socket.native_handle())) continue;
       auto shared = std::make_shared<local::socket>(std::move(socket));  // lives as long as its request
       gate_.spawn(executor_, "request", [this, shared] { return serve(shared); });

@@ -1,0 +1,30 @@
+// The commands of the binary. Each file of commands adds its own to the parser; main runs the one chosen.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "app/options.h"
+
+namespace carillon::app {
+
+// Options every command has, and what the chosen one does.
+struct Shell {
+  CommandLine line;           // --config --data --listen --set
+  bool json = false;          // --json: one JSON document on standard output, nothing else there
+  std::function<int()> run;   // set by the parsed command; its exit status
+};
+
+// Adds --data, --config, --set and --json to a command.
+void add_common(CLI::App& command, Shell& shell);
+
+void add_serve(CLI::App& root, Shell& shell);   // serve
+void add_sim(CLI::App& root, Shell& shell);     // sim
+void add_reference(CLI::App& root, Shell& shell);  // reference (generated documents), version
+void add_admin(CLI::App& root, Shell& shell);   // app key user template category integration route …
+void add_sending(CLI::App& root, Shell& shell); // send status dlq pause …
+void add_doctor(CLI::App& root, Shell& shell);  // doctor backup-independent checks
+
+}  // namespace carillon::app
