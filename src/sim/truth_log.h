@@ -2,7 +2,8 @@
 //
 // Line: time in ms since the epoch, vendor, recipient, Carillon's delivery id, collapse id, the vendor's
 // message id, "ok" or "unanswered"; separated by tabs, control characters replaced by '?'. A message is
-// "unanswered" when it was accepted but the sender will never see the answer.
+// "unanswered" when it was accepted and the vendor means never to answer. One marked "ok" may still go
+// unanswered: when its connection is reset by another message's fault before its answer has left.
 #pragma once
 
 #include <array>
