@@ -38,6 +38,7 @@ CREATE TABLE delivery(
 CREATE INDEX delivery_due ON delivery(lane, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX delivery_owned ON delivery(owner) WHERE owner IS NOT NULL;
 -- Held, failed, dead, unknown: what people look for and sweepers release.
+-- A query uses it only when it repeats `status IN (1, 6, 7, 8)` beside its own condition.
 CREATE INDEX delivery_trouble ON delivery(status, id) WHERE status IN (1, 6, 7, 8);
 
 -- Deliveries of expanded notifications: runs of contiguous ids.

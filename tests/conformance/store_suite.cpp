@@ -1,0 +1,479 @@
+#include "tests/conformance/store_suite.h"
+
+#include <fmt/format.h>
+#include <rapidcheck.h>
+#include <stdlib.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <set>
+
+namespace carillon::conformance {
+
+using model::DeliveryStatus;
+using store::Accepted;
+using store::AcceptItem;
+
+namespace {
+
+constexpr model::Lane kLane{model::Queue::Email, model::Priority::Normal};
+
+base::Hash128 hash_of(const std::string& text) {
+  const std::string digest = base::sha256(text);
+  base::Hash128 h{};
+  std::memcpy(h.data(), digest.data(), h.size());
+  return h;
+}
+
+const base::KeyRing& test_keys() {
+  static const base::KeyRing keys = base::KeyRing::derive(base::Secret(std::string(32, 'k'))).value();
+  return keys;
+}
+
+}  // namespace
+
+void StoreSuite::SetUp() {
+  char path[] = "/tmp/carillon-store-XXXXXX";
+  ASSERT_NE(::mkdtemp(path), nullptr);
+  folder_ = path;
+  auto opened = GetParam().open(folder_);
+  ASSERT_TRUE(opened) << opened.error().message;
+  store_ = std::move(*opened);
+  const auto registered = run(store_->register_process("test", clock_.now()));
+  ASSERT_TRUE(registered);
+  EXPECT_TRUE(registered->is_new_store);
+  owner_ = registered->owner;
+  ids_ = std::make_unique<base::IdGenerator>(clock_, owner_.node, registered->highest_id);
+}
+
+void StoreSuite::TearDown() {
+  if (store_) store_->close();
+  store_.reset();
+  std::filesystem::remove_all(folder_);
+}
+
+void StoreSuite::restart() {
+  store_->close();
+  store_.reset();
+  auto opened = GetParam().open(folder_);
+  ASSERT_TRUE(opened) << opened.error().message;
+  store_ = std::move(*opened);
+  const auto registered = run(store_->register_process("test", clock_.now()));
+  ASSERT_TRUE(registered);
+  EXPECT_FALSE(registered->is_new_store);
+  EXPECT_GT(registered->owner.epoch, owner_.epoch);
+  owner_ = registered->owner;
+}
+
+AcceptItem StoreSuite::item(std::size_t n) {
+  AcceptItem item;
+  item.notification.id = ids_->take(n + 1);
+  item.notification.project = 1;
+  item.notification.app = 7;
+  item.notification.category = "general";
+  item.notification.accepted_at = clock_.now();
+  item.notification.body = "{}";
+  item.notification.first_delivery = item.notification.id + 1;
+  item.notification.delivery_count = static_cast<std::int32_t>(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    model::Delivery& d = item.deliveries.emplace_back();
+    d.id = item.notification.id + 1 + static_cast<std::int64_t>(i);
+    d.notification = item.notification.id;
+    d.project = 1;
+    d.queue = kLane.queue;
+    d.priority = kLane.priority;
+    d.user_id = fmt::format("u{}", i);
+    d.due_at = clock_.now();
+  }
+  return item;
+}
+
+AcceptItem StoreSuite::item_with_event(const std::string& event, const std::string& body) {
+  AcceptItem made = item();
+  made.notification.event_id = event;
+  made.notification.body = body;
+  made.event = hash_of("event" + event);
+  made.fingerprint = hash_of("body" + body);
+  return made;
+}
+
+std::vector<Result<store::AcceptResult>> StoreSuite::accept(std::vector<AcceptItem> items) {
+  auto results = run(store_->accept(std::move(items), clock_.now()));
+  EXPECT_TRUE(results) << results.error().message;
+  return std::move(*results);
+}
+
+store::AcceptResult StoreSuite::accept_one(AcceptItem one) {
+  std::vector<AcceptItem> items;
+  items.push_back(std::move(one));
+  auto results = accept(std::move(items));
+  EXPECT_TRUE(results.at(0)) << results.at(0).error().message;
+  return *results.at(0);
+}
+
+std::vector<model::Delivery> StoreSuite::claim(std::vector<std::int64_t> ids) {
+  std::vector<store::ClaimRequest> requests(1);
+  requests[0].lane = kLane;
+  requests[0].ids = std::move(ids);
+  return run(store_->claim(std::move(requests), owner_, clock_.now())).value();
+}
+
+std::vector<model::Delivery> StoreSuite::scan(model::Lane lane, std::size_t limit) {
+  std::vector<store::ClaimRequest> requests(1);
+  requests[0].lane = lane;
+  requests[0].limit = limit;
+  return run(store_->claim(std::move(requests), owner_, clock_.now())).value();
+}
+
+bool StoreSuite::record(model::Delivery delivery, DeliveryStatus to, std::optional<Millis> due_in) {
+  std::vector<store::RecordItem> items(1);
+  items[0].delivery = std::move(delivery);
+  if (due_in) items[0].delivery.due_at = clock_.now() + *due_in;
+  items[0].to = to;
+  items[0].category = "general";
+  items[0].app = 7;
+  return run(store_->record(std::move(items), owner_, clock_.now())).value().at(0);
+}
+
+model::Delivery StoreSuite::stored(std::int64_t delivery) {
+  return run(store_->delivery(delivery)).value().delivery;
+}
+
+void StoreSuite::expect_accountable() {
+  std::int64_t accepted = 0, states = 0;
+  for (const store::CounterRow& row : run(store_->counters()).value()) (row.status ? states : accepted) += row.n;
+  EXPECT_EQ(accepted, states);
+  EXPECT_TRUE(run(store_->recount()).value().empty());
+}
+
+// ---- accept
+
+TEST_P(StoreSuite, AcceptedNotificationIsReadBackAsGiven) {
+  AcceptItem one = item(2);
+  one.notification.body = R"({"title":"x"})";
+  one.notification.template_key = "welcome";
+  one.deliveries[1].device_id = "phone";
+  const std::int64_t id = one.notification.id;
+  EXPECT_EQ(accept_one(std::move(one)).kind, Accepted::New);
+  for (int round = 0; round < 2; ++round) {  // from memory, then from the disk
+    const auto n = run(store_->notifications({id, id + 999})).value();
+    ASSERT_NE(n[0], nullptr);
+    EXPECT_EQ(n[0]->body, R"({"title":"x"})");
+    EXPECT_EQ(n[0]->template_key, "welcome");
+    EXPECT_EQ(n[0]->delivery_count, 2);
+    EXPECT_EQ(n[0]->status, model::NotificationStatus::Sending);
+    EXPECT_EQ(n[1], nullptr);
+    restart();
+  }
+  expect_accountable();
+}
+
+TEST_P(StoreSuite, RepeatedEventIsAcceptedOnceAndAnotherBodyIsRefused) {
+  const store::AcceptResult first = accept_one(item_with_event("e1"));
+  ASSERT_TRUE(first.dedup_until);
+  const store::AcceptResult again = accept_one(item_with_event("e1"));
+  EXPECT_EQ(again.kind, Accepted::Duplicate);
+  EXPECT_EQ(again.notification, first.notification);
+  EXPECT_EQ(again.dedup_until, first.dedup_until);
+  EXPECT_EQ(accept_one(item_with_event("e1", "{\"a\":1}")).kind, Accepted::EventIdReused);
+  restart();
+  EXPECT_EQ(accept_one(item_with_event("e1")).notification, first.notification);
+  clock_.set(*first.dedup_until);
+  EXPECT_EQ(accept_one(item_with_event("e1")).kind, Accepted::New);
+  expect_accountable();
+}
+
+TEST_P(StoreSuite, TheSameEventTwiceInOneBatchIsAcceptedOnce) {
+  std::vector<AcceptItem> items;
+  items.push_back(item_with_event("e"));
+  items.push_back(item_with_event("e"));
+  const auto results = accept(std::move(items));
+  EXPECT_EQ(results[0]->kind, Accepted::New);
+  EXPECT_EQ(results[1]->kind, Accepted::Duplicate);
+  EXPECT_EQ(results[1]->notification, results[0]->notification);
+}
+
+TEST_P(StoreSuite, OnlyTheOffenderOfABatchGetsAnError) {
+  std::vector<AcceptItem> items;
+  items.push_back(item_with_event("good-1"));
+  items.push_back(item_with_event("bad"));
+  items.push_back(item_with_event("good-2"));
+  items[1].deliveries[0].id = items[0].deliveries[0].id;  // an id that is taken
+  const auto results = accept(std::move(items));
+  EXPECT_TRUE(results[0]);
+  EXPECT_FALSE(results[1]);
+  EXPECT_TRUE(results[2]);
+  EXPECT_EQ(accept_one(item_with_event("bad")).kind, Accepted::New);  // nothing of it was kept
+  EXPECT_EQ(accept_one(item_with_event("good-2")).kind, Accepted::Duplicate);
+  expect_accountable();
+}
+
+TEST_P(StoreSuite, ABatchBeyondOneCommitIsAcceptedWhole) {
+  std::vector<AcceptItem> items;
+  for (int i = 0; i < 60; ++i) items.push_back(item(200));
+  for (const auto& result : accept(std::move(items))) EXPECT_TRUE(result);
+  expect_accountable();
+}
+
+TEST_P(StoreSuite, CapHoldsOrDropsWhatIsOverIt) {
+  const auto with_cap = [&](bool drop) {
+    AcceptItem one = item();
+    store::CapCharge cap;
+    cap.cap_key = "news";
+    cap.limit = 2;
+    cap.per = Millis(3'600'000);
+    cap.drop = drop;
+    one.caps.push_back(cap);
+    return one;
+  };
+  EXPECT_TRUE(accept_one(with_cap(false)).changed.empty());
+  clock_.advance(Millis(1'000));
+  EXPECT_TRUE(accept_one(with_cap(false)).changed.empty());
+  const auto held = accept_one(with_cap(false)).changed;
+  ASSERT_EQ(held.size(), 1U);
+  EXPECT_EQ(held[0].status, DeliveryStatus::Held);
+  EXPECT_EQ(held[0].reason, model::Reason::FrequencyCap);
+  EXPECT_EQ(held[0].due_at, clock_.now() - Millis(1'000) + Millis(3'600'000));
+  const auto dropped = accept_one(with_cap(true)).changed;
+  ASSERT_EQ(dropped.size(), 1U);
+  EXPECT_EQ(dropped[0].status, DeliveryStatus::Suppressed);
+  // The token of the held one is spoken for: the next waits for the second one's.
+  const auto next = accept_one(with_cap(false)).changed;
+  ASSERT_EQ(next.size(), 1U);
+  EXPECT_EQ(next[0].due_at, clock_.now() + Millis(3'600'000));
+  expect_accountable();
+}
+
+// ---- claim and record
+
+TEST_P(StoreSuite, ARowIsClaimedOnce) {
+  const AcceptItem one = item(3);
+  accept_one(one);
+  const std::vector<std::int64_t> ids{one.deliveries[0].id, one.deliveries[1].id};
+  const auto first = claim(ids);
+  ASSERT_EQ(first.size(), 2U);
+  EXPECT_EQ(first[0].status, DeliveryStatus::Processing);
+  EXPECT_EQ(first[0].epoch, 1U);
+  EXPECT_EQ(first[0].user_id, "u0");
+  EXPECT_TRUE(claim(ids).empty());
+  const auto rest = scan(kLane);
+  ASSERT_EQ(rest.size(), 1U);
+  EXPECT_EQ(rest[0].id, one.deliveries[2].id);
+  expect_accountable();
+}
+
+TEST_P(StoreSuite, ScanTakesOneLaneInDueOrderAndNothingEarly) {
+  AcceptItem one = item(4);
+  one.deliveries[0].due_at = clock_.now() + Millis(2'000);
+  one.deliveries[1].due_at = clock_.now() - Millis(1'000);
+  one.deliveries[2].due_at = clock_.now() - Millis(2'000);
+  one.deliveries[3].priority = model::Priority::High;
+  accept_one(one);
+  const auto taken = scan(kLane);
+  ASSERT_EQ(taken.size(), 2U);
+  EXPECT_EQ(taken[0].id, one.deliveries[2].id);
+  EXPECT_EQ(taken[1].id, one.deliveries[1].id);
+  EXPECT_TRUE(claim({one.deliveries[0].id}).empty());
+  EXPECT_EQ(scan({kLane.queue, model::Priority::High}).size(), 1U);
+  clock_.advance(Millis(2'000));
+  EXPECT_EQ(scan(kLane).size(), 1U);
+}
+
+TEST_P(StoreSuite, RecordIsFencedByOwnerAndEpoch) {
+  const AcceptItem one = item();
+  accept_one(one);
+  const model::Delivery first = claim({one.deliveries[0].id}).at(0);
+  EXPECT_TRUE(record(first, DeliveryStatus::Pending, Millis(0)));
+  const model::Delivery second = claim({one.deliveries[0].id}).at(0);
+  EXPECT_EQ(second.epoch, 2U);
+  EXPECT_FALSE(record(first, DeliveryStatus::Failed));
+  EXPECT_TRUE(record(second, DeliveryStatus::Sent));
+  EXPECT_FALSE(record(second, DeliveryStatus::Sent));
+  expect_accountable();
+}
+
+TEST_P(StoreSuite, ARetryIsClaimableWhenDueAndKeepsItsAttempts) {
+  const AcceptItem one = item();
+  accept_one(one);
+  model::Delivery d = claim({one.deliveries[0].id}).at(0);
+  d.attempts = 1;
+  d.integration = "main";
+  EXPECT_TRUE(record(d, DeliveryStatus::Retrying, Millis(60'000)));
+  EXPECT_TRUE(scan(kLane).empty());
+  clock_.advance(Millis(60'000));
+  const auto again = scan(kLane);
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(again[0].attempts, 1);
+  EXPECT_EQ(again[0].integration, "main");
+  expect_accountable();
+}
+
+TEST_P(StoreSuite, AFinishedNotificationReadsAsCompleted) {
+  const AcceptItem one = item(2);
+  accept_one(one);
+  const auto taken = claim({one.deliveries[0].id, one.deliveries[1].id});
+  record(taken[0], DeliveryStatus::Sent);
+  EXPECT_EQ(run(store_->notifications({one.notification.id})).value()[0]->status, model::NotificationStatus::Sending);
+  record(taken[1], DeliveryStatus::Failed);
+  EXPECT_EQ(run(store_->notifications({one.notification.id})).value()[0]->status, model::NotificationStatus::Completed);
+}
+
+TEST_P(StoreSuite, RestartKeepsEverythingAndNamesWhatWasInFlight) {
+  const AcceptItem one = item(3);
+  accept_one(one);
+  const model::Delivery taken = claim({one.deliveries[1].id}).at(0);
+  const store::Owner before = owner_;
+  restart();
+  expect_accountable();
+  const auto left = run(store_->owned_before(owner_, 0, 100)).value();
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].delivery.id, taken.id);
+  EXPECT_EQ(left[0].owner, before);
+  std::vector<store::RecordItem> items(1);
+  items[0].delivery = left[0].delivery;
+  items[0].delivery.due_at = clock_.now();
+  items[0].to = DeliveryStatus::Pending;
+  EXPECT_TRUE(run(store_->record(std::move(items), left[0].owner, clock_.now())).value().at(0));
+  EXPECT_TRUE(run(store_->owned_before(owner_, 0, 100)).value().empty());
+  EXPECT_EQ(scan(kLane).size(), 3U);
+}
+
+TEST_P(StoreSuite, ASecondOpenOfTheSameFolderIsRefused) {
+  const auto second = GetParam().open(folder_);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Errc::FailedPrecondition);
+  EXPECT_NE(second.error().message.find(std::to_string(::getpid())), std::string::npos);
+}
+
+// ---- acting on what is stored
+
+TEST_P(StoreSuite, CancelStopsWhatIsOpenAndSaysWhatWasNot) {
+  const AcceptItem one = item(4);
+  accept_one(one);
+  const auto taken = claim({one.deliveries[0].id, one.deliveries[1].id});
+  record(taken[0], DeliveryStatus::Sent);
+  const auto cancelled = run(store_->cancel(one.notification.id, clock_.now())).value();
+  EXPECT_EQ(cancelled.cancelled, 2U);
+  EXPECT_EQ(cancelled.in_flight, 1U);
+  EXPECT_EQ(cancelled.already_sent, 1U);
+  EXPECT_TRUE(run(store_->notifications({one.notification.id})).value()[0]->is_cancelled);
+  EXPECT_EQ(run(store_->cancel_chunk(one.notification.id, 1, clock_.now())).value(), 1U);
+  EXPECT_EQ(run(store_->cancel_chunk(one.notification.id, 100, clock_.now())).value(), 1U);
+  EXPECT_EQ(run(store_->cancel_chunk(one.notification.id, 100, clock_.now())).value(), 0U);
+  EXPECT_EQ(run(store_->cancel(one.notification.id, clock_.now())).value().cancelled, 2U);
+  EXPECT_TRUE(scan(kLane).empty());
+  expect_accountable();
+}
+
+TEST_P(StoreSuite, ExpansionMovesItsCursorOnceAndItsRowsBecomeDue) {
+  AcceptItem one = item(0);
+  one.notification.status = model::NotificationStatus::Scheduled;
+  one.notification.send_at = clock_.now() + Millis(5'000);
+  one.notification.first_delivery = 0;
+  accept_one(one);
+  EXPECT_TRUE(run(store_->due_expansions(10, clock_.now())).value().empty());
+  clock_.advance(Millis(5'000));
+  EXPECT_EQ(run(store_->due_expansions(10, clock_.now())).value().size(), 1U);
+  const auto step = [&](std::int64_t from, std::int64_t to, bool done) {
+    store::ExpandItem e;
+    e.notification = one.notification.id;
+    e.expected_cursor = from;
+    e.next_cursor = to;
+    e.done = done;
+    e.deliveries = item(2).deliveries;
+    for (model::Delivery& d : e.deliveries) d.notification = one.notification.id;
+    return run(store_->expand(std::move(e), clock_.now()));
+  };
+  EXPECT_TRUE(step(0, 2, false));
+  const auto repeated = step(0, 2, false);
+  ASSERT_FALSE(repeated);
+  EXPECT_EQ(repeated.error().code, Errc::Conflict);
+  EXPECT_EQ(run(store_->due_expansions(10, clock_.now())).value().at(0).cursor, 2);
+  EXPECT_TRUE(step(2, 4, true));
+  EXPECT_TRUE(run(store_->due_expansions(10, clock_.now())).value().empty());
+  const auto taken = scan(kLane);
+  ASSERT_EQ(taken.size(), 4U);
+  for (const model::Delivery& d : taken) record(d, DeliveryStatus::Sent);
+  while (run(store_->housekeeping({}, clock_.now())).value()) {}
+  EXPECT_EQ(run(store_->notifications({one.notification.id})).value()[0]->status, model::NotificationStatus::Completed);
+  expect_accountable();
+}
+
+TEST_P(StoreSuite, HeldRowsOfAConditionAreReleased) {
+  AcceptItem one = item(2);
+  for (model::Delivery& d : one.deliveries) {
+    d.status = DeliveryStatus::Held;
+    d.reason = model::Reason::NoRoute;
+    d.due_at.reset();
+  }
+  one.deliveries[1].reason = model::Reason::Paused;
+  accept_one(one);
+  EXPECT_TRUE(scan(kLane).empty());
+  store::HoldFilter filter;
+  filter.reason = model::Reason::NoRoute;
+  const auto hints = run(store_->unhold(filter, 100, clock_.now())).value();
+  ASSERT_EQ(hints.size(), 1U);
+  EXPECT_EQ(hints[0].id, one.deliveries[0].id);
+  EXPECT_EQ(hints[0].lane, kLane);
+  EXPECT_EQ(scan(kLane).size(), 1U);
+  expect_accountable();
+}
+
+TEST_P(StoreSuite, RetentionDropsFinishedRowsOnly) {
+  const AcceptItem one = item(2);
+  accept_one(one);
+  record(claim({one.deliveries[0].id}).at(0), DeliveryStatus::Sent);
+  clock_.advance(Millis(91LL * 86'400'000));
+  for (int i = 0; i < 20 && run(store_->housekeeping({}, clock_.now())).value(); ++i) {}
+  EXPECT_NE(run(store_->notifications({one.notification.id})).value()[0], nullptr);
+  const auto taken = scan(kLane);
+  ASSERT_EQ(taken.size(), 1U);
+  record(taken[0], DeliveryStatus::Sent);
+  for (int i = 0; i < 20 && run(store_->housekeeping({}, clock_.now())).value(); ++i) {}
+  EXPECT_EQ(run(store_->notifications({one.notification.id})).value()[0], nullptr);
+  expect_accountable();
+}
+
+// Any sequence of steps leaves accepted = the sum of all states, also over a restart.
+TEST_P(StoreSuite, CountersAlwaysSum) {
+  rc::check([&] {
+    const auto steps = *rc::gen::container<std::vector<int>>(40, rc::gen::inRange(0, 8));
+    std::map<std::int64_t, model::Delivery> in_flight;
+    std::vector<std::int64_t> notifications;
+    for (const int step : steps) {
+      if (step <= 1) {
+        AcceptItem one = step == 0 ? item(3) : item_with_event(std::to_string(steps.size() % 3));
+        notifications.push_back(one.notification.id);
+        accept_one(std::move(one));
+      } else if (step == 2) {
+        for (model::Delivery& d : scan(kLane, 4)) in_flight[d.id] = std::move(d);
+      } else if (step <= 5 && !in_flight.empty()) {
+        constexpr std::array kTo{DeliveryStatus::Sent, DeliveryStatus::Retrying, DeliveryStatus::Failed};
+        const model::Delivery d = in_flight.begin()->second;
+        in_flight.erase(in_flight.begin());
+        RC_ASSERT(record(d, kTo[static_cast<std::size_t>(step - 3)], Millis(0)));
+      } else if (step == 6 && !notifications.empty()) {
+        static_cast<void>(run(store_->cancel(notifications.back(), clock_.now())));
+        static_cast<void>(run(store_->cancel_chunk(notifications.back(), 2, clock_.now())));
+      }
+      clock_.advance(Millis(1));
+    }
+    expect_accountable();
+    RC_ASSERT(!HasFailure());
+    for (auto& [id, d] : in_flight) record(d, DeliveryStatus::Unknown);
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Sqlite, StoreSuite,
+                         ::testing::Values(StoreBackend{"sqlite",
+                                                        [](const std::string& folder) {
+                                                          store::SqliteOptions options;
+                                                          options.folder = folder;
+                                                          options.disk_free_min_bytes = 0;
+                                                          options.keys = &test_keys();
+                                                          return store::open_sqlite(std::move(options));
+                                                        }}),
+                         [](const auto& backend) { return backend.param.name; });
+
+}  // namespace carillon::conformance
