@@ -31,9 +31,12 @@ struct Taken {
 class Cache {
  public:
   virtual ~Cache() = default;
-  // All or nothing per entry; a cost above the limit is never allowed. In order of `takes`.
+  // All or nothing per entry, in order of `takes`. A cost of 0 only looks. A cost above the limit is never
+  // allowed (retry_after is then `per`). A clock that stepped back costs a bucket at most one `per`.
+  // Errors: Unavailable (the backend is away).
   virtual Task<Result<std::vector<Taken>>> take(std::vector<Take> takes, Time now) = 0;
-  // Remembers for `ttl` that these deliveries (id and generation as text) were sent.
+  // Remembers for `ttl` that these deliveries (id and generation as text) were sent; a later end stays.
+  // Errors: Unavailable.
   virtual Task<Result<void>> mark_sent(std::vector<std::string> keys, Millis ttl, Time now) = 0;
   virtual Task<Result<std::vector<bool>>> were_sent(std::vector<std::string> keys, Time now) = 0;
 };
