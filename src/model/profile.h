@@ -24,6 +24,10 @@ inline constexpr std::size_t kEndpointsMax = 8;       // per device
 inline constexpr std::size_t kAddressesMax = 20;      // per user
 inline constexpr std::size_t kPreferencesMax = 500;   // per user
 
+// The service a bare token of that platform belongs to (CONTRACT §6, device short form); empty where a
+// token alone does not reach it.
+std::string_view default_push_service(Platform platform) noexcept;
+
 // How one push service reaches a device.
 struct Endpoint {
   std::string service;  // apns fcm jpush pushy hms webpush

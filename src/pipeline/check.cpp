@@ -16,20 +16,6 @@ using model::Reason;
 
 constexpr std::uint16_t kClaimsLostMax = 3;  // claims without an outcome; then it is quarantined
 
-// The service a bare token belongs to.
-std::string_view default_service(Platform platform) {
-  switch (platform) {
-    case Platform::Ios:
-    case Platform::Macos: return "apns";
-    case Platform::Android: return "fcm";
-    case Platform::Harmony: return "hms";
-    case Platform::Web:
-    case Platform::Windows: return "webpush";
-    case Platform::None: return "";
-  }
-  return "";
-}
-
 // Which endpoint of the device an account of that type speaks to; null: none.
 const model::Endpoint* endpoint_for(const model::Device& device, const providers::ProviderType& type) {
   if (type.is_any_channel) return device.endpoints.empty() ? nullptr : &device.endpoints.front();
@@ -135,7 +121,7 @@ Deliverer::Step Deliverer::check(FlightPtr& flight, const Snapshot& snapshot, bo
     target.environment = device->environment;
   } else {
     target.address = plain_address(*flight);
-    target.service = target.channel == Channel::Push ? default_service(target.platform) : std::string_view{};
+    target.service = target.channel == Channel::Push ? model::default_push_service(target.platform) : std::string_view{};
     if (target.address.empty()) {
       record(flight, DeliveryStatus::Suppressed, Reason::NoAddress);
       return Step::Recorded;
