@@ -1,71 +1,26 @@
-// The configured accounts in action: slots, rate, breaker, throttling, pauses, and the guard against
-// mass invalidation. Lives on the delivery thread.
+// The configured accounts in action: slots, rate, breaker, throttling and pauses. Lives on the delivery
+// thread.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
 #include <cstdint>
-#include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/metrics.h"
 #include "base/task.h"
 #include "model/outcome.h"
 #include "model/status.h"
+#include "pipeline/breaker.h"
 #include "pipeline/directory.h"
 #include "providers/catalog.h"
 
 namespace carillon::pipeline {
-
-// Closed → (≥ 20 calls in 10 s, half of them failures) → Open 30 s, doubling to 10 min → one probe at
-// a time (half open) → Closed. Pure; time is handed in.
-class Breaker {
- public:
-  // `vote`: model::breaker_vote().
-  void record(int vote, Time now);
-  // True: a call may begin; in the half-open state only one until its vote came.
-  [[nodiscard]] bool allows(Time now);
-  [[nodiscard]] bool is_open(Time now) const;
-  [[nodiscard]] std::optional<Time> open_until() const { return open_until_; }
-
- private:
-  struct Second { std::int64_t second = 0; int calls = 0, failures = 0; };
-  std::deque<Second> window_;
-  std::optional<Time> open_until_;
-  Millis next_open_{30'000};
-  bool probing_ = false;
-};
-
-// Tokens per second with a burst of one second's worth (at least 1). Pure.
-class RateBucket {
- public:
-  explicit RateBucket(double per_second) : rate_(per_second) {}  // 0: unlimited
-  // How many of `wanted` may go now; takes them. `reserve` tokens are left for critical ones.
-  std::size_t take(std::size_t wanted, bool is_critical, Time now);
-
- private:
-  double rate_;
-  double tokens_ = 0;
-  std::optional<Time> last_;
-};
-
-// PROVIDERS §13.3: when most of a window's answers call tokens bad, it is a configuration fault.
-class InvalidationGuard {
- public:
-  enum class Verdict { Forget, Keep, Suspect };  // Suspect: pause the integration
-  // Of one suspicious InvalidRecipient. Forget only while answers that are good outweigh.
-  Verdict suspicious(Time now);
-  void good(Time now);
-
- private:
-  void roll(Time now);
-  std::int64_t window_start_ms_ = 0;
-  std::int64_t good_ = 0, bad_ = 0, good_before_ = 0, bad_before_ = 0;  // two windows of 5 min
-};
 
 // One account. Delivery thread only.
 class Account {
@@ -84,17 +39,19 @@ class Account {
   Millis timeout{15'000};
   base::Counter outcomes[model::kOutcomeKindCount];
   base::Histogram latency;
-  base::Counter sent_by_priority[model::kPriorityCount];
 
-  // None: may be asked now. IntegrationPaused, ProviderDown (breaker, throttled, cannot be opened).
+  // None: may be asked now or within 2 s (a short Retry-After: take_slot() says no until then).
+  // IntegrationPaused, ProviderDown (breaker, throttled for longer, cannot be opened).
   [[nodiscard]] model::Reason unavailable(Time now);
-  // Slots for this priority: others than critical leave 20 % free. Counts what was taken and not yet
-  // begun.
+  // Slots for this priority: others than critical hold at most 80 % of them. Counts what was taken and not
+  // yet begun.
   [[nodiscard]] std::size_t free_slots(model::Priority priority) const;
   // Takes one slot, one rate token and, in the breaker's half-open state, the probe; false: none free.
   // Between this and Provider::send() the slot is counted in `reserved`.
   [[nodiscard]] bool take_slot(model::Priority priority, Time now);
   std::size_t reserved = 0;  // taken, not yet handed to the provider
+  std::size_t testing = 0;   // tests under way
+  [[nodiscard]] bool is_used() const noexcept { return in_flight + reserved + testing > 0; }
 };
 
 class Integrations {
@@ -111,8 +68,8 @@ class Integrations {
   ~Integrations();
 
   // Brings the accounts in line with the snapshot: opens new ones, reopens changed ones (the old
-  // provider closes after what it has in flight, and its Account lives until then), closes removed
-  // ones. Each project has "sandbox".
+  // provider closes after what it has in flight, and its Account lives until then), closes removed and
+  // disabled ones. Each project has "sandbox". Does nothing once closed.
   void apply(const Snapshot& snapshot);
 
   // The accounts to ask for this delivery, best first (routes, else all enabled ones of the channel
@@ -129,17 +86,28 @@ class Integrations {
   };
   [[nodiscard]] std::vector<Account*> candidates(const ProjectView& view, const Query& query);
   [[nodiscard]] Account* find(std::int32_t project, std::string_view key);
-  // Most free slots any account of that channel has (critical's view); nullopt: no account serves it.
+  // Most free slots any account of that channel that may be asked has (critical's view); nullopt: none may
+  // be asked, or none serves it: whoever waits should be looked at and held. The sandbox speaks only for
+  // channels nothing else serves.
   [[nodiscard]] std::optional<std::size_t> free_slots(model::Channel channel);
   void for_each(const std::function<void(Account&)>& visit);
 
-  // Pauses or resumes in the configuration too (audited), so that it survives a restart.
+  // The tasks may be awaited on any executor; they do their work on the delivery executor.
+  //
+  // Pauses or resumes at once, and in the configuration too (audited), so that it survives a restart. What
+  // the system paused stays paused in this process when the Store could not take it. The system does not
+  // pause twice. Errors: NotFound · the Store's.
   Task<Result<void>> pause(std::int32_t project, std::string key, std::string why, std::string actor);
+  // Also forgets breaker and throttling: somebody says that it works again.
   Task<Result<void>> resume(std::int32_t project, std::string key, std::string actor);
+  // Asks the vendor with the account in use (a disabled one is opened for it). Errors: NotFound.
   Task<Result<providers::TestReport>> test(std::int32_t project, std::string key);
-  // Opens a provider with these settings and asks the vendor, without keeping it.
+  // Opens a provider with these settings (secrets in clear) and asks the vendor, without keeping it.
+  // Errors: NotFound (provider type) · InvalidArgument, with `problems`.
   Task<Result<providers::TestReport>> test_settings(std::string provider, std::string settings_json,
                                                     base::Problems& problems);
+  // Closes every provider and waits for the end of all tasks here, at the latest shortly after `deadline`.
+  // On the delivery executor.
   Task<void> close(base::Deadline deadline);
 
  private:

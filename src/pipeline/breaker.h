@@ -1,0 +1,85 @@
+// When an account must be left alone: breaker, rate bucket, and the guard against mass invalidation.
+// Pure: time is handed in. One thread at a time.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+
+#include "base/clock.h"
+
+namespace carillon::pipeline {
+
+// Closed → (≥ 20 calls in 10 s, half of them failures) → Open 30 s, doubling to 10 min → one probe at
+// a time (half open) → Closed.
+class Breaker {
+ public:
+  // One that stays closed whatever it is told.
+  [[nodiscard]] static Breaker never() {
+    Breaker breaker;
+    breaker.is_off_ = true;
+    return breaker;
+  }
+  // `vote`: model::breaker_vote() of a call that ended. In the half-open state it is the probe's: 0 lets
+  // the next probe go. Votes that come while it is open are of calls begun before; they change nothing.
+  void record(int vote, Time now);
+  // True: a call may begin; in the half-open state only one until its vote came (or two and a half
+  // minutes passed, longer than any call: then the probe was never begun).
+  [[nodiscard]] bool allows(Time now);
+  // True: allows() would say no. Takes nothing.
+  [[nodiscard]] bool is_open(Time now) const;
+  // Set while it is not closed.
+  [[nodiscard]] std::optional<Time> open_until() const { return open_until_; }
+  // Closes it, as if nothing had happened.
+  void reset();
+  // Shows whether it is not closed, for a scrape on another thread.
+  void show_in(std::shared_ptr<std::atomic<bool>> flag) { flag_ = std::move(flag); }
+
+ private:
+  struct Second {
+    std::int64_t second = 0;
+    int calls = 0, failures = 0;
+  };
+  void open(Time now);
+  void show(bool is_open) const;
+
+  std::deque<Second> window_;
+  std::optional<Time> open_until_;
+  Millis next_open_{30'000};
+  std::optional<Time> probing_since_;
+  bool is_off_ = false;
+  std::shared_ptr<std::atomic<bool>> flag_;
+};
+
+// Tokens per second with a burst of one second's worth (at least 1).
+class RateBucket {
+ public:
+  explicit RateBucket(double per_second) : rate_(per_second) {}  // 0: unlimited
+  // How many of `wanted` may go now; takes them. A fifth of the burst (rounded down) is left for critical
+  // ones.
+  std::size_t take(std::size_t wanted, bool is_critical, Time now);
+
+ private:
+  double rate_;
+  double tokens_ = 0;
+  std::optional<Time> last_;
+};
+
+// PROVIDERS §13.3: when most of a window's answers call tokens bad, it is a configuration fault.
+class InvalidationGuard {
+ public:
+  enum class Verdict { Forget, Keep, Suspect };  // Suspect: pause the integration
+  // Of one suspicious InvalidRecipient. Forget only while answers that are good outweigh; Suspect once 20
+  // or more bad ones are the majority, after which the count begins anew.
+  Verdict suspicious(Time now);
+  void good(Time now);
+
+ private:
+  void roll(Time now);
+  std::int64_t window_start_ms_ = 0;
+  std::int64_t good_ = 0, bad_ = 0, good_before_ = 0, bad_before_ = 0;  // two windows of 5 min
+};
+
+}  // namespace carillon::pipeline
