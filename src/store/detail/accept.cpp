@@ -81,6 +81,11 @@ class AcceptJob final : public Job {
       std::int32_t open = 0;
       for (const model::Delivery& d : item.deliveries) open += model::is_final(d.status) ? 0 : 1;
       for (const model::Delivery& d : results[i]->changed) open -= model::is_final(d.status) ? 1 : 0;
+      if (results[i]->changed.empty()) {
+        for (model::Delivery& d : item.deliveries) {
+          if (d.status == model::DeliveryStatus::Pending) store_.fresh_.put(std::move(d));
+        }
+      }
       store_.notification_cache_->put(
           std::make_shared<const model::Notification>(std::move(item.notification)), open);
     }

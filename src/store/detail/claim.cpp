@@ -17,6 +17,7 @@ class ClaimJob final : public Job {
 
   Result<void> run(Txn& txn) override {
     claimed.clear();
+    taken_.clear();
     for (const ClaimRequest& request : requests_) {
       if (request.ids.empty()) {
         CARILLON_CHECK(scan(txn, request));
@@ -24,7 +25,12 @@ class ClaimJob final : public Job {
         for (const std::int64_t id : request.ids) CARILLON_CHECK(take(txn, id));
       }
     }
+    if (taken_.empty()) return {};
+    CARILLON_TRY(run_, store_.claims_.add(txn, taken_));
     return {};
+  }
+  void committed() override {
+    if (!taken_.empty()) store_.claims_.claimed(run_, taken_);
   }
   void fail_with(const Error& error) override { failure = error; }
 
@@ -51,26 +57,42 @@ class ClaimJob final : public Job {
   }
 
   Result<void> take(Txn& txn, std::int64_t id) {
+    if (std::optional<model::Delivery> fresh = store_.fresh_.take(id)) {
+      // As inserted, if it is still pending and was never claimed.
+      Statement u = txn.db.statement("UPDATE delivery SET status = 2, due_at = NULL, owner = ?2, epoch = 1 "
+                                     "WHERE id = ?1 AND epoch = 0 AND status = 0 AND due_at <= ?3");
+      CARILLON_CHECK(u.bind(1, id).bind(2, pack(owner_)).bind(3, now_).run());
+      if (txn.db.changes() == 1) {
+        add(txn, std::move(*fresh));
+        return {};
+      }
+    }
     Statement s = txn.db.statement(CARILLON_SELECT_DELIVERY "WHERE id = ?1");
     CARILLON_TRY(const bool has_row, s.bind(1, id).next());
     // A due time is there in pending, held and retrying only.
     if (!has_row || s.is_null(9) || s.time(9) > now_) return {};
     model::Delivery d = read_delivery(s, store_.words_);
+    Statement u = txn.db.statement("UPDATE delivery SET status = 2, due_at = NULL, owner = ?2, epoch = ?3 WHERE id = ?1");
+    CARILLON_CHECK(u.bind(1, id).bind(2, pack(owner_)).bind(3, static_cast<std::int64_t>(d.epoch) + 1).run());
+    add(txn, std::move(d));
+    return {};
+  }
+
+  void add(Txn& txn, model::Delivery d) {
     txn.count(d.project, d.lane(), d.is_sandbox, d.status, -1);
     txn.count(d.project, d.lane(), d.is_sandbox, model::DeliveryStatus::Processing, 1);
     d.status = model::DeliveryStatus::Processing;
     ++d.epoch;
-    Statement u = txn.db.statement("UPDATE delivery SET status = 2, due_at = NULL, owner = ?2, epoch = ?3 WHERE id = ?1");
-    CARILLON_CHECK(u.bind(1, id).bind(2, pack(owner_)).bind(3, static_cast<std::int64_t>(d.epoch)).run());
+    taken_.push_back(d.id);
     claimed.push_back(std::move(d));
-    return {};
   }
 
   SqliteStore& store_;
   const std::vector<ClaimRequest> requests_;
   const Owner owner_;
   const Time now_;
-  std::vector<std::int64_t> ids_;
+  std::vector<std::int64_t> ids_, taken_;
+  std::int64_t run_ = 0;  // of taken_
 };
 
 Task<Result<std::vector<model::Delivery>>> SqliteStore::claim(std::vector<ClaimRequest> requests, Owner owner, Time now) {
@@ -88,15 +110,14 @@ Task<Result<std::vector<OwnedDelivery>>> SqliteStore::owned_before(Owner owner, 
   // One process at a time has this store, so whoever is not `owner` is gone.
   co_return co_await read([this, owner, after, limit](Db& db) -> Result<std::vector<OwnedDelivery>> {
     std::vector<OwnedDelivery> rows;
-    Statement s = db.statement(CARILLON_SELECT_DELIVERY
-                               "WHERE id IN (SELECT id FROM delivery INDEXED BY delivery_owned "
-                               "WHERE owner IS NOT NULL AND owner <> ?1 AND id > ?2 ORDER BY id LIMIT ?3) ORDER BY id");
-    s.bind(1, pack(owner)).bind(2, after).bind(3, static_cast<std::int64_t>(limit));
-    for (;;) {
-      CARILLON_TRY(const bool has_row, s.next());
-      if (!has_row) return rows;
-      rows.push_back(OwnedDelivery{read_delivery(s, words_), unpack_owner(s.integer(kDeliveryOwnerColumn))});
+    CARILLON_TRY(const std::vector<std::int64_t> candidates, ClaimLog::find(db, after));
+    for (const std::int64_t id : candidates) {
+      if (rows.size() == limit) break;
+      Statement s = db.statement(CARILLON_SELECT_DELIVERY "WHERE id = ?1 AND owner IS NOT NULL AND owner <> ?2");
+      CARILLON_TRY(const bool has_row, s.bind(1, id).bind(2, pack(owner)).next());
+      if (has_row) rows.push_back(OwnedDelivery{read_delivery(s, words_), unpack_owner(s.integer(kDeliveryOwnerColumn))});
     }
+    return rows;
   });
 }
 

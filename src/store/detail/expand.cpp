@@ -167,7 +167,7 @@ Task<Result<std::vector<Hint>>> SqliteStore::unhold(HoldFilter filter, std::size
     const std::int64_t integration = words_.find(filter.integration);
     {
       Statement s = txn.db.statement("SELECT " CARILLON_DELIVERY_COLUMNS " FROM delivery INDEXED BY delivery_trouble "
-                                     "WHERE status IN (1, 6, 7, 8) AND status = 1 AND reason = ?1 AND (?2 = 0 OR project = ?2) AND (?3 = 0 OR integration = ?3) "
+                                     "WHERE (status = 1 OR status BETWEEN 6 AND 8) AND status = 1 AND reason = ?1 AND (?2 = 0 OR project = ?2) AND (?3 = 0 OR integration = ?3) "
                                      "AND (?4 < 0 OR lane / 4 = ?4) ORDER BY id LIMIT ?5");
       s.bind(1, static_cast<std::int64_t>(filter.reason)).bind(2, static_cast<std::int64_t>(filter.project));
       // An integration nobody ever used has nothing held.

@@ -78,6 +78,7 @@ Result<void> SqliteStore::open_database() {
   ::chmod(path_.c_str(), 0600);
   CARILLON_CHECK(words_.load(*db));
   CARILLON_CHECK(counters_.load(*db));
+  CARILLON_CHECK(claims_.load(*db));
   dedup_ = std::make_unique<Dedup>(options_.dedup_window, options_.dedup_memory_bytes);
   CARILLON_CHECK(dedup_->load(*db));
   notification_cache_ = std::make_unique<NotificationCache>(options_.notification_cache_bytes);

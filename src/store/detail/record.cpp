@@ -48,6 +48,9 @@ class RecordJob final : public Job {
   }
   void committed() override {
     for (const std::int64_t id : finished_) store_.notification_cache_->finished(id);
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      if (written[i]) store_.claims_.recorded(items_[i].delivery.id);
+    }
   }
   void fail_with(const Error& error) override { failure = error; }
 

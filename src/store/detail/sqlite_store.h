@@ -13,8 +13,10 @@
 #include <utility>
 #include <vector>
 
+#include "store/detail/claim_log.h"
 #include "store/detail/counters.h"
 #include "store/detail/dedup.h"
+#include "store/detail/fresh_rows.h"
 #include "store/detail/history.h"
 #include "store/detail/notification_cache.h"
 #include "store/detail/profile_cache.h"
@@ -135,6 +137,8 @@ class SqliteStore final : public Store {
   bool is_new_ = false;
   Words words_;
   Counters counters_;
+  ClaimLog claims_;    // writer thread
+  FreshRows fresh_;    // writer thread
   std::unique_ptr<Dedup> dedup_;
   std::unique_ptr<NotificationCache> notification_cache_;
   std::unique_ptr<ProfileCache> profile_cache_;

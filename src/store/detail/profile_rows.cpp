@@ -1,0 +1,112 @@
+#include "store/detail/profile_rows.h"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+namespace carillon::store::detail {
+namespace {
+
+constexpr std::size_t kTokenBytes = 8;  // of an endpoint's hash
+
+std::set<std::string_view> device_ids_of(const model::Profile* profile) {
+  std::set<std::string_view> ids;
+  if (profile == nullptr) return ids;
+  for (const model::Device& d : profile->devices) ids.insert(d.device_id);
+  return ids;
+}
+
+Result<void> write_device_owners(Txn& txn, const model::Profile& who, const std::set<std::string_view>& before,
+                                 const std::set<std::string_view>& after) {
+  for (const std::string_view id : before) {
+    if (after.contains(id)) continue;
+    Statement s = txn.db.statement("DELETE FROM device_owner WHERE project = ?1 AND device_id = ?2 AND user_id = ?3");
+    CARILLON_CHECK(s.bind(1, std::int64_t{who.project}).bind(2, id).bind(3, who.user_id).run());
+  }
+  for (const std::string_view id : after) {
+    if (before.contains(id)) continue;
+    Statement s = txn.db.statement("INSERT OR IGNORE INTO device_owner(project, device_id, user_id) VALUES(?1, ?2, ?3)");
+    CARILLON_CHECK(s.bind(1, std::int64_t{who.project}).bind(2, id).bind(3, who.user_id).run());
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::optional<model::Profile>> load_profile(Db& db, const UserKey& key) {
+  Statement s = db.statement("SELECT version, data FROM profile WHERE project = ?1 AND user_id = ?2");
+  CARILLON_TRY(const bool has_row, s.bind(1, std::int64_t{key.project}).bind(2, key.user_id).next());
+  if (!has_row) return std::nullopt;
+  CARILLON_TRY(model::Profile profile, model::decode_profile(s.text(1)));
+  profile.project = key.project;
+  profile.user_id = key.user_id;
+  profile.version = s.integer(0);
+  return profile;
+}
+
+Result<void> write_profile(Txn& txn, const model::Profile& profile) {
+  const std::string data = model::encode(profile);
+  Statement s = txn.db.statement(
+      "INSERT INTO profile(project, user_id, version, email, data) VALUES(?1, ?2, ?3, ?4, ?5) "
+      "ON CONFLICT(project, user_id) DO UPDATE SET version = excluded.version, email = excluded.email, "
+      "data = excluded.data");
+  s.bind(1, std::int64_t{profile.project}).bind(2, profile.user_id).bind(3, profile.version);
+  return s.bind_or_null(4, profile.email).bind(5, data).run();
+}
+
+Result<void> remove_profile(Txn& txn, const UserKey& key) {
+  Statement s = txn.db.statement("DELETE FROM profile WHERE project = ?1 AND user_id = ?2");
+  return s.bind(1, std::int64_t{key.project}).bind(2, key.user_id).run();
+}
+
+base::Hash128 endpoint_hash(const base::KeyedHash& hash, std::string_view service, std::string_view bundle,
+                            std::string_view token) {
+  base::Hash128 place = hash({"token", token});
+  const base::Hash128 whole = hash({"endpoint", service, bundle, token});
+  std::copy_n(whole.begin(), place.size() - kTokenBytes, place.begin() + kTokenBytes);
+  return place;
+}
+
+std::pair<base::Hash128, base::Hash128> token_range(const base::KeyedHash& hash, std::string_view token) {
+  base::Hash128 first = hash({"token", token});
+  base::Hash128 last = first;
+  std::fill(first.begin() + kTokenBytes, first.end(), std::uint8_t{0});
+  std::fill(last.begin() + kTokenBytes, last.end(), std::uint8_t{0xff});
+  return {first, last};
+}
+
+std::vector<OwnedEndpoint> endpoints_of(const model::Profile& profile, const base::KeyedHash& hash) {
+  std::vector<OwnedEndpoint> all;
+  for (const model::Device& d : profile.devices) {
+    for (const model::Endpoint& e : d.endpoints) {
+      all.push_back({endpoint_hash(hash, e.service, d.bundle, e.token), d.device_id});
+    }
+  }
+  std::ranges::sort(all, [](const auto& a, const auto& b) {
+    return std::tie(a.hash, a.device_id) < std::tie(b.hash, b.device_id);
+  });
+  return all;
+}
+
+Result<void> write_owners(Txn& txn, const base::KeyedHash& hash, const model::Profile* before,
+                          const model::Profile* after) {
+  const model::Profile& who = after != nullptr ? *after : *before;
+  const auto old_ones = before != nullptr ? endpoints_of(*before, hash) : std::vector<OwnedEndpoint>{};
+  const auto new_ones = after != nullptr ? endpoints_of(*after, hash) : std::vector<OwnedEndpoint>{};
+  for (const OwnedEndpoint& e : old_ones) {
+    const auto is_kept = std::ranges::binary_search(new_ones, e.hash, {}, &OwnedEndpoint::hash);
+    if (is_kept) continue;
+    Statement s = txn.db.statement("DELETE FROM endpoint_owner WHERE project = ?1 AND hash = ?2 AND user_id = ?3");
+    CARILLON_CHECK(s.bind(1, std::int64_t{who.project}).bind(2, e.hash).bind(3, who.user_id).run());
+  }
+  for (const OwnedEndpoint& e : new_ones) {
+    if (std::ranges::find(old_ones, e) != old_ones.end()) continue;
+    Statement s = txn.db.statement(
+        "INSERT OR REPLACE INTO endpoint_owner(project, hash, user_id, device_id) VALUES(?1, ?2, ?3, ?4)");
+    s.bind(1, std::int64_t{who.project}).bind(2, e.hash).bind(3, who.user_id).bind(4, e.device_id);
+    CARILLON_CHECK(s.run());
+  }
+  return write_device_owners(txn, who, device_ids_of(before), device_ids_of(after));
+}
+
+}  // namespace carillon::store::detail

@@ -1,0 +1,41 @@
+// Profiles as rows: the record itself and who owns which device and token.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/crypto.h"
+#include "model/profile.h"
+#include "store/detail/txn.h"
+#include "store/store_types.h"
+
+namespace carillon::store::detail {
+
+// Errors: Corruption.
+Result<std::optional<model::Profile>> load_profile(Db& db, const UserKey& key);
+// Inserts (version 1) or replaces the row. Owners are not touched.
+Result<void> write_profile(Txn& txn, const model::Profile& profile);
+Result<void> remove_profile(Txn& txn, const UserKey& key);
+
+// The place of an endpoint in `endpoint_owner`: 8 bytes from the token alone, so that a bare token is a
+// range of the table, and 8 from service, bundle and token.
+base::Hash128 endpoint_hash(const base::KeyedHash& hash, std::string_view service, std::string_view bundle,
+                            std::string_view token);
+// First and last place an endpoint with this token can have.
+std::pair<base::Hash128, base::Hash128> token_range(const base::KeyedHash& hash, std::string_view token);
+
+struct OwnedEndpoint {
+  base::Hash128 hash{};
+  std::string_view device_id;  // points into the profile
+  friend bool operator==(const OwnedEndpoint&, const OwnedEndpoint&) = default;
+};
+// All of a profile, sorted by hash.
+std::vector<OwnedEndpoint> endpoints_of(const model::Profile& profile, const base::KeyedHash& hash);
+
+// Brings both owner tables from what `before` has to what `after` has; null: nothing. Rows that by now
+// belong to another user stay.
+Result<void> write_owners(Txn& txn, const base::KeyedHash& hash, const model::Profile* before,
+                          const model::Profile* after);
+
+}  // namespace carillon::store::detail
