@@ -354,8 +354,8 @@ Result<void> Settings::set(std::string_view dotted, std::string_view text) {
 
 Result<std::vector<std::string>> Settings::load_environment(char** environment) {
   constexpr std::string_view kPrefix = "CARILLON_";
-  // Read by the command line; they are no settings.
-  constexpr std::array<std::string_view, 4> kOthers{"URL", "TOKEN", "CONFIG", "DATA"};
+  // Read by the command line and base/failpoint.h; they are no settings.
+  constexpr std::array<std::string_view, 5> kOthers{"URL", "TOKEN", "CONFIG", "DATA", "FAILPOINTS"};
   std::vector<std::string> unknown;
   for (char** at = environment; at != nullptr && *at != nullptr; ++at) {
     const std::string_view entry = *at;

@@ -6,6 +6,7 @@
 #include <deque>
 #include <utility>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 
 namespace carillon::pipeline {
@@ -331,11 +332,14 @@ class Acceptor::Batch {
     const auto loaded = co_await load_people(deps_.store, deps_.keys.address_hash, std::move(queries));
     build_all(loaded ? nullptr : &loaded.error());
     stored_.emplace();
+    CARILLON_FAILPOINT("accept.before_store");
     if (!items_.empty()) stored_ = co_await deps_.store.accept(std::move(items_), now_);
+    CARILLON_FAILPOINT("accept.after_store");
     for (auto& call : calls_) {
       for (auto& routed : call->routed) co_await settle(call->results[routed.item], routed);
     }
     if (!hints_.empty()) owner_.publish_(hints_);
+    CARILLON_FAILPOINT("accept.after_publish");
   }
 
  private:

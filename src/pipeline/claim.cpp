@@ -1,4 +1,5 @@
 // The claiming half of Deliverer: from hints and due rows to flights in the windows.
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "pipeline/deliver.h"
 
@@ -123,6 +124,7 @@ Task<void> Deliverer::claim_loop() {
     auto task = [this, &under_way, asked = std::move(wanted)]() mutable -> Task<void> {
       auto rows = co_await deps_.store.claim(asked, deps_.owner, deps_.clock.now());
       if (rows) {
+        CARILLON_FAILPOINT("claim.after_store");
         take_claimed(std::move(*rows), asked);
       } else {
         base::log_warn("due deliveries cannot be taken from the store: {}", rows.error().message);

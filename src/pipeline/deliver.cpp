@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "pipeline/replay_changes.h"
 #include "pipeline/route.h"
@@ -210,6 +211,7 @@ void Deliverer::begin(std::vector<FlightPtr> flights) {
   if (flights.empty()) return;
   const Time now = deps_.clock.now();
   const auto steady = std::chrono::steady_clock::now();
+  CARILLON_FAILPOINT("deliver.before_journal");
   for (const auto& flight : flights) journal_.start(flight->delivery.id, flight->delivery.epoch);
   if (const auto flushed = journal_.flush(); !flushed) {
     base::log_error("nothing is sent while the outcome journal cannot be written: {}", flushed.error().message);
@@ -235,12 +237,15 @@ void Deliverer::begin(std::vector<FlightPtr> flights) {
     by_account[flight->account].push_back(&job);
     job.owner = flight.release();  // finished() takes it back
   }
+  CARILLON_FAILPOINT("deliver.after_journal");
   for (auto& [account, jobs] : by_account) {
     account->provider->send(jobs, *this, base::Deadline::after(account->timeout));
   }
+  CARILLON_FAILPOINT("deliver.after_send");
 }
 
 void Deliverer::finished(providers::Job& job, model::Outcome outcome) {
+  CARILLON_FAILPOINT("deliver.answered");
   FlightPtr flight(static_cast<Flight*>(job.owner));
   Account& account = *flight->account;
   const Time now = deps_.clock.now();

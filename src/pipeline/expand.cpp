@@ -1,5 +1,6 @@
 #include "pipeline/expand.h"
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "pipeline/accept.h"
 
@@ -134,7 +135,9 @@ Task<Result<void>> Expander::commit_chunks(const model::Notification& n, Routed 
       item.caps.back().delivery -= at;
     }
     cursor = item.next_cursor;
+    CARILLON_FAILPOINT("expand.before_chunk");
     CARILLON_CO_CHECK(co_await deps_.store.expand(std::move(item), now));
+    CARILLON_FAILPOINT("expand.after_chunk");
     publish_(hints);
     at = end;
   }

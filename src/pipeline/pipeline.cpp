@@ -7,6 +7,7 @@
 #include <future>
 #include <map>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "pipeline/accept.h"
 #include "pipeline/deliver.h"
@@ -152,6 +153,7 @@ class PipelineImpl final : public Pipeline {
 
   void drain() override {
     if (is_draining_.exchange(true)) return;
+    CARILLON_FAILPOINT("drain.begin");
     const auto deadline = base::Deadline::after(options_.drain_timeout);
     for (auto& acceptor : acceptors_) {
       call_on(acceptor->executor(), [&] { acceptor->close(); });
@@ -163,7 +165,9 @@ class PipelineImpl final : public Pipeline {
       tick_.set();
       housekeeping_wake_.set();
     });
+    CARILLON_FAILPOINT("drain.released");
     run_on(deps_.delivery, finish(deadline));
+    CARILLON_FAILPOINT("drain.settled");
     gate_.wait(base::Deadline::never());
     call_on(deps_.delivery, [&] { recorder_.close(); });
     deliverer_.wait();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "pipeline/route.h"
 
@@ -211,15 +212,18 @@ Task<void> Recorder::run() {
 }
 
 Task<void> Recorder::write(std::vector<Entry> batch) {
+  CARILLON_FAILPOINT("record.before_journal");
   if (const auto flushed = journal_.flush(); !flushed) {
     base::log_error("the outcome journal cannot be written: {}", flushed.error().message);
   }
+  CARILLON_FAILPOINT("record.after_journal");
   while (true) {
     std::vector<store::RecordItem> items;
     items.reserve(batch.size());
     for (const auto& entry : batch) items.push_back(entry.item);
     const auto applied = co_await deps_.store.record(std::move(items), deps_.owner, deps_.clock.now());
     if (applied) {
+      CARILLON_FAILPOINT("record.after_store");
       note_written(batch, *applied);
       break;
     }

@@ -1,5 +1,6 @@
 #include "pipeline/recover.h"
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "pipeline/journal.h"
 #include "pipeline/record.h"
@@ -85,9 +86,12 @@ Task<Result<Recovered>> recover(const Pipeline::Deps& deps, std::string journal_
     }
     for (auto& [key, group] : by_owner) {
       CARILLON_CO_CHECK(co_await deps.store.record(std::move(group.second), group.first, now));
+      CARILLON_FAILPOINT("recover.after_page");
     }
   }
+  CARILLON_FAILPOINT("recover.before_discard");
   Journal::discard(journal_folder, deps.owner);
+  CARILLON_FAILPOINT("recover.after_discard");
   const std::size_t total = counts.replayed + counts.ambiguous + counts.released;
   if (total > 0) {
     base::log_info("recovered {} deliveries of an earlier run: {} had been answered, {} may have been sent, {} had not",

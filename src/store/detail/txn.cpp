@@ -1,5 +1,7 @@
 #include "store/detail/txn.h"
 
+#include "base/failpoint.h"
+
 namespace carillon::store::detail {
 
 Result<void> Txn::begin() {
@@ -11,7 +13,9 @@ Result<void> Txn::commit() {
   CARILLON_CHECK(words.write(db));
   CARILLON_CHECK(totals_.write(db, counters));
   CARILLON_CHECK(write_stats(db, stats));
+  CARILLON_FAILPOINT("store.before_commit");
   CARILLON_CHECK(db.statement("COMMIT").run());
+  CARILLON_FAILPOINT("store.after_commit");
   words.settle(true);
   totals_.apply(counters);
   for (Hook& hook : commits_) hook();
