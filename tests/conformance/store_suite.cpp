@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 #include <rapidcheck.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -432,6 +435,110 @@ TEST_P(StoreSuite, RetentionDropsFinishedRowsOnly) {
   record(taken[0], DeliveryStatus::Sent);
   for (int i = 0; i < 20 && run(store_->housekeeping({}, clock_.now())).value(); ++i) {}
   EXPECT_EQ(run(store_->notifications({one.notification.id})).value()[0], nullptr);
+  expect_accountable();
+}
+
+TEST_P(StoreSuite, ReplayOpensWhatFailedForANewGeneration) {
+  const AcceptItem one = item(2);
+  accept_one(one);
+  const auto taken = claim({one.deliveries[0].id, one.deliveries[1].id});
+  record(taken[0], DeliveryStatus::Dead);
+  record(taken[1], DeliveryStatus::Sent);
+  std::vector<store::ReplayItem> items(3);
+  items[0].delivery = taken[0].id;
+  items[0].params = R"({"code":"42"})";
+  items[0].integration = "second";
+  items[1].delivery = taken[1].id;
+  items[2].delivery = 12345;
+  const auto results = run(store_->replay(items, "admin", clock_.now())).value();
+  EXPECT_TRUE(results[0].replayed);
+  EXPECT_EQ(results[0].lane, kLane);
+  EXPECT_EQ(results[1].why, "not_replayable");
+  EXPECT_EQ(results[2].why, "not_found");
+  const auto again = scan(kLane);
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(again[0].generation, 1);
+  EXPECT_EQ(again[0].attempts, 0);
+  EXPECT_EQ(again[0].integration, "second");
+  EXPECT_EQ(again[0].note, R"({"changes":{"params":{"code":"42"},"integration":"second"}})");
+  const auto letters = run(store_->list_dead_letters(1, {})).value().rows;
+  ASSERT_EQ(letters.size(), 1U);
+  EXPECT_TRUE(letters[0].is_closed);
+  expect_accountable();
+}
+
+TEST_P(StoreSuite, ADeadTokenGoesOnlyIfItWasRegisteredBeforeItDied) {
+  const auto with_token = [&](Time registered_at) {
+    const store::UserKey key{1, "u0"};
+    auto known = run(store_->profiles({key})).value().at(0);
+    model::Profile p = known ? *known : model::Profile{};
+    p.project = 1;
+    p.user_id = "u0";
+    model::Device device;
+    device.device_id = "phone";
+    device.platform = model::Platform::Ios;
+    device.endpoints.push_back(model::Endpoint{"apns", "token-1", registered_at});
+    p.devices = {device};
+    ASSERT_TRUE(run(store_->put_profile(p, {}, clock_.now())));
+  };
+  const auto endpoints_after = [&](std::optional<Time> invalid_since) {
+    AcceptItem one = item();
+    one.deliveries[0].device_id = "phone";
+    accept_one(one);
+    std::vector<store::RecordItem> items(1);
+    items[0].delivery = claim({one.deliveries[0].id}).at(0);
+    items[0].to = DeliveryStatus::Failed;
+    items[0].dead_address = store::DeadAddress{"apns", "token-1", invalid_since};
+    EXPECT_TRUE(run(store_->record(std::move(items), owner_, clock_.now())).value().at(0));
+    std::size_t endpoints = 0;
+    const auto profile = run(store_->profiles({store::UserKey{1, "u0"}})).value().at(0);
+    for (const model::Device& d : profile->devices) endpoints += d.endpoints.size();
+    return endpoints;
+  };
+  with_token(clock_.now());
+  EXPECT_EQ(endpoints_after(clock_.now() - Millis(1)), 1U);  // registered again since
+  EXPECT_EQ(endpoints_after(clock_.now()), 0U);
+  with_token(clock_.now());
+  EXPECT_EQ(endpoints_after(std::nullopt), 0U);
+}
+
+TEST_P(StoreSuite, AHardBounceSuppressesTheAddress) {
+  const AcceptItem one = item();
+  accept_one(one);
+  const base::Hash128 address = hash_of("a@example.com");
+  std::vector<store::RecordItem> items(1);
+  items[0].delivery = claim({one.deliveries[0].id}).at(0);
+  items[0].to = DeliveryStatus::Failed;
+  items[0].suppress = std::pair(model::Channel::Email, address);
+  items[0].suppress_reason = "hard_bounce";
+  EXPECT_TRUE(run(store_->record(std::move(items), owner_, clock_.now())).value().at(0));
+  const std::vector<store::AddressKey> keys{{model::Channel::Email, address}, {model::Channel::Sms, address}};
+  const auto found = run(store_->suppressed(1, keys)).value();
+  ASSERT_TRUE(found[0]);
+  EXPECT_EQ(found[0]->reason, "hard_bounce");
+  EXPECT_FALSE(found[1]);
+}
+
+// A file that may not grow stands for the full disk.
+TEST_P(StoreSuite, AFullDiskRefusesAcceptsAndLosesNothing) {
+  const store::AcceptResult before = accept_one(item_with_event("before"));
+  ::signal(SIGXFSZ, SIG_IGN);
+  rlimit old{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &old), 0);
+  const rlimit small{.rlim_cur = 64 << 10, .rlim_max = old.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  std::vector<AcceptItem> items;
+  for (int i = 0; i < 50; ++i) items.push_back(item_with_event("full-" + std::to_string(i), std::string(8'192, 'x')));
+  const auto refused = run(store_->accept(std::move(items), clock_.now()));
+  EXPECT_FALSE(store_->health().can_write);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &old), 0);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::Unavailable);
+  EXPECT_EQ(accept_one(item_with_event("full-1")).kind, Accepted::New);
+  EXPECT_EQ(accept_one(item_with_event("before")).notification, before.notification);
+  EXPECT_TRUE(store_->health().can_write);
+  restart();
+  EXPECT_EQ(accept_one(item_with_event("before")).notification, before.notification);
   expect_accountable();
 }
 
