@@ -1,0 +1,295 @@
+// FCM: building requests and reading answers (PROVIDERS §2.2 to §2.4). Pure.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/ids.h"
+#include "providers/fcm.h"
+#include "providers/json_merge.h"
+
+namespace carillon::providers::fcm_detail {
+namespace {
+
+using model::Outcome;
+using model::OutcomeKind;
+using Follow = PushVerdict::Follow;
+
+constexpr std::int64_t kTtlMaxS = 2'419'200;  // four weeks
+constexpr std::size_t kTokenMax = 4096;       // bytes
+
+constexpr ErrorRow kErrors[] = {
+    {"UNREGISTERED", 404, true, OutcomeKind::InvalidRecipient, "The app instance was unregistered from FCM."},
+    {"SENDER_ID_MISMATCH", 403, true, OutcomeKind::InvalidRecipient,
+     "The registration token belongs to another Firebase project.", Follow::None, true},
+    {"INVALID_ARGUMENT", 400, true, OutcomeKind::Permanent, "Request parameters were invalid."},
+    {"QUOTA_EXCEEDED", 429, true, OutcomeKind::Throttled, "The sending limit was exceeded for the project."},
+    // The key that Firebase uses towards another push service: only that platform is affected.
+    {"THIRD_PARTY_AUTH_ERROR", 401, true, OutcomeKind::Temporary,
+     "The APNs certificate or web push key in the Firebase project is invalid or missing."},
+    {"APNS_AUTH_ERROR", 401, true, OutcomeKind::Temporary,
+     "The APNs certificate or web push key in the Firebase project is invalid or missing."},
+    {"INTERNAL", 500, true, OutcomeKind::Temporary, "An unknown internal error occurred."},
+    {"UNAVAILABLE", 503, true, OutcomeKind::Temporary, "The server is overloaded."},
+    {"UNSPECIFIED_ERROR", 500, true, OutcomeKind::Temporary, "No more information is available about this error."},
+    {"INVALID_ARGUMENT", 400, false, OutcomeKind::Permanent, "Request parameters were invalid."},
+    {"UNAUTHENTICATED", 401, false, OutcomeKind::Misconfigured, "The access token was refused.",
+     Follow::RenewCredential},
+    {"PERMISSION_DENIED", 403, false, OutcomeKind::Misconfigured,
+     "The service account lacks the role, or the API is disabled."},
+    {"NOT_FOUND", 404, false, OutcomeKind::Misconfigured, "There is no such Firebase project."},
+    {"RESOURCE_EXHAUSTED", 429, false, OutcomeKind::Throttled, "The sending limit was exceeded for the project."},
+    {"INTERNAL", 500, false, OutcomeKind::Temporary, "An unknown internal error occurred."},
+    {"UNAVAILABLE", 503, false, OutcomeKind::Temporary, "The server is overloaded."},
+};
+
+// What message.fcm asks for: fields of FCM's Message; `android`, `notification` and `data` are merged.
+struct Overrides {
+  JsonMembers message, notification, android, android_notification, data;
+};
+
+bool read_overrides(std::string_view json, Overrides& out) {
+  static thread_local base::JsonDocument document;
+  const auto root = document.parse(json);
+  base::JsonObject object;
+  if (!root || root->get(object) != simdjson::SUCCESS) return false;
+  for (const auto [key, value] : object) {
+    base::JsonObject inner;
+    const bool is_object = value.get(inner) == simdjson::SUCCESS;
+    if (key == "android" && is_object) {
+      for (const auto [name, field] : inner) {
+        base::JsonObject shown;
+        if (name == "notification" && field.get(shown) == simdjson::SUCCESS) out.android_notification.take(shown);
+        else out.android.set(name, field);
+      }
+    } else if (key == "notification" && is_object) {
+      out.notification.take(inner);
+    } else if (key == "data" && is_object) {
+      out.data.take(inner);
+    } else if (key != "token" && key != "topic" && key != "condition" && key != "fid") {
+      out.message.set(key, value);
+    }
+  }
+  return true;
+}
+
+bool shows_something(const model::Message& m) noexcept { return !m.title.empty() || !m.body.empty(); }
+
+// Every value must be a string: others are written as their JSON text.
+bool append_data(std::string& out, const Job& job, const JsonMembers* over) {
+  const model::Message& m = *job.message;
+  std::string ids = R"({"n":")";
+  base::append_id(ids, base::kNotificationPrefix, job.notification);
+  ids += R"(","d":")";
+  base::append_id(ids, base::kDeliveryPrefix, job.delivery);
+  ids += "\"}";
+  MemberWriter data(out, over, true);
+  out += R"("data":{"carillon":)";
+  base::append_json_string(out, ids);
+  data.text("url", m.url);
+  data.text("actions", m.actions);
+  data.rest();
+  if (!m.data.empty()) {
+    static thread_local base::JsonDocument document;
+    const auto root = document.parse(m.data);
+    base::JsonObject members;
+    if (!root || root->get(members) != simdjson::SUCCESS) return false;
+    for (const auto [key, value] : members) {
+      if (key == "carillon" || key == "url" || key == "actions" || (over != nullptr && over->has(key))) continue;
+      data.separate();
+      base::append_json_string(out, key);
+      out += ':';
+      std::string_view text;
+      if (value.get(text) == simdjson::SUCCESS) base::append_json_string(out, text);
+      else base::append_json_string(out, base::to_json(value));
+    }
+  }
+  out += '}';
+  return true;
+}
+
+void append_notification(std::string& out, const model::Message& m, const JsonMembers* over) {
+  MemberWriter shown(out, over);
+  out += R"("notification":{)";
+  shown.text("title", m.title);
+  shown.text("body", m.body);
+  shown.text("image", m.image);
+  shown.rest();
+  out += "},";
+}
+
+std::string tag_of(const Job& job) { return job.collapse_key.empty() ? job.handle() : job.collapse_key; }
+
+void append_android(std::string& out, const Job& job, const Overrides* over) {
+  const model::Message& m = *job.message;
+  MemberWriter android(out, over != nullptr ? &over->android : nullptr);
+  out += R"(,"android":{)";
+  // Google lowers apps whose urgent messages show nothing.
+  const bool is_urgent = shows_something(m) ? job.priority != model::Priority::Bulk
+                                            : job.priority <= model::Priority::High;
+  android.text("priority", is_urgent ? "HIGH" : "NORMAL");
+  if (job.expires_at) {
+    const auto left = std::chrono::duration_cast<std::chrono::seconds>(*job.expires_at - job.now).count();
+    android.text("ttl", fmt::format("{}s", std::clamp<std::int64_t>(left, 0, kTtlMaxS)));
+  }
+  // A device stores messages of four different keys at most: not spent on our own handle.
+  android.text("collapse_key", job.collapse_key);
+  if (shows_something(m) || (over != nullptr && !over->android_notification.empty())) {
+    android.separate();
+    MemberWriter shown(out, over != nullptr ? &over->android_notification : nullptr);
+    out += R"("notification":{)";
+    shown.text("tag", tag_of(job));
+    shown.text("sound", m.sound);
+    shown.text("click_action", m.action_loc_key);
+    if (m.badge) shown.number("notification_count", *m.badge);
+    shown.rest();
+    out += '}';
+  }
+  android.rest();
+  out += '}';
+}
+
+// iOS behind FCM: the same collapse handle, and what only APNs knows.
+void append_apple(std::string& out, const Job& job) {
+  const model::Message& m = *job.message;
+  MemberWriter aps(out, nullptr);
+  const std::string tag = tag_of(job);
+  out += R"(,"apns":{"headers":{"apns-collapse-id":)";
+  base::append_json_string(out, std::string_view(tag).substr(0, 64));
+  if (job.expires_at) out += fmt::format(R"(,"apns-expiration":"{}")", to_ms(*job.expires_at) / 1000);
+  out += R"(},"payload":{"aps":{)";
+  aps.text("sound", m.sound);
+  if (m.badge) aps.number("badge", *m.badge);
+  if (!m.image.empty()) aps.number("mutable-content", 1);
+  if (!shows_something(m)) aps.number("content-available", 1);
+  out += "}}}";
+}
+
+struct ErrorBody {
+  std::string_view fcm_code, status, message;
+  bool is_token_field = false;
+};
+
+// Views into `document`.
+ErrorBody read_error(base::JsonDocument& document, std::string_view body) {
+  ErrorBody out;
+  const auto root = document.parse(body);
+  base::JsonObject error;
+  if (!root || (*root)["error"].get(error) != simdjson::SUCCESS) return out;
+  if (error["status"].get(out.status) != simdjson::SUCCESS) out.status = {};
+  if (error["message"].get(out.message) != simdjson::SUCCESS) out.message = {};
+  base::JsonArray details;
+  if (error["details"].get(details) != simdjson::SUCCESS) return out;
+  for (const base::JsonElement detail : details) {
+    std::string_view type;
+    if (detail["@type"].get(type) != simdjson::SUCCESS) continue;
+    if (type.ends_with("fcm.v1.FcmError") && detail["errorCode"].get(out.fcm_code) != simdjson::SUCCESS) {
+      out.fcm_code = {};
+    }
+    base::JsonArray violations;
+    if (detail["fieldViolations"].get(violations) != simdjson::SUCCESS) continue;
+    for (const base::JsonElement violation : violations) {
+      std::string_view field;
+      if (violation["field"].get(field) == simdjson::SUCCESS) out.is_token_field |= field == "message.token";
+    }
+  }
+  return out;
+}
+
+OutcomeKind kind_of_status(int status) noexcept {
+  if (status == 429) return OutcomeKind::Throttled;
+  if (status == 401 || status == 403) return OutcomeKind::Misconfigured;
+  return status >= 500 || status == 408 ? OutcomeKind::Temporary : OutcomeKind::Permanent;
+}
+
+const ErrorRow* find_row(const ErrorBody& error) noexcept {
+  const auto is_it = [&](const ErrorRow& row) {
+    return row.is_fcm_error ? row.code == error.fcm_code : error.fcm_code.empty() && row.code == error.status;
+  };
+  const auto* const row = std::ranges::find_if(kErrors, is_it);
+  return row == std::end(kErrors) ? nullptr : row;
+}
+
+}  // namespace
+
+std::span<const ErrorRow> error_rows() noexcept { return kErrors; }
+
+std::optional<Outcome> Rules::build(const Job& job, bool is_test, PushRequest& request) const {
+  const model::Message& m = *job.message;
+  if (job.target.address.empty() || job.target.address.size() > kTokenMax) {
+    return Outcome::of(OutcomeKind::InvalidRecipient, 0, "INVALID_ARGUMENT", "not a registration token");
+  }
+  std::optional<Overrides> overrides;
+  if (!m.fcm.empty() && !read_overrides(m.fcm, overrides.emplace())) {
+    return Outcome::of(OutcomeKind::Permanent, 0, "invalid_fcm", "the push's fcm block is not a JSON object");
+  }
+  const Overrides* const over = overrides ? &*overrides : nullptr;
+  std::string& out = request.body;
+  out += is_test ? R"({"validate_only":true,"message":{"token":)" : R"({"message":{"token":)";
+  base::append_json_string(out, job.target.address);
+  out += ',';
+  const std::size_t payload_begin = out.size();
+  if (shows_something(m) || (over != nullptr && !over->notification.empty())) {
+    append_notification(out, m, over != nullptr ? &over->notification : nullptr);
+  }
+  if (!append_data(out, job, over != nullptr ? &over->data : nullptr)) {
+    return Outcome::of(OutcomeKind::Permanent, 0, "invalid_data", "the push's data block is not a JSON object");
+  }
+  // The limit is of keys and values; the punctuation between them makes ours a little stricter.
+  const std::size_t payload = out.size() - payload_begin;
+  if (payload > kPayloadMax) {
+    return Outcome::of(OutcomeKind::Permanent, 0, "PayloadTooLarge",
+                       fmt::format("the payload is {} bytes over the limit of {}", payload - kPayloadMax, kPayloadMax));
+  }
+  append_android(out, job, over);
+  const bool is_apple = job.target.platform == model::Platform::Ios || job.target.platform == model::Platform::Macos;
+  if (is_apple && !(over != nullptr && over->message.has("apns"))) append_apple(out, job);
+  MemberWriter rest(out, over != nullptr ? &over->message : nullptr, true);
+  rest.rest();
+  out += "}}";
+  request.path = path_;
+  request.add("content-type", "application/json; charset=UTF-8");
+  return std::nullopt;
+}
+
+PushVerdict Rules::classify(const net::Http2Response& response, Time now) const {
+  static thread_local base::JsonDocument document;
+  if (response.status == 200) {
+    std::string_view name;
+    const auto root = document.parse(response.body);
+    if (!root || (*root)["name"].get(name) != simdjson::SUCCESS) name = {};
+    return {Outcome::sent(std::string(name)), Follow::None};
+  }
+  const ErrorBody error = read_error(document, response.body);
+  const ErrorRow* const row = find_row(error);
+  PushVerdict verdict;
+  if (row != nullptr) {
+    verdict.follow = row->follow;
+    verdict.outcome = Outcome::of(row->kind, response.status, std::string(row->code), std::string(row->text));
+    verdict.outcome.is_suspicious = row->is_suspicious;
+  } else {
+    const std::string_view code = error.fcm_code.empty() ? error.status : error.fcm_code;
+    verdict.outcome = Outcome::of(kind_of_status(response.status), response.status, std::string(code),
+                                  "an error FCM does not document");
+    if (response.status == 401) verdict.follow = Follow::RenewCredential;
+  }
+  model::Outcome& outcome = verdict.outcome;
+  const bool names_token = error.is_token_field || error.message.contains("registration token");
+  if (outcome.code == "INVALID_ARGUMENT" && names_token) {
+    outcome.kind = OutcomeKind::InvalidRecipient;
+    outcome.detail = "The registration token is not valid.";
+  } else if (outcome.kind == OutcomeKind::Permanent) {
+    outcome.detail = std::string(error.message.substr(0, 250));  // says which field is wrong
+  }
+  // One device's limit says nothing about the others.
+  if (outcome.kind == OutcomeKind::Throttled && error.message.contains("device")) {
+    outcome.kind = OutcomeKind::Temporary;
+  }
+  if (outcome.kind == OutcomeKind::Throttled) outcome.retry_after = kQuotaPause;
+  const auto asked = net::parse_retry_after(response.header("retry-after"), to_ms(now) / 1000);
+  if (asked && (outcome.kind == OutcomeKind::Throttled || outcome.kind == OutcomeKind::Temporary)) {
+    outcome.retry_after = std::chrono::seconds(*asked);
+  }
+  return verdict;
+}
+
+}  // namespace carillon::providers::fcm_detail
