@@ -1,7 +1,7 @@
 // What accept, claim and record of single-delivery notifications cost the store's process.
 //
-//   clang++-19 -std=c++23 -O2 -Isrc src/store/store_bench.cpp BUILD/src…/libcarillon_store.a …model.a …base.a
-//     -lsqlite3 -lfmt -lsimdjson -lspdlog -lcrypto -o /tmp/store_bench
+//   clang++-19 -std=c++23 -O2 -Isrc src/store/store_bench.cpp libcarillon_store.a libcarillon_model.a
+//     libcarillon_base.a -lsqlite3 -lfmt -lsimdjson -lspdlog -lcrypto -o store_bench
 //   /tmp/store_bench FOLDER [PENDING]
 //
 // PENDING rows are accepted first (with as many event ids) and stay pending in another lane. CPU is of
@@ -26,7 +26,9 @@ namespace {
 double thread_cpu() {
   rusage u{};
   ::getrusage(RUSAGE_SELF, &u);
-  const auto s = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6; };
+  const auto s = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+  };
   return s(u.ru_utime) + s(u.ru_stime);
 }
 double wall() {
@@ -86,8 +88,8 @@ struct Bench {
       auto r = co_await store.accept(items(1'000, model::Priority::Bulk), clock.now());
       if (!r) fmt::print("accept: {}\n", r.error().message), std::exit(1);
     }
-    fmt::print("filled {} pending in {:.1f} s wall, {:.2f} us CPU each; {:.0f} MiB resident\n", n, wall() - begun,
-               (thread_cpu() - cpu) * 1e6 / static_cast<double>(n), resident_mib());
+    fmt::print("filled {} pending in {:.1f} s wall, {:.2f} us CPU each; {:.0f} MiB resident\n", n,
+               wall() - begun, (thread_cpu() - cpu) * 1e6 / static_cast<double>(n), resident_mib());
   }
 
   Task<void> cycle(std::size_t batch, std::size_t n) {
@@ -124,9 +126,10 @@ struct Bench {
       if (!recorded || !recorded->back()) fmt::print("not recorded\n"), std::exit(1);
     }
     const auto us = [n](double s) { return s * 1e6 / static_cast<double>(n); };
-    fmt::print("batch {:5}: accept {:5.2f} + claim {:5.2f} + record {:5.2f} = {:5.2f} us CPU, {:6.0f}/s wall\n", batch,
-               us(cpu_accept), us(cpu_claim), us(cpu_record), us(cpu_accept + cpu_claim + cpu_record),
-               static_cast<double>(n) / (wall() - begun));
+    fmt::print(
+        "batch {:5}: accept {:5.2f} + claim {:5.2f} + record {:5.2f} = {:5.2f} us CPU, {:6.0f}/s wall\n",
+        batch, us(cpu_accept), us(cpu_claim), us(cpu_record), us(cpu_accept + cpu_claim + cpu_record),
+        static_cast<double>(n) / (wall() - begun));
   }
 };
 
@@ -145,17 +148,23 @@ int run(int argc, char** argv) {
   auto store = open();
   boost::asio::io_context io(1);
   const auto go = [&](auto task) {
-    boost::asio::co_spawn(io, std::move(task), [](std::exception_ptr e) { if (e) std::rethrow_exception(e); });
+    boost::asio::co_spawn(io, std::move(task), [](std::exception_ptr e) {
+      if (e) std::rethrow_exception(e);
+    });
     io.run();
     io.restart();
   };
   base::SystemClock clock;
   Registration me;
   go([&]() -> Task<void> { me = (co_await store->register_process("bench", clock.now())).value(); });
-  Bench bench{.store = *store, .clock = {}, .ids = base::IdGenerator(clock, me.owner.node, me.highest_id), .owner = me.owner};
+  Bench bench{.store = *store,
+              .clock = {},
+              .ids = base::IdGenerator(clock, me.owner.node, me.highest_id),
+              .owner = me.owner};
   if (pending > 0) go([&]() -> Task<void> { co_await bench.fill(pending); });
   for (const std::size_t batch : {std::size_t{64}, std::size_t{1000}}) {
-    for (int i = 0; i < 3; ++i) go([&]() -> Task<void> { co_await bench.cycle(batch, batch * (batch == 64 ? 1000 : 100)); });
+    for (int i = 0; i < 3; ++i)
+      go([&]() -> Task<void> { co_await bench.cycle(batch, batch * (batch == 64 ? 1000 : 100)); });
   }
   if (pending > 0) {
     store->close();

@@ -145,7 +145,8 @@ model::Delivery StoreSuite::stored(std::int64_t delivery) {
 
 void StoreSuite::expect_accountable() {
   std::int64_t accepted = 0, states = 0;
-  for (const store::CounterRow& row : run(store_->counters()).value()) (row.status ? states : accepted) += row.n;
+  for (const store::CounterRow& row : run(store_->counters()).value())
+    (row.status ? states : accepted) += row.n;
   EXPECT_EQ(accepted, states);
   EXPECT_TRUE(run(store_->recount()).value().empty());
 }
@@ -317,9 +318,11 @@ TEST_P(StoreSuite, AFinishedNotificationReadsAsCompleted) {
   accept_one(one);
   const auto taken = claim({one.deliveries[0].id, one.deliveries[1].id});
   record(taken[0], DeliveryStatus::Sent);
-  EXPECT_EQ(run(store_->notifications({one.notification.id})).value()[0]->status, model::NotificationStatus::Sending);
+  EXPECT_EQ(run(store_->notifications({one.notification.id})).value()[0]->status,
+            model::NotificationStatus::Sending);
   record(taken[1], DeliveryStatus::Failed);
-  EXPECT_EQ(run(store_->notifications({one.notification.id})).value()[0]->status, model::NotificationStatus::Completed);
+  EXPECT_EQ(run(store_->notifications({one.notification.id})).value()[0]->status,
+            model::NotificationStatus::Completed);
 }
 
 TEST_P(StoreSuite, RestartKeepsEverythingAndNamesWhatWasInFlight) {
@@ -399,7 +402,8 @@ TEST_P(StoreSuite, ExpansionMovesItsCursorOnceAndItsRowsBecomeDue) {
   ASSERT_EQ(taken.size(), 4U);
   for (const model::Delivery& d : taken) record(d, DeliveryStatus::Sent);
   while (run(store_->housekeeping({}, clock_.now())).value()) {}
-  EXPECT_EQ(run(store_->notifications({one.notification.id})).value()[0]->status, model::NotificationStatus::Completed);
+  EXPECT_EQ(run(store_->notifications({one.notification.id})).value()[0]->status,
+            model::NotificationStatus::Completed);
   expect_accountable();
 }
 
@@ -528,7 +532,8 @@ TEST_P(StoreSuite, AFullDiskRefusesAcceptsAndLosesNothing) {
   const rlimit small{.rlim_cur = 64 << 10, .rlim_max = old.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
   std::vector<AcceptItem> items;
-  for (int i = 0; i < 50; ++i) items.push_back(item_with_event("full-" + std::to_string(i), std::string(8'192, 'x')));
+  for (int i = 0; i < 50; ++i)
+    items.push_back(item_with_event("full-" + std::to_string(i), std::string(8'192, 'x')));
   const auto refused = run(store_->accept(std::move(items), clock_.now()));
   EXPECT_FALSE(store_->health().can_write);
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &old), 0);

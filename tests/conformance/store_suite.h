@@ -55,7 +55,8 @@ class StoreSuite : public ::testing::TestWithParam<StoreBackend> {
   store::AcceptResult accept_one(store::AcceptItem item);
   std::vector<model::Delivery> claim(std::vector<std::int64_t> ids);
   std::vector<model::Delivery> scan(model::Lane lane, std::size_t limit = 256);
-  bool record(model::Delivery delivery, model::DeliveryStatus to, std::optional<Millis> due_in = std::nullopt);
+  bool record(model::Delivery delivery, model::DeliveryStatus to,
+              std::optional<Millis> due_in = std::nullopt);
   model::Delivery stored(std::int64_t delivery);
   // The rule that must hold at any time: accepted = the sum of all states, and counters match the rows.
   void expect_accountable();

@@ -12,14 +12,16 @@ std::size_t rows_of(const AcceptItem& item) { return 1 + item.deliveries.size() 
 
 Result<void> insert_notification(Txn& txn, const model::Notification& n, Time now) {
   Statement s = txn.db.statement(
-      "INSERT INTO notification(id, project, app, status, priority, flags, category, template, template_version, "
+      "INSERT INTO notification(id, project, app, status, priority, flags, category, template, "
+      "template_version, "
       "accepted_at, expires_at, send_at, first_delivery, delivery_count, cursor, event_id, body) "
       "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)");
-  const bool is_chunked = n.status == model::NotificationStatus::Scheduled ||
-                          n.status == model::NotificationStatus::Expanding;
+  const bool is_chunked =
+      n.status == model::NotificationStatus::Scheduled || n.status == model::NotificationStatus::Expanding;
   s.bind(1, n.id).bind(2, static_cast<std::int64_t>(n.project)).bind(3, n.app);
   s.bind(4, static_cast<std::int64_t>(n.status)).bind(5, static_cast<std::int64_t>(n.priority));
-  s.bind(6, (n.is_sandbox ? kFlagSandbox : 0) | (n.is_cancelled ? kFlagCancelled : 0) | (is_chunked ? kFlagChunked : 0));
+  s.bind(6, (n.is_sandbox ? kFlagSandbox : 0) | (n.is_cancelled ? kFlagCancelled : 0) |
+                (is_chunked ? kFlagChunked : 0));
   s.bind_or_null(7, txn.words.id(n.category)).bind_or_null(8, txn.words.id(n.template_key));
   s.bind_or_null(9, n.template_version);
   s.bind(10, n.accepted_at == Time{} ? now : n.accepted_at).bind(11, n.expires_at).bind(12, n.send_at);
@@ -100,7 +102,9 @@ class AcceptJob final : public Job {
   std::optional<Error> failure;
 
  private:
-  static bool errc_is_of_the_store(Errc code) { return code == Errc::Unavailable || code == Errc::Corruption; }
+  static bool errc_is_of_the_store(Errc code) {
+    return code == Errc::Unavailable || code == Errc::Corruption;
+  }
 
   Result<AcceptResult> accept_one(Txn& txn, const AcceptItem& item) {
     const model::Notification& n = item.notification;
@@ -116,7 +120,8 @@ class AcceptJob final : public Job {
       }
     }
     CARILLON_CHECK(insert_notification(txn, n, now_));
-    const Origin origin{.app = n.app, .category = txn.words.id(n.category), .template_key = txn.words.id(n.template_key)};
+    const Origin origin{
+        .app = n.app, .category = txn.words.id(n.category), .template_key = txn.words.id(n.template_key)};
     if (item.caps.empty()) {
       CARILLON_CHECK(insert_deliveries(txn, item.deliveries, origin, now_));
     } else {
@@ -127,8 +132,11 @@ class AcceptJob final : public Job {
       CARILLON_CHECK(insert_deliveries(txn, deliveries, origin, now_));
     }
     for (const std::int64_t key : item.address_keys) {
-      CARILLON_CHECK(txn.db.statement("INSERT OR IGNORE INTO history_address(notification, key) VALUES(?1, ?2)")
-                         .bind(1, n.id).bind(2, key).run());
+      CARILLON_CHECK(
+          txn.db.statement("INSERT OR IGNORE INTO history_address(notification, key) VALUES(?1, ?2)")
+              .bind(1, n.id)
+              .bind(2, key)
+              .run());
     }
     if (n.id <= store_.history_->high()) CARILLON_CHECK(index_late(txn, item));
     if (item.event) {
@@ -142,9 +150,11 @@ class AcceptJob final : public Job {
   Result<void> index_late(Txn& txn, const AcceptItem& item) {
     const model::Notification& n = item.notification;
     History& history = *store_.history_;
-    if (!n.event_id.empty()) CARILLON_CHECK(history.add_late(txn, history.event_key(n.project, n.event_id), n.id));
+    if (!n.event_id.empty())
+      CARILLON_CHECK(history.add_late(txn, history.event_key(n.project, n.event_id), n.id));
     for (const model::Delivery& d : item.deliveries) {
-      if (!d.user_id.empty()) CARILLON_CHECK(history.add_late(txn, history.user_key(d.project, d.user_id), n.id));
+      if (!d.user_id.empty())
+        CARILLON_CHECK(history.add_late(txn, history.user_key(d.project, d.user_id), n.id));
     }
     for (const std::int64_t key : item.address_keys) CARILLON_CHECK(history.add_late(txn, key, n.id));
     return {};
@@ -156,7 +166,8 @@ class AcceptJob final : public Job {
 };
 
 Task<Result<std::vector<Result<AcceptResult>>>> SqliteStore::accept(std::vector<AcceptItem> items, Time now) {
-  if (!accepts_writes()) co_return fail(Errc::Unavailable, "store: the disk is nearly full; free space or enlarge it");
+  if (!accepts_writes())
+    co_return fail(Errc::Unavailable, "store: the disk is nearly full; free space or enlarge it");
   std::vector<Result<AcceptResult>> results;
   results.reserve(items.size());
   for (std::size_t begin = 0; begin < items.size();) {
@@ -167,7 +178,9 @@ Task<Result<std::vector<Result<AcceptResult>>>> SqliteStore::accept(std::vector<
       is_critical = is_critical || items[end].notification.priority == model::Priority::Critical;
       rows += rows_of(items[end++]);
     }
-    const auto at = [&](std::size_t i) { return std::make_move_iterator(items.begin() + static_cast<std::ptrdiff_t>(i)); };
+    const auto at = [&](std::size_t i) {
+      return std::make_move_iterator(items.begin() + static_cast<std::ptrdiff_t>(i));
+    };
     auto job = std::make_shared<AcceptJob>(*this, std::vector<AcceptItem>(at(begin), at(end)), now,
                                            is_critical ? JobClass::AcceptCritical : JobClass::Accept, rows);
     co_await writer_->run(job);

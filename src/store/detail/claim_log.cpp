@@ -46,7 +46,10 @@ Result<std::int64_t> ClaimLog::add(Txn& txn, const std::vector<std::int64_t>& id
     done_.clear();
   }
   const std::string_view blob(reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof(std::int64_t));
-  CARILLON_CHECK(txn.db.statement("INSERT INTO claim_run(seq, ids) VALUES(?1, ?2)").bind(1, next_).bind_blob(2, blob).run());
+  CARILLON_CHECK(txn.db.statement("INSERT INTO claim_run(seq, ids) VALUES(?1, ?2)")
+                     .bind(1, next_)
+                     .bind_blob(2, blob)
+                     .run());
   return next_++;  // a gap after a rollback does not matter
 }
 

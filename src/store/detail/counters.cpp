@@ -13,7 +13,8 @@ std::size_t hash_value(const StatKey& k) noexcept {
   boost::hash_combine(seed, k.project);
   boost::hash_combine(seed, static_cast<std::uint64_t>(k.category) << 32 | k.template_key);
   boost::hash_combine(seed, static_cast<std::uint64_t>(k.integration) << 16 |
-                                static_cast<std::uint64_t>(k.channel) << 8 | static_cast<std::uint64_t>(k.status));
+                                static_cast<std::uint64_t>(k.channel) << 8 |
+                                static_cast<std::uint64_t>(k.status));
   return seed;
 }
 
@@ -24,7 +25,8 @@ CounterRow counter_row(CounterKey key, std::int64_t n) {
   row.queue = lane.queue;
   row.priority = lane.priority;
   row.is_sandbox = (key >> 8 & 0xff) != 0;
-  if (const std::uint64_t status = key & 0xff; status != 0) row.status = static_cast<model::DeliveryStatus>(status - 1);
+  if (const std::uint64_t status = key & 0xff; status != 0)
+    row.status = static_cast<model::DeliveryStatus>(status - 1);
   row.n = n;
   return row;
 }
@@ -36,8 +38,9 @@ Result<void> Counters::load(Db& db) {
     CARILLON_TRY(const bool has_row, s.next());
     if (!has_row) return {};
     const std::int64_t status = s.integer(3);
-    totals_[counter_key(s.as<std::int32_t>(0), lane_at(s.integer(1)), s.integer(2) != 0,
-                        status < 0 ? std::nullopt : std::optional(static_cast<model::DeliveryStatus>(status)))] =
+    totals_[counter_key(
+        s.as<std::int32_t>(0), lane_at(s.integer(1)), s.integer(2) != 0,
+        status < 0 ? std::nullopt : std::optional(static_cast<model::DeliveryStatus>(status)))] =
         s.integer(4);
   }
 }
@@ -48,13 +51,15 @@ Result<void> Counters::write(Db& db, const CounterDeltas& deltas) const {
     // The writer is the only one that changes totals_, so it may read it without the lock.
     const auto it = totals_.find(key);
     const std::int64_t n = (it == totals_.end() ? 0 : it->second) + delta;
-    CARILLON_CHECK(db.statement("INSERT OR REPLACE INTO counter(project, lane, sandbox, status, n) VALUES(?1,?2,?3,?4,?5)")
-                       .bind(1, static_cast<std::int64_t>(static_cast<std::int32_t>(key >> 32)))
-                       .bind(2, static_cast<std::int64_t>(key >> 16 & 0xffff))
-                       .bind(3, static_cast<std::int64_t>(key >> 8 & 0xff))
-                       .bind(4, static_cast<std::int64_t>(key & 0xff) - 1)
-                       .bind(5, n)
-                       .run());
+    CARILLON_CHECK(
+        db.statement(
+              "INSERT OR REPLACE INTO counter(project, lane, sandbox, status, n) VALUES(?1,?2,?3,?4,?5)")
+            .bind(1, static_cast<std::int64_t>(static_cast<std::int32_t>(key >> 32)))
+            .bind(2, static_cast<std::int64_t>(key >> 16 & 0xffff))
+            .bind(3, static_cast<std::int64_t>(key >> 8 & 0xff))
+            .bind(4, static_cast<std::int64_t>(key & 0xff) - 1)
+            .bind(5, n)
+            .run());
   }
   return {};
 }
@@ -74,19 +79,20 @@ std::vector<CounterRow> Counters::rows() const {
 
 Result<void> write_stats(Db& db, const StatDeltas& deltas) {
   for (const auto& [key, delta] : deltas) {
-    CARILLON_CHECK(db.statement("INSERT INTO stats_hourly(project, hour, app, category, template, channel, integration, "
-                                "status, n) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9) "
-                                "ON CONFLICT DO UPDATE SET n = n + excluded.n")
-                       .bind(1, static_cast<std::int64_t>(key.project))
-                       .bind(2, key.hour)
-                       .bind(3, key.app)
-                       .bind(4, static_cast<std::int64_t>(key.category))
-                       .bind(5, static_cast<std::int64_t>(key.template_key))
-                       .bind(6, static_cast<std::int64_t>(key.channel))
-                       .bind(7, static_cast<std::int64_t>(key.integration))
-                       .bind(8, static_cast<std::int64_t>(key.status))
-                       .bind(9, delta)
-                       .run());
+    CARILLON_CHECK(
+        db.statement("INSERT INTO stats_hourly(project, hour, app, category, template, channel, integration, "
+                     "status, n) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9) "
+                     "ON CONFLICT DO UPDATE SET n = n + excluded.n")
+            .bind(1, static_cast<std::int64_t>(key.project))
+            .bind(2, key.hour)
+            .bind(3, key.app)
+            .bind(4, static_cast<std::int64_t>(key.category))
+            .bind(5, static_cast<std::int64_t>(key.template_key))
+            .bind(6, static_cast<std::int64_t>(key.channel))
+            .bind(7, static_cast<std::int64_t>(key.integration))
+            .bind(8, static_cast<std::int64_t>(key.status))
+            .bind(9, delta)
+            .run());
   }
   return {};
 }

@@ -108,7 +108,8 @@ Result<std::optional<Dedup::Seen>> Dedup::find(Db& db, const base::Hash128& even
   return in_memory_ > floor_ ? find_in_runs(db, event, now) : std::optional<Seen>{};
 }
 
-Result<std::optional<Dedup::Seen>> Dedup::verify(Db& db, std::int64_t ordinal, const base::Hash128& event, Time now) {
+Result<std::optional<Dedup::Seen>> Dedup::verify(Db& db, std::int64_t ordinal, const base::Hash128& event,
+                                                 Time now) {
   Statement s = db.statement("SELECT hash, notification, fingerprint FROM dedup WHERE ordinal = ?1");
   CARILLON_TRY(const bool has_row, s.bind(1, ordinal).next());
   if (!has_row || s.hash(0) != event || until(s.integer(1)) <= now) return std::nullopt;
@@ -138,7 +139,8 @@ Result<std::optional<Dedup::Seen>> Dedup::find_in_runs(Db& db, const base::Hash1
 Result<void> Dedup::add(Db& db, const base::Hash128& event, std::int64_t notification,
                         const base::Hash128& fingerprint) {
   const std::int64_t ordinal = next_;
-  Statement s = db.statement("INSERT INTO dedup(ordinal, hash, notification, fingerprint) VALUES(?1, ?2, ?3, ?4)");
+  Statement s =
+      db.statement("INSERT INTO dedup(ordinal, hash, notification, fingerprint) VALUES(?1, ?2, ?3, ?4)");
   CARILLON_CHECK(s.bind(1, ordinal).bind(2, event).bind(3, notification).bind(4, fingerprint).run());
   ++next_;
   insert(event, ordinal);
@@ -193,7 +195,8 @@ void Dedup::make_room(Shard& shard) {
   shard.slots.assign(size, kFree);
   shard.slots.shrink_to_fit();
   shard.used = 0;
-  for (const Slot slot : live) insert_tag(shard, static_cast<std::uint32_t>(slot >> 32), static_cast<std::int64_t>(slot));
+  for (const Slot slot : live)
+    insert_tag(shard, static_cast<std::uint32_t>(slot >> 32), static_cast<std::int64_t>(slot));
 }
 
 Result<bool> Dedup::rotate(Txn& txn, Time now, std::size_t limit) {

@@ -29,7 +29,8 @@ class Dedup {
   // transaction added.
   Result<std::optional<Seen>> find(Db& db, const base::Hash128& event, Time now);
   // Appends; the caller undoes with undo_to(mark) when its transaction or savepoint is rolled back.
-  Result<void> add(Db& db, const base::Hash128& event, std::int64_t notification, const base::Hash128& fingerprint);
+  Result<void> add(Db& db, const base::Hash128& event, std::int64_t notification,
+                   const base::Hash128& fingerprint);
   [[nodiscard]] std::int64_t mark() const noexcept { return next_; }
   void undo_to(std::int64_t mark);
   void settle() noexcept { pending_.clear(); }  // after the commit
@@ -76,8 +77,8 @@ class Dedup {
   const Millis window_;
   const std::int64_t memory_bytes_;
   std::array<Shard, kShards> shards_;
-  std::int64_t floor_ = 1;     // ordinals below are past the window
-  std::int64_t in_memory_ = 1; // ordinals from here on are in the shards, older ones in runs
+  std::int64_t floor_ = 1;      // ordinals below are past the window
+  std::int64_t in_memory_ = 1;  // ordinals from here on are in the shards, older ones in runs
   std::int64_t next_ = 1;
   std::vector<Run> runs_;
   std::vector<base::Hash128> pending_;  // of ordinals next_ - size … next_ - 1, not committed yet

@@ -64,7 +64,10 @@ Result<bool> Dedup::move_out(Txn& txn) {
   run.filter.assign(std::max<std::size_t>(entries.size() * kFilterBitsPerEntry / 64, 1), 0);
   for (const auto& [tag, ordinal] : entries) {
     CARILLON_CHECK(db.statement("INSERT INTO dedup_run(run, tag, ordinal) VALUES(?1, ?2, ?3)")
-                       .bind(1, run.id).bind(2, tag).bind(3, ordinal).run());
+                       .bind(1, run.id)
+                       .bind(2, tag)
+                       .bind(3, ordinal)
+                       .run());
     run.note(static_cast<std::uint64_t>(tag));
   }
   // Memory follows the commit: after a rollback the entries are still where they were.
@@ -78,8 +81,9 @@ Result<bool> Dedup::move_out(Txn& txn) {
 
 Result<bool> Dedup::trim_runs(Txn& txn, std::size_t limit) {
   if (runs_.empty() || runs_.front().high >= floor_) return false;
-  Statement s = txn.db.statement("DELETE FROM dedup_run WHERE (run, tag, ordinal) IN "
-                                 "(SELECT run, tag, ordinal FROM dedup_run WHERE run = ?1 LIMIT ?2)");
+  Statement s = txn.db.statement(
+      "DELETE FROM dedup_run WHERE (run, tag, ordinal) IN "
+      "(SELECT run, tag, ordinal FROM dedup_run WHERE run = ?1 LIMIT ?2)");
   CARILLON_CHECK(s.bind(1, runs_.front().id).bind(2, static_cast<std::int64_t>(limit)).run());
   if (txn.db.changes() < static_cast<std::int64_t>(limit)) {
     txn.after_commit([this] { runs_.erase(runs_.begin()); });

@@ -6,9 +6,9 @@
 namespace carillon::store::detail {
 namespace {
 
-constexpr std::size_t kMergeRuns = 8;         // runs of one size that become one
-constexpr std::int64_t kPieceRows = 8'192;    // rows moved or deleted per transaction
-constexpr std::int64_t kBaseRun = 65'536;     // rows up to which runs count as of the smallest size
+constexpr std::size_t kMergeRuns = 8;       // runs of one size that become one
+constexpr std::int64_t kPieceRows = 8'192;  // rows moved or deleted per transaction
+constexpr std::int64_t kBaseRun = 65'536;   // rows up to which runs count as of the smallest size
 
 // Runs of one level differ in size by less than kMergeRuns.
 int level_of(std::int64_t rows) noexcept {
@@ -38,7 +38,8 @@ Result<std::int64_t> History::indexed_to(Db& db) {
   return db.scalar("SELECT value FROM meta WHERE key = 'history_high'");
 }
 
-Result<std::vector<std::int64_t>> History::find(Db& db, std::int64_t key, std::int64_t before, std::size_t limit) {
+Result<std::vector<std::int64_t>> History::find(Db& db, std::int64_t key, std::int64_t before,
+                                                std::size_t limit) {
   std::vector<std::int64_t> ids;
   const std::int64_t below = before == 0 ? INT64_MAX : before;
   // Runs hold disjoint id ranges (but for late rows), so the newest runs have the newest ids.
@@ -47,8 +48,12 @@ Result<std::vector<std::int64_t>> History::find(Db& db, std::int64_t key, std::i
   while (ids.size() < limit) {
     CARILLON_TRY(const bool has_run, runs.next());
     if (!has_run) break;
-    Statement s = db.statement("SELECT id FROM history WHERE run = ?1 AND key = ?2 AND id < ?3 ORDER BY id DESC LIMIT ?4");
-    s.bind(1, runs.integer(0)).bind(2, key).bind(3, below).bind(4, static_cast<std::int64_t>(limit - ids.size()));
+    Statement s = db.statement(
+        "SELECT id FROM history WHERE run = ?1 AND key = ?2 AND id < ?3 ORDER BY id DESC LIMIT ?4");
+    s.bind(1, runs.integer(0))
+        .bind(2, key)
+        .bind(3, below)
+        .bind(4, static_cast<std::int64_t>(limit - ids.size()));
     for (;;) {
       CARILLON_TRY(const bool has_row, s.next());
       if (!has_row) break;
@@ -66,31 +71,39 @@ Result<History::Batch> History::gather(Db& db, std::int64_t until, std::size_t l
   batch.high = until - 1;
   {
     // The cut is an id, the same for both tables; whichever fills up first moves it down.
-    Statement s = db.statement("SELECT max(id), count(*) FROM (SELECT id FROM notification WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3)");
+    Statement s = db.statement(
+        "SELECT max(id), count(*) FROM (SELECT id FROM notification WHERE id > ?1 AND id < ?2 ORDER BY id "
+        "LIMIT ?3)");
     s.bind(1, low).bind(2, until).bind(3, static_cast<std::int64_t>(limit));
     CARILLON_TRY(bool has_row, s.next());
     if (has_row && s.integer(1) == static_cast<std::int64_t>(limit)) batch.high = s.integer(0);
-    Statement d = db.statement("SELECT max(id), count(*) FROM (SELECT id FROM delivery WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3)");
+    Statement d = db.statement(
+        "SELECT max(id), count(*) FROM (SELECT id FROM delivery WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT "
+        "?3)");
     d.bind(1, low).bind(2, batch.high).bind(3, static_cast<std::int64_t>(limit));
     CARILLON_TRY(has_row, d.next());
     if (has_row && d.integer(1) == static_cast<std::int64_t>(limit)) batch.high = d.integer(0);
     batch.has_more = batch.high != until - 1;
   }
-  Statement n = db.statement("SELECT id, project, event_id FROM notification WHERE id > ?1 AND id <= ?2 AND event_id IS NOT NULL");
+  Statement n = db.statement(
+      "SELECT id, project, event_id FROM notification WHERE id > ?1 AND id <= ?2 AND event_id IS NOT NULL");
   n.bind(1, low).bind(2, batch.high);
   for (;;) {
     CARILLON_TRY(const bool has_row, n.next());
     if (!has_row) break;
     batch.entries.emplace_back(event_key(n.as<std::int32_t>(1), n.text(2)), n.integer(0));
   }
-  Statement d = db.statement("SELECT notification, project, user_id FROM delivery WHERE id > ?1 AND id <= ?2 AND user_id IS NOT NULL");
+  Statement d = db.statement(
+      "SELECT notification, project, user_id FROM delivery WHERE id > ?1 AND id <= ?2 AND user_id IS NOT "
+      "NULL");
   d.bind(1, low).bind(2, batch.high);
   for (;;) {
     CARILLON_TRY(const bool has_row, d.next());
     if (!has_row) break;
     batch.entries.emplace_back(user_key(d.as<std::int32_t>(1), d.text(2)), d.integer(0));
   }
-  Statement a = db.statement("SELECT key, notification FROM history_address WHERE notification > ?1 AND notification <= ?2");
+  Statement a = db.statement(
+      "SELECT key, notification FROM history_address WHERE notification > ?1 AND notification <= ?2");
   a.bind(1, low).bind(2, batch.high);
   for (;;) {
     CARILLON_TRY(const bool has_row, a.next());
@@ -104,7 +117,9 @@ Result<History::Batch> History::gather(Db& db, std::int64_t until, std::size_t l
 
 Result<std::int64_t> History::new_run(Db& db) {
   CARILLON_TRY(const std::int64_t run, db.scalar("SELECT value FROM meta WHERE key = 'history_run'"));
-  CARILLON_CHECK(db.statement("INSERT OR REPLACE INTO meta(key, value) VALUES('history_run', ?1)").bind(1, run + 1).run());
+  CARILLON_CHECK(db.statement("INSERT OR REPLACE INTO meta(key, value) VALUES('history_run', ?1)")
+                     .bind(1, run + 1)
+                     .run());
   return run + 1;
 }
 
@@ -114,13 +129,19 @@ Result<void> History::add(Txn& txn, const Batch& batch) {
     const auto by_id = [](const auto& a, const auto& b) { return a.second < b.second; };
     const auto [low, high] = std::ranges::minmax_element(batch.entries, by_id);
     CARILLON_CHECK(txn.db.statement("INSERT INTO history_run(run, low, high, n) VALUES(?1, ?2, ?3, ?4)")
-                       .bind(1, run).bind(2, low->second).bind(3, high->second)
-                       .bind(4, static_cast<std::int64_t>(batch.entries.size())).run());
+                       .bind(1, run)
+                       .bind(2, low->second)
+                       .bind(3, high->second)
+                       .bind(4, static_cast<std::int64_t>(batch.entries.size()))
+                       .run());
     Statement s = txn.db.statement("INSERT INTO history(run, key, id) VALUES(?1, ?2, ?3)");
     for (const auto& [key, id] : batch.entries) CARILLON_CHECK(s.bind(1, run).bind(2, key).bind(3, id).run());
-    CARILLON_CHECK(txn.db.statement("DELETE FROM history_address WHERE notification <= ?1").bind(1, batch.high).run());
+    CARILLON_CHECK(
+        txn.db.statement("DELETE FROM history_address WHERE notification <= ?1").bind(1, batch.high).run());
   }
-  CARILLON_CHECK(txn.db.statement("INSERT OR REPLACE INTO meta(key, value) VALUES('history_high', ?1)").bind(1, batch.high).run());
+  CARILLON_CHECK(txn.db.statement("INSERT OR REPLACE INTO meta(key, value) VALUES('history_high', ?1)")
+                     .bind(1, batch.high)
+                     .run());
   const std::int64_t old = high_.exchange(batch.high);
   txn.after_rollback([this, old] { high_.store(old); });
   return {};
@@ -131,12 +152,19 @@ Result<void> History::add_late(Txn& txn, std::int64_t key, std::int64_t notifica
   if (run == 0 || (merge_ && std::ranges::find(merge_->sources, run) != merge_->sources.end())) {
     CARILLON_TRY(run, new_run(txn.db));
     CARILLON_CHECK(txn.db.statement("INSERT INTO history_run(run, low, high, n) VALUES(?1, ?2, ?2, 0)")
-                       .bind(1, run).bind(2, notification).run());
+                       .bind(1, run)
+                       .bind(2, notification)
+                       .run());
   }
   CARILLON_CHECK(txn.db.statement("UPDATE history_run SET low = min(low, ?2), n = n + 1 WHERE run = ?1")
-                     .bind(1, run).bind(2, notification).run());
+                     .bind(1, run)
+                     .bind(2, notification)
+                     .run());
   return txn.db.statement("INSERT OR IGNORE INTO history(run, key, id) VALUES(?1, ?2, ?3)")
-      .bind(1, run).bind(2, key).bind(3, notification).run();
+      .bind(1, run)
+      .bind(2, key)
+      .bind(3, notification)
+      .run();
 }
 
 Result<std::optional<History::Merge>> History::plan(Db& db) {
@@ -171,11 +199,15 @@ Result<bool> History::merge(Txn& txn) {
     CARILLON_TRY(merge_->target, new_run(txn.db));
     // Registered as a run without ids: found by nobody, spared by clear_piece().
     CARILLON_CHECK(txn.db.statement("INSERT INTO history_run(run, low, high, n) VALUES(?1, ?2, 0, 0)")
-                       .bind(1, merge_->target).bind(2, std::int64_t{INT64_MAX}).run());
+                       .bind(1, merge_->target)
+                       .bind(2, std::int64_t{INT64_MAX})
+                       .run());
     txn.after_rollback([this] { merge_.reset(); });
   }
   CARILLON_CHECK(merge_piece(txn));
-  txn.after_commit([this] { if (merge_ && merge_->is_done) merge_.reset(); });
+  txn.after_commit([this] {
+    if (merge_ && merge_->is_done) merge_.reset();
+  });
   return true;
 }
 
@@ -204,19 +236,28 @@ Result<void> History::merge_piece(Txn& txn) {
   }
   m.is_done = true;
   return txn.db.statement("UPDATE history_run SET low = ?2, high = ?3, n = ?4 WHERE run = ?1")
-      .bind(1, m.target).bind(2, m.low).bind(3, m.high).bind(4, m.rows).run();
+      .bind(1, m.target)
+      .bind(2, m.low)
+      .bind(3, m.high)
+      .bind(4, m.rows)
+      .run();
 }
 
 Result<bool> History::clear_piece(Txn& txn) {
   // The lowest run with rows; loose index scan over the runs that are not registered.
-  CARILLON_TRY(const std::int64_t run,
-               txn.db.scalar("WITH RECURSIVE r(run) AS (SELECT min(run) FROM history UNION ALL "
-                             "SELECT (SELECT min(run) FROM history WHERE run > r.run) FROM r WHERE r.run IS NOT NULL) "
-                             "SELECT run FROM r WHERE run IS NOT NULL AND run NOT IN (SELECT run FROM history_run) LIMIT 1"));
+  CARILLON_TRY(
+      const std::int64_t run,
+      txn.db.scalar(
+          "WITH RECURSIVE r(run) AS (SELECT min(run) FROM history UNION ALL "
+          "SELECT (SELECT min(run) FROM history WHERE run > r.run) FROM r WHERE r.run IS NOT NULL) "
+          "SELECT run FROM r WHERE run IS NOT NULL AND run NOT IN (SELECT run FROM history_run) LIMIT 1"));
   if (run == 0) return false;
-  CARILLON_CHECK(txn.db.statement("DELETE FROM history WHERE (run, key, id) IN "
-                                  "(SELECT run, key, id FROM history WHERE run = ?1 LIMIT ?2)")
-                     .bind(1, run).bind(2, kPieceRows).run());
+  CARILLON_CHECK(txn.db
+                     .statement("DELETE FROM history WHERE (run, key, id) IN "
+                                "(SELECT run, key, id FROM history WHERE run = ?1 LIMIT ?2)")
+                     .bind(1, run)
+                     .bind(2, kPieceRows)
+                     .run());
   return true;
 }
 

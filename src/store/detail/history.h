@@ -28,14 +28,15 @@ class History {
   // Ids of notifications under `key` below `before` (0: from the newest), newest first, at most
   // `limit`. Covers ids up to indexed_to(); newer ones are in the id range above it, which the caller
   // scans by itself (≤ 20,000 rows) and checks against its filter. Any connection.
-  static Result<std::vector<std::int64_t>> find(Db& db, std::int64_t key, std::int64_t before, std::size_t limit);
+  static Result<std::vector<std::int64_t>> find(Db& db, std::int64_t key, std::int64_t before,
+                                                std::size_t limit);
   static Result<std::int64_t> indexed_to(Db& db);
 
   // One step of folding: gather() on a reader what was accepted before `until`, at most `limit` rows,
   // then add() it as a run in a transaction.
   struct Batch {
-    Entries entries;         // sorted
-    std::int64_t high = 0;   // everything up to this id is covered
+    Entries entries;        // sorted
+    std::int64_t high = 0;  // everything up to this id is covered
     bool has_more = false;
   };
   Result<Batch> gather(Db& db, std::int64_t until, std::size_t limit) const;

@@ -11,7 +11,8 @@ namespace {
 constexpr std::int64_t kHourMs = 3'600'000;
 // A provider's message id is mostly a UUID: its room is taken at insert, so that the row does not grow
 // out of its page when the id arrives.
-constexpr std::string_view kProviderIdRoom{"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 36};
+constexpr std::string_view kProviderIdRoom{
+    "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 36};
 
 std::vector<std::int64_t> read_times(std::string_view blob) {
   std::vector<std::int64_t> times(blob.size() / sizeof(std::int64_t));
@@ -38,15 +39,20 @@ Result<std::optional<Time>> take_token(Txn& txn, std::int64_t key, const CapChar
     if (cap.drop && when > wanted) return std::nullopt;
   }
   times.insert(std::ranges::upper_bound(times, when), when);
-  const std::string_view blob(reinterpret_cast<const char*>(times.data()), times.size() * sizeof(std::int64_t));
+  const std::string_view blob(reinterpret_cast<const char*>(times.data()),
+                              times.size() * sizeof(std::int64_t));
   CARILLON_CHECK(txn.db.statement("INSERT OR REPLACE INTO cap(key, expires_at, times) VALUES(?1, ?2, ?3)")
-                     .bind(1, key).bind(2, times.back() + per).bind_blob(3, blob).run());
+                     .bind(1, key)
+                     .bind(2, times.back() + per)
+                     .bind_blob(3, blob)
+                     .run());
   return from_ms(when);
 }
 
 }  // namespace
 
-Result<std::vector<std::size_t>> charge_caps(Txn& txn, const base::KeyedHash& hash, std::span<const CapCharge> caps,
+Result<std::vector<std::size_t>> charge_caps(Txn& txn, const base::KeyedHash& hash,
+                                             std::span<const CapCharge> caps,
                                              std::vector<model::Delivery>& deliveries, Time now) {
   std::vector<std::size_t> changed;
   for (const CapCharge& cap : caps) {
@@ -55,8 +61,8 @@ Result<std::vector<std::size_t>> charge_caps(Txn& txn, const base::KeyedHash& ha
     }
     const model::Delivery& first = deliveries[cap.delivery];
     const Time at = std::max(now, first.due_at.value_or(now));
-    const std::int64_t key = hash.low63({std::to_string(first.project), first.user_id, cap.cap_key,
-                                         model::name(first.channel())});
+    const std::int64_t key =
+        hash.low63({std::to_string(first.project), first.user_id, cap.cap_key, model::name(first.channel())});
     CARILLON_TRY(const std::optional<Time> when, take_token(txn, key, cap, at));
     if (when == at) continue;
     const std::size_t end = std::min(cap.delivery + cap.count, deliveries.size());
@@ -73,7 +79,8 @@ Result<std::vector<std::size_t>> charge_caps(Txn& txn, const base::KeyedHash& ha
   return changed;
 }
 
-void roll_up(Txn& txn, const model::Delivery& d, const Origin& origin, model::DeliveryStatus status, Time now) {
+void roll_up(Txn& txn, const model::Delivery& d, const Origin& origin, model::DeliveryStatus status,
+             Time now) {
   if (d.is_sandbox) return;
   txn.stats[StatKey{.hour = to_ms(now) / kHourMs,
                     .app = origin.app,
@@ -85,7 +92,8 @@ void roll_up(Txn& txn, const model::Delivery& d, const Origin& origin, model::De
                     .status = status}] += 1;
 }
 
-Result<void> insert_deliveries(Txn& txn, std::span<const model::Delivery> deliveries, const Origin& origin, Time now) {
+Result<void> insert_deliveries(Txn& txn, std::span<const model::Delivery> deliveries, const Origin& origin,
+                               Time now) {
   Statement s = txn.db.statement(
       "INSERT INTO delivery(id, notification, project, lane, status, reason, flags, epoch, attempts, due_at, "
       "finished_at, expires_at, to_index, generation, integration, user_id, device_id, provider_id, note) "
@@ -97,7 +105,8 @@ Result<void> insert_deliveries(Txn& txn, std::span<const model::Delivery> delive
     s.bind(5, static_cast<std::int64_t>(d.status)).bind(6, static_cast<std::int64_t>(d.reason));
     s.bind(7, d.is_sandbox ? kFlagSandbox : 0);
     // A pending one without a time is due now; only held ones may wait for a condition.
-    const bool is_due = d.status == model::DeliveryStatus::Pending || d.status == model::DeliveryStatus::Retrying;
+    const bool is_due =
+        d.status == model::DeliveryStatus::Pending || d.status == model::DeliveryStatus::Retrying;
     s.bind(8, is_final ? std::nullopt : is_due ? std::optional(d.due_at.value_or(now)) : d.due_at);
     s.bind(9, is_final ? std::optional(d.finished_at.value_or(now)) : std::nullopt);
     s.bind(10, d.expires_at).bind_or_null(11, d.to_index).bind_or_null(12, d.generation);

@@ -19,13 +19,16 @@ struct Origin {
 
 // Charges the caps in order and changes the deliveries that are over: held until a token frees (the
 // token of that moment is reserved) or suppressed. `charged_at`: now. Returns the indices changed.
-Result<std::vector<std::size_t>> charge_caps(Txn& txn, const base::KeyedHash& hash, std::span<const CapCharge> caps,
+Result<std::vector<std::size_t>> charge_caps(Txn& txn, const base::KeyedHash& hash,
+                                             std::span<const CapCharge> caps,
                                              std::vector<model::Delivery>& deliveries, Time now);
 
 // Inserts the rows and counts them (counters, roll-ups of accepted and of those already final).
-Result<void> insert_deliveries(Txn& txn, std::span<const model::Delivery> deliveries, const Origin& origin, Time now);
+Result<void> insert_deliveries(Txn& txn, std::span<const model::Delivery> deliveries, const Origin& origin,
+                               Time now);
 
 // Adds one event to the hourly roll-up, unless it is a sandbox delivery.
-void roll_up(Txn& txn, const model::Delivery& delivery, const Origin& origin, model::DeliveryStatus status, Time now);
+void roll_up(Txn& txn, const model::Delivery& delivery, const Origin& origin, model::DeliveryStatus status,
+             Time now);
 
 }  // namespace carillon::store::detail

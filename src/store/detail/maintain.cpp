@@ -8,9 +8,9 @@
 namespace carillon::store::detail {
 namespace {
 
-constexpr std::int64_t kPieceRows = 2'000;       // rows dropped per transaction and table
-constexpr std::size_t kFoldRows = 20'000;        // rows folded into the history index at a time
-constexpr Millis kFoldBehind{5'000};             // ids younger than this may still be on their way
+constexpr std::int64_t kPieceRows = 2'000;  // rows dropped per transaction and table
+constexpr std::size_t kFoldRows = 20'000;   // rows folded into the history index at a time
+constexpr Millis kFoldBehind{5'000};        // ids younger than this may still be on their way
 
 // Deletes up to a piece of rows; true when there may be more.
 Result<bool> delete_piece(Txn& txn, const char* sql, std::int64_t bound) {
@@ -30,7 +30,8 @@ Task<Result<bool>> SqliteStore::housekeeping(const Retention& retention, Time no
     CARILLON_TRY(const bool more_records, trim_records(txn, now - retention.audit, now));
     return more_dedup || more_history || more_complete || more_expired || more_records;
   };
-  CARILLON_CO_TRY(const bool has_more, co_await write(call, JobClass::Other, static_cast<std::size_t>(kPieceRows)));
+  CARILLON_CO_TRY(const bool has_more,
+                  co_await write(call, JobClass::Other, static_cast<std::size_t>(kPieceRows)));
   co_return has_folds || has_more;
 }
 
@@ -38,7 +39,8 @@ Task<Result<bool>> SqliteStore::fold_history(Time now) {
   const std::int64_t until = base::id_floor(now - kFoldBehind);
   if (until <= history_->high() + 1) co_return false;
   // Reading and sorting happen beside the writer; it only appends.
-  CARILLON_CO_TRY(History::Batch batch, co_await read([this, until](Db& db) { return history_->gather(db, until, kFoldRows); }));
+  CARILLON_CO_TRY(History::Batch batch,
+                  co_await read([this, until](Db& db) { return history_->gather(db, until, kFoldRows); }));
   const bool has_more = batch.has_more;
   const std::size_t rows = std::min(batch.entries.size(), kCommitRowsMax);
   const auto call = [this, batch = std::move(batch)](Txn& txn) -> Result<bool> {
@@ -53,7 +55,8 @@ Task<Result<bool>> SqliteStore::fold_history(Time now) {
 Result<bool> SqliteStore::complete_expanded(Txn& txn) {
   std::vector<std::int64_t> candidates;
   {
-    Statement s = txn.db.statement("SELECT DISTINCT notification FROM chunk WHERE notification > ?1 ORDER BY 1 LIMIT 100");
+    Statement s = txn.db.statement(
+        "SELECT DISTINCT notification FROM chunk WHERE notification > ?1 ORDER BY 1 LIMIT 100");
     s.bind(1, completed_to_);
     for (;;) {
       CARILLON_TRY(const bool has_row, s.next());
@@ -63,7 +66,8 @@ Result<bool> SqliteStore::complete_expanded(Txn& txn) {
   }
   for (const std::int64_t id : candidates) {
     Statement s = txn.db.statement(
-        "UPDATE notification SET status = 6 WHERE id = ?1 AND status = 4 AND NOT EXISTS (SELECT 1 FROM chunk c, delivery d "
+        "UPDATE notification SET status = 6 WHERE id = ?1 AND status = 4 AND NOT EXISTS (SELECT 1 FROM chunk "
+        "c, delivery d "
         "WHERE c.notification = ?1 AND d.id >= c.first AND d.id < c.first + c.n AND d.status < 4)");
     CARILLON_CHECK(s.bind(1, id).run());
   }
@@ -76,24 +80,31 @@ Result<bool> SqliteStore::drop_expired(Txn& txn, const Retention& retention, Tim
   CARILLON_TRY(const bool more_deliveries, drop_deliveries(txn, below));
   // A notification goes after its deliveries.
   bool more_notifications = false;
-  if (!more_deliveries) {
-    CARILLON_TRY(more_notifications, drop_notifications(txn, below));
-  }
+  if (!more_deliveries) { CARILLON_TRY(more_notifications, drop_notifications(txn, below)); }
   CARILLON_CHECK(history_->drop_below(txn, below));
-  CARILLON_TRY(const bool more_caps,
-               delete_piece(txn, "DELETE FROM cap WHERE key IN (SELECT key FROM cap WHERE expires_at <= ?1 LIMIT ?2)", to_ms(now)));
+  CARILLON_TRY(
+      const bool more_caps,
+      delete_piece(txn, "DELETE FROM cap WHERE key IN (SELECT key FROM cap WHERE expires_at <= ?1 LIMIT ?2)",
+                   to_ms(now)));
   const std::int64_t hour = to_ms(now - retention.stats) / 3'600'000;
-  CARILLON_TRY(const bool more_stats,
-               delete_piece(txn, "DELETE FROM stats_hourly WHERE (project, hour, app, category, template, channel, integration, status) IN "
-                                 "(SELECT project, hour, app, category, template, channel, integration, status FROM stats_hourly "
-                                 "WHERE hour < ?1 LIMIT ?2)", hour));
+  CARILLON_TRY(
+      const bool more_stats,
+      delete_piece(
+          txn,
+          "DELETE FROM stats_hourly WHERE (project, hour, app, category, template, channel, integration, "
+          "status) IN "
+          "(SELECT project, hour, app, category, template, channel, integration, status FROM stats_hourly "
+          "WHERE hour < ?1 LIMIT ?2)",
+          hour));
   return more_deliveries || more_notifications || more_caps || more_stats;
 }
 
 Result<bool> SqliteStore::drop_deliveries(Txn& txn, std::int64_t below) {
   std::vector<model::Delivery> rows;
   {
-    Statement s = txn.db.statement("SELECT id, project, lane, flags, status FROM delivery WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3");
+    Statement s = txn.db.statement(
+        "SELECT id, project, lane, flags, status FROM delivery WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT "
+        "?3");
     s.bind(1, dropped_deliveries_).bind(2, below).bind(3, kPieceRows);
     for (;;) {
       CARILLON_TRY(const bool has_row, s.next());
@@ -124,7 +135,8 @@ Result<bool> SqliteStore::drop_deliveries(Txn& txn, std::int64_t below) {
 Result<bool> SqliteStore::drop_notifications(Txn& txn, std::int64_t below) {
   std::vector<std::int64_t> ids;
   {
-    Statement s = txn.db.statement("SELECT id FROM notification WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3");
+    Statement s =
+        txn.db.statement("SELECT id FROM notification WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3");
     s.bind(1, dropped_notifications_).bind(2, below).bind(3, kPieceRows);
     for (;;) {
       CARILLON_TRY(const bool has_row, s.next());
@@ -133,14 +145,22 @@ Result<bool> SqliteStore::drop_notifications(Txn& txn, std::int64_t below) {
     }
   }
   for (const std::int64_t id : ids) {
-    CARILLON_CHECK(txn.db.statement("DELETE FROM chunk WHERE notification = ?1 AND NOT EXISTS "
-                                    "(SELECT 1 FROM delivery d WHERE d.id >= chunk.first AND d.id < chunk.first + chunk.n)")
-                       .bind(1, id).run());
+    CARILLON_CHECK(
+        txn.db
+            .statement(
+                "DELETE FROM chunk WHERE notification = ?1 AND NOT EXISTS "
+                "(SELECT 1 FROM delivery d WHERE d.id >= chunk.first AND d.id < chunk.first + chunk.n)")
+            .bind(1, id)
+            .run());
     // Scheduled and expanding ones stay however old: they have work to do.
-    CARILLON_CHECK(txn.db.statement(
-        "DELETE FROM notification WHERE id = ?1 AND status NOT IN (2, 3) AND NOT EXISTS (SELECT 1 FROM chunk WHERE notification = ?1) "
-        "AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.id >= notification.first_delivery "
-        "AND d.id < notification.first_delivery + notification.delivery_count)").bind(1, id).run());
+    CARILLON_CHECK(
+        txn.db
+            .statement("DELETE FROM notification WHERE id = ?1 AND status NOT IN (2, 3) AND NOT EXISTS "
+                       "(SELECT 1 FROM chunk WHERE notification = ?1) "
+                       "AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.id >= notification.first_delivery "
+                       "AND d.id < notification.first_delivery + notification.delivery_count)")
+            .bind(1, id)
+            .run());
     txn.after_commit([this, id] { notification_cache_->erase(id); });
   }
   const bool has_more = static_cast<std::int64_t>(ids.size()) == kPieceRows;

@@ -29,8 +29,7 @@ class ProfileCache {
     std::uint64_t generation = 0;                   // for put_read()
   };
   [[nodiscard]] Lookup get(const UserKey& key);
-  void put_read(const UserKey& key, std::shared_ptr<const model::Profile> profile,
-                std::uint64_t generation);
+  void put_read(const UserKey& key, std::shared_ptr<const model::Profile> profile, std::uint64_t generation);
   // After the commit of a change (null: deleted), on the writer thread.
   void put_written(const UserKey& key, std::shared_ptr<const model::Profile> profile);
 

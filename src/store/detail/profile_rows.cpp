@@ -16,16 +16,19 @@ std::set<std::string_view> device_ids_of(const model::Profile* profile) {
   return ids;
 }
 
-Result<void> write_device_owners(Txn& txn, const model::Profile& who, const std::set<std::string_view>& before,
+Result<void> write_device_owners(Txn& txn, const model::Profile& who,
+                                 const std::set<std::string_view>& before,
                                  const std::set<std::string_view>& after) {
   for (const std::string_view id : before) {
     if (after.contains(id)) continue;
-    Statement s = txn.db.statement("DELETE FROM device_owner WHERE project = ?1 AND device_id = ?2 AND user_id = ?3");
+    Statement s =
+        txn.db.statement("DELETE FROM device_owner WHERE project = ?1 AND device_id = ?2 AND user_id = ?3");
     CARILLON_CHECK(s.bind(1, std::int64_t{who.project}).bind(2, id).bind(3, who.user_id).run());
   }
   for (const std::string_view id : after) {
     if (before.contains(id)) continue;
-    Statement s = txn.db.statement("INSERT OR IGNORE INTO device_owner(project, device_id, user_id) VALUES(?1, ?2, ?3)");
+    Statement s = txn.db.statement(
+        "INSERT OR IGNORE INTO device_owner(project, device_id, user_id) VALUES(?1, ?2, ?3)");
     CARILLON_CHECK(s.bind(1, std::int64_t{who.project}).bind(2, id).bind(3, who.user_id).run());
   }
   return {};
@@ -96,7 +99,8 @@ Result<void> write_owners(Txn& txn, const base::KeyedHash& hash, const model::Pr
   for (const OwnedEndpoint& e : old_ones) {
     const auto is_kept = std::ranges::binary_search(new_ones, e.hash, {}, &OwnedEndpoint::hash);
     if (is_kept) continue;
-    Statement s = txn.db.statement("DELETE FROM endpoint_owner WHERE project = ?1 AND hash = ?2 AND user_id = ?3");
+    Statement s =
+        txn.db.statement("DELETE FROM endpoint_owner WHERE project = ?1 AND hash = ?2 AND user_id = ?3");
     CARILLON_CHECK(s.bind(1, std::int64_t{who.project}).bind(2, e.hash).bind(3, who.user_id).run());
   }
   for (const OwnedEndpoint& e : new_ones) {

@@ -4,12 +4,13 @@ namespace carillon::store::detail {
 namespace {
 
 constexpr std::size_t kReaderThreads = 2;
-constexpr std::size_t kIdleMax = 16;  // connections kept open
+constexpr std::size_t kIdleMax = 16;     // connections kept open
 constexpr std::size_t kQueueMax = 1024;  // reads waiting; more are refused
 
 }  // namespace
 
-Readers::Readers(std::string path, std::int64_t cache_bytes) : path_(std::move(path)), cache_bytes_(cache_bytes) {
+Readers::Readers(std::string path, std::int64_t cache_bytes)
+    : path_(std::move(path)), cache_bytes_(cache_bytes) {
   for (std::size_t i = 0; i < kReaderThreads; ++i) threads_.emplace_back([this] { loop(); });
 }
 
@@ -76,7 +77,7 @@ void Readers::loop() {
     }
     if (!own) own = Db::open(path_, DbMode::Reader, cache_bytes_);
     Result<void> ran = own ? in_snapshot(**own, [&](Db& db) { return job->run(db); })
-                            : Result<void>(std::unexpected(own.error()));
+                           : Result<void>(std::unexpected(own.error()));
     if (!ran) job->fail_with(ran.error());
     Resumer resumer;
     resumer.add(*job);

@@ -9,19 +9,28 @@ namespace {
 
 Result<void> insert_attempt(Txn& txn, const model::Attempt& a, std::int64_t delivery) {
   Statement s = txn.db.statement(
-      "INSERT INTO attempt(delivery, seq, number, at, took_ms, integration, outcome, status, code, detail, provider_id) "
-      "VALUES(?1, (SELECT ifnull(max(seq), 0) + 1 FROM attempt WHERE delivery = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
+      "INSERT INTO attempt(delivery, seq, number, at, took_ms, integration, outcome, status, code, detail, "
+      "provider_id) "
+      "VALUES(?1, (SELECT ifnull(max(seq), 0) + 1 FROM attempt WHERE delivery = ?1), ?2, ?3, ?4, ?5, ?6, ?7, "
+      "?8, ?9, ?10)");
   s.bind(1, delivery).bind(2, static_cast<std::int64_t>(a.number)).bind(3, a.at);
-  s.bind(4, static_cast<std::int64_t>(a.took_ms)).bind_or_null(5, txn.words.id(a.integration)).bind(6, a.outcome);
-  s.bind_or_null(7, a.status).bind_or_null(8, a.code).bind_or_null(9, a.detail).bind_or_null(10, a.provider_id);
+  s.bind(4, static_cast<std::int64_t>(a.took_ms))
+      .bind_or_null(5, txn.words.id(a.integration))
+      .bind(6, a.outcome);
+  s.bind_or_null(7, a.status)
+      .bind_or_null(8, a.code)
+      .bind_or_null(9, a.detail)
+      .bind_or_null(10, a.provider_id);
   return s.run();
 }
 
 Result<void> insert_dead_letter(Txn& txn, const RecordItem& item, Time now) {
   const model::Delivery& d = item.delivery;
-  const std::string error = item.attempt ? item.attempt->code + (item.attempt->code.empty() ? "" : " ") + item.attempt->detail
-                                         : std::string();
-  const std::string_view reason = item.dead_letter.empty() ? model::name(d.reason) : std::string_view(item.dead_letter);
+  const std::string error =
+      item.attempt ? item.attempt->code + (item.attempt->code.empty() ? "" : " ") + item.attempt->detail
+                   : std::string();
+  const std::string_view reason =
+      item.dead_letter.empty() ? model::name(d.reason) : std::string_view(item.dead_letter);
   Statement s = txn.db.statement(
       "INSERT INTO dead_letter(project, delivery, notification, queue, kind, reason, error, at, is_closed) "
       "VALUES(?1, ?2, ?3, ?4, 'delivery', ?5, ?6, ?7, 0)");
@@ -35,7 +44,11 @@ Result<void> insert_dead_letter(Txn& txn, const RecordItem& item, Time now) {
 class RecordJob final : public Job {
  public:
   RecordJob(SqliteStore& store, std::vector<RecordItem> items, Owner owner, Time now)
-      : Job(JobClass::Record, items.size()), store_(store), items_(std::move(items)), owner_(pack(owner)), now_(now) {}
+      : Job(JobClass::Record, items.size()),
+        store_(store),
+        items_(std::move(items)),
+        owner_(pack(owner)),
+        now_(now) {}
 
   Result<void> run(Txn& txn) override {
     written.assign(items_.size(), false);
@@ -67,7 +80,9 @@ class RecordJob final : public Job {
     txn.count(d.project, d.lane(), d.is_sandbox, item.to, 1);
     if (item.attempt) CARILLON_CHECK(insert_attempt(txn, *item.attempt, d.id));
     if (is_final) {
-      const Origin origin{.app = item.app, .category = txn.words.id(item.category), .template_key = txn.words.id(item.template_key)};
+      const Origin origin{.app = item.app,
+                          .category = txn.words.id(item.category),
+                          .template_key = txn.words.id(item.template_key)};
       roll_up(txn, d, origin, item.to, now_);
       finished_.push_back(d.notification);
     }
@@ -75,7 +90,8 @@ class RecordJob final : public Job {
       CARILLON_CHECK(insert_dead_letter(txn, item, now_));
     }
     if (item.dead_address) {
-      CARILLON_CHECK(store_.forget_endpoint(txn, UserKey{d.project, d.user_id}, d.device_id, *item.dead_address));
+      CARILLON_CHECK(
+          store_.forget_endpoint(txn, UserKey{d.project, d.user_id}, d.device_id, *item.dead_address));
     }
     if (item.suppress) {
       Suppression suppression;
@@ -92,7 +108,8 @@ class RecordJob final : public Job {
   Result<bool> update(Txn& txn, const RecordItem& item, bool is_final) {
     const model::Delivery& d = item.delivery;
     Statement s = txn.db.statement(
-        "UPDATE delivery SET status = ?4, reason = ?5, attempts = ?6, due_at = ?7, owner = NULL, finished_at = ?8, "
+        "UPDATE delivery SET status = ?4, reason = ?5, attempts = ?6, due_at = ?7, owner = NULL, finished_at "
+        "= ?8, "
         "resent = ?9, claims_lost = ?10, integration = ?11, "
         "provider_id = ifnull(?12, iif(?8 IS NULL AND typeof(provider_id) = 'blob', provider_id, NULL)), "
         "note = ?13, expires_at = ?14, device_id = ?15 WHERE id = ?1 AND epoch = ?2 AND owner = ?3");
@@ -100,11 +117,15 @@ class RecordJob final : public Job {
     s.bind(4, static_cast<std::int64_t>(item.to)).bind(5, static_cast<std::int64_t>(d.reason));
     s.bind(6, static_cast<std::int64_t>(d.attempts));
     // Only a hold on a condition has no due time; a pending or retrying row without one is due now.
-    const bool needs_due = item.to == model::DeliveryStatus::Pending || item.to == model::DeliveryStatus::Retrying;
+    const bool needs_due =
+        item.to == model::DeliveryStatus::Pending || item.to == model::DeliveryStatus::Retrying;
     s.bind(7, is_final ? std::nullopt : needs_due ? std::optional(d.due_at.value_or(now_)) : d.due_at);
     s.bind(8, is_final ? std::optional(d.finished_at.value_or(now_)) : std::nullopt);
     s.bind_or_null(9, d.resent).bind_or_null(10, d.claims_lost).bind_or_null(11, txn.words.id(d.integration));
-    s.bind_or_null(12, d.provider_id).bind_or_null(13, d.note).bind(14, d.expires_at).bind_or_null(15, d.device_id);
+    s.bind_or_null(12, d.provider_id)
+        .bind_or_null(13, d.note)
+        .bind(14, d.expires_at)
+        .bind_or_null(15, d.device_id);
     CARILLON_CHECK(s.run());
     return txn.db.changes() == 1;
   }

@@ -6,8 +6,8 @@
 namespace carillon::store::detail {
 namespace {
 
-// The note with what this replay changes: {"changes":{"params":{…},"address":"…","integration":"…"}}; what it held before
-// stays, earlier changes are replaced.
+// The note with what this replay changes: {"changes":{"params":{…},"address":"…","integration":"…"}}; what it
+// held before stays, earlier changes are replaced.
 Result<std::string> changed_note(const std::string& note, const ReplayItem& item) {
   if (item.params.empty() && item.address.empty() && item.integration.empty()) return note;
   base::JsonWriter out;
@@ -34,21 +34,27 @@ bool is_replayable(model::DeliveryStatus status) noexcept {
 }
 
 Result<void> write_row(Txn& txn, const model::Delivery& d) {
-  Statement s = txn.db.statement("UPDATE delivery SET status = 0, reason = 0, attempts = 0, due_at = ?2, finished_at = NULL, "
-                                 "generation = ?3, claims_lost = NULL, note = ?4, integration = ?5, expires_at = ?6 WHERE id = ?1");
+  Statement s = txn.db.statement(
+      "UPDATE delivery SET status = 0, reason = 0, attempts = 0, due_at = ?2, finished_at = NULL, "
+      "generation = ?3, claims_lost = NULL, note = ?4, integration = ?5, expires_at = ?6 WHERE id = ?1");
   s.bind(1, d.id).bind(2, d.due_at).bind(3, static_cast<std::int64_t>(d.generation)).bind_or_null(4, d.note);
   s.bind_or_null(5, txn.words.id(d.integration)).bind(6, d.expires_at);
   CARILLON_CHECK(s.run());
-  CARILLON_CHECK(txn.db.statement("UPDATE dead_letter SET is_closed = 1 WHERE delivery = ?1").bind(1, d.id).run());
+  CARILLON_CHECK(
+      txn.db.statement("UPDATE dead_letter SET is_closed = 1 WHERE delivery = ?1").bind(1, d.id).run());
   // Open again, whatever housekeeping had marked.
-  return txn.db.statement("UPDATE notification SET status = 4 WHERE id = ?1 AND status = 6").bind(1, d.notification).run();
+  return txn.db.statement("UPDATE notification SET status = 4 WHERE id = ?1 AND status = 6")
+      .bind(1, d.notification)
+      .run();
 }
 
 }  // namespace
 
-Task<Result<std::vector<ReplayResult>>> SqliteStore::replay(std::vector<ReplayItem> items, std::string actor, Time now) {
+Task<Result<std::vector<ReplayResult>>> SqliteStore::replay(std::vector<ReplayItem> items, std::string actor,
+                                                            Time now) {
   const std::size_t rows = items.size() * 3;
-  const auto replay_one = [this, actor = std::move(actor), now](Txn& txn, const ReplayItem& item) -> Result<ReplayResult> {
+  const auto replay_one = [this, actor = std::move(actor), now](
+                              Txn& txn, const ReplayItem& item) -> Result<ReplayResult> {
     ReplayResult result;
     result.delivery = item.delivery;
     Statement s = txn.db.statement("SELECT " CARILLON_DELIVERY_COLUMNS " FROM delivery WHERE id = ?1");

@@ -19,7 +19,8 @@ inline constexpr std::int64_t kFlagChunked = 4;  // its deliveries are listed in
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(owner.node) << 32 | owner.epoch);
 }
 [[nodiscard]] constexpr Owner unpack_owner(std::int64_t v) noexcept {
-  return Owner{static_cast<std::uint32_t>(static_cast<std::uint64_t>(v) >> 32), static_cast<std::uint32_t>(v)};
+  return Owner{static_cast<std::uint32_t>(static_cast<std::uint64_t>(v) >> 32),
+               static_cast<std::uint32_t>(v)};
 }
 [[nodiscard]] constexpr model::Lane lane_at(std::int64_t index) noexcept {
   return model::Lane{static_cast<model::Queue>(index / static_cast<std::int64_t>(model::kPriorityCount)),
@@ -28,17 +29,17 @@ inline constexpr std::int64_t kFlagChunked = 4;  // its deliveries are listed in
 
 // "SELECT " CARILLON_DELIVERY_COLUMNS " FROM delivery …", read by read_delivery(statement, words).
 // `owner` is column 19, for those who want it.
-#define CARILLON_DELIVERY_COLUMNS                                                                      \
-  "id, notification, project, lane, status, reason, flags, epoch, attempts, due_at, expires_at, "      \
-  "to_index, resent, generation, claims_lost, integration, user_id, device_id, note, owner, "          \
+#define CARILLON_DELIVERY_COLUMNS                                                                 \
+  "id, notification, project, lane, status, reason, flags, epoch, attempts, due_at, expires_at, " \
+  "to_index, resent, generation, claims_lost, integration, user_id, device_id, note, owner, "     \
   "provider_id, finished_at"
 inline constexpr int kDeliveryOwnerColumn = 19;
 model::Delivery read_delivery(const Statement& s, const Words& words);
 
 // "SELECT " CARILLON_NOTIFICATION_COLUMNS " FROM notification …". The status is the stored one: Sending
 // stays stored until housekeeping or for ever; see derive_status().
-#define CARILLON_NOTIFICATION_COLUMNS                                                                  \
-  "id, project, app, status, priority, flags, category, template, template_version, accepted_at, "     \
+#define CARILLON_NOTIFICATION_COLUMNS                                                              \
+  "id, project, app, status, priority, flags, category, template, template_version, accepted_at, " \
   "expires_at, send_at, first_delivery, delivery_count, event_id, body"
 model::Notification read_notification(const Statement& s, const Words& words);
 

@@ -22,9 +22,11 @@ std::int64_t schema_version() noexcept { return static_cast<std::int64_t>(kSteps
 Result<bool> migrate(Db& db) {
   CARILLON_TRY(const std::int64_t found, db.scalar("PRAGMA user_version"));
   if (found > schema_version()) {
-    return fail(Errc::FailedPrecondition,
-                fmt::format("the store was written by a newer version (schema {}, this program knows {}); use that "
-                            "version or restore a backup", found, schema_version()));
+    return fail(
+        Errc::FailedPrecondition,
+        fmt::format("the store was written by a newer version (schema {}, this program knows {}); use that "
+                    "version or restore a backup",
+                    found, schema_version()));
   }
   for (std::int64_t step = found; step < schema_version(); ++step) {
     const std::string sql = fmt::format("BEGIN IMMEDIATE; {}; PRAGMA user_version = {}; COMMIT",

@@ -35,19 +35,13 @@ Errc errc_of(int rc) noexcept {
     case SQLITE_NOMEM:
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
-    case SQLITE_PROTOCOL:
-      return Errc::Unavailable;
+    case SQLITE_PROTOCOL: return Errc::Unavailable;
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-      return Errc::Corruption;
-    case SQLITE_CONSTRAINT:
-      return Errc::AlreadyExists;
-    case SQLITE_TOOBIG:
-      return Errc::InvalidArgument;
-    case SQLITE_INTERRUPT:
-      return Errc::Cancelled;
-    default:
-      return Errc::Internal;
+    case SQLITE_NOTADB: return Errc::Corruption;
+    case SQLITE_CONSTRAINT: return Errc::AlreadyExists;
+    case SQLITE_TOOBIG: return Errc::InvalidArgument;
+    case SQLITE_INTERRUPT: return Errc::Cancelled;
+    default: return Errc::Internal;
   }
 }
 
@@ -80,23 +74,27 @@ base::Hash128 Statement::hash(int c) const noexcept {
 Result<std::unique_ptr<Db>> Db::open(const std::string& path, DbMode mode, std::int64_t cache_bytes) {
   configure_library();
   sqlite3* handle = nullptr;
-  const int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | (mode == DbMode::Writer ? SQLITE_OPEN_CREATE : 0);
+  const int flags =
+      SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | (mode == DbMode::Writer ? SQLITE_OPEN_CREATE : 0);
   const int rc = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
   std::unique_ptr<Db> db(new Db(handle));
   if (rc != SQLITE_OK) return fail(errc_of(rc), fmt::format("cannot open {}: {}", path, sqlite3_errstr(rc)));
   sqlite3_extended_result_codes(handle, 1);
   sqlite3_busy_timeout(handle, 5'000);
-  CARILLON_CHECK(db->exec(fmt::format("PRAGMA cache_size=-{}", std::max<std::int64_t>(cache_bytes / 1024, 512)).c_str()));
-  CARILLON_CHECK(db->exec("PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF; PRAGMA secure_delete=OFF;"
-                          "PRAGMA trusted_schema=OFF"));
+  CARILLON_CHECK(db->exec(
+      fmt::format("PRAGMA cache_size=-{}", std::max<std::int64_t>(cache_bytes / 1024, 512)).c_str()));
+  CARILLON_CHECK(
+      db->exec("PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF; PRAGMA secure_delete=OFF;"
+               "PRAGMA trusted_schema=OFF"));
   if (mode == DbMode::Reader) {
     CARILLON_CHECK(db->exec("PRAGMA query_only=ON"));
     return db;
   }
   // A checkpoint every 64 MB by the writer itself keeps the WAL small; a second thread doing it let it
   // grow without end (PIPELINE §5).
-  CARILLON_CHECK(db->exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=16384;"
-                          "PRAGMA journal_size_limit=67108864"));
+  CARILLON_CHECK(
+      db->exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=16384;"
+               "PRAGMA journal_size_limit=67108864"));
   return db;
 }
 

@@ -28,15 +28,21 @@ namespace carillon::store::detail {
 class Statement {
  public:
   explicit Statement(sqlite3_stmt* stmt) noexcept : stmt_(stmt) {}
-  ~Statement() { if (stmt_ != nullptr) sqlite3_reset(stmt_); }
+  ~Statement() {
+    if (stmt_ != nullptr) sqlite3_reset(stmt_);
+  }
   Statement(Statement&& other) noexcept : stmt_(std::exchange(other.stmt_, nullptr)) {}
   Statement(const Statement&) = delete;
   Statement& operator=(const Statement&) = delete;
 
   // Parameters count from 1.
-  Statement& bind(int i, std::int64_t v) noexcept { sqlite3_bind_int64(stmt_, i, v); return *this; }
+  Statement& bind(int i, std::int64_t v) noexcept {
+    sqlite3_bind_int64(stmt_, i, v);
+    return *this;
+  }
   Statement& bind(int i, std::string_view v) noexcept {
-    sqlite3_bind_text(stmt_, i, v.data() == nullptr ? "" : v.data(), static_cast<int>(v.size()), SQLITE_STATIC);
+    sqlite3_bind_text(stmt_, i, v.data() == nullptr ? "" : v.data(), static_cast<int>(v.size()),
+                      SQLITE_STATIC);
     return *this;
   }
   Statement& bind(int i, Time v) noexcept { return bind(i, to_ms(v)); }
@@ -49,9 +55,14 @@ class Statement {
     sqlite3_bind_blob(stmt_, i, v.data(), static_cast<int>(v.size()), SQLITE_STATIC);
     return *this;
   }
-  Statement& bind_null(int i) noexcept { sqlite3_bind_null(stmt_, i); return *this; }
+  Statement& bind_null(int i) noexcept {
+    sqlite3_bind_null(stmt_, i);
+    return *this;
+  }
   // NULL for the empty text and for zero: defaults take no room in a row.
-  Statement& bind_or_null(int i, std::string_view v) noexcept { return v.empty() ? bind_null(i) : bind(i, v); }
+  Statement& bind_or_null(int i, std::string_view v) noexcept {
+    return v.empty() ? bind_null(i) : bind(i, v);
+  }
   Statement& bind_or_null(int i, std::int64_t v) noexcept { return v == 0 ? bind_null(i) : bind(i, v); }
 
   // The next row. True: there is one; false: done. Errors: see errc_of().
@@ -65,7 +76,9 @@ class Statement {
   // Columns count from 0. Views are good until the next step.
   [[nodiscard]] std::int64_t integer(int c) const noexcept { return sqlite3_column_int64(stmt_, c); }
   template <class E>
-  [[nodiscard]] E as(int c) const noexcept { return static_cast<E>(sqlite3_column_int64(stmt_, c)); }
+  [[nodiscard]] E as(int c) const noexcept {
+    return static_cast<E>(sqlite3_column_int64(stmt_, c));
+  }
   [[nodiscard]] std::string_view text(int c) const noexcept {
     const auto* p = static_cast<const char*>(sqlite3_column_blob(stmt_, c));
     return p == nullptr ? std::string_view{}

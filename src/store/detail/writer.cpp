@@ -88,7 +88,9 @@ void Writer::loop() {
 
 bool Writer::gather(Group& group) {
   std::unique_lock lock(mutex_);
-  const auto has_work = [this] { return std::ranges::any_of(queues_, [](const auto& q) { return !q.empty(); }); };
+  const auto has_work = [this] {
+    return std::ranges::any_of(queues_, [](const auto& q) { return !q.empty(); });
+  };
   wake_.wait(lock, [&] { return closed_ || has_work(); });
   if (!has_work()) return false;
   std::size_t rows = 0;
@@ -128,7 +130,8 @@ void Writer::execute(Group& group) {
     std::size_t rows = 0;
     for (const auto& job : group) rows += job->rows;
     commit_rows_.observe(static_cast<double>(rows));
-    commit_seconds_.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
+    commit_seconds_.observe(
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
   }
 }
 

@@ -80,7 +80,9 @@ class Job : public Awaited {
   // so it starts by forgetting what an earlier call left and does not consume its input.
   virtual Result<void> run(Txn& txn) = 0;
   // After the group failed on data: the same, each item in a savepoint, offenders get their own error.
-  virtual Result<void> run_items(Txn& txn) { return txn.isolated([&] { return run(txn); }); }
+  virtual Result<void> run_items(Txn& txn) {
+    return txn.isolated([&] { return run(txn); });
+  }
   // True: always run in a savepoint, because failing is one of its answers (Conflict).
   [[nodiscard]] virtual bool may_refuse() const noexcept { return false; }
   // After COMMIT, on the writer thread, before the caller resumes. Not called after fail_with().
