@@ -97,6 +97,9 @@ std::expected<Plan, Refusal> make_plan(const ProjectView& view, std::shared_ptr<
                                        const model::SendRequest& request,
                                        std::shared_ptr<const model::Template> tmpl, Time now) {
   if (auto refused = unsupported(request)) return std::move(*refused);
+  base::Problems late;
+  model::check_send_time(request, now, "", late);
+  if (!late.empty()) return refuse(422, std::move(late));
   Plan plan;
   plan.view = &view;
   plan.app = std::move(app);

@@ -1,0 +1,263 @@
+// The whole pipeline in one process on a real store, ending in the sandbox.
+#include "pipeline/pipeline.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <condition_variable>
+#include <filesystem>
+#include <thread>
+
+namespace carillon::pipeline {
+namespace {
+
+namespace asio = boost::asio;
+using model::DeliveryStatus;
+
+struct Thread {
+  asio::io_context context{1};
+  asio::executor_work_guard<asio::io_context::executor_type> guard = asio::make_work_guard(context);
+  std::thread thread{[this] { context.run(); }};
+  ~Thread() {
+    guard.reset();
+    thread.join();
+  }
+};
+
+// A store in a folder of its own, with everything on top; restart() is a clean stop and a new start.
+class World {
+ public:
+  World() {
+    std::string path = (std::filesystem::temp_directory_path() / "carillon-pipeline-XXXXXX").string();
+    folder_ = ::mkdtemp(path.data());
+    auto ring = base::KeyRing::derive(base::Secret(std::string(32, 'k')));
+    keys_ = std::make_unique<base::KeyRing>(std::move(*ring));
+    start();
+  }
+  ~World() {
+    stop();
+    std::filesystem::remove_all(folder_);
+  }
+
+  void start() {
+    metrics_ = std::make_unique<base::Metrics>();
+    delivery_ = std::make_unique<Thread>();
+    api_ = std::make_unique<Thread>();
+    store::SqliteOptions options;
+    options.folder = folder_;
+    options.keys = keys_.get();
+    options.metrics = metrics_.get();
+    auto opened = store::open_sqlite(options);
+    ASSERT_TRUE(opened) << opened.error().message;
+    store_ = std::move(*opened);
+    const auto registration = run(store_->register_process("test", clock_.now()));
+    ASSERT_TRUE(registration) << registration.error().message;
+    ids_ = std::make_unique<base::IdGenerator>(clock_, registration->owner.node, registration->highest_id);
+    queue_ = queue::make_embedded();
+    cache_ = cache::make_memory();
+    auto directory = run(Directory::open(*store_, *keys_, clock_));
+    ASSERT_TRUE(directory) << directory.error().message;
+    directory_ = std::move(*directory);
+    Options pipeline_options;
+    pipeline_options.journal_folder = folder_ + "/journal";
+    pipeline_options.refill_interval = Millis(20);
+    Pipeline::Deps deps{*store_, *queue_, *cache_,     clock_, *keys_, *metrics_, *ids_,
+                        *directory_, registration->owner, delivery_->context.get_executor(),
+                        {api_->context.get_executor()}};
+    auto pipeline = Pipeline::open(std::move(deps), pipeline_options);
+    ASSERT_TRUE(pipeline) << pipeline.error().message;
+    pipeline_ = std::move(*pipeline);
+  }
+
+  void stop() {
+    if (pipeline_) pipeline_->drain();
+    pipeline_.reset();
+    directory_.reset();
+    if (store_) store_->close();
+    api_.reset();
+    delivery_.reset();
+    store_.reset();
+  }
+
+  template <class T>
+  T run(Task<T> task) {
+    return asio::co_spawn(api_->context, std::move(task), asio::use_future).get();
+  }
+
+  SendResult send(const std::string& json) {
+    base::JsonDocument document;
+    auto root = document.parse(json);
+    base::Problems problems;
+    SendItem item;
+    item.body = json;
+    item.request = std::make_shared<model::SendRequest>(model::read_send_request(*root, std::nullopt, "", problems));
+    EXPECT_TRUE(problems.empty()) << problems.front().pointer << " " << problems.front().detail;
+    if (!item.request->event_id.empty()) item.fingerprint = model::fingerprint(*root);
+    std::vector<SendItem> items;
+    items.push_back(std::move(item));
+    Caller caller;
+    caller.actor = "test";
+    return run(pipeline_->send(caller, std::move(items))).front();
+  }
+
+  void put_user(const std::string& user_id, const std::string& json, const std::string& device = {}) {
+    base::JsonDocument document;
+    base::Problems problems;
+    model::Profile profile;
+    profile.project = kDefaultProject;
+    profile.user_id = user_id;
+    profile.created_at = clock_.now();
+    model::read_user(*document.parse(json), profile, problems);
+    if (!device.empty()) {
+      model::Device& d = profile.devices.emplace_back();
+      d.device_id = device;
+      model::read_device(*document.parse(R"({"platform":"ios"})"), d, clock_.now(), problems);
+    }
+    ASSERT_TRUE(problems.empty()) << problems.front().detail;
+    store::ProfileChange change;
+    change.actor = "test";
+    const auto stored = run(store_->put_profile(std::move(profile), std::move(change), clock_.now()));
+    ASSERT_TRUE(stored) << stored.error().message;
+  }
+
+  std::vector<model::Delivery> deliveries(std::int64_t notification) {
+    return *run(store_->deliveries_of(notification, store::ListPage{}));
+  }
+
+  // Polls the store until `done` says so; bounded, for what other threads bring about.
+  bool eventually(const std::function<bool()>& done) {
+    for (int i = 0; i < 2000; ++i) {
+      if (done()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return false;
+  }
+  bool ends_as(std::int64_t notification, DeliveryStatus status) {
+    return eventually([&] {
+      const auto rows = deliveries(notification);
+      return !rows.empty() && std::ranges::all_of(rows, [&](const auto& d) { return d.status == status; });
+    });
+  }
+
+  base::ManualClock clock_;
+  std::string folder_;
+  std::unique_ptr<base::KeyRing> keys_;
+  std::unique_ptr<base::Metrics> metrics_;
+  std::unique_ptr<Thread> delivery_, api_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<base::IdGenerator> ids_;
+  std::unique_ptr<queue::Queue> queue_;
+  std::unique_ptr<cache::Cache> cache_;
+  std::unique_ptr<Directory> directory_;
+  std::unique_ptr<Pipeline> pipeline_;
+};
+
+constexpr const char* kMail = R"({"to":[{"email":"ok@sandbox.carillon.test"}],"channels":["email"],"title":"Hi","body":"There"})";
+
+TEST(Pipeline, SendsAnInlineMailToTheSandbox) {
+  World world;
+  const auto answer = world.send(kMail);
+  ASSERT_TRUE(answer) << answer.error().detail;
+  EXPECT_EQ(answer->reached, 1);
+  EXPECT_TRUE(world.ends_as(answer->id, DeliveryStatus::Sent));
+  const auto messages = world.run(world.store_->list_sandbox_messages(kDefaultProject, {}));
+  ASSERT_TRUE(messages);
+  ASSERT_EQ(messages->size(), 1U);
+  EXPECT_EQ(messages->front().to, "ok@sandbox.carillon.test");
+}
+
+TEST(Pipeline, ReachesEveryChannelOfAUser) {
+  World world;
+  world.put_user("ada", R"({"email":"ok@sandbox.carillon.test","phone_number":"+999000000001"})", "test-ok");
+  const auto answer = world.send(
+      R"({"to":[{"user_id":"ada"}],"channels":["push","email","sms"],"title":"Hi","body":"There"})");
+  ASSERT_TRUE(answer) << answer.error().detail;
+  EXPECT_EQ(answer->reached, 3);
+  EXPECT_TRUE(world.ends_as(answer->id, DeliveryStatus::Sent));
+}
+
+TEST(Pipeline, AcceptsAnEventOnce) {
+  World world;
+  const std::string body =
+      R"({"event_id":"e1","to":[{"email":"ok@sandbox.carillon.test"}],"channels":["email"],"title":"Hi","body":"There"})";
+  const auto first = world.send(body);
+  const auto second = world.send(body);
+  ASSERT_TRUE(first && second);
+  EXPECT_FALSE(first->is_duplicate);
+  EXPECT_TRUE(second->is_duplicate);
+  EXPECT_EQ(first->id, second->id);
+  const auto other = world.send(
+      R"({"event_id":"e1","to":[{"email":"ok@sandbox.carillon.test"}],"channels":["email"],"title":"No","body":"There"})");
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, "event_id_reused");
+  EXPECT_EQ(other.error().problems.front().pointer, "/title");
+}
+
+TEST(Pipeline, RetriesWhatFailsForNowAndGivesUpVisibly) {
+  World world;
+  const auto answer = world.send(
+      R"({"to":[{"email":"tempfail@sandbox.carillon.test"}],"channels":["email"],"title":"Hi","body":"There"})");
+  ASSERT_TRUE(answer);
+  for (const int minutes : {0, 2, 7, 20, 75}) {
+    ASSERT_TRUE(world.eventually([&] {
+      const auto d = world.deliveries(answer->id).front();
+      return d.status == DeliveryStatus::Retrying || d.status == DeliveryStatus::Dead;
+    })) << minutes;
+    const auto before = world.deliveries(answer->id).front().attempts;
+    if (world.deliveries(answer->id).front().status == DeliveryStatus::Dead) break;
+    world.clock_.advance(std::chrono::minutes(75));
+    world.pipeline_->nudge();
+    ASSERT_TRUE(world.eventually([&] { return world.deliveries(answer->id).front().attempts > before; }));
+  }
+  EXPECT_TRUE(world.ends_as(answer->id, DeliveryStatus::Dead));
+  EXPECT_EQ(world.deliveries(answer->id).front().attempts, 5);
+  const auto dead = world.run(world.store_->list_dead_letters(kDefaultProject, {}));
+  ASSERT_TRUE(dead);
+  EXPECT_EQ(dead->rows.size(), 1U);
+}
+
+TEST(Pipeline, ExpandsMoreThan256EndpointsInTheBackground) {
+  World world;
+  std::string to;
+  for (int i = 0; i < 700; ++i) to += fmt::format("{}{{\"email\":\"user{}@example.com\"}}", i ? "," : "", i);
+  const auto answer = world.send(fmt::format(R"({{"to":[{}],"channels":["email"],"title":"Hi","body":"There"}})", to));
+  ASSERT_TRUE(answer) << answer.error().detail;
+  EXPECT_EQ(answer->status, model::NotificationStatus::Expanding);
+  world.pipeline_->nudge();
+  EXPECT_TRUE(world.eventually([&] {
+    const auto rows = world.run(world.store_->counters());
+    std::int64_t sent = 0;
+    for (const auto& row : *rows) {
+      if (row.status == DeliveryStatus::Sent) sent += row.n;
+    }
+    return sent == 700;
+  }));
+}
+
+TEST(Pipeline, WaitsForItsTime) {
+  World world;
+  const auto at = to_rfc3339(world.clock_.now() + std::chrono::hours(1));
+  const auto answer = world.send(fmt::format(
+      R"({{"to":[{{"email":"ok@sandbox.carillon.test"}}],"channels":["email"],"title":"Hi","body":"x","send_at":"{}"}})", at));
+  ASSERT_TRUE(answer) << answer.error().detail;
+  EXPECT_EQ(answer->status, model::NotificationStatus::Scheduled);
+  EXPECT_TRUE(world.deliveries(answer->id).empty());
+  world.clock_.advance(std::chrono::minutes(61));
+  world.pipeline_->nudge();
+  EXPECT_TRUE(world.ends_as(answer->id, DeliveryStatus::Sent));
+}
+
+TEST(Pipeline, KeepsEverythingOverARestart) {
+  World world;
+  std::vector<std::int64_t> ids;
+  for (int i = 0; i < 50; ++i) ids.push_back(world.send(kMail)->id);
+  world.stop();
+  world.start();
+  for (const auto id : ids) EXPECT_TRUE(world.ends_as(id, DeliveryStatus::Sent));
+}
+
+}  // namespace
+}  // namespace carillon::pipeline
