@@ -122,7 +122,7 @@ struct ProfileChange {
 };
 struct PutProfileResult { std::int64_t version = 0; std::vector<std::string> moved_from; };
 struct TokenOwner { std::string user_id; model::Device device; };
-struct PreferenceChange { Time at{}; std::string actor, source, change; };  // change: JSON
+struct PreferenceChange { Time at{}; std::string actor, source, change; std::int64_t id = 0; };  // change: JSON
 struct AddressKey {
   model::Channel channel = model::Channel::Email;
   base::Hash128 hash{};

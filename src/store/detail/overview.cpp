@@ -4,6 +4,19 @@
 #include "store/detail/sqlite_store.h"
 
 namespace carillon::store::detail {
+namespace {
+
+// What was accepted reads the same again; null only if the stored bytes do not make sense any more.
+std::shared_ptr<const model::SendRequest> parse_request(const std::string& body) {
+  thread_local base::JsonDocument document;
+  const auto root = document.parse(body);
+  if (!root) return nullptr;
+  base::Problems problems;
+  auto request = std::make_shared<const model::SendRequest>(model::read_send_request(*root, std::nullopt, "", problems));
+  return problems.empty() ? std::move(request) : nullptr;
+}
+
+}  // namespace
 
 Task<Result<std::vector<std::shared_ptr<const model::Notification>>>> SqliteStore::notifications(std::vector<std::int64_t> ids) {
   std::vector<std::shared_ptr<const model::Notification>> found(ids.size());
@@ -25,6 +38,7 @@ Task<Result<std::vector<std::shared_ptr<const model::Notification>>>> SqliteStor
       if (!has_row) continue;
       auto n = std::make_shared<model::Notification>(read_notification(s, words_));
       CARILLON_CHECK(derive_status(db, *n));
+      n->request = parse_request(n->body);
       found[i] = std::move(n);
     }
     return {};

@@ -85,6 +85,7 @@ Result<void> SqliteStore::open_database() {
   profile_cache_ = std::make_unique<ProfileCache>(options_.profile_cache_bytes);
   history_ = std::make_unique<History>(*options_.keys);
   CARILLON_CHECK(history_->load(*db));
+  CARILLON_CHECK(suppression_filter_.load(*db));
   readers_ = std::make_unique<Readers>(path_, options_.cache_bytes / 4);
   Writer::Hooks hooks{.free_ballast = [this] { return free_ballast(); },
                       .disk_state = [this](bool is_failing, const Error* why) {

@@ -5,10 +5,12 @@
 // error (Conflict, NotFound): only that call is rolled back. Changes of caches go into
 // `txn.after_commit`. Methods are spread over: accept.cpp claim.cpp record.cpp expand.cpp
 // replay.cpp maintain.cpp process.cpp
-// overview.cpp (hot path and engine) · profiles.cpp records.cpp lists.cpp (people, looking, records).
+// overview.cpp (hot path and engine) · profiles.cpp put_profile.cpp suppressions.cpp (people) ·
+// records.cpp sandbox.cpp · lists.cpp look_up.cpp (looking).
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +24,7 @@
 #include "store/detail/profile_cache.h"
 #include "store/detail/readers.h"
 #include "store/detail/rows.h"
+#include "store/detail/suppression_filter.h"
 #include "store/detail/words.h"
 #include "store/detail/writer.h"
 #include "store/store.h"
@@ -110,6 +113,9 @@ class SqliteStore final : public Store {
   // The cache follows after the commit. True when something was removed. Not finding it is no error.
   Result<bool> forget_endpoint(Txn& txn, const UserKey& user, const std::string& device_id,
                                const DeadAddress& address);
+  // Takes tokens away from a user to whom they no longer belong (put_profile.cpp), version + 1.
+  Result<void> take_endpoints(Txn& txn, const UserKey& from, std::span<const base::Hash128> places);
+  // ---- suppressions.cpp
   // Inserts a suppression unless the address has one. Also used by record().
   Result<void> insert_suppression(Txn& txn, const Suppression& suppression);
   // ---- records.cpp
@@ -143,11 +149,13 @@ class SqliteStore final : public Store {
   std::unique_ptr<NotificationCache> notification_cache_;
   std::unique_ptr<ProfileCache> profile_cache_;
   std::unique_ptr<History> history_;
+  SuppressionFilter suppression_filter_;
   std::unique_ptr<Readers> readers_;
   std::unique_ptr<Writer> writer_;
 
   // Where retention's scan stands: open rows are stepped over. Writer thread.
   std::int64_t dropped_deliveries_ = 0, dropped_notifications_ = 0, completed_to_ = 0;
+  std::int64_t sandbox_rows_ = -1;  // -1: not counted yet. Writer thread.
 
   // Disk state: written by the writer thread and by whoever refreshes it.
   mutable std::atomic<std::int64_t> disk_checked_ms_{0};

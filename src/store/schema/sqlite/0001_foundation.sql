@@ -98,6 +98,7 @@ CREATE TABLE preference_log(id INTEGER PRIMARY KEY, project INTEGER NOT NULL, us
 CREATE INDEX preference_log_user ON preference_log(project, user_id, id);
 CREATE TABLE suppression(id INTEGER PRIMARY KEY, project INTEGER NOT NULL, channel INTEGER NOT NULL,
   hash BLOB NOT NULL, hint TEXT, reason TEXT NOT NULL, at INTEGER NOT NULL, UNIQUE(project, channel, hash));
+CREATE INDEX suppression_project ON suppression(project, id);
 
 -- ---- records, audit, small durable state
 CREATE TABLE record(id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, project INTEGER NOT NULL,

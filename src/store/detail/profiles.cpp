@@ -1,0 +1,187 @@
+// Users and devices: reading them, removing them, and forgetting dead addresses.
+#include <algorithm>
+
+#include "store/detail/lists.h"
+#include "store/detail/profile_rows.h"
+#include "store/detail/sqlite_store.h"
+
+namespace carillon::store::detail {
+namespace {
+
+constexpr std::size_t kKeysMax = 1024;
+constexpr std::size_t kInlineMissesMax = 64;  // more are read on a reader's thread
+
+}  // namespace
+
+Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> SqliteStore::profiles(
+    std::vector<UserKey> keys) {
+  if (keys.size() > kKeysMax) co_return fail(Errc::InvalidArgument, "at most 1,024 profiles at a time");
+  std::vector<std::shared_ptr<const model::Profile>> found(keys.size());
+  struct Miss {
+    std::size_t index;
+    std::uint64_t generation;
+  };
+  std::vector<Miss> misses;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    ProfileCache::Lookup lookup = profile_cache_->get(keys[i]);
+    found[i] = std::move(lookup.profile);
+    if (!found[i]) misses.push_back({i, lookup.generation});
+  }
+  if (misses.empty()) co_return found;
+  const auto load = [&](Db& db) -> Result<void> {
+    for (const Miss& miss : misses) {
+      CARILLON_TRY(std::optional<model::Profile> profile, load_profile(db, keys[miss.index]));
+      if (!profile) continue;
+      found[miss.index] = std::make_shared<const model::Profile>(std::move(*profile));
+      profile_cache_->put_read(keys[miss.index], found[miss.index], miss.generation);
+    }
+    return {};
+  };
+  if (misses.size() <= kInlineMissesMax) {
+    if (Result<void> done = readers_->inline_read(load); !done) co_return std::unexpected(done.error());
+  } else {
+    CARILLON_CO_CHECK(co_await read(load));
+  }
+  co_return found;
+}
+
+Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> SqliteStore::list_profiles(
+    std::int32_t project, ListPage page) {
+  using Profiles = std::vector<std::shared_ptr<const model::Profile>>;
+  co_return co_await read([project, page = std::move(page)](Db& db) -> Result<Profiles> {
+    Profiles profiles;
+    Statement s = db.statement(
+        "SELECT user_id, version, data FROM profile WHERE project = ?1 AND user_id > ?2 "
+        "ORDER BY user_id LIMIT ?3");
+    s.bind(1, std::int64_t{project}).bind(2, page.after_key).bind(3, rows_of(page));
+    for (;;) {
+      CARILLON_TRY(const bool has_row, s.next());
+      if (!has_row) return profiles;
+      CARILLON_TRY(model::Profile profile, model::decode_profile(s.text(2)));
+      profile.project = project;
+      profile.user_id = s.string(0);
+      profile.version = s.integer(1);
+      profiles.push_back(std::make_shared<const model::Profile>(std::move(profile)));
+    }
+  });
+}
+
+namespace {
+
+// The users that may hold a device of that id or a token of that text: candidates, to be verified.
+Result<std::vector<std::string>> holders_of(Db& db, const base::KeyedHash& hash, std::int32_t project,
+                                            const std::string& device_id) {
+  constexpr std::int64_t kHoldersMax = 100;
+  std::vector<std::string> users;
+  Statement by_id =
+      db.statement("SELECT user_id FROM device_owner WHERE project = ?1 AND device_id = ?2 LIMIT ?3");
+  by_id.bind(1, std::int64_t{project}).bind(2, device_id).bind(3, kHoldersMax);
+  for (;;) {
+    CARILLON_TRY(const bool has_row, by_id.next());
+    if (!has_row) break;
+    users.push_back(by_id.string(0));
+  }
+  if (!users.empty()) return users;
+  const auto [first, last] = token_range(hash, device_id);
+  Statement by_token = db.statement(
+      "SELECT user_id FROM endpoint_owner WHERE project = ?1 AND hash >= ?2 "
+      "AND hash <= ?3 LIMIT ?4");
+  by_token.bind(1, std::int64_t{project}).bind(2, first).bind(3, last).bind(4, kHoldersMax);
+  for (;;) {
+    CARILLON_TRY(const bool has_row, by_token.next());
+    if (!has_row) return users;
+    users.push_back(by_token.string(0));
+  }
+}
+
+bool is_named(const model::Device& device, const std::string& id) {
+  return device.device_id == id ||
+         std::ranges::any_of(device.endpoints, [&](const model::Endpoint& e) { return e.token == id; });
+}
+
+}  // namespace
+
+Task<Result<TokenOwner>> SqliteStore::find_device(std::int32_t project, std::string device_id) {
+  co_return readers_->inline_read([&](Db& db) -> Result<TokenOwner> {
+    CARILLON_TRY(const auto users, holders_of(db, options_.keys->address_hash, project, device_id));
+    std::optional<TokenOwner> best;
+    for (const std::string& user : users) {
+      CARILLON_TRY(const auto profile, load_profile(db, UserKey{project, user}));
+      if (!profile) continue;
+      for (const model::Device& device : profile->devices) {
+        if (!is_named(device, device_id)) continue;
+        // Several users may know an installation by that id: the one who used it last has it now.
+        if (best && best->device.last_logged_in_at >= device.last_logged_in_at) continue;
+        best = TokenOwner{user, device};
+      }
+    }
+    if (!best) return fail(Errc::NotFound, "no such device");
+    return std::move(*best);
+  });
+}
+
+Task<Result<void>> SqliteStore::delete_profile(UserKey key, std::string actor, Time now) {
+  const auto call = [this, key = std::move(key), actor = std::move(actor), now](Txn& txn) -> Result<void> {
+    CARILLON_TRY(const auto profile, load_profile(txn.db, key));
+    if (!profile) return fail(Errc::NotFound, "no such user");
+    CARILLON_CHECK(write_owners(txn, options_.keys->address_hash, &*profile, nullptr));
+    CARILLON_CHECK(remove_profile(txn, key));
+    CARILLON_CHECK(insert_audit(txn, AuditEntry{.project = key.project,
+                                                .at = now,
+                                                .actor = actor,
+                                                .action = "user.delete",
+                                                .object = key.user_id,
+                                                .detail = {}}));
+    txn.after_commit([this, key] { profile_cache_->put_written(key, nullptr); });
+    return {};
+  };
+  co_return co_await write(call);
+}
+
+Result<bool> SqliteStore::forget_endpoint(Txn& txn, const UserKey& user, const std::string& device_id,
+                                          const DeadAddress& address) {
+  if (user.user_id.empty()) return false;
+  CARILLON_TRY(const auto before, load_profile(txn.db, user));
+  if (!before) return false;
+  model::Profile after = *before;
+  std::size_t removed = 0;
+  for (model::Device& device : after.devices) {
+    if (!device_id.empty() && device.device_id != device_id) continue;
+    removed += std::erase_if(device.endpoints, [&](const model::Endpoint& e) {
+      // One registered after the vendor's verdict is a new life of the same token.
+      const bool is_newer = address.invalid_since && e.registered_at > *address.invalid_since;
+      return e.service == address.service && e.token == address.token && !is_newer;
+    });
+  }
+  if (removed == 0) return false;
+  // Nothing is left to reach such a device by.
+  std::erase_if(after.devices, [&](const model::Device& d) {
+    const bool is_meant = device_id.empty() || d.device_id == device_id;
+    return is_meant && d.endpoints.empty();
+  });
+  ++after.version;
+  CARILLON_CHECK(write_profile(txn, after));
+  CARILLON_CHECK(write_owners(txn, options_.keys->address_hash, &*before, &after));
+  txn.after_commit([this, user, shared = std::make_shared<const model::Profile>(std::move(after))] {
+    profile_cache_->put_written(user, shared);
+  });
+  return true;
+}
+
+Task<Result<std::vector<PreferenceChange>>> SqliteStore::preference_log(UserKey key, ListPage page) {
+  using Changes = std::vector<PreferenceChange>;
+  co_return co_await read([key = std::move(key), page](Db& db) -> Result<Changes> {
+    Changes changes;
+    Statement s = db.statement(
+        "SELECT id, at, actor, source, change FROM preference_log WHERE project = ?1 "
+        "AND user_id = ?2 AND id < ?3 ORDER BY id DESC LIMIT ?4");
+    s.bind(1, std::int64_t{key.project}).bind(2, key.user_id).bind(3, below(page)).bind(4, rows_of(page));
+    for (;;) {
+      CARILLON_TRY(const bool has_row, s.next());
+      if (!has_row) return changes;
+      changes.push_back({s.time(1), s.string(2), s.string(3), s.string(4), s.integer(0)});
+    }
+  });
+}
+
+}  // namespace carillon::store::detail
