@@ -10,7 +10,8 @@ namespace {
 
 std::size_t rows_of(const AcceptItem& item) { return 1 + item.deliveries.size() + (item.event ? 1 : 0); }
 
-Result<void> insert_notification(Txn& txn, const model::Notification& n, Time now) {
+Result<void> insert_notification(Txn& txn, const AcceptItem& item, Time now) {
+  const model::Notification& n = item.notification;
   Statement s = txn.db.statement(
       "INSERT INTO notification(id, project, app, status, priority, flags, category, template, "
       "template_version, "
@@ -28,7 +29,9 @@ Result<void> insert_notification(Txn& txn, const model::Notification& n, Time no
   if (is_chunked) {
     s.bind_null(13).bind_null(14).bind(15, std::int64_t{0});
   } else {
-    s.bind_or_null(13, n.first_delivery).bind_or_null(14, n.delivery_count).bind_null(15);
+    // Counted here, not believed: completion is derived from this range.
+    s.bind_or_null(13, item.deliveries.empty() ? 0 : item.deliveries.front().id);
+    s.bind_or_null(14, static_cast<std::int64_t>(item.deliveries.size())).bind_null(15);
   }
   s.bind_or_null(16, n.event_id).bind(17, n.body);
   return s.run();
@@ -119,7 +122,7 @@ class AcceptJob final : public Job {
         return result;
       }
     }
-    CARILLON_CHECK(insert_notification(txn, n, now_));
+    CARILLON_CHECK(insert_notification(txn, item, now_));
     const Origin origin{
         .app = n.app, .category = txn.words.id(n.category), .template_key = txn.words.id(n.template_key)};
     if (item.caps.empty()) {

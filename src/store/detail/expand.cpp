@@ -57,7 +57,7 @@ Result<void> move_row(Txn& txn, const model::Delivery& d, model::DeliveryStatus 
 
 Task<Result<void>> SqliteStore::expand(ExpandItem item, Time now) {
   const std::size_t rows = item.deliveries.size() + 2;
-  const auto call = [this, item = std::move(item), now](Txn& txn) -> Result<void> {
+  auto call = [this, item = std::move(item), now](Txn& txn) -> Result<void> {
     Statement s = txn.db.statement(
         "SELECT status, flags, cursor, app, category, template FROM notification WHERE id = ?1");
     CARILLON_TRY(const bool has_row, s.bind(1, item.notification).next());
@@ -94,7 +94,7 @@ Task<Result<void>> SqliteStore::expand(ExpandItem item, Time now) {
     txn.after_commit([this, id = item.notification] { notification_cache_->erase(id); });
     return {};
   };
-  co_return co_await write(call, JobClass::Expand, rows);
+  co_return co_await write(std::move(call), JobClass::Expand, rows);
 }
 
 Task<Result<std::vector<DueExpansion>>> SqliteStore::due_expansions(std::size_t limit, Time now) {
@@ -155,7 +155,7 @@ Task<Result<CancelResult>> SqliteStore::cancel(std::int64_t notification, Time n
 }
 
 Task<Result<std::size_t>> SqliteStore::cancel_chunk(std::int64_t notification, std::size_t limit, Time now) {
-  const auto call = [this, notification, limit, now](Txn& txn) -> Result<std::size_t> {
+  auto call = [this, notification, limit, now](Txn& txn) -> Result<std::size_t> {
     std::vector<model::Delivery> open;
     CARILLON_TRY(const std::vector<Range> ranges, ranges_of(txn.db, notification));
     for (const Range& range : ranges) {
@@ -183,11 +183,11 @@ Task<Result<std::size_t>> SqliteStore::cancel_chunk(std::int64_t notification, s
     }
     return open.size();
   };
-  co_return co_await write(call, JobClass::Other, limit);
+  co_return co_await write(std::move(call), JobClass::Other, limit);
 }
 
 Task<Result<std::vector<Hint>>> SqliteStore::unhold(HoldFilter filter, std::size_t limit, Time now) {
-  const auto call = [this, filter = std::move(filter), limit, now](Txn& txn) -> Result<std::vector<Hint>> {
+  auto call = [this, filter = std::move(filter), limit, now](Txn& txn) -> Result<std::vector<Hint>> {
     std::vector<model::Delivery> held;
     const std::int64_t integration = words_.find(filter.integration);
     {
@@ -217,7 +217,7 @@ Task<Result<std::vector<Hint>>> SqliteStore::unhold(HoldFilter filter, std::size
     }
     return hints;
   };
-  co_return co_await write(call, JobClass::Other, limit);
+  co_return co_await write(std::move(call), JobClass::Other, limit);
 }
 
 }  // namespace carillon::store::detail

@@ -22,7 +22,7 @@ Result<bool> delete_piece(Txn& txn, const char* sql, std::int64_t bound) {
 
 Task<Result<bool>> SqliteStore::housekeeping(const Retention& retention, Time now) {
   CARILLON_CO_TRY(const bool has_folds, co_await fold_history(now));
-  const auto call = [this, retention, now](Txn& txn) -> Result<bool> {
+  auto call = [this, retention, now](Txn& txn) -> Result<bool> {
     CARILLON_TRY(const bool more_dedup, dedup_->rotate(txn, now, static_cast<std::size_t>(kPieceRows)));
     CARILLON_TRY(const bool more_history, history_->merge(txn));
     CARILLON_TRY(const bool more_complete, complete_expanded(txn));
@@ -31,7 +31,7 @@ Task<Result<bool>> SqliteStore::housekeeping(const Retention& retention, Time no
     return more_dedup || more_history || more_complete || more_expired || more_records;
   };
   CARILLON_CO_TRY(const bool has_more,
-                  co_await write(call, JobClass::Other, static_cast<std::size_t>(kPieceRows)));
+                  co_await write(std::move(call), JobClass::Other, static_cast<std::size_t>(kPieceRows)));
   co_return has_folds || has_more;
 }
 
@@ -43,11 +43,11 @@ Task<Result<bool>> SqliteStore::fold_history(Time now) {
                   co_await read([this, until](Db& db) { return history_->gather(db, until, kFoldRows); }));
   const bool has_more = batch.has_more;
   const std::size_t rows = std::min(batch.entries.size(), kCommitRowsMax);
-  const auto call = [this, batch = std::move(batch)](Txn& txn) -> Result<bool> {
+  auto call = [this, batch = std::move(batch)](Txn& txn) -> Result<bool> {
     CARILLON_CHECK(history_->add(txn, batch));
     return true;
   };
-  CARILLON_CO_CHECK(co_await write(call, JobClass::Other, rows));
+  CARILLON_CO_CHECK(co_await write(std::move(call), JobClass::Other, rows));
   co_return has_more;
 }
 

@@ -92,7 +92,7 @@ Task<Result<std::vector<ReplayResult>>> SqliteStore::replay(std::vector<ReplayIt
     result.lane = d.lane();
     return result;
   };
-  const auto call = [items = std::move(items), replay_one](Txn& txn) -> Result<std::vector<ReplayResult>> {
+  auto call = [items = std::move(items), replay_one](Txn& txn) -> Result<std::vector<ReplayResult>> {
     std::vector<ReplayResult> results;
     for (const ReplayItem& item : items) {
       CARILLON_TRY(ReplayResult result, replay_one(txn, item));
@@ -100,7 +100,7 @@ Task<Result<std::vector<ReplayResult>>> SqliteStore::replay(std::vector<ReplayIt
     }
     return results;
   };
-  co_return co_await write(call, JobClass::Other, rows);
+  co_return co_await write(std::move(call), JobClass::Other, rows);
 }
 
 }  // namespace carillon::store::detail
