@@ -1,0 +1,119 @@
+// carillon template, carillon category: what is said, and the policy for it.
+#include "app/client.h"
+
+namespace carillon::app {
+namespace {
+
+struct ContentOptions {
+  std::string key, file, channel, locale;
+  std::int64_t version = 0;  // 0: the published one
+  bool is_published = false;
+  std::vector<std::string> params;
+};
+
+// The key of a document: --key, else its own "key".
+Result<std::string> key_of(const ContentOptions& o, const std::string& json) {
+  if (!o.key.empty()) return o.key;
+  base::JsonDocument document;
+  CARILLON_TRY(const auto root, document.parse(json));
+  std::string key = cell_at(root, "key");
+  if (key == "-") return fail(Errc::InvalidArgument, fmt::format("{} has no \"key\"; add it, or give --key", o.file));
+  return key;
+}
+
+int put_document(Client& client, const ContentOptions& o, std::string_view prefix, const std::string& query) {
+  const auto json = read_json(o.file);
+  if (!json) return report(json.error());
+  const auto key = key_of(o, *json);
+  if (!key) return report(key.error());
+  return client.show("PUT", path_of(prefix, *key, query), *json, render_object);
+}
+
+void add_file_options(CLI::App& verb, ContentOptions& o) {
+  verb.add_option("FILE", o.file, "JSON; - reads standard input")->required();
+  verb.add_option("--key", o.key, "Its key, where the file has none");
+}
+
+void add_preview(CLI::App& noun, Shell& shell) {
+  auto o = std::make_shared<ContentOptions>();
+  auto& preview = add_verb(noun, shell, "preview", "Show what a template says with these parameters",
+                           "carillon template preview welcome --param name=Kim --locale ko", [o](Client& client) {
+                             const auto params = object_of(o->params, "--param");
+                             if (!params) return report(params.error());
+                             base::JsonWriter body;
+                             body.object().key("params").raw(*params);
+                             field_if_given(body, "channel", o->channel);
+                             field_if_given(body, "locale", o->locale);
+                             if (o->version > 0) body.field("version", o->version);
+                             body.end_object();
+                             return client.show("POST", path_of("/v1/templates/", o->key, "/preview"), body.str(),
+                                                render_object);
+                           });
+  preview.add_option("KEY", o->key, "The template")->required();
+  preview.add_option("--param", o->params, "name=text or name:=JSON; may be repeated")->allow_extra_args(false);
+  preview.add_option("--channel", o->channel, "Only this channel");
+  preview.add_option("--locale", o->locale, "Language");
+  preview.add_option("--version", o->version, "A version; else the published one");
+}
+
+void add_template(CLI::App& root, Shell& shell) {
+  auto& noun = add_noun(root, "template", "Templates: versioned content with parameters");
+  auto o = std::make_shared<ContentOptions>();
+  auto& put = add_verb(noun, shell, "put", "Store a new version of a template",
+                       "carillon template put welcome.json --publish", [o](Client& client) {
+                         return put_document(client, *o, "/v1/templates/", o->is_published ? "?publish=true" : "");
+                       });
+  add_file_options(put, *o);
+  put.add_flag("--publish", o->is_published, "Use it from now on; without, it is a draft");
+  auto& get = add_verb(noun, shell, "get", "Show a template", "carillon template get welcome", [o](Client& client) {
+    const std::string version = o->version > 0 ? fmt::format("/versions/{}", o->version) : "";
+    return client.show("GET", path_of("/v1/templates/", o->key, version), {}, render_object);
+  });
+  get.add_option("KEY", o->key, "The template")->required();
+  get.add_option("--version", o->version, "A version; else the published one");
+  add_list(noun, shell, "List all templates", "carillon template list", "/v1/templates",
+           {{"TEMPLATE", "key"}, {"VERSION", "version"}, {"PUBLISHED", "published"}, {"CATEGORY", "category"},
+            {"CHANNELS", "channels"}, {"LOCALE", "default_locale"}},
+           "There is no template yet: carillon template put FILE");
+  auto& publish = add_verb(noun, shell, "publish", "Use a version from now on", "carillon template publish welcome 3",
+                           [o](Client& client) {
+                             const auto suffix = fmt::format("/versions/{}/publish", o->version);
+                             return client.say("POST", path_of("/v1/templates/", o->key, suffix), {},
+                                               fmt::format("Version {} of {} is published.", o->version,
+                                                           printable(o->key)));
+                           });
+  publish.add_option("KEY", o->key, "The template")->required();
+  publish.add_option("VERSION", o->version, "The version")->required();
+  add_preview(noun, shell);
+}
+
+void add_category(CLI::App& root, Shell& shell) {
+  auto& noun = add_noun(root, "category", "Categories: what a message is about, and the policy for it");
+  auto o = std::make_shared<ContentOptions>();
+  auto& put = add_verb(noun, shell, "put", "Make or replace a category", "carillon category put order_updates.json",
+                       [o](Client& client) { return put_document(client, *o, "/v1/categories/", ""); });
+  add_file_options(put, *o);
+  auto& get = add_verb(noun, shell, "get", "Show a category", "carillon category get general", [o](Client& client) {
+    return client.show("GET", path_of("/v1/categories/", o->key), {}, render_object);
+  });
+  get.add_option("KEY", o->key, "The category")->required();
+  add_list(noun, shell, "List all categories", "carillon category list", "/v1/categories",
+           {{"CATEGORY", "key"}, {"KIND", "kind"}, {"MANDATORY", "mandatory"}, {"CHANNELS", "channels"},
+            {"PRIORITY", "priority"}, {"TTL", "ttl"}, {"RETRY", "retry"}},
+           "There is no category.");
+  auto& remove = add_verb(noun, shell, "delete", "Remove a category", "carillon category delete order_updates",
+                          [o](Client& client) {
+                            return client.say("DELETE", path_of("/v1/categories/", o->key), {},
+                                              fmt::format("Category {} is removed.", printable(o->key)));
+                          });
+  remove.add_option("KEY", o->key, "The category")->required();
+}
+
+}  // namespace
+
+void add_content(CLI::App& root, Shell& shell) {
+  add_template(root, shell);
+  add_category(root, shell);
+}
+
+}  // namespace carillon::app
