@@ -332,6 +332,9 @@ class Acceptor::Batch {
     const auto loaded = co_await load_people(deps_.store, deps_.keys.address_hash, std::move(queries));
     build_all(loaded ? nullptr : &loaded.error());
     stored_.emplace();
+#ifdef CARILLON_MUTATION_ACK_BEFORE_COMMIT
+    answer_before_storing();
+#endif
     CARILLON_FAILPOINT("accept.before_store");
     if (!items_.empty()) stored_ = co_await deps_.store.accept(std::move(items_), now_);
     CARILLON_FAILPOINT("accept.after_store");
@@ -427,6 +430,20 @@ class Acceptor::Batch {
     }
   }
 
+#ifdef CARILLON_MUTATION_ACK_BEFORE_COMMIT
+  // A build that does this has to fail the crash test (tests/chaos/test_mutations.py).
+  void answer_before_storing() {
+    for (auto& call : calls_) {
+      for (auto& routed : call->routed) {
+        call->results[routed.item] = routed.answer;
+        hints_.insert(hints_.end(), routed.hints.begin(), routed.hints.end());
+      }
+    }
+    owner_.answer(calls_);
+    calls_.clear();
+  }
+#endif
+
   // What caps held or suppressed inside the commit is no longer pending.
   void count(Call::Routed& routed, const std::vector<model::Delivery>& changed) {
     auto& counts = routed.answer.deliveries;
@@ -467,6 +484,10 @@ class Acceptor::Batch {
 Task<void> Acceptor::commit(std::vector<std::unique_ptr<Call>> calls) {
   Batch batch(*this, calls);
   co_await batch.run();
+  answer(calls);
+}
+
+void Acceptor::answer(std::vector<std::unique_ptr<Call>>& calls) {
   for (auto& call : calls) {
     for (const auto& result : call->results) {
       if (!result && result.error().status < 500) metrics_.refused.add();

@@ -45,6 +45,8 @@ class Acceptor {
   class Batch;
   Task<void> run();
   Task<void> commit(std::vector<std::unique_ptr<Call>> batch);
+  // Hands the results to those who wait.
+  void answer(std::vector<std::unique_ptr<Call>>& calls);
   const Pipeline::Deps& deps_;
   boost::asio::any_io_executor executor_;
   const Options& options_;

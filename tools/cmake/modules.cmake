@@ -31,6 +31,16 @@ function(carillon_sources result folder)
   set(${result} ${sources} PARENT_SCOPE)
 endfunction()
 
+# A build that breaks a promise on purpose: tests/chaos/test_mutations.py proves that the checker sees it.
+function(carillon_mutation)
+  if(NOT CARILLON_MUTATION)
+    return()
+  endif()
+  string(TOUPPER "CARILLON_MUTATION_${CARILLON_MUTATION}" definition)
+  set_source_files_properties(src/pipeline/accept.cpp src/store/detail/claim.cpp src/store/detail/record.cpp
+                              PROPERTIES COMPILE_DEFINITIONS ${definition})
+endfunction()
+
 # carillon_module(<folder> [DEPENDS <folder>…]): the library carillon_<folder>.
 function(carillon_module name)
   cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})

@@ -4,6 +4,13 @@
 #include "store/detail/insert.h"
 #include "store/detail/sqlite_store.h"
 
+// A build without this has to fail the crash test (tests/chaos/test_mutations.py).
+#ifdef CARILLON_MUTATION_NO_FENCING
+#define CARILLON_RECORD_FENCE " AND ?2 <> 0 AND ?3 <> 0"
+#else
+#define CARILLON_RECORD_FENCE " AND epoch = ?2 AND owner = ?3"
+#endif
+
 namespace carillon::store::detail {
 namespace {
 
@@ -112,7 +119,7 @@ class RecordJob final : public Job {
         "= ?8, "
         "resent = ?9, claims_lost = ?10, integration = ?11, "
         "provider_id = ifnull(?12, iif(?8 IS NULL AND typeof(provider_id) = 'blob', provider_id, NULL)), "
-        "note = ?13, expires_at = ?14, device_id = ?15 WHERE id = ?1 AND epoch = ?2 AND owner = ?3");
+        "note = ?13, expires_at = ?14, device_id = ?15 WHERE id = ?1" CARILLON_RECORD_FENCE);
     s.bind(1, d.id).bind(2, static_cast<std::int64_t>(d.epoch)).bind(3, owner_);
     s.bind(4, static_cast<std::int64_t>(item.to)).bind(5, static_cast<std::int64_t>(d.reason));
     s.bind(6, static_cast<std::int64_t>(d.attempts));
