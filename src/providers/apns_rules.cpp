@@ -336,7 +336,7 @@ std::optional<Outcome> Rules::build(const Job& job, bool, PushRequest& request) 
   return std::nullopt;
 }
 
-PushVerdict Rules::classify(const net::Http2Response& response, Time) const {
+PushVerdict Rules::classify(const net::Http2Response& response, Time now) const {
   if (response.status == 200) return {Outcome::sent(std::string(response.header("apns-id"))), Follow::None};
   static thread_local base::JsonDocument document;
   std::string_view reason;
@@ -357,6 +357,10 @@ PushVerdict Rules::classify(const net::Http2Response& response, Time) const {
   verdict.outcome.is_suspicious = known->is_suspicious;
   if (response.status == 410 && timestamp > 0) verdict.outcome.invalid_since = from_ms(timestamp);
   if (known->kind == OutcomeKind::Throttled) verdict.outcome.retry_after = kTokenUpdatesPause;
+  if (response.status == 429 || response.status >= 500) {  // not documented by Apple, heeded where given
+    const auto asked = net::parse_retry_after(response.header("retry-after"), to_ms(now) / 1000);
+    if (asked) verdict.outcome.retry_after = std::chrono::seconds(*asked);
+  }
   return verdict;
 }
 

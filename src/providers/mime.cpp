@@ -1,0 +1,137 @@
+#include "providers/mime.h"
+
+#include <gmime/gmime.h>
+
+#include <algorithm>
+#include <mutex>
+
+namespace carillon::providers {
+namespace {
+
+struct Unref {
+  void operator()(void* object) const noexcept { g_object_unref(object); }
+};
+template <class T>
+using Object = std::unique_ptr<T, Unref>;
+
+void init_once() {
+  static std::once_flag flag;
+  std::call_once(flag, [] { g_mime_init(); });
+}
+
+const GMimeFormatOptions* format() {
+  static const GMimeFormatOptions* const options = [] {
+    GMimeFormatOptions* o = g_mime_format_options_new();
+    g_mime_format_options_set_newline_format(o, GMIME_NEWLINE_FORMAT_DOS);
+    return o;
+  }();
+  return options;
+}
+
+// What could end a header line, or a C string, early.
+std::string one_line(std::string_view text) {
+  std::string out(text);
+  std::ranges::replace_if(out, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
+  return out;
+}
+
+bool is_header_name(std::string_view name) noexcept {
+  return !name.empty() && std::ranges::all_of(name, [](char c) { return c > ' ' && c <= '~' && c != ':'; });
+}
+
+std::string escape_html(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '&') out += "&amp;";
+    else if (c == '<') out += "&lt;";
+    else if (c == '>') out += "&gt;";
+    else if (c == '"') out += "&quot;";
+    else out += c;
+  }
+  return out;
+}
+
+// The first words a mailbox shows beside the subject, invisible in the mail itself.
+std::string with_preheader(const Mail& mail) {
+  if (mail.preheader.empty()) return mail.html;
+  std::size_t at = mail.html.find("<body");
+  if (at != std::string::npos) at = mail.html.find('>', at);
+  at = at == std::string::npos ? 0 : at + 1;
+  std::string out = mail.html;
+  out.insert(at, "<div style=\"display:none;max-height:0;overflow:hidden\">" + escape_html(mail.preheader) + "</div>");
+  return out;
+}
+
+// Quoted-printable leaves mostly-ASCII text readable; everything else is shorter in base64.
+GMimeContentEncoding encoding_of(std::string_view text) noexcept {
+  const auto wide = std::ranges::count_if(text, [](char c) { return static_cast<unsigned char>(c) > 0x7f; });
+  return static_cast<std::size_t>(wide) * 6 > text.size() ? GMIME_CONTENT_ENCODING_BASE64
+                                                          : GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE;
+}
+
+Object<GMimeObject> text_part(const char* subtype, std::string_view text) {
+  Object<GMimeStream> stream(g_mime_stream_mem_new_with_buffer(text.data(), text.size()));
+  Object<GMimeDataWrapper> content(
+      g_mime_data_wrapper_new_with_stream(stream.get(), GMIME_CONTENT_ENCODING_DEFAULT));
+  GMimeTextPart* const part = g_mime_text_part_new_with_subtype(subtype);
+  g_mime_text_part_set_charset(part, "utf-8");
+  g_mime_part_set_content(GMIME_PART(part), content.get());
+  g_mime_part_set_content_encoding(GMIME_PART(part), encoding_of(text));
+  return Object<GMimeObject>(GMIME_OBJECT(part));
+}
+
+Object<GMimeObject> body_of(const Mail& mail) {
+  if (mail.html.empty()) return text_part("plain", mail.text);
+  const std::string html = with_preheader(mail);
+  if (mail.text.empty()) return text_part("html", html);
+  GMimeMultipart* const parts = g_mime_multipart_new_with_subtype("alternative");
+  g_mime_multipart_set_boundary(parts, one_line(mail.boundary).c_str());
+  // The last is the one preferred (RFC 2046 §5.1.4).
+  g_mime_multipart_add(parts, text_part("plain", mail.text).get());
+  g_mime_multipart_add(parts, text_part("html", html).get());
+  return Object<GMimeObject>(GMIME_OBJECT(parts));
+}
+
+}  // namespace
+
+bool is_plain_mailbox(std::string_view address) noexcept {
+  const std::size_t at = address.rfind('@');
+  if (at == 0 || at == std::string_view::npos || at + 1 == address.size() || address.size() > 320) return false;
+  return std::ranges::none_of(address, [](unsigned char c) {
+           return c <= ' ' || c == 0x7f || c == '<' || c == '>' || c == ',' || c == ';' || c == '"' || c == '(' ||
+                  c == ')' || c == '\\' || c == ':';
+         }) &&
+         !address.substr(0, at).contains('@');
+}
+
+std::string write_mail(const Mail& mail) {
+  init_once();
+  const Object<GMimeMessage> message(g_mime_message_new(TRUE));
+  const auto add = [&](GMimeAddressType type, const std::string& name, const std::string& address) {
+    if (!is_plain_mailbox(address)) return;
+    const std::string shown = one_line(name);
+    g_mime_message_add_mailbox(message.get(), type, shown.empty() ? nullptr : shown.c_str(), address.c_str());
+  };
+  add(GMIME_ADDRESS_TYPE_FROM, mail.from_name, mail.from_email);
+  add(GMIME_ADDRESS_TYPE_TO, {}, mail.to);
+  for (const std::string& copy : mail.cc) add(GMIME_ADDRESS_TYPE_CC, {}, copy);
+  if (!mail.reply_to.empty()) add(GMIME_ADDRESS_TYPE_REPLY_TO, {}, mail.reply_to);
+  g_mime_message_set_subject(message.get(), one_line(mail.subject).c_str(), "utf-8");
+  GDateTime* const date = g_date_time_new_from_unix_utc(to_ms(mail.date) / 1000);
+  g_mime_message_set_date(message.get(), date);
+  g_date_time_unref(date);
+  g_mime_message_set_message_id(message.get(), one_line(mail.message_id).c_str());
+  for (const auto& [name, value] : mail.headers) {
+    if (!is_header_name(name)) continue;
+    g_mime_object_append_header(GMIME_OBJECT(message.get()), name.c_str(), one_line(value).c_str(), "utf-8");
+  }
+  g_mime_message_set_mime_part(message.get(), body_of(mail).get());
+
+  const Object<GMimeStream> stream(g_mime_stream_mem_new());
+  g_mime_object_write_to_stream(GMIME_OBJECT(message.get()), const_cast<GMimeFormatOptions*>(format()),
+                                stream.get());
+  const GByteArray* const bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream.get()));
+  return {reinterpret_cast<const char*>(bytes->data), bytes->len};
+}
+
+}  // namespace carillon::providers
