@@ -39,6 +39,11 @@ void Deliverer::start() {
 
 void Deliverer::ring(model::Lane) { claim_wake_.set(); }
 
+void Deliverer::scan(model::Lane lane) {
+  scan_wanted_[lane.index()] = true;
+  claim_wake_.set();
+}
+
 void Deliverer::scan_all() {
   scan_wanted_.fill(true);
   claim_wake_.set();

@@ -30,7 +30,8 @@ class Deliverer final : public providers::JobSink {
   void start();
   // A lane may have due rows: a hint came (any thread may post this to the executor).
   void ring(model::Lane lane);
-  // Every lane is scanned: at start, at each tick, after the clock moved.
+  // The lane has rows that are due: they are taken from the Store in due order.
+  void scan(model::Lane lane);
   void scan_all();
   // A window or an integration has room again.
   void freed(model::Lane lane);
