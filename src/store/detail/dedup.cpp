@@ -69,7 +69,7 @@ std::int64_t Dedup::run_tag(const base::Hash128& event) noexcept {
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(place.shard) << 32 | place.tag);
 }
 
-Result<void> Dedup::load(Db& db) {
+Result<void> Dedup::load(Db& db, const std::string& path) {
   CARILLON_TRY(const std::int64_t low, db.scalar("SELECT min(ordinal) FROM dedup"));
   CARILLON_TRY(const std::int64_t high, db.scalar("SELECT max(ordinal) FROM dedup"));
   next_ = high + 1;
@@ -81,10 +81,14 @@ Result<void> Dedup::load(Db& db) {
   CARILLON_TRY(const std::int64_t runs, db.scalar("SELECT max(ordinal) FROM dedup_run"));
   in_memory_ = std::max(floor_, runs + 1);
   CARILLON_CHECK(load_runs(db));
-  const auto per_shard = static_cast<std::size_t>((next_ - in_memory_) * 3 / 2) / kShards;
-  for (Shard& shard : shards_) shard.slots.assign(std::bit_ceil(std::max(per_shard, kSlotsMin)), kFree);
+  CARILLON_TRY(std::int64_t from, load_snapshot(db, path));
+  if (from == 0) {
+    const auto per_shard = static_cast<std::size_t>((next_ - in_memory_) * 3 / 2) / kShards;
+    for (Shard& shard : shards_) shard.slots.assign(std::bit_ceil(std::max(per_shard, kSlotsMin)), kFree);
+    from = in_memory_;
+  }
   Statement s = db.statement("SELECT ordinal, hash FROM dedup WHERE ordinal >= ?1");
-  s.bind(1, in_memory_);
+  s.bind(1, from);
   for (;;) {
     CARILLON_TRY(const bool has_row, s.next());
     if (!has_row) return {};

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/crypto.h"
@@ -23,8 +24,10 @@ class Dedup {
   };
   Dedup(Millis window, std::int64_t memory_bytes) : window_(window), memory_bytes_(memory_bytes) {}
 
-  // Reads the window's tail of the table.
-  Result<void> load(Db& db);
+  // Reads the window's tail of the table, with the help of the snapshot at `path` if there is a good one.
+  Result<void> load(Db& db, const std::string& path);
+  // Writes the snapshot; without it the next start only takes longer. After the last commit.
+  void save(Db& db, const std::string& path) const;
   // The first notification with that event inside the window, or nullopt. Also sees what this
   // transaction added.
   Result<std::optional<Seen>> find(Db& db, const base::Hash128& event, Time now);
@@ -65,6 +68,8 @@ class Dedup {
   Result<bool> move_out(Txn& txn);
   Result<bool> trim_runs(Txn& txn, std::size_t limit);
   Result<void> load_runs(Db& db);
+  // The ordinal up to which the shards were filled from the snapshot; 0: not at all.
+  Result<std::int64_t> load_snapshot(Db& db, const std::string& path);
 
   void insert(const base::Hash128& event, std::int64_t ordinal);
   void insert_tag(Shard& shard, std::uint32_t tag, std::int64_t ordinal);

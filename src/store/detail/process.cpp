@@ -80,7 +80,7 @@ Result<void> SqliteStore::open_database() {
   CARILLON_CHECK(counters_.load(*db));
   CARILLON_CHECK(claims_.load(*db));
   dedup_ = std::make_unique<Dedup>(options_.dedup_window, options_.dedup_memory_bytes);
-  CARILLON_CHECK(dedup_->load(*db));
+  CARILLON_CHECK(dedup_->load(*db, options_.folder + "/dedup.snapshot"));
   notification_cache_ = std::make_unique<NotificationCache>(options_.notification_cache_bytes);
   profile_cache_ = std::make_unique<ProfileCache>(options_.profile_cache_bytes);
   history_ = std::make_unique<History>(*options_.keys);
@@ -165,7 +165,9 @@ void SqliteStore::close() {
   // Accepted work is finished first; then nobody reads, and the last connection leaves no WAL behind.
   if (writer_) writer_->close();
   if (readers_) readers_->close();
-  if (writer_) writer_->close_database();
+  if (writer_) {
+    writer_->close_database([this](Db& db) { dedup_->save(db, options_.folder + "/dedup.snapshot"); });
+  }
   if (lock_fd_ >= 0) ::close(std::exchange(lock_fd_, -1));
 }
 

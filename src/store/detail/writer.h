@@ -132,7 +132,11 @@ class Writer {
   // Finishes what was pushed, then ends the thread.
   void close();
   // After close(): the connection goes, with it (when it is the last) the WAL.
-  void close_database() { db_.reset(); }
+  // `last` is called once, with the connection.
+  void close_database(const std::function<void(Db&)>& last) {
+    if (db_) last(*db_);
+    db_.reset();
+  }
 
  private:
   using Group = std::vector<std::shared_ptr<Job>>;
