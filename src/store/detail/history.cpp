@@ -40,29 +40,27 @@ Result<std::int64_t> History::indexed_to(Db& db) {
 
 Result<std::vector<std::int64_t>> History::find(Db& db, std::int64_t key, std::int64_t before,
                                                 std::size_t limit) {
-  std::vector<std::int64_t> ids;
+  std::vector<std::int64_t> ids;  // descending
   const std::int64_t below = before == 0 ? INT64_MAX : before;
-  // Runs hold disjoint id ranges (but for late rows), so the newest runs have the newest ids.
-  Statement runs = db.statement("SELECT run FROM history_run WHERE low < ?1 ORDER BY high DESC");
+  // A run may hold ids older than those of the runs before it: notifications expanded long after they
+  // were accepted. So a run is left out only when everything in it is older than what is wanted.
+  Statement runs = db.statement("SELECT run, high FROM history_run WHERE low < ?1 ORDER BY high DESC");
   runs.bind(1, below);
-  while (ids.size() < limit) {
+  for (;;) {
     CARILLON_TRY(const bool has_run, runs.next());
-    if (!has_run) break;
+    if (!has_run || (ids.size() == limit && runs.integer(1) <= ids.back())) return ids;
     Statement s = db.statement(
         "SELECT id FROM history WHERE run = ?1 AND key = ?2 AND id < ?3 ORDER BY id DESC LIMIT ?4");
-    s.bind(1, runs.integer(0))
-        .bind(2, key)
-        .bind(3, below)
-        .bind(4, static_cast<std::int64_t>(limit - ids.size()));
+    s.bind(1, runs.integer(0)).bind(2, key).bind(3, below).bind(4, static_cast<std::int64_t>(limit));
     for (;;) {
       CARILLON_TRY(const bool has_row, s.next());
       if (!has_row) break;
       ids.push_back(s.integer(0));
     }
+    std::ranges::sort(ids, std::greater{});
+    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+    if (ids.size() > limit) ids.resize(limit);
   }
-  std::ranges::sort(ids, std::greater{});
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-  return ids;
 }
 
 Result<History::Batch> History::gather(Db& db, std::int64_t until, std::size_t limit) const {
