@@ -35,6 +35,8 @@ struct SmtpMail {
   std::string mail_from;  // envelope, no angle brackets
   std::vector<std::string> recipients;
   std::string content;    // complete RFC 5322 message, CRLF line ends; dot-stuffing is done here
+  // Only connects, logs in and names the sender; no mail is sent. Phase Done: all of that was accepted.
+  bool verify_only = false;
 };
 
 struct SmtpReply {

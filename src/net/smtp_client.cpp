@@ -78,6 +78,11 @@ class SmtpSession {
       if (!reply || reply->code >= 400) co_return reply;
     }
     must_reset_ = true;
+    if (mail.verify_only) {
+      auto sender = co_await command("MAIL FROM:<" + mail.mail_from + ">\r\n", Phase::MailFrom);
+      if (sender && sender->code < 400) sender->phase = Phase::Done;
+      co_return sender;
+    }
     auto envelope = co_await send_envelope(mail);
     if (!envelope || envelope->code >= 400) co_return envelope;
     co_return co_await send_content(mail.content);
@@ -360,7 +365,7 @@ Task<TransportResult<SmtpReply>> SmtpClient::mail(SmtpMail mail, base::Deadline 
   if (is_closed_) co_return not_sent("client closed");
   const auto url = parse_url(mail.url);
   if (!url || (url->scheme != "smtp" && url->scheme != "smtps")) co_return not_sent("not an smtp(s) URL");
-  if (mail.recipients.empty()) co_return not_sent("no recipient");
+  if (mail.recipients.empty() && !mail.verify_only) co_return not_sent("no recipient");
   if (is_bad_address(mail.mail_from) || is_bad_address(mail.hello))
     co_return not_sent("bad sender or EHLO name");
   if (std::ranges::any_of(mail.recipients, is_bad_address)) co_return not_sent("bad recipient");

@@ -14,7 +14,8 @@ constexpr std::size_t kInFlightDefault = 4000;  // 4 connections with 1000 strea
 // The shared token, in the engine's terms.
 class Credential final : public PushCredential {
  public:
-  Credential(std::shared_ptr<Token> token, const base::Clock& clock) : token_(std::move(token)), clock_(clock) {}
+  Credential(std::shared_ptr<Token> token, const base::Clock& clock)
+      : token_(std::move(token)), clock_(clock) {}
   CredentialValue current() override {
     auto value = token_->value(clock_.now());
     return value ? std::move(*value) : nullptr;
@@ -33,13 +34,14 @@ class Credential final : public PushCredential {
 
 class ApnsProvider final : public Provider {
  public:
-  static Result<std::unique_ptr<Provider>> create(Options options, CommonOptions common, const Context& context) {
+  static Result<std::unique_ptr<Provider>> create(Options options, CommonOptions common,
+                                                  const Context& context) {
     const auto token = Token::shared(options);
     CARILLON_CHECK(token->value(context.clock->now()));
     const bool is_default = common.endpoint.empty() || common.endpoint == kProduction;
     Http2Push::Options push;
-    push.client.origin = is_default ? (options.environment == "development" ? kDevelopment : kProduction)
-                                    : common.endpoint;
+    push.client.origin =
+        is_default ? (options.environment == "development" ? kDevelopment : kProduction) : common.endpoint;
     push.client.ca_file = common.ca_file;
     push.client.connections_max = static_cast<std::size_t>(options.connections);
     push.in_flight_max =
@@ -65,9 +67,11 @@ class ApnsProvider final : public Provider {
     target.address = std::string(64, '0');
     const model::Outcome outcome = co_await engine_->probe(std::move(target), deadline);
     if (outcome.kind == model::OutcomeKind::Sent || outcome.code == "BadDeviceToken") {
-      co_return TestReport{true, "APNs accepted the credentials (it refused a made-up device token, as it should)."};
+      co_return TestReport{
+          true, "APNs accepted the credentials (it refused a made-up device token, as it should)."};
     }
-    co_return TestReport{false, fmt::format("APNs answered {} {}: {}", outcome.status, outcome.code, outcome.detail)};
+    co_return TestReport{
+        false, fmt::format("APNs answered {} {}: {}", outcome.status, outcome.code, outcome.detail)};
   }
   Task<void> close(base::Deadline deadline) override { return engine_->close(deadline); }
 
@@ -84,16 +88,22 @@ constexpr model::Platform kPlatforms[] = {model::Platform::Ios, model::Platform:
 }  // namespace
 
 void describe_options(base::SettingsGroup& group, Options& options) {
-  group.text("team_id", options.team_id).required().help("Team ID of the Apple developer account, 10 characters.");
-  group.text("key_id", options.key_id).required().help("Key ID of the APNs authentication key, 10 characters.");
+  group.text("team_id", options.team_id)
+      .required()
+      .help("Team ID of the Apple developer account, 10 characters.");
+  group.text("key_id", options.key_id)
+      .required()
+      .help("Key ID of the APNs authentication key, 10 characters.");
   group.secret("private_key", options.private_key)
       .required()
       .help("Content of the key file AuthKey_….p8, including its first and last line.");
   group.text("topic", options.topic).help("Bundle ID of the app, for devices registered without one.");
   group.choice("environment", options.environment, {"production", "development"})
       .help("Which of Apple's two services; a device's tokens are valid in one of them only.");
-  group.integer("connections", options.connections).range(1, 64).unit("connections").help(
-      "At most so many connections to APNs.");
+  group.integer("connections", options.connections)
+      .range(1, 64)
+      .unit("connections")
+      .help("At most so many connections to APNs.");
 }
 
 Token::Token(std::string team_id, std::string key_id, base::Secret private_key)
@@ -103,7 +113,8 @@ std::shared_ptr<Token> Token::shared(const Options& options) {
   static std::mutex mutex;
   // Kept for good: a token forgotten with its last account would be made anew within the 20 minutes.
   static std::map<std::string, std::shared_ptr<Token>> tokens;
-  std::string key = options.team_id + '\n' + options.key_id + '\n' + base::sha256(options.private_key.reveal());
+  std::string key =
+      options.team_id + '\n' + options.key_id + '\n' + base::sha256(options.private_key.reveal());
   const std::lock_guard lock(mutex);
   auto& token = tokens[std::move(key)];
   if (!token) token = std::make_shared<Token>(options.team_id, options.key_id, options.private_key);
@@ -119,7 +130,8 @@ Result<CredentialValue> Token::value(Time now) {
   claims.object().field("iss", team_id_).field("iat", to_ms(now) / 1000).end_object();
   auto jwt = base::jws_es256(header.str(), claims.str(), private_key_);
   if (!jwt) {
-    return fail(Errc::InvalidArgument, "private_key is not a PKCS#8 key on the curve P-256; paste the whole .p8 file");
+    return fail(Errc::InvalidArgument,
+                "private_key is not a PKCS#8 key on the curve P-256; paste the whole .p8 file");
   }
   value_ = std::make_shared<const std::string>("bearer " + *jwt);
   made_ = now;

@@ -38,9 +38,11 @@ constexpr PushType kPushTypes[] = {
 };
 
 constexpr Reason kReasons[] = {
-    {"BadCollapseId", 400, OutcomeKind::Permanent, "The collapse identifier exceeds the maximum allowed size."},
+    {"BadCollapseId", 400, OutcomeKind::Permanent,
+     "The collapse identifier exceeds the maximum allowed size."},
     {"BadDeviceToken", 400, OutcomeKind::InvalidRecipient,
-     "The specified device token is invalid. Verify that the request contains a valid token and that the token "
+     "The specified device token is invalid. Verify that the request contains a valid token and that the "
+     "token "
      "matches the environment.",
      Follow::None, true},
     {"BadExpirationDate", 400, OutcomeKind::Permanent, "The apns-expiration value is invalid."},
@@ -52,7 +54,8 @@ constexpr Reason kReasons[] = {
     {"DuplicateHeaders", 400, OutcomeKind::Permanent, "One or more headers are repeated."},
     {"IdleTimeout", 400, OutcomeKind::Temporary, "Idle timeout.", Follow::NewConnections},
     {"InvalidPushType", 400, OutcomeKind::Permanent, "The apns-push-type value is invalid."},
-    {"MissingDeviceToken", 400, OutcomeKind::Permanent, "The device token isn't specified in the request path."},
+    {"MissingDeviceToken", 400, OutcomeKind::Permanent,
+     "The device token isn't specified in the request path."},
     {"MissingTopic", 400, OutcomeKind::Permanent,
      "The apns-topic header of the request isn't specified and is required."},
     {"PayloadEmpty", 400, OutcomeKind::Permanent, "The message payload is empty."},
@@ -71,10 +74,12 @@ constexpr Reason kReasons[] = {
     {"InvalidProviderToken", 403, OutcomeKind::Misconfigured,
      "The provider token is not valid, or the token signature can't be verified."},
     {"MissingProviderToken", 403, OutcomeKind::Misconfigured,
-     "No provider certificate was used to connect to APNs, and the authorization header is missing or no provider "
+     "No provider certificate was used to connect to APNs, and the authorization header is missing or no "
+     "provider "
      "token is specified."},
     {"UnrelatedKeyIdInToken", 403, OutcomeKind::Temporary,
-     "The key ID in the provider token isn't related to the key ID of the token used in the first push of this "
+     "The key ID in the provider token isn't related to the key ID of the token used in the first push of "
+     "this "
      "connection.",
      Follow::NewConnections},
     {"BadPath", 404, OutcomeKind::Permanent, "The request contained an invalid :path value."},
@@ -106,7 +111,8 @@ bool is_field_text(std::string_view text) noexcept {
 }
 
 void append_hex(std::string& out, std::uint64_t value, int digits) {
-  for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) out += "0123456789abcdef"[(value >> shift) & 0xF];
+  for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4)
+    out += "0123456789abcdef"[(value >> shift) & 0xF];
 }
 
 // A UUID of version 8 (RFC 9562 §5.8) holding delivery and generation: the same for every attempt.
@@ -150,11 +156,24 @@ void append_collapse_id(std::string& out, const Job& job) {
 }
 
 bool is_aps_key(std::string_view key) noexcept {
-  static constexpr std::string_view kKeys[] = {
-      "alert",           "badge",          "sound",    "thread-id",          "category",
-      "content-available", "mutable-content", "target-content-id", "interruption-level", "relevance-score",
-      "filter-criteria", "stale-date",     "content-state", "timestamp",     "event",
-      "dismissal-date",  "attributes-type", "attributes"};
+  static constexpr std::string_view kKeys[] = {"alert",
+                                               "badge",
+                                               "sound",
+                                               "thread-id",
+                                               "category",
+                                               "content-available",
+                                               "mutable-content",
+                                               "target-content-id",
+                                               "interruption-level",
+                                               "relevance-score",
+                                               "filter-criteria",
+                                               "stale-date",
+                                               "content-state",
+                                               "timestamp",
+                                               "event",
+                                               "dismissal-date",
+                                               "attributes-type",
+                                               "attributes"};
   return std::ranges::find(kKeys, key) != std::end(kKeys);
 }
 
@@ -280,7 +299,8 @@ std::optional<Outcome> Rules::build(const Job& job, bool, PushRequest& request) 
   if (auto refused = refuse(job.target, environment_)) return refused;
   std::optional<Overrides> overrides;
   if (!job.message->apns.empty() && !read_overrides(job.message->apns, overrides.emplace())) {
-    return Outcome::of(OutcomeKind::Permanent, 0, "invalid_apns", "the push's apns block is not a JSON object");
+    return Outcome::of(OutcomeKind::Permanent, 0, "invalid_apns",
+                       "the push's apns block is not a JSON object");
   }
   const Overrides* const over = overrides ? &*overrides : nullptr;
   const PushType* type = kPushTypes;
@@ -290,7 +310,8 @@ std::optional<Outcome> Rules::build(const Job& job, bool, PushRequest& request) 
   if (over != nullptr && !over->push_type.empty()) {
     const auto* const named = std::ranges::find(kPushTypes, over->push_type, &PushType::name);
     if (named == std::end(kPushTypes)) {
-      return Outcome::of(OutcomeKind::Permanent, 0, "InvalidPushType", "the apns block names no push type of APNs");
+      return Outcome::of(OutcomeKind::Permanent, 0, "InvalidPushType",
+                         "the apns block names no push type of APNs");
     }
     type = named;
   }
@@ -307,7 +328,8 @@ std::optional<Outcome> Rules::build(const Job& job, bool, PushRequest& request) 
   const Piece id = piece(scratch, [&](std::string& out) { append_uuid(out, job); });
   const Piece collapse = piece(scratch, [&](std::string& out) { append_collapse_id(out, job); });
   const Piece expiration = piece(scratch, [&](std::string& out) {
-    if (job.expires_at) out += fmt::format_int(std::max<std::int64_t>(1, to_ms(*job.expires_at) / 1000)).c_str();
+    if (job.expires_at)
+      out += fmt::format_int(std::max<std::int64_t>(1, to_ms(*job.expires_at) / 1000)).c_str();
   });
   std::string_view topic = job.target.bundle.empty() ? std::string_view(topic_) : job.target.bundle;
   const Piece long_topic = piece(scratch, [&](std::string& out) {
@@ -350,10 +372,12 @@ PushVerdict Rules::classify(const net::Http2Response& response, Time now) const 
     const OutcomeKind kind = response.status == 429   ? OutcomeKind::Temporary
                              : response.status >= 500 ? OutcomeKind::Temporary
                                                       : OutcomeKind::Permanent;
-    return {Outcome::of(kind, response.status, std::string(reason), "a reason APNs does not document"), Follow::None};
+    return {Outcome::of(kind, response.status, std::string(reason), "a reason APNs does not document"),
+            Follow::None};
   }
-  PushVerdict verdict{Outcome::of(known->kind, response.status, std::string(reason), std::string(known->text)),
-                      known->follow};
+  PushVerdict verdict{
+      Outcome::of(known->kind, response.status, std::string(reason), std::string(known->text)),
+      known->follow};
   verdict.outcome.is_suspicious = known->is_suspicious;
   if (response.status == 410 && timestamp > 0) verdict.outcome.invalid_since = from_ms(timestamp);
   if (known->kind == OutcomeKind::Throttled) verdict.outcome.retry_after = kTokenUpdatesPause;

@@ -18,9 +18,10 @@ constexpr std::size_t kFoldAt = 72;  // characters of base64 in one line
 
 // Signed when present, in this order; From comes first and once more (RFC 6376 §8.15).
 constexpr std::array<std::string_view, 16> kSigned = {
-    "from", "to", "cc", "subject", "date", "message-id", "reply-to", "mime-version", "content-type",
-    "content-transfer-encoding", "in-reply-to", "references", "list-id", "list-unsubscribe",
-    "list-unsubscribe-post", "auto-submitted"};
+    "from",          "to",         "cc",           "subject",          "date",
+    "message-id",    "reply-to",   "mime-version", "content-type",     "content-transfer-encoding",
+    "in-reply-to",   "references", "list-id",      "list-unsubscribe", "list-unsubscribe-post",
+    "auto-submitted"};
 
 template <auto Function>
 struct Free {
@@ -32,7 +33,8 @@ constexpr bool is_space(char c) noexcept { return c == ' ' || c == '\t'; }
 
 std::string lower(std::string_view text) {
   std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::ranges::transform(out, out.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   return out;
 }
 
@@ -52,7 +54,8 @@ std::vector<Header> headers_of(std::string_view head) {
     if (end == std::string_view::npos) end = head.size();
     const std::string_view line = head.substr(begin, end - begin);
     const std::size_t colon = line.find(':');
-    if (colon != std::string_view::npos) headers.push_back({lower(line.substr(0, colon)), line.substr(colon + 1)});
+    if (colon != std::string_view::npos)
+      headers.push_back({lower(line.substr(0, colon)), line.substr(colon + 1)});
     begin = end + 2;
   }
   return headers;
@@ -72,7 +75,8 @@ Result<std::string> sign_raw(EVP_PKEY* key, bool is_rsa, std::string_view data) 
     return fail(Errc::Internal, "OpenSSL could not sign");
   }
   std::string out(size, '\0');
-  if (EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(out.data()), &size, bytes, input.size()) != 1) {
+  if (EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(out.data()), &size, bytes,
+                     input.size()) != 1) {
     ERR_clear_error();
     return fail(Errc::Internal, "OpenSSL could not sign");
   }
@@ -141,7 +145,8 @@ std::string dkim_relaxed_body(std::string_view body) {
 
 Result<DkimSigner> DkimSigner::open(std::string domain, std::string selector, const base::Secret& pem) {
   const std::string_view text = pem.reveal();
-  const std::unique_ptr<BIO, Free<BIO_free_all>> bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+  const std::unique_ptr<BIO, Free<BIO_free_all>> bio(
+      BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
   // Without the call-back OpenSSL would ask for an encrypted key's password on the terminal.
   const auto no_password = [](char*, int, int, void*) { return -1; };
   auto impl = std::make_unique<Impl>();
@@ -160,8 +165,10 @@ Result<DkimSigner> DkimSigner::open(std::string domain, std::string selector, co
 
 Result<std::string> DkimSigner::sign(std::string_view message, Time now) const {
   const std::size_t split = message.find("\r\n\r\n");
-  const std::string_view head = message.substr(0, split == std::string_view::npos ? message.size() : split + 2);
-  const std::string_view body = split == std::string_view::npos ? std::string_view{} : message.substr(split + 4);
+  const std::string_view head =
+      message.substr(0, split == std::string_view::npos ? message.size() : split + 2);
+  const std::string_view body =
+      split == std::string_view::npos ? std::string_view{} : message.substr(split + 4);
   std::vector<Header> headers = headers_of(head);
   std::string names, input;
   for (const std::string_view name : kSigned) {
@@ -175,9 +182,10 @@ Result<std::string> DkimSigner::sign(std::string_view message, Time now) const {
     if (name == "from") names += ":from";
   }
   const std::string hash = base::base64(base::sha256(dkim_relaxed_body(body)));
-  std::string value = fmt::format(" v=1; a={}; c=relaxed/relaxed; d={}; s={};\r\n t={}; h={};\r\n bh={};\r\n b=",
-                                  impl_->is_rsa ? "rsa-sha256" : "ed25519-sha256", impl_->domain,
-                                  impl_->selector, to_ms(now) / 1000, names, hash);
+  std::string value =
+      fmt::format(" v=1; a={}; c=relaxed/relaxed; d={}; s={};\r\n t={}; h={};\r\n bh={};\r\n b=",
+                  impl_->is_rsa ? "rsa-sha256" : "ed25519-sha256", impl_->domain, impl_->selector,
+                  to_ms(now) / 1000, names, hash);
   input += dkim_relaxed_header("dkim-signature", value);
   CARILLON_TRY(const std::string raw, sign_raw(impl_->key.get(), impl_->is_rsa, input));
   const std::string signature = base::base64(raw);

@@ -25,8 +25,10 @@ void describe_options(base::SettingsGroup& group, Options& options) {
   group.secret("service_account", options.service_account)
       .required()
       .help("Content of the service account's JSON key file, from the Firebase console.");
-  group.integer("connections", options.connections).range(1, 64).unit("connections").help(
-      "At most so many connections to FCM.");
+  group.integer("connections", options.connections)
+      .range(1, 64)
+      .unit("connections")
+      .help("At most so many connections to FCM.");
 }
 
 // The access token of one service account (RFC 7523).
@@ -52,7 +54,8 @@ class Credential final : public PushCredential {
     using model::OutcomeKind;
     const Time now = clock_.now();
     const auto assertion = account_.assertion(now);
-    if (!assertion) co_return Outcome::of(OutcomeKind::Misconfigured, 0, "invalid_key", assertion.error().message);
+    if (!assertion)
+      co_return Outcome::of(OutcomeKind::Misconfigured, 0, "invalid_key", assertion.error().message);
     net::HttpCall call;
     call.url = account_.token_uri;
     call.ca_file = ca_file_;
@@ -82,7 +85,8 @@ class Credential final : public PushCredential {
     }
     if (response.status != 200 || !root || (*root)["access_token"].get(token) != simdjson::SUCCESS ||
         (*root)["expires_in"].get(expires_in) != simdjson::SUCCESS) {
-      return Outcome::not_sent(fmt::format("no access token: the token endpoint answered {}", response.status));
+      return Outcome::not_sent(
+          fmt::format("no access token: the token endpoint answered {}", response.status));
     }
     value_ = std::make_shared<const std::string>(fmt::format("Bearer {}", token));
     obtained_at_ = now;
@@ -101,7 +105,8 @@ class Credential final : public PushCredential {
 
 class FcmProvider final : public Provider {
  public:
-  static Result<std::unique_ptr<Provider>> create(Options options, CommonOptions common, const Context& context) {
+  static Result<std::unique_ptr<Provider>> create(Options options, CommonOptions common,
+                                                  const Context& context) {
     CARILLON_TRY(auto account, ServiceAccount::read(options.service_account));
     CARILLON_CHECK(account.assertion(context.clock->now()));
     Http2Push::Options push;
@@ -132,9 +137,11 @@ class FcmProvider final : public Provider {
     target.address = "carillon-integration-test";
     const model::Outcome outcome = co_await engine_->probe(std::move(target), deadline);
     if (outcome.kind == model::OutcomeKind::Sent || outcome.kind == model::OutcomeKind::InvalidRecipient) {
-      co_return TestReport{true, "FCM accepted the credentials and read a test message without delivering it."};
+      co_return TestReport{true,
+                           "FCM accepted the credentials and read a test message without delivering it."};
     }
-    co_return TestReport{false, fmt::format("FCM answered {} {}: {}", outcome.status, outcome.code, outcome.detail)};
+    co_return TestReport{false,
+                         fmt::format("FCM answered {} {}: {}", outcome.status, outcome.code, outcome.detail)};
   }
 
   Task<void> close(base::Deadline deadline) override {
@@ -147,7 +154,8 @@ class FcmProvider final : public Provider {
   Credential& credential_;  // the engine's
 };
 
-constexpr model::Platform kPlatforms[] = {model::Platform::Android, model::Platform::Ios, model::Platform::Web};
+constexpr model::Platform kPlatforms[] = {model::Platform::Android, model::Platform::Ios,
+                                          model::Platform::Web};
 
 }  // namespace
 
@@ -157,13 +165,19 @@ Result<ServiceAccount> ServiceAccount::read(const base::Secret& json) {
   if (!root) return fail(Errc::InvalidArgument, "service_account is not JSON; paste the whole key file");
   ServiceAccount account;
   std::string private_key;
-  struct Field { std::string_view name; std::string* to; };
-  for (const Field& field : {Field{"client_email", &account.client_email}, {"private_key", &private_key},
-                             {"private_key_id", &account.private_key_id}, {"token_uri", &account.token_uri},
+  struct Field {
+    std::string_view name;
+    std::string* to;
+  };
+  for (const Field& field : {Field{"client_email", &account.client_email},
+                             {"private_key", &private_key},
+                             {"private_key_id", &account.private_key_id},
+                             {"token_uri", &account.token_uri},
                              {"project_id", &account.project_id}}) {
     std::string_view text;
     if ((*root)[field.name].get(text) != simdjson::SUCCESS || text.empty()) {
-      return fail(Errc::InvalidArgument, fmt::format("service_account has no {}; paste the whole key file", field.name));
+      return fail(Errc::InvalidArgument,
+                  fmt::format("service_account has no {}; paste the whole key file", field.name));
     }
     *field.to = text;
   }
@@ -181,7 +195,9 @@ Result<std::string> ServiceAccount::assertion(Time now) const {
   claims.object().field("iss", client_email).field("scope", kScope).field("aud", token_uri);
   claims.field("iat", now_s).field("exp", now_s + kAssertionS).end_object();
   auto jwt = base::jws_rs256(header.str(), claims.str(), private_key);
-  if (!jwt) return fail(Errc::InvalidArgument, "private_key of service_account is not an RSA key; paste the whole key file");
+  if (!jwt)
+    return fail(Errc::InvalidArgument,
+                "private_key of service_account is not an RSA key; paste the whole key file");
   return jwt;
 }
 

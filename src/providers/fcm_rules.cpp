@@ -30,14 +30,16 @@ constexpr ErrorRow kErrors[] = {
      "The APNs certificate or web push key in the Firebase project is invalid or missing."},
     {"INTERNAL", 500, true, OutcomeKind::Temporary, "An unknown internal error occurred."},
     {"UNAVAILABLE", 503, true, OutcomeKind::Temporary, "The server is overloaded."},
-    {"UNSPECIFIED_ERROR", 500, true, OutcomeKind::Temporary, "No more information is available about this error."},
+    {"UNSPECIFIED_ERROR", 500, true, OutcomeKind::Temporary,
+     "No more information is available about this error."},
     {"INVALID_ARGUMENT", 400, false, OutcomeKind::Permanent, "Request parameters were invalid."},
     {"UNAUTHENTICATED", 401, false, OutcomeKind::Misconfigured, "The access token was refused.",
      Follow::RenewCredential},
     {"PERMISSION_DENIED", 403, false, OutcomeKind::Misconfigured,
      "The service account lacks the role, or the API is disabled."},
     {"NOT_FOUND", 404, false, OutcomeKind::Misconfigured, "There is no such Firebase project."},
-    {"RESOURCE_EXHAUSTED", 429, false, OutcomeKind::Throttled, "The sending limit was exceeded for the project."},
+    {"RESOURCE_EXHAUSTED", 429, false, OutcomeKind::Throttled,
+     "The sending limit was exceeded for the project."},
     {"INTERNAL", 500, false, OutcomeKind::Temporary, "An unknown internal error occurred."},
     {"UNAVAILABLE", 503, false, OutcomeKind::Temporary, "The server is overloaded."},
 };
@@ -58,8 +60,10 @@ bool read_overrides(std::string_view json, Overrides& out) {
     if (key == "android" && is_object) {
       for (const auto [name, field] : inner) {
         base::JsonObject shown;
-        if (name == "notification" && field.get(shown) == simdjson::SUCCESS) out.android_notification.take(shown);
-        else out.android.set(name, field);
+        if (name == "notification" && field.get(shown) == simdjson::SUCCESS)
+          out.android_notification.take(shown);
+        else
+          out.android.set(name, field);
       }
     } else if (key == "notification" && is_object) {
       out.notification.take(inner);
@@ -94,13 +98,16 @@ bool append_data(std::string& out, const Job& job, const JsonMembers* over) {
     base::JsonObject members;
     if (!root || root->get(members) != simdjson::SUCCESS) return false;
     for (const auto [key, value] : members) {
-      if (key == "carillon" || key == "url" || key == "actions" || (over != nullptr && over->has(key))) continue;
+      if (key == "carillon" || key == "url" || key == "actions" || (over != nullptr && over->has(key)))
+        continue;
       data.separate();
       base::append_json_string(out, key);
       out += ':';
       std::string_view text;
-      if (value.get(text) == simdjson::SUCCESS) base::append_json_string(out, text);
-      else base::append_json_string(out, base::to_json(value));
+      if (value.get(text) == simdjson::SUCCESS)
+        base::append_json_string(out, text);
+      else
+        base::append_json_string(out, base::to_json(value));
     }
   }
   out += '}';
@@ -124,8 +131,8 @@ void append_android(std::string& out, const Job& job, const Overrides* over) {
   MemberWriter android(out, over != nullptr ? &over->android : nullptr);
   out += R"(,"android":{)";
   // Google lowers apps whose urgent messages show nothing.
-  const bool is_urgent = shows_something(m) ? job.priority != model::Priority::Bulk
-                                            : job.priority <= model::Priority::High;
+  const bool is_urgent =
+      shows_something(m) ? job.priority != model::Priority::Bulk : job.priority <= model::Priority::High;
   android.text("priority", is_urgent ? "HIGH" : "NORMAL");
   if (job.expires_at) {
     const auto left = std::chrono::duration_cast<std::chrono::seconds>(*job.expires_at - job.now).count();
@@ -232,16 +239,19 @@ std::optional<Outcome> Rules::build(const Job& job, bool is_test, PushRequest& r
     append_notification(out, m, over != nullptr ? &over->notification : nullptr);
   }
   if (!append_data(out, job, over != nullptr ? &over->data : nullptr)) {
-    return Outcome::of(OutcomeKind::Permanent, 0, "invalid_data", "the push's data block is not a JSON object");
+    return Outcome::of(OutcomeKind::Permanent, 0, "invalid_data",
+                       "the push's data block is not a JSON object");
   }
   // The limit is of keys and values; the punctuation between them makes ours a little stricter.
   const std::size_t payload = out.size() - payload_begin;
   if (payload > kPayloadMax) {
-    return Outcome::of(OutcomeKind::Permanent, 0, "PayloadTooLarge",
-                       fmt::format("the payload is {} bytes over the limit of {}", payload - kPayloadMax, kPayloadMax));
+    return Outcome::of(
+        OutcomeKind::Permanent, 0, "PayloadTooLarge",
+        fmt::format("the payload is {} bytes over the limit of {}", payload - kPayloadMax, kPayloadMax));
   }
   append_android(out, job, over);
-  const bool is_apple = job.target.platform == model::Platform::Ios || job.target.platform == model::Platform::Macos;
+  const bool is_apple =
+      job.target.platform == model::Platform::Ios || job.target.platform == model::Platform::Macos;
   if (is_apple && !(over != nullptr && over->message.has("apns"))) append_apple(out, job);
   MemberWriter rest(out, over != nullptr ? &over->message : nullptr, true);
   rest.rest();

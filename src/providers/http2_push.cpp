@@ -32,8 +32,8 @@ Result<std::unique_ptr<Http2Push>> Http2Push::open(const Context& context, Optio
                                                    std::unique_ptr<PushRules> rules,
                                                    std::unique_ptr<PushCredential> credential) {
   CARILLON_TRY(auto client, net::Http2Client::open(context.executor, options.client));
-  return std::unique_ptr<Http2Push>(new Http2Push(context, std::move(options), std::move(client),
-                                                  std::move(rules), std::move(credential)));
+  return std::unique_ptr<Http2Push>(
+      new Http2Push(context, std::move(options), std::move(client), std::move(rules), std::move(credential)));
 }
 
 Http2Push::Http2Push(const Context& context, Options options, std::unique_ptr<net::Http2Client> client,
@@ -111,7 +111,8 @@ Task<void> Http2Push::obtain() {
     SteadyTime until = std::chrono::steady_clock::now() + kObtainMax;
     for (const Slot* slot : waiting_) until = std::min(until, slot->deadline.at());
     std::optional<model::Outcome> failure;
-    if (!is_closing_ && !credential_->current()) failure = co_await credential_->obtain(base::Deadline(until));
+    if (!is_closing_ && !credential_->current())
+      failure = co_await credential_->obtain(base::Deadline(until));
     if (is_closing_) failure = model::Outcome::not_sent("the integration is closing");
     const CredentialValue credential = failure ? nullptr : credential_->current();
     if (!credential && !failure) failure = model::Outcome::not_sent("no credential");

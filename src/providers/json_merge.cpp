@@ -11,9 +11,8 @@ void append_members(std::string& out, std::string_view object, std::span<const s
   const std::string_view inner = object.substr(open + 1, close - open - 1);
   if (inner.find_first_not_of(" \t\r\n") == std::string_view::npos) return;
   // A key can only be ours when its text occurs; a backslash could hide it.
-  const bool may_clash = inner.contains('\\') || std::ranges::any_of(ours, [&](std::string_view key) {
-                           return inner.contains(key);
-                         });
+  const bool may_clash = inner.contains('\\') ||
+                         std::ranges::any_of(ours, [&](std::string_view key) { return inner.contains(key); });
   if (!may_clash) {
     out += ',';
     out += inner;

@@ -27,7 +27,9 @@ class JsonMembers {
     return false;
   }
   [[nodiscard]] bool empty() const noexcept { return members_.empty(); }
-  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& all() const noexcept { return members_; }
+  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& all() const noexcept {
+    return members_;
+  }
 
  private:
   std::vector<std::pair<std::string, std::string>> members_;

@@ -42,11 +42,16 @@ bool is_header_name(std::string_view name) noexcept {
 std::string escape_html(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    if (c == '&') out += "&amp;";
-    else if (c == '<') out += "&lt;";
-    else if (c == '>') out += "&gt;";
-    else if (c == '"') out += "&quot;";
-    else out += c;
+    if (c == '&')
+      out += "&amp;";
+    else if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else if (c == '"')
+      out += "&quot;";
+    else
+      out += c;
   }
   return out;
 }
@@ -58,7 +63,8 @@ std::string with_preheader(const Mail& mail) {
   if (at != std::string::npos) at = mail.html.find('>', at);
   at = at == std::string::npos ? 0 : at + 1;
   std::string out = mail.html;
-  out.insert(at, "<div style=\"display:none;max-height:0;overflow:hidden\">" + escape_html(mail.preheader) + "</div>");
+  out.insert(at, "<div style=\"display:none;max-height:0;overflow:hidden\">" + escape_html(mail.preheader) +
+                     "</div>");
   return out;
 }
 
@@ -96,11 +102,13 @@ Object<GMimeObject> body_of(const Mail& mail) {
 
 bool is_plain_mailbox(std::string_view address) noexcept {
   const std::size_t at = address.rfind('@');
-  if (at == 0 || at == std::string_view::npos || at + 1 == address.size() || address.size() > 320) return false;
-  return std::ranges::none_of(address, [](unsigned char c) {
-           return c <= ' ' || c == 0x7f || c == '<' || c == '>' || c == ',' || c == ';' || c == '"' || c == '(' ||
-                  c == ')' || c == '\\' || c == ':';
-         }) &&
+  if (at == 0 || at == std::string_view::npos || at + 1 == address.size() || address.size() > 320)
+    return false;
+  return std::ranges::none_of(address,
+                              [](unsigned char c) {
+                                return c <= ' ' || c == 0x7f || c == '<' || c == '>' || c == ',' ||
+                                       c == ';' || c == '"' || c == '(' || c == ')' || c == '\\' || c == ':';
+                              }) &&
          !address.substr(0, at).contains('@');
 }
 

@@ -24,10 +24,14 @@ void describe(base::SettingsGroup& group, CommonOptions& options) {
   group.text("ca_file", options.ca_file)
       .help("Certificates to trust, a PEM file on the server; empty: the system's.");
   group.duration("timeout", options.timeout).range(1000, 120'000).help("How long one request may take.");
-  group.number("rate", options.rate).range(0, 1e6).unit("messages/s").help(
-      "At most so many messages per second; 0: no limit of ours.");
-  group.integer("max_in_flight", options.max_in_flight).range(0, 100'000).unit("messages").help(
-      "At most so many messages at the provider at once; 0: the provider's default.");
+  group.number("rate", options.rate)
+      .range(0, 1e6)
+      .unit("messages/s")
+      .help("At most so many messages per second; 0: no limit of ours.");
+  group.integer("max_in_flight", options.max_in_flight)
+      .range(0, 100'000)
+      .unit("messages")
+      .help("At most so many messages at the provider at once; 0: the provider's default.");
 }
 
 Task<void> drain(base::TaskGate& gate) {

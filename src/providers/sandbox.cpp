@@ -28,7 +28,8 @@ struct Pending {
 // Messages that come while a commit runs go into the next one together.
 class SandboxProvider final : public Provider {
  public:
-  static Result<std::unique_ptr<Provider>> create(SandboxOptions, CommonOptions common, const Context& context) {
+  static Result<std::unique_ptr<Provider>> create(SandboxOptions, CommonOptions common,
+                                                  const Context& context) {
     if (context.sandbox == nullptr) {
       return fail(Errc::FailedPrecondition, "this process has no place for sandbox messages");
     }
@@ -36,7 +37,8 @@ class SandboxProvider final : public Provider {
   }
 
   SandboxProvider(CommonOptions common, const Context& context)
-      : executor_(context.executor), box_(*context.sandbox),
+      : executor_(context.executor),
+        box_(*context.sandbox),
         max_(common.max_in_flight > 0 ? static_cast<std::size_t>(common.max_in_flight) : kInFlightMax),
         slow_wake_(context.executor) {}
 
@@ -108,7 +110,8 @@ class SandboxProvider final : public Provider {
   }
 
   static SandboxEntry entry_of(const Job& job) {
-    SandboxEntry entry{job.project, job.delivery, job.notification, job.target.channel, job.target.address, {}};
+    SandboxEntry entry{job.project,        job.delivery,       job.notification,
+                       job.target.channel, job.target.address, {}};
     base::JsonWriter out(512);
     model::write_message(out, *job.message, job.target.channel);
     entry.content = out.str();
@@ -126,7 +129,8 @@ class SandboxProvider final : public Provider {
       case model::ReservedRecipient::TempFail:
         return Outcome::of(OutcomeKind::Temporary, is_push ? 429 : 503, "TempFail",
                            "a reserved recipient that is refused for now");
-      case model::ReservedRecipient::Unknown: return Outcome::ambiguous("a reserved recipient that never answers");
+      case model::ReservedRecipient::Unknown:
+        return Outcome::ambiguous("a reserved recipient that never answers");
       case model::ReservedRecipient::None:
       case model::ReservedRecipient::Ok:
       case model::ReservedRecipient::Complaint:

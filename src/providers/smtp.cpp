@@ -76,9 +76,12 @@ OutcomeKind kind_of_code(int code, Phase phase) noexcept {
   if (code == 530 || code == 534 || code == 535 || code == 538 || phase == Phase::Auth) {
     return OutcomeKind::Misconfigured;
   }
-  if (phase == Phase::Connect) return OutcomeKind::Temporary;  // "no service here" is said of the host, not of a mail
-  if (phase == Phase::MailFrom && (code == 550 || code == 553 || code == 554)) return OutcomeKind::Misconfigured;
-  if (phase == Phase::Recipient && (code == 550 || code == 551 || code == 553)) return OutcomeKind::InvalidRecipient;
+  if (phase == Phase::Connect)
+    return OutcomeKind::Temporary;  // "no service here" is said of the host, not of a mail
+  if (phase == Phase::MailFrom && (code == 550 || code == 553 || code == 554))
+    return OutcomeKind::Misconfigured;
+  if (phase == Phase::Recipient && (code == 550 || code == 551 || code == 553))
+    return OutcomeKind::InvalidRecipient;
   if (phase == Phase::Recipient && code == 552) return OutcomeKind::Temporary;  // mailbox full
   return OutcomeKind::Permanent;
 }
@@ -94,31 +97,38 @@ bool is_loopback(std::string_view host) noexcept {
 
 class SmtpProvider final : public Provider {
  public:
-  static Result<std::unique_ptr<Provider>> create(Options options, CommonOptions common, const Context& context) {
+  static Result<std::unique_ptr<Provider>> create(Options options, CommonOptions common,
+                                                  const Context& context) {
     const auto url = net::parse_url(common.endpoint);
     if (!url || (url->scheme != "smtp" && url->scheme != "smtps")) {
       return fail(Errc::InvalidArgument, "endpoint must be smtp://host:587 or smtps://host:465");
     }
-    if (!is_plain_mailbox(options.from_email)) return fail(Errc::InvalidArgument, "from_email is not an address");
+    if (!is_plain_mailbox(options.from_email))
+      return fail(Errc::InvalidArgument, "from_email is not an address");
     std::optional<DkimSigner> signer;
     const bool has_all = !options.dkim_domain.empty() && !options.dkim_selector.empty();
     if (!options.dkim_private_key.empty() || has_all) {
       if (!has_all || options.dkim_private_key.empty()) {
         return fail(Errc::InvalidArgument, "dkim_domain, dkim_selector and dkim_private_key belong together");
       }
-      CARILLON_TRY(signer, DkimSigner::open(options.dkim_domain, options.dkim_selector, options.dkim_private_key));
+      CARILLON_TRY(signer,
+                   DkimSigner::open(options.dkim_domain, options.dkim_selector, options.dkim_private_key));
     }
     const bool must_encrypt = url->scheme == "smtp" && options.starttls && !is_loopback(url->host);
     return std::make_unique<SmtpProvider>(std::move(options), std::move(common), context, std::move(signer),
                                           must_encrypt);
   }
 
-  SmtpProvider(Options options, CommonOptions common, const Context& context, std::optional<DkimSigner> signer,
-               bool must_encrypt)
-      : options_(std::move(options)), common_(std::move(common)), signer_(std::move(signer)),
-        must_encrypt_(must_encrypt), http_(net::HttpClient::open(context.executor)),
-        calls_(context.executor, "smtp",
-               common_.max_in_flight > 0 ? static_cast<std::size_t>(common_.max_in_flight) : kInFlightDefault) {
+  SmtpProvider(Options options, CommonOptions common, const Context& context,
+               std::optional<DkimSigner> signer, bool must_encrypt)
+      : options_(std::move(options)),
+        common_(std::move(common)),
+        signer_(std::move(signer)),
+        must_encrypt_(must_encrypt),
+        http_(net::HttpClient::open(context.executor)),
+        calls_(
+            context.executor, "smtp",
+            common_.max_in_flight > 0 ? static_cast<std::size_t>(common_.max_in_flight) : kInFlightDefault) {
     hello_ = options_.hello.empty() ? context.hello_name : options_.hello;
     // The same for every attempt and server: receivers drop repetitions by it.
     domain_ = hello_.empty() ? domain_of(options_.from_email) : hello_;
@@ -132,13 +142,14 @@ class SmtpProvider final : public Provider {
   }
   [[nodiscard]] std::size_t free_slots() const noexcept override { return calls_.free(); }
 
-  // Connects, authenticates, names the sender and then no recipient, which ends the mail unsent.
   Task<TestReport> test(base::Deadline deadline) override {
     net::SmtpMail mail = envelope(options_.from_email);
+    mail.verify_only = true;
     const auto reply = co_await http_->mail(std::move(mail), deadline);
     if (!reply) co_return TestReport{false, "The server could not be used: " + reply.error().detail};
-    const bool is_past_login = reply->phase == Phase::Recipient || reply->phase == Phase::Data || reply->phase == Phase::Done;
-    if (is_past_login) co_return TestReport{true, "The server accepted the connection, the credentials and the sender."};
+    if (reply->phase == Phase::Done) {
+      co_return TestReport{true, "The server accepted the connection, the credentials and the sender."};
+    }
     co_return TestReport{false, fmt::format("The server answered {} {}", reply->code, reply->text)};
   }
   Task<void> close(base::Deadline) override {
@@ -203,11 +214,14 @@ class SmtpProvider final : public Provider {
 void describe_options(base::SettingsGroup& group, Options& options) {
   group.text("username", options.username).help("User for AUTH; empty: none.");
   group.secret("password", options.password).help("Password for AUTH.");
-  group.text("from_email", options.from_email).required().help("Sender's address where the request names none.");
+  group.text("from_email", options.from_email)
+      .required()
+      .help("Sender's address where the request names none.");
   group.text("from_name", options.from_name).help("Sender's name shown beside the address.");
   group.boolean("starttls", options.starttls)
       .help("Refuse to go on without STARTTLS (smtp:// to another machine); smtps:// is always encrypted.");
-  group.text("hello", options.hello).help("Name given in EHLO and after the @ of Message-ID; empty: the server's.");
+  group.text("hello", options.hello)
+      .help("Name given in EHLO and after the @ of Message-ID; empty: the server's.");
   group.text("dkim_domain", options.dkim_domain).help("Domain that signs, d= of DKIM; empty: no signature.");
   group.text("dkim_selector", options.dkim_selector).help("Selector of the key's DNS record.");
   group.secret("dkim_private_key", options.dkim_private_key).help("PKCS#8 PEM, RSA or Ed25519.");
@@ -230,11 +244,13 @@ model::Outcome classify(const net::SmtpReply& reply, const std::string& handle) 
     kind = row->kind;
   }
   // Of an address said before RCPT, or of a content, no recipient can be judged.
-  if (kind == OutcomeKind::InvalidRecipient && reply.phase != Phase::Recipient && reply.phase != Phase::Data) {
+  if (kind == OutcomeKind::InvalidRecipient && reply.phase != Phase::Recipient &&
+      reply.phase != Phase::Data) {
     kind = OutcomeKind::Misconfigured;
   }
-  Outcome outcome = Outcome::of(kind, reply.code, reply.enhanced.empty() ? std::to_string(reply.code) : reply.enhanced,
-                                row != nullptr ? std::string(row->text) : fmt::format("the server answered {}", reply.code));
+  Outcome outcome = Outcome::of(
+      kind, reply.code, reply.enhanced.empty() ? std::to_string(reply.code) : reply.enhanced,
+      row != nullptr ? std::string(row->text) : fmt::format("the server answered {}", reply.code));
   // A bare 550 is said of blocked senders too.
   outcome.is_suspicious = kind == OutcomeKind::InvalidRecipient && row == nullptr;
   return outcome;

@@ -42,7 +42,8 @@ constexpr ErrorRow kErrors[] = {
     {21603, OutcomeKind::Misconfigured, "A sender number is required: set from or messaging_service_sid."},
     {21604, OutcomeKind::Permanent, "The message has no recipient."},
     {21605, OutcomeKind::Permanent, "The body is too long."},
-    {21606, OutcomeKind::Misconfigured, "The sender number is not the account's or cannot send text messages."},
+    {21606, OutcomeKind::Misconfigured,
+     "The sender number is not the account's or cannot send text messages."},
     {21607, OutcomeKind::Misconfigured, "A trial account must send from its own number."},
     {21608, OutcomeKind::Misconfigured, "A trial account may reach verified numbers only."},
     {21609, OutcomeKind::Permanent, "The status callback is not a valid URL."},
@@ -79,7 +80,8 @@ OutcomeKind kind_of_status(int status) noexcept {
 
 class TwilioProvider final : public Provider {
  public:
-  static Result<std::unique_ptr<Provider>> create(Options options, CommonOptions common, const Context& context) {
+  static Result<std::unique_ptr<Provider>> create(Options options, CommonOptions common,
+                                                  const Context& context) {
     if (options.from.empty() && options.messaging_service_sid.empty()) {
       return fail(Errc::InvalidArgument, "set from or messaging_service_sid");
     }
@@ -90,10 +92,14 @@ class TwilioProvider final : public Provider {
   }
 
   TwilioProvider(Options options, CommonOptions common, const Context& context)
-      : options_(std::move(options)), common_(std::move(common)), clock_(*context.clock),
-        callback_url_(context.callback_url), http_(net::HttpClient::open(context.executor)),
-        calls_(context.executor, "twilio",
-               common_.max_in_flight > 0 ? static_cast<std::size_t>(common_.max_in_flight) : kInFlightDefault) {}
+      : options_(std::move(options)),
+        common_(std::move(common)),
+        clock_(*context.clock),
+        callback_url_(context.callback_url),
+        http_(net::HttpClient::open(context.executor)),
+        calls_(
+            context.executor, "twilio",
+            common_.max_in_flight > 0 ? static_cast<std::size_t>(common_.max_in_flight) : kInFlightDefault) {}
 
   void send(std::span<Job* const> jobs, JobSink& sink, base::Deadline deadline) override {
     for (Job* job : jobs) {
@@ -103,14 +109,15 @@ class TwilioProvider final : public Provider {
   }
   [[nodiscard]] std::size_t free_slots() const noexcept override { return calls_.free(); }
 
-  // The account itself: reading it sends nothing.
+  // Reading one sent message sends nothing. API keys may do this, but not read the account itself.
   Task<TestReport> test(base::Deadline deadline) override {
-    net::HttpCall call = call_of(".json");
+    net::HttpCall call = call_of("/Messages.json?PageSize=1");
     const auto response = co_await http_->call(std::move(call), deadline);
     if (!response) co_return TestReport{false, "Twilio could not be reached: " + response.error().detail};
     if (response->status == 200) co_return TestReport{true, "Twilio accepted the credentials."};
     const Outcome outcome = classify(*response, clock_.now());
-    co_return TestReport{false, fmt::format("Twilio answered {} {}: {}", response->status, outcome.code, outcome.detail)};
+    co_return TestReport{
+        false, fmt::format("Twilio answered {} {}: {}", response->status, outcome.code, outcome.detail)};
   }
   Task<void> close(base::Deadline) override {
     co_await calls_.close();
@@ -158,9 +165,12 @@ class TwilioProvider final : public Provider {
 void describe_options(base::SettingsGroup& group, Options& options) {
   group.text("account_sid", options.account_sid).required().help("Account SID, AC….");
   group.text("api_key_sid", options.api_key_sid)
-      .help("SID of an API key, SK…, when auth_token is that key's secret; empty: the account's own token.");
-  group.secret("auth_token", options.auth_token).required().help("The account's auth token, or the API key's secret.");
-  group.text("from", options.from).help("Sender: a number of the account in E.164, or an alphanumeric sender id.");
+      .help("SID of an API key, SK…, when auth_token is its secret; empty: the account itself.");
+  group.secret("auth_token", options.auth_token)
+      .required()
+      .help("The account's auth token, or the API key's secret.");
+  group.text("from", options.from)
+      .help("Sender: a number of the account in E.164, or an alphanumeric sender id.");
   group.text("messaging_service_sid", options.messaging_service_sid)
       .help("Messaging service, MG…, that chooses the sender.");
 }
@@ -230,7 +240,8 @@ extern const ProviderType twilio_sms{
     .has_receipts = true,
     .echoes_id = true,
     .declare = declare_as<twilio_sms_detail::Options, twilio_sms_detail::describe_options>,
-    .open = open_as<twilio_sms_detail::TwilioProvider, twilio_sms_detail::Options, twilio_sms_detail::describe_options>,
+    .open = open_as<twilio_sms_detail::TwilioProvider, twilio_sms_detail::Options,
+                    twilio_sms_detail::describe_options>,
 };
 
 }  // namespace carillon::providers
