@@ -46,7 +46,7 @@ struct Bench {
   Store& store;
   base::SystemClock clock;
   base::IdGenerator ids;
-  std::mt19937_64 random{7};
+  std::mt19937_64 random{std::random_device{}()};  // event ids of an earlier run would be repeats
   Owner owner;
 
   std::vector<AcceptItem> items(std::size_t n, model::Priority priority) {
