@@ -19,7 +19,11 @@ int run(int argc, char** argv) {
   add_serve(root, shell);
   add_sim(root, shell);
   add_sending(root, shell);
+  add_operating(root, shell);
   add_admin(root, shell);
+  add_people(root, shell);
+  add_content(root, shell);
+  add_channels(root, shell);
   add_doctor(root, shell);
   add_reference(root, shell);
   try {
