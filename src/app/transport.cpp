@@ -55,9 +55,11 @@ Result<net::HttpResponse> Transport::call(std::string method, std::string target
                                           std::string type) {
   net::HttpRequest request{std::move(method), std::move(target), {}, std::move(body)};
   if (!request.body.empty()) request.headers.emplace_back("content-type", std::move(type));
-  if (way_ == Way::Unknown && line_.data.empty() && !variable("CARILLON_URL").empty()) way_ = Way::Remote;
+  if (is_remote()) way_ = Way::Remote;
   return way_ == Way::Remote ? call_remote(std::move(request)) : call_local(std::move(request));
 }
+
+bool Transport::is_remote() const { return line_.data.empty() && !variable("CARILLON_URL").empty(); }
 
 Result<net::HttpResponse> Transport::call_remote(net::HttpRequest request) {
   const base::Secret token(variable("CARILLON_TOKEN"));

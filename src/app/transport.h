@@ -35,6 +35,8 @@ class Transport {
                                  std::string type = "application/json");
 
   [[nodiscard]] Way way() const noexcept { return way_; }
+  // Whether calls go to CARILLON_URL; known before the first one.
+  [[nodiscard]] bool is_remote() const;
   // The opened store; null unless way() is Store.
   [[nodiscard]] Node* node() noexcept { return node_.get(); }
   // Settings as far as they matter here. Errors: InvalidArgument.
