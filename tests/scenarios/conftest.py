@@ -23,6 +23,16 @@ def processes(request):
         process.end()
 
 
+@pytest.fixture(autouse=True)
+def account(processes):
+    """Whatever the story was: what was accepted is the sum of all states, exactly."""
+    yield
+    for server in processes:
+        if isinstance(server, harness.Server) and server.is_running() and server.token:
+            seen = server.accountability()
+            assert seen["exact"], f"accepted is not the sum of the states: {seen}"
+
+
 @pytest.fixture
 def make_server(tmp_path, processes):
     def make(settings=None, environment=None, name="server", start=True):

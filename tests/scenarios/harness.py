@@ -493,8 +493,8 @@ def integrations(simulator):
     text = lambda path: pathlib.Path(path).read_text()  # noqa: E731
     return {
         "apns": {"provider": "apns", "settings": {
-            "endpoint": apns["endpoint"], "ca_file": said["ca_file"], "key": text(apns["key_file"]),
-            "team_id": apns["team_id"], "key_id": apns["key_id"], "bundle": apns["topic"]}},
+            "endpoint": apns["endpoint"], "ca_file": said["ca_file"], "private_key": text(apns["key_file"]),
+            "team_id": apns["team_id"], "key_id": apns["key_id"], "topic": apns["topic"]}},
         "fcm": {"provider": "fcm", "settings": {
             "endpoint": fcm["endpoint"], "ca_file": said["ca_file"],
             "service_account": text(fcm["service_account_file"])}},
@@ -502,8 +502,8 @@ def integrations(simulator):
             "endpoint": twilio["endpoint"], "account_sid": twilio["account_sid"],
             "auth_token": twilio["auth_token"], "from": twilio["from"]}},
         "smtp": {"provider": "smtp", "settings": {
-            "endpoint": smtp["url"], "ca_file": said["ca_file"], "user": smtp["user"],
-            "password": smtp["password"], "from": "Carillon <bells@example.test>"}},
+            "endpoint": smtp["url"], "ca_file": said["ca_file"], "username": smtp["user"],
+            "password": smtp["password"], "from_email": "bells@example.test", "from_name": "Carillon"}},
     }
 
 

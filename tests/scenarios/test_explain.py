@@ -1,0 +1,43 @@
+"""Why did she not get it? The dry run and the history answer with the same object."""
+from people import ios, only, sent_one, template
+
+
+def test_a_dry_run_decides_and_writes_nothing(connected, simulator):
+    ios(connected, "mina", email="mina@example.test")
+    connected.patch("/v1/users/mina/preferences", {"preferences": [{"channel": "email", "category": "*", "opt_in": False}]})
+    asked = {"to": [{"user_id": "mina"}], "channels": ["push", "email"], "title": "x", "body": "y"}
+    explained = connected.post("/v1/notifications/explain", asked, auth="app")["data"]
+    by_channel = {e["channel"]: e for e in explained}
+    assert by_channel["push"]["decision"] == "send" and by_channel["push"]["device_id"] == "mina-iphone"
+    assert by_channel["push"]["route"]["chosen"] == "apns"
+    said_no = by_channel["email"]
+    assert (said_no["decision"], said_no["reason"]) == ("suppress", "opted_out")
+    assert any(c["check"] == "preference" and c["result"] == "stop" and c["rule"] == "user:email:*" for c in said_no["checks"])
+    assert connected.accountability()["accepted"] == 0
+    assert connected.get("/v1/notifications")["data"] == []
+
+
+def test_the_history_explains_in_the_same_form(connected):
+    connected.put_user("mina", email="mina@example.test", locale="ko-KR")
+    template(connected, "news", content={"en": {"title": "News", "body": "x"}, "ko": {"title": "소식", "body": "x"}})
+    message = {"to": [{"user_id": "mina"}], "channels": ["email"], "template": "news"}
+    before = only(connected.post("/v1/notifications/explain", message, auth="app")["data"])
+    delivery = sent_one(connected, **message)
+    after = connected.delivery(delivery["id"])["explain"]
+    assert set(before) == set(after)
+    assert after["decision"] == "send" and after["content"]["template"] == "news"
+    assert before["recipient"] == after["recipient"]
+
+
+def test_the_timeline_tells_the_story(connected):
+    delivery = sent_one(connected, to=[{"email": "ann@example.test"}], channels=["email"], title="x", body="y")
+    events = [step["event"] for step in connected.delivery(delivery["id"])["timeline"]]
+    assert events[0] == "accepted" and events[-1] == "sent"
+
+
+def test_a_dry_run_refuses_what_a_send_would_refuse(connected):
+    asked = {"to": [{"user_id": "nobody"}], "channels": ["email"], "title": "x", "body": "y"}
+    dry = connected.api("POST", "/v1/notifications/explain", asked, auth="app")
+    real = connected.api("POST", "/v1/notifications", asked, auth="app")
+    assert dry.status == real.status == 422
+    assert dry.pointers == real.pointers == ["/to/0/user_id"]

@@ -1,0 +1,40 @@
+"""The stop button: what it names stays where it is until it is released, and nothing else waits."""
+import pytest
+
+from people import only, sent_one
+
+MAIL = {"to": [{"email": "ann@example.test"}], "channels": ["email"], "title": "x", "body": "y"}
+
+
+@pytest.mark.parametrize("scope", [{"channel": "email"}, {"category": "news"}, {"app": "default"}, {"priority": "bulk"},
+                                   {"template": "bells"}, {"channel": "email", "category": "news"}])
+def test_what_it_names_waits_and_then_goes(connected, simulator, scope):
+    connected.put("/v1/categories/news", {})
+    connected.put("/v1/templates/bells?publish=true", {"default_locale": "en", "content": {"en": {"title": "x", "body": "y"}}})
+    stop = connected.post("/v1/pauses", {"scope": scope, "reason": "wrong price in the campaign"})
+    message = {"to": MAIL["to"], "channels": ["email"], "category": "news", "priority": "bulk", "template": "bells"}
+    sent = connected.send(**message)
+    held = only(connected.wait_deliveries(sent["id"], "held"))
+    assert held["reason"] == "paused" and held["due_at"] is None
+    assert only(connected.get("/v1/pauses")["data"])["reason"] == "wrong price in the campaign"
+    connected.delete(f"/v1/pauses/{stop['id']}")
+    assert only(connected.wait_final(sent["id"])["deliveries"])["status"] == "sent"
+    assert simulator.counts()["smtp"]["accepted"] == 1
+
+
+def test_what_it_does_not_name_goes(connected):
+    connected.put("/v1/categories/news", {})
+    connected.post("/v1/pauses", {"scope": {"category": "news"}, "reason": "test"})
+    assert sent_one(connected, **MAIL)["status"] == "sent"
+
+
+def test_it_holds_over_a_restart(connected, simulator):
+    stop = connected.post("/v1/pauses", {"scope": {"channel": "email"}, "reason": "test"})
+    sent = connected.send(**MAIL)
+    connected.wait_deliveries(sent["id"], "held")
+    connected.restart(kill=True)
+    connected.advance("1h")
+    assert only(connected.deliveries(sent["id"]))["status"] == "held"
+    connected.delete(f"/v1/pauses/{stop['id']}")
+    assert only(connected.wait_final(sent["id"])["deliveries"])["status"] == "sent"
+    assert simulator.counts()["smtp"]["accepted"] == 1
