@@ -577,15 +577,17 @@ TEST_P(StoreSuite, CountersAlwaysSum) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(Sqlite, StoreSuite,
-                         ::testing::Values(StoreBackend{"sqlite",
-                                                        [](const std::string& folder) {
-                                                          store::SqliteOptions options;
-                                                          options.folder = folder;
-                                                          options.disk_free_min_bytes = 0;
-                                                          options.keys = &test_keys();
-                                                          return store::open_sqlite(std::move(options));
-                                                        }}),
+std::vector<StoreBackend> store_backends() {
+  return {StoreBackend{"sqlite", [](const std::string& folder) {
+                         store::SqliteOptions options;
+                         options.folder = folder;
+                         options.disk_free_min_bytes = 0;
+                         options.keys = &test_keys();
+                         return store::open_sqlite(std::move(options));
+                       }}};
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, StoreSuite, ::testing::ValuesIn(store_backends()),
                          [](const auto& backend) { return backend.param.name; });
 
 }  // namespace carillon::conformance

@@ -27,6 +27,9 @@ struct StoreBackend {
   std::function<Result<std::unique_ptr<store::Store>>(const std::string& folder)> open;
 };
 
+// The backends of this build, for INSTANTIATE_TEST_SUITE_P.
+std::vector<StoreBackend> store_backends();
+
 class StoreSuite : public ::testing::TestWithParam<StoreBackend> {
  protected:
   void SetUp() override;
