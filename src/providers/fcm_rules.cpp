@@ -68,7 +68,9 @@ bool read_overrides(std::string_view json, Overrides& out) {
     } else if (key == "notification" && is_object) {
       out.notification.take(inner);
     } else if (key == "data" && is_object) {
-      out.data.take(inner);
+      for (const auto [name, field] : inner) {
+        if (name != "carillon") out.data.set(name, field);
+      }
     } else if (key != "token" && key != "topic" && key != "condition" && key != "fid") {
       out.message.set(key, value);
     }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <mutex>
 
+#include "base/json.h"
+
 namespace carillon::providers {
 namespace {
 
@@ -28,9 +30,9 @@ const GMimeFormatOptions* format() {
   return options;
 }
 
-// What could end a header line, or a C string, early.
+// Without what could end a header line, or a C string, early.
 std::string one_line(std::string_view text) {
-  std::string out(text);
+  std::string out = base::to_valid_utf8(text);
   std::ranges::replace_if(out, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
   return out;
 }

@@ -1,0 +1,166 @@
+#include "providers/fcm.h"
+
+#include <gtest/gtest.h>
+
+#include "providers/fixtures_test.h"
+
+namespace carillon::providers::fcm_detail {
+namespace {
+
+using model::OutcomeKind;
+using testing_only::job_of;
+using testing_only::message_of;
+using testing_only::text_of;
+
+struct Built {
+  std::optional<model::Outcome> refused;
+  PushRequest request;
+};
+Built build(const Job& job, bool is_test = false) {
+  Built built;
+  built.refused = Rules("shop").build(job, is_test, built.request);
+  return built;
+}
+
+TEST(Fcm, ReadsEveryRecordedAnswer) {
+  const Rules rules("shop");
+  testing_only::for_each_fixture("fcm", [&](auto answer, auto outcome, const std::string& file) {
+    const net::HttpResponse response = testing_only::response_of(answer);
+    testing_only::expect_outcome(
+        rules.classify({response.status, response.body, response.headers}, from_ms(0)).outcome, outcome,
+        file);
+  });
+}
+
+TEST(Fcm, ClassifiesEveryCodeOfGooglesTable) {
+  struct Expected {
+    std::string_view code;
+    int status;
+    bool is_fcm;
+    OutcomeKind kind;
+    bool is_renewed = false;
+  };
+  const Expected expected[] = {
+      {"UNREGISTERED", 404, true, OutcomeKind::InvalidRecipient},
+      {"SENDER_ID_MISMATCH", 403, true, OutcomeKind::InvalidRecipient},
+      {"INVALID_ARGUMENT", 400, true, OutcomeKind::Permanent},
+      {"QUOTA_EXCEEDED", 429, true, OutcomeKind::Throttled},
+      {"THIRD_PARTY_AUTH_ERROR", 401, true, OutcomeKind::Temporary},
+      {"APNS_AUTH_ERROR", 401, true, OutcomeKind::Temporary},
+      {"INTERNAL", 500, true, OutcomeKind::Temporary},
+      {"UNAVAILABLE", 503, true, OutcomeKind::Temporary},
+      {"UNSPECIFIED_ERROR", 500, true, OutcomeKind::Temporary},
+      {"INVALID_ARGUMENT", 400, false, OutcomeKind::Permanent},
+      {"UNAUTHENTICATED", 401, false, OutcomeKind::Misconfigured, true},
+      {"PERMISSION_DENIED", 403, false, OutcomeKind::Misconfigured},
+      {"NOT_FOUND", 404, false, OutcomeKind::Misconfigured},
+      {"RESOURCE_EXHAUSTED", 429, false, OutcomeKind::Throttled},
+      {"INTERNAL", 500, false, OutcomeKind::Temporary},
+      {"UNAVAILABLE", 503, false, OutcomeKind::Temporary},
+  };
+  ASSERT_EQ(error_rows().size(), std::size(expected));
+  const Rules rules("shop");
+  for (std::size_t i = 0; i < std::size(expected); ++i) {
+    const Expected& want = expected[i];
+    EXPECT_EQ(error_rows()[i].code, want.code);
+    EXPECT_EQ(error_rows()[i].status, want.status) << want.code;
+    const std::string detail = fmt::format(
+        R"({{"@type":"type.googleapis.com/google.firebase.fcm.v1.FcmError","errorCode":"{}"}})", want.code);
+    const std::string body = fmt::format(R"({{"error":{{"status":"{}","message":"m","details":[{}]}}}})",
+                                         want.is_fcm ? "OTHER" : want.code, want.is_fcm ? detail : "");
+    const auto verdict = rules.classify({want.status, body, {}}, from_ms(0));
+    EXPECT_EQ(verdict.outcome.kind, want.kind) << want.code;
+    EXPECT_EQ(verdict.follow == PushVerdict::Follow::RenewCredential, want.is_renewed) << want.code;
+  }
+}
+
+TEST(Fcm, WritesARequestAsGooglePrescribes) {
+  Job job = job_of("token-1");
+  auto message = message_of("Hi", "there");
+  message->image = "https://example.com/i.png";
+  message->data = R"({"order":7,"nested":{"a":true},"text":"t"})";
+  job.message = message;
+  job.expires_at = job.now + std::chrono::seconds(90);
+  const Built built = build(job);
+  ASSERT_FALSE(built.refused);
+  EXPECT_EQ(built.request.path, "/v1/projects/shop/messages:send");
+  base::JsonDocument document;
+  const auto root = document.parse(built.request.body);
+  ASSERT_TRUE(root) << built.request.body;
+  const auto m = (*root)["message"].value();
+  EXPECT_EQ(text_of(m, "token"), "token-1");
+  EXPECT_EQ(base::to_json(m["notification"].value()),
+            R"({"title":"Hi","body":"there","image":"https://example.com/i.png"})");
+  const auto data = m["data"].value();
+  EXPECT_EQ(text_of(data, "order"), "7");  // strings, all of them
+  EXPECT_EQ(text_of(data, "nested"), R"({"a":true})");
+  EXPECT_EQ(text_of(data, "carillon"),
+            fmt::format(R"({{"n":"{}","d":"{}"}})", job.notification_text(), job.delivery_text()));
+  const auto android = m["android"].value();
+  EXPECT_EQ(text_of(android, "priority"), "HIGH");
+  EXPECT_EQ(text_of(android, "ttl"), "90s");
+  EXPECT_EQ(text_of(android["notification"].value(), "tag"), job.handle());
+  EXPECT_EQ(text_of(android, "collapse_key"), "");
+}
+
+TEST(Fcm, UsesTheCallersCollapseKeyForBothPlatforms) {
+  Job job = job_of("token-1");
+  job.message = message_of("Hi", "");
+  job.collapse_key = "order-7";
+  job.target.platform = model::Platform::Ios;
+  base::JsonDocument document;
+  const Built built = build(job);
+  const auto m = (*document.parse(built.request.body))["message"].value();
+  EXPECT_EQ(text_of(m["android"].value(), "collapse_key"), "order-7");
+  EXPECT_EQ(text_of(m["android"]["notification"].value(), "tag"), "order-7");
+  EXPECT_EQ(text_of(m["apns"]["headers"].value(), "apns-collapse-id"), "order-7");
+}
+
+TEST(Fcm, MergesTheFcmBlock) {
+  Job job = job_of("token-1");
+  auto message = message_of("Hi", "there");
+  message->fcm =
+      R"({"android":{"priority":"NORMAL","notification":{"channel_id":"orders"}},)"
+      R"("data":{"carillon":"x","a":"b"},)"
+      R"("fcm_options":{"analytics_label":"l"},"token":"someone-else"})";
+  job.message = message;
+  base::JsonDocument document;
+  const Built built = build(job);
+  const auto root = document.parse(built.request.body);
+  ASSERT_TRUE(root) << built.request.body;  // duplicate keys are refused
+  const auto m = (*root)["message"].value();
+  EXPECT_EQ(text_of(m, "token"), "token-1");
+  EXPECT_EQ(text_of(m["android"].value(), "priority"), "NORMAL");
+  EXPECT_EQ(text_of(m["android"]["notification"].value(), "channel_id"), "orders");
+  EXPECT_EQ(text_of(m["android"]["notification"].value(), "tag"), job.handle());
+  EXPECT_EQ(text_of(m["fcm_options"].value(), "analytics_label"), "l");
+  EXPECT_NE(text_of(m["data"].value(), "carillon"), "x");
+  EXPECT_EQ(text_of(m["data"].value(), "a"), "b");
+}
+
+TEST(Fcm, RefusesAPayloadThatIsTooLarge) {
+  Job job = job_of("token-1");
+  job.message = message_of("", std::string(kPayloadMax, 'x'));
+  const auto refused = build(job).refused;
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->code, "PayloadTooLarge");
+  EXPECT_EQ(refused->kind, OutcomeKind::Permanent);
+}
+
+TEST(Fcm, ATestIsOnlyValidated) {
+  Job job = job_of("token-1");
+  job.message = message_of("Hi", "");
+  EXPECT_TRUE(build(job, true).request.body.starts_with(R"({"validate_only":true,"message":)"));
+}
+
+TEST(FcmAccount, NamesTheFieldThatIsMissing) {
+  const auto account =
+      ServiceAccount::read(base::Secret(R"({"client_email":"a@b.c","private_key":"secret-words"})"));
+  ASSERT_FALSE(account);
+  EXPECT_TRUE(account.error().message.contains("private_key_id")) << account.error().message;
+  EXPECT_FALSE(account.error().message.contains("secret-words"));
+  EXPECT_FALSE(ServiceAccount::read(base::Secret("not json")));
+}
+
+}  // namespace
+}  // namespace carillon::providers::fcm_detail
