@@ -65,8 +65,8 @@ class Windows {
     }
     return false;
   }
-  // Up to `count` flights of a queue, priorities served 16:8:4:1 (a share nobody wants goes to the
-  // others, most urgent first).
+  // Up to `count` flights of a queue, priorities served 16:8:4:1 over all calls, however few are taken at a
+  // time (a share nobody wants goes to the others, most urgent first).
   std::vector<FlightPtr> take(model::Queue queue, std::size_t count);
   // Everything not begun, for release at the end.
   std::vector<FlightPtr> take_all();
@@ -83,6 +83,7 @@ class Windows {
   const std::size_t window_, careful_window_;
   std::array<std::deque<FlightPtr>, model::kLaneCount> ready_;
   std::array<std::size_t, model::kLaneCount> open_{};
+  std::array<std::array<int, model::kPriorityCount>, model::kQueueCount> credits_{};
 };
 
 }  // namespace carillon::pipeline

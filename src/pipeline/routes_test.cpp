@@ -1,0 +1,163 @@
+#include "pipeline/routes.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+namespace carillon::pipeline {
+namespace {
+
+using model::Channel;
+using model::Platform;
+
+model::Integration integration(std::string key, std::string provider) {
+  model::Integration made;
+  made.key = std::move(key);
+  made.provider = std::move(provider);
+  return made;
+}
+
+model::Route route(std::string key, std::vector<model::Route::Step> chain) {
+  model::Route made;
+  made.key = std::move(key);
+  made.chain = std::move(chain);
+  return made;
+}
+
+ProjectView view_with(std::vector<model::Integration> integrations, std::vector<model::Route> routes = {}) {
+  ProjectView view;
+  view.integrations = std::move(integrations);
+  view.routes = std::move(routes);
+  return view;
+}
+
+std::vector<std::string> keys(const RouteChain& chain) {
+  std::vector<std::string> result;
+  for (const auto* i : chain.integrations) result.push_back(i->key);
+  return result;
+}
+
+RouteQuery mail() {
+  RouteQuery query;
+  query.channel = Channel::Email;
+  return query;
+}
+
+RouteQuery push(Platform platform) {
+  RouteQuery query;
+  query.channel = Channel::Push;
+  query.platform = platform;
+  return query;
+}
+
+using Keys = std::vector<std::string>;
+
+TEST(RouteChain, TakesTheIntegrationsOfTheChannelInOrderOfCreationWithoutARoute) {
+  const auto view = view_with({integration("m1", "smtp"), integration("t", "twilio_sms"), integration("m2", "smtp")});
+  const auto chain = route_chain(view, mail());
+  EXPECT_EQ(keys(chain), (Keys{"m1", "m2"}));
+  EXPECT_EQ(chain.rule, "");
+}
+
+TEST(RouteChain, TakesOnlyProvidersThatServeThePlatform) {
+  const auto view = view_with({integration("a", "apns"), integration("f", "fcm")});
+  EXPECT_EQ(keys(route_chain(view, push(Platform::Ios))).front(), "a");
+  const auto android = keys(route_chain(view, push(Platform::Android)));
+  EXPECT_EQ(std::ranges::count(android, "a"), 0);
+  EXPECT_EQ(std::ranges::count(android, "f"), 1);
+}
+
+TEST(RouteChain, LeavesOutWhatIsDisabledUnknownOrOfAnotherChannel) {
+  auto off = integration("off", "smtp");
+  off.enabled = false;
+  const auto view = view_with({off, integration("odd", "no_such_provider"), integration("t", "twilio_sms")},
+                              {route("r", {{"off"}, {"odd"}, {"t"}, {"missing"}})});
+  const auto chain = route_chain(view, mail());
+  EXPECT_TRUE(chain.integrations.empty());
+  EXPECT_EQ(chain.rule, "r") << "the route decided all the same";
+}
+
+TEST(RouteChain, TakesTheSandboxOnlyWhereARouteNamesIt) {
+  auto view = view_with({integration("box", "sandbox")});
+  EXPECT_TRUE(route_chain(view, mail()).integrations.empty());
+  view.routes.push_back(route("r", {{"box"}}));
+  EXPECT_EQ(keys(route_chain(view, mail())), Keys{"box"});
+  EXPECT_EQ(keys(route_chain(view, push(Platform::Ios))), Keys{"box"});
+}
+
+TEST(RouteChain, LetsTheFirstRouteThatMatchesDecide) {
+  auto narrow = route("narrow", {{"m2"}});
+  narrow.app = "shop";
+  auto never = route("never", {{"m1"}});
+  never.channel = Channel::Sms;
+  const auto view = view_with({integration("m1", "smtp"), integration("m2", "smtp")},
+                              {never, narrow, route("rest", {{"m1"}})});
+  auto query = mail();
+  query.app = "shop";
+  EXPECT_EQ(route_chain(view, query).rule, "narrow");
+  EXPECT_EQ(keys(route_chain(view, query)), Keys{"m2"});
+  query.app = "other";
+  EXPECT_EQ(route_chain(view, query).rule, "rest");
+}
+
+TEST(RouteChain, MatchesEveryFieldThatIsNotEmpty) {
+  auto exact = route("exact", {{"f"}});
+  exact.channel = Channel::Push;
+  exact.platform = "android";
+  exact.country = "KR";
+  exact.app = "shop";
+  exact.category = "news";
+  const auto view = view_with({integration("f", "fcm")}, {exact});
+  RouteQuery query = push(Platform::Android);
+  query.country = "KR";
+  query.app = "shop";
+  query.category = "news";
+  EXPECT_EQ(route_chain(view, query).rule, "exact");
+  const auto rule_with = [&](auto change) {
+    RouteQuery other = query;
+    change(other);
+    return std::string(route_chain(view, other).rule);
+  };
+  EXPECT_EQ(rule_with([](RouteQuery& q) { q.platform = Platform::Web; }), "");
+  EXPECT_EQ(rule_with([](RouteQuery& q) { q.country = "US"; }), "");
+  EXPECT_EQ(rule_with([](RouteQuery& q) { q.country = ""; }), "");
+  EXPECT_EQ(rule_with([](RouteQuery& q) { q.app = "x"; }), "");
+  EXPECT_EQ(rule_with([](RouteQuery& q) { q.category = "x"; }), "");
+  EXPECT_EQ(rule_with([](RouteQuery& q) { q.channel = Channel::Email; }), "");
+}
+
+TEST(RouteChain, DrawsTheFirstPlaceByWeightAndKeepsTheOrderOfTheRest) {
+  const auto view = view_with({integration("a", "smtp"), integration("b", "smtp"), integration("c", "smtp")},
+                              {route("r", {{"a", 70}, {"b", 20}, {"c", 10}})});
+  std::map<std::string, int> first;
+  constexpr int kDraws = 20'000;
+  for (int i = 0; i < kDraws; ++i) {
+    auto query = mail();
+    query.delivery = (std::int64_t{59'000'000'000} + i / 7) * 4'194'304 + i % 7;  // ids as they are made
+    const auto chain = keys(route_chain(view, query));
+    ASSERT_EQ(chain.size(), 3U);
+    ++first[chain.front()];
+    Keys rest(chain.begin() + 1, chain.end());
+    EXPECT_TRUE(std::ranges::is_sorted(rest));
+  }
+  EXPECT_NEAR(first["a"], kDraws * 0.7, kDraws * 0.03);
+  EXPECT_NEAR(first["b"], kDraws * 0.2, kDraws * 0.03);
+  EXPECT_NEAR(first["c"], kDraws * 0.1, kDraws * 0.03);
+}
+
+TEST(RouteChain, GivesADeliveryTheSameOrderEachTime) {
+  const auto view = view_with({integration("a", "smtp"), integration("b", "smtp")}, {route("r", {{"a", 1}, {"b", 1}})});
+  auto query = mail();
+  query.delivery = 123'456'789'012;
+  const auto order = keys(route_chain(view, query));
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(keys(route_chain(view, query)), order);
+}
+
+TEST(RouteChain, KeepsItsOrderWhenNoWeightIsAboveZero) {
+  const auto view = view_with({integration("a", "smtp"), integration("b", "smtp")}, {route("r", {{"b", 0}, {"a", 0}})});
+  EXPECT_EQ(keys(route_chain(view, mail())), (Keys{"b", "a"}));
+}
+
+}  // namespace
+}  // namespace carillon::pipeline
