@@ -5,6 +5,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <atomic>
@@ -40,14 +41,18 @@ class TaskGate {
 
   // Runs `task` (a callable returning Task<void>, moved into the spawned frame so its captures live
   // as long as it runs) on `executor`. An exception that escapes is logged with `name` and counted;
-  // it does not end the process. Does nothing and returns false once closed.
+  // it does not end the process. The task never runs before this returns, not even when called on
+  // `executor` itself: co_spawn alone would run it inline there. Does nothing and returns false once
+  // closed.
   template <class F>
   bool spawn(boost::asio::any_io_executor executor, std::string name, F task) {
     if (!enter()) return false;
-    boost::asio::co_spawn(executor, std::move(task),
-                          [this, name = std::move(name)](std::exception_ptr e) {
-                            leave(name, std::move(e));
-                          });
+    auto start = [this, executor, name = std::move(name), task = std::move(task)]() mutable {
+      boost::asio::co_spawn(executor, std::move(task), [this, name = std::move(name)](std::exception_ptr e) {
+        leave(name, std::move(e));
+      });
+    };
+    boost::asio::post(executor, std::move(start));
     return true;
   }
 

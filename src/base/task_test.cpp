@@ -30,6 +30,22 @@ TEST(TaskGate, CountsATaskUntilItEnds) {
   EXPECT_EQ(gate.count(), 0U);
 }
 
+TEST(TaskGate, NeverRunsATaskInsideTheCallThatSpawnsIt) {
+  boost::asio::io_context context;
+  TaskGate gate("test");
+  bool has_run = false, had_run_inside = true;
+  boost::asio::post(context, [&] {
+    gate.spawn(context.get_executor(), "inner", [&]() -> Task<void> {
+      has_run = true;
+      co_return;
+    });
+    had_run_inside = has_run;
+  });
+  context.run();
+  EXPECT_TRUE(has_run);
+  EXPECT_FALSE(had_run_inside);
+}
+
 TEST(TaskGate, RefusesTasksOnceClosed) {
   asio::io_context io;
   TaskGate gate("test");
