@@ -1,0 +1,122 @@
+"""A server that dies and comes back, the simulator, and the clients between them."""
+import os
+import random
+import re
+import signal
+import time
+
+import harness
+from checker import check
+from load import USERS, Clients
+
+CLIENTS = 3
+WINDOW = 64          # deliveries in flight per queue and priority
+LANES = 3            # push.ios and email at normal, email at bulk
+ROUND_S = (0.1, 1.2)  # a life
+HITS_MAX = 120
+FAULTS = [
+    {}, {}, {},
+    {"apns": {"rate_429": 0.05, "retry_after_s": 1}},
+    {"apns": {"rate_5xx": 0.05, "status_5xx": 503}, "smtp": {"rate_5xx": 0.1}},
+    {"apns": {"reset_after": 0.01}},
+    {"apns": {"reset_before": 0.01}, "smtp": {"reset_after": 0.05}},
+    {"apns": {"latency_ms": 30, "latency_jitter_ms": 30}, "smtp": {"latency_ms": 10}},
+    {"apns": {"goaway_every": 40}, "smtp": {"goaway_every": 20}},
+    {"apns": {"refused_stream": 0.05}},
+]
+# Retried often and soon: what is wrong lasts a round or two, and nothing may give up because of it.
+CATEGORY = {"retry": ["1s"] * 20}
+
+
+def failpoints():
+    """Every named place of the source."""
+    names = set()
+    for file in sorted((harness.ROOT / "src").rglob("*.cpp")):
+        if not file.name.endswith("_test.cpp"):
+            names |= set(re.findall(r'CARILLON_FAILPOINT\("([^"]+)"\)', file.read_text()))
+    return sorted(names)
+
+
+class World:
+    def __init__(self, folder, seed, clients=CLIENTS):
+        self.rng = random.Random(seed)
+        self.kills = 0
+        self.faulty_rounds = 0
+        self.reached = set()
+        self.simulator = harness.Simulator(folder / "simulator").start()
+        self.server = harness.Server(folder / "server", {"pipeline.window": WINDOW})
+        self.server.start()
+        harness.connect(self.server, self.simulator, "apns", "smtp")
+        self.server.put("/v1/categories/chaos", CATEGORY)
+        for n in range(USERS):
+            self.server.put_user(f"user-{n}")
+            self.server.put(f"/v1/users/user-{n}/devices/phone-{n}", {
+                "platform": "ios", "endpoints": [{"service": "apns", "token": f"{n + 1:064x}"}]})
+        self.clients = Clients(self.server, seed, clients)
+
+    def end(self):
+        self.server.end()
+        self.simulator.end()
+
+    # ---- dying
+
+    def round(self, place=None):
+        """One life: at the end a kill -9, at a named place when one is given."""
+        faults = self.rng.choice(FAULTS)
+        self.simulator.faults(**faults) if faults else self.simulator.faults()
+        self.faulty_rounds += "reset" in str(faults)
+        if place is None:
+            self.clients.resume()
+            time.sleep(self.rng.uniform(*ROUND_S))
+        else:
+            self._die_at(place)
+        self.clients.pause()
+        self.kills += 1
+        self.server.kill()
+        self._start()
+
+    def _die_at(self, place):
+        self.clients.resume()
+        time.sleep(self.rng.uniform(0.05, 0.3))
+        self.server.stop() if self.rng.random() < 0.3 else self.server.kill()
+        hits = self.rng.randint(1, 3 if place.startswith(("recover", "drain", "expand")) else HITS_MAX)
+        self.server.environment = {"CARILLON_FAILPOINTS": f"{place}:kill:{hits}"}
+        self.server.start(ready=False)
+        end = time.monotonic() + ROUND_S[1]
+        while self.server.is_running() and time.monotonic() < end:
+            time.sleep(0.01)
+        if self.server.is_running() and place.startswith("drain"):
+            os.kill(self.server.pid, signal.SIGTERM)
+            harness.wait_until(lambda: not self.server.is_running(), "it does not end")
+        if not self.server.is_running() and self.server.process.returncode == -signal.SIGKILL:
+            self.reached.add(place)
+        self.server.environment = {}
+
+    def _start(self):
+        self.server.start()
+
+    # ---- the end
+
+    def settle(self):
+        """All faults end, every client gets its answers, every delivery its end."""
+        self.simulator.faults()
+        self.clients.finish()
+        advanced = time.monotonic()
+
+        def is_settled():
+            nonlocal advanced
+            states = self.server.accountability()["states"]
+            if not any(states[name] for name in ("pending", "held", "processing", "retrying")):
+                return True
+            if time.monotonic() - advanced > 1:
+                self.server.advance("1m")
+                advanced = time.monotonic()
+            time.sleep(0.1)
+            return False
+        harness.wait_until(is_settled, lambda: f"open: {self.server.accountability()} {self.server.get('/v1/queues')}",
+                           120)
+
+    def verdict(self):
+        most = self.kills * WINDOW * LANES + self.faulty_rounds * WINDOW * LANES * 20
+        return check(self.clients.events, self.server.all("/v1/deliveries"), self.simulator.log(),
+                     self.server.accountability(), most)
