@@ -120,7 +120,8 @@ TEST(Apns, WritesARequestAsApplePrescribes) {
   EXPECT_EQ(header(built.request, "apns-id"), "01234567-89ab-8cde-af00-000000000000");
   EXPECT_EQ(
       built.request.body,
-      R"({"aps":{"alert":{"title":"Hi \"you\"","body":"안녕"},"badge":3,"sound":"default"},"carillon":{"n":")" +
+      R"({"aps":{"alert":{"title":"Hi \"you\"","body":"안녕"},"badge":3,"sound":"default"},)"
+            R"("carillon":{"n":")" +
           job.notification_text() + R"(","d":")" + job.delivery_text() +
           R"("},"url":"https://example.com/a","order":"7"})");
 }

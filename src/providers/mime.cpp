@@ -77,14 +77,27 @@ GMimeContentEncoding encoding_of(std::string_view text) noexcept {
                                                           : GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE;
 }
 
-Object<GMimeObject> text_part(const char* subtype, std::string_view text) {
+// RFC 2045 §6.8: text has CRLF line ends before it is put into base64.
+std::string with_crlf(std::string_view text) {
+  std::string out;
+  out.reserve(text.size() + text.size() / 32);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\n' && (i == 0 || text[i - 1] != '\r')) out += '\r';
+    out += text[i];
+  }
+  return out;
+}
+
+Object<GMimeObject> text_part(const char* subtype, std::string_view given) {
+  const GMimeContentEncoding encoding = encoding_of(given);
+  const std::string text = encoding == GMIME_CONTENT_ENCODING_BASE64 ? with_crlf(given) : std::string(given);
   Object<GMimeStream> stream(g_mime_stream_mem_new_with_buffer(text.data(), text.size()));
   Object<GMimeDataWrapper> content(
       g_mime_data_wrapper_new_with_stream(stream.get(), GMIME_CONTENT_ENCODING_DEFAULT));
   GMimeTextPart* const part = g_mime_text_part_new_with_subtype(subtype);
   g_mime_text_part_set_charset(part, "utf-8");
   g_mime_part_set_content(GMIME_PART(part), content.get());
-  g_mime_part_set_content_encoding(GMIME_PART(part), encoding_of(text));
+  g_mime_part_set_content_encoding(GMIME_PART(part), encoding);
   return Object<GMimeObject>(GMIME_OBJECT(part));
 }
 

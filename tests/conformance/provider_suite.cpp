@@ -69,10 +69,6 @@ class Simulated {
     static Simulated only;
     return only;
   }
-  std::map<std::string, Case> cases;
-  std::string control;
-
- private:
   Simulated() {
     char path[] = "/tmp/carillon-providers-XXXXXX";
     folder_ = ::mkdtemp(path);
@@ -92,7 +88,13 @@ class Simulated {
     sim_.reset();
     std::filesystem::remove_all(folder_);
   }
+  Simulated(const Simulated&) = delete;
+  Simulated& operator=(const Simulated&) = delete;
 
+  std::map<std::string, Case> cases;
+  std::string control;
+
+ private:
   static std::string text(base::JsonElement element, std::string_view key) {
     std::string_view out;
     return element[key].get(out) == simdjson::SUCCESS ? std::string(out) : std::string();
@@ -206,8 +208,11 @@ class ProviderSuite : public testing::TestWithParam<const providers::ProviderTyp
   }
 
   void faults(std::string json, std::string method = "PUT") {
+    control(Simulated::get().control + "/faults", std::move(method), std::move(json));
+  }
+  void control(std::string url, std::string method, std::string json) {
     net::HttpCall call;
-    call.url = Simulated::get().control + "/faults";
+    call.url = std::move(url);
     call.request.method = std::move(method);
     call.request.body = std::move(json);
     const auto response = run(http_->call(std::move(call), base::Deadline::after(kPatience)));
@@ -388,6 +393,20 @@ TEST_P(ProviderSuite, DeclaresWhatItReads) {
   context.sandbox = &box_;
   EXPECT_FALSE(GetParam()->open(*document.parse(R"({"no_such_setting":1})"), problems, context, {}));
   EXPECT_FALSE(problems.empty());
+}
+
+// Each token is an hour old for the vendor; ours to renew it is not due yet by our own clock.
+TEST_P(ProviderSuite, RenewsACredentialTheVendorCallsExpired) {
+  if (GetParam()->service.empty()) GTEST_SKIP() << "no credential that expires";
+  Simulated moved;  // its clock stays where it is put, so it is not shared
+  const Case& there = moved.cases.at(std::string(GetParam()->name));
+  open(there.settings);
+  ASSERT_EQ(send(there.good).kind, OutcomeKind::Sent);
+  control(moved.control + "/clock", "POST", R"({"advance":"65m"})");
+  clock_.advance(std::chrono::minutes(40));
+  const auto outcome = send(there.good);
+  EXPECT_EQ(outcome.kind, OutcomeKind::Sent) << shown(outcome);
+  close();
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ProviderSuite,
