@@ -51,6 +51,8 @@ verify: ## test, and sanitizers, fuzzing, 200 kills; green before an issue is cl
 	@$(call compile,asan,tests)
 	@$(call compile,tsan,tests)
 	@$(call compile,fuzz,fuzzers)
+	@$(call compile,ack_before_commit,carillon)
+	@$(call compile,no_fencing,carillon)
 	@tools/run_tests.py tidy unit scenarios asan tsan fuzz chaos
 
 .PHONY: tidy
@@ -70,11 +72,11 @@ format: ## format the C++ files that differ from the last commit, or FILES="..."
 	  { grep -E '\.(cpp|h)$$' || true; } | xargs -r clang-format-19 -i --verbose
 
 .PHONY: bench
-bench: ## measure on this machine, print the table of bench/RESULTS.md
+bench: ## measure on this machine, print the table of bench/RESULTS.md (BENCH=--quick: two minutes)
 	@tools/install_dependencies.sh bench
-	@$(call compile,release,all)
+	@$(call compile,release,all bench_tools)
 	@$(links)
-	@bench/run.py
+	@bench/run.py $(BENCH)
 
 .PHONY: chaos
 chaos: build ## kill -9 under load, CHAOS_ROUNDS times (default 40)

@@ -1,0 +1,404 @@
+#!/usr/bin/env python3
+"""make bench: measures the figures the server has to reach, prints the table, writes bench/RESULTS.md.
+
+    bench/run.py [--quick] [--only ROW[,ROW]] [--keep]
+
+Everything runs on this machine: server, simulator and load generator share its cores, as the figures ask.
+--quick takes 100,000 users and rows and seconds instead of minutes, and writes no file: its figures show
+that the machinery works, not what it reaches. --only measures some rows; --keep leaves the data.
+"""
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "scenarios"))
+
+import harness  # noqa: E402  (found by the line above)
+
+TOOLS = pathlib.Path(os.environ.get("CARILLON_BENCH_TOOLS") or ROOT / "build" / "release" / "bench")
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+CONNECTIONS = 64
+BATCH = 100
+RATE = 2_000  # notifications per second of the latency row: ten times the required mean
+EXTRA = ('"channels":["push"],"category":"order_updates","template":"order_shipped",'
+         '"params":{"item_name":"Blue bell, 20 cm","order":"A-1700"}')
+LIMIT_S = 900  # for any one command
+
+
+class Sizes:
+    def __init__(self, is_quick):
+        self.users = 100_000 if is_quick else 1_000_000
+        self.accept_s = 4 if is_quick else 20
+        self.sent = 50_000 if is_quick else 1_000_000
+        self.sent_limit_s = 30 if is_quick else 240
+        self.latency_s = 5 if is_quick else 30
+        self.rows = 200_000 if is_quick else 10_000_000
+        self.fill_limit_s = 120 if is_quick else LIMIT_S
+
+
+class Row:
+    def __init__(self, what, unit, least, aim, is_less_better=False):
+        self.what, self.unit, self.least, self.aim = what, unit, least, aim
+        self.is_less_better = is_less_better
+        self.measured = None
+        self.note = ""
+
+    def shown(self, value):
+        if value is None:
+            return "–"
+        if value >= 1000:
+            return f"{value:,.0f}"
+        return f"{value:.1f}" if value % 1 else f"{value:.0f}"
+
+    def mark(self):
+        if self.measured is None or self.least is None:
+            return ""
+        reaches = (lambda goal: self.measured <= goal) if self.is_less_better else (lambda goal: self.measured >= goal)
+        return "aim" if reaches(self.aim) else "yes" if reaches(self.least) else "NO"
+
+
+def table():
+    return {
+        "accept_single": Row("accepted/s, sending paused, single POSTs, 64 connections", "/s", 25_000, 60_000),
+        "accept_batch": Row(f"accepted/s, sending paused, batches of {BATCH}", "/s", 60_000, 150_000),
+        "sent_single": Row("end to end to APNs, single POSTs", "/s", 20_000, 50_000),
+        "sent_batch": Row("end to end to APNs, batches", "/s", 40_000, 100_000),
+        "cpu_single": Row("server CPU per notification end to end, single", "µs", 45, 20, True),
+        "cpu_batch": Row("server CPU per notification end to end, batches", "µs", 30, 12, True),
+        "apns_sender": Row("APNs sender: h2load's CPU per request ÷ ours", "%", 70, 95),
+        "p99": Row("p99 accept → handed to provider at 2,000/s", "ms", 50, 5, True),
+        "pending_rows": Row("throughput with 10,000,000 pending rows, vs empty", "%", 70, 95),
+        "event_ids": Row("throughput with 10,000,000 random event ids, vs empty", "%", 70, 95),
+        "memory_idle": Row("memory, idle", "MB", 60, 25, True),
+        "memory_pending": Row("memory with 10,000,000 pending", "MB", 300, 150, True),
+        "restart": Row("restart to ready with 10,000,000 pending", "s", 10, 1, True),
+    }
+
+
+def cpu_s(pid):
+    """User and system time of a process, all its threads."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+
+
+def memory_mb(pid):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def run_tool(name, *arguments, limit_s=LIMIT_S):
+    done = subprocess.run([str(TOOLS / name), *map(str, arguments)], capture_output=True, text=True, timeout=limit_s)
+    if done.returncode != 0:
+        raise RuntimeError(f"{name}: {done.stderr[-2000:]}")
+    return done.stdout
+
+
+def load(server, **options):
+    """One run of the load generator; what it printed. A problem it met is an error, not a figure."""
+    key, secret = server.app
+    flags = [part for name, value in options.items() for part in (f"--{name}", value)]
+    report = json.loads(run_tool("carillon_load", "--port", server.port, "--user", key, "--password", secret,
+                                 "--extra", EXTRA, *flags))
+    if report["refused"] or report["errors"] > report["requests"] / 100:
+        raise RuntimeError(f"the load generator was refused: {report}")
+    return report
+
+
+class Bench:
+    def __init__(self, folder, sizes, rows):
+        self.folder = folder
+        self.sizes = sizes
+        self.rows = rows
+        self.simulator = harness.Simulator(folder / "simulator", "--counters-only")
+        self.server = None
+
+    # ---- preparing
+
+    def prepare(self):
+        """A data folder with users, a category, a template and the integration; later runs copy it."""
+        say(f"preparing {self.sizes.users:,} users")
+        self.simulator.start()
+        server = self._server("seed")
+        server.start()
+        harness.connect(server, self.simulator, "apns")
+        server.put("/v1/categories/order_updates", {"channels": ["push"], "ttl": None})
+        server.put("/v1/templates/order_shipped?publish=true", {
+            "default_locale": "en",
+            "params": [{"name": "item_name", "type": "string", "required": True}, {"name": "order", "type": "string"}],
+            "content": {"en": {"title": "{{item_name}} is on its way", "body": "Order {{order}} arrives today."},
+                        "ko": {"title": "{{item_name}} 출발", "body": "주문 {{order}} 오늘 도착"}}})
+        server.stop()
+        run_tool("carillon_seed", "--data", server.data, "--users", self.sizes.users)
+        self.seed = server
+
+    def _server(self, name):
+        return harness.Server(self.folder / name, {"server.test_clock": "false"})
+
+    def fresh(self, name):
+        """A started server on a copy of the prepared data."""
+        server = self._server(name)
+        shutil.rmtree(server.folder, ignore_errors=True)
+        server.folder.mkdir(parents=True)
+        # The ballast is made anew.
+        shutil.copytree(self.seed.data, server.data, ignore=shutil.ignore_patterns("ballast", "*.sock"))
+        server.app, server.test, server.token = self.seed.app, self.seed.test, self.seed.token
+        self.server = server
+        return server.start()
+
+    def drop(self):
+        if self.server:
+            self.server.end()
+            shutil.rmtree(self.server.folder, ignore_errors=True)
+            self.server = None
+
+    def end(self):
+        self.drop()
+        self.simulator.end()
+
+    # ---- the rows
+
+    def measure_memory_idle(self):
+        server = self.fresh("idle")
+        time.sleep(2)
+        self._set("memory_idle", memory_mb(server.pid), f"{self.sizes.users:,} users stored")
+        self.drop()
+
+    def measure_accept(self, name, batch):
+        server = self.fresh(name)
+        server.post("/v1/pauses", {"scope": {"channel": "push"}, "reason": "benchmark"})
+        report = load(server, connections=CONNECTIONS, batch=batch, seconds=self.sizes.accept_s, users=self.sizes.users)
+        self._set(name, report["per_second"], f"p99 {report['p99_ms']} ms; load generator {report['cpu_seconds']} CPU s "
+                                              f"of {report['seconds']} s")
+        self._check_account(server, report["accepted"])
+        self.drop()
+        return report["per_second"]
+
+    def measure_sent(self, name, cpu_name, batch):
+        server = self.fresh(name)
+        self.simulator.clear_log()
+        before, began = cpu_s(server.pid), time.monotonic()
+        report = load(server, connections=CONNECTIONS, batch=batch, seconds=self.sizes.sent_limit_s,
+                      count=self.sizes.sent, users=self.sizes.users)
+        wanted = report["accepted"]
+        while self._taken() < wanted and time.monotonic() - began < self.sizes.sent_limit_s + 60:
+            time.sleep(0.05)
+        server.wait_idle(60)
+        took = time.monotonic() - began
+        used = cpu_s(server.pid) - before
+        if self._taken() < wanted:
+            raise RuntimeError(f"of {wanted} accepted only {self._taken()} reached the simulator")
+        self._set(name, wanted / took, f"{wanted:,} in {took:.1f} s; accepted at {report['per_second']:,.0f}/s")
+        self._set(cpu_name, used / wanted * 1e6, f"{used:.1f} CPU s")
+        self._check_account(server, wanted)
+        self.drop()
+
+    def _taken(self):
+        return self.simulator.counts()["apns"]["accepted"]
+
+    def measure_p99(self):
+        server = self.fresh("latency")
+        load(server, connections=CONNECTIONS, rate=RATE, seconds=1, users=self.sizes.users)  # connections to APNs
+        server.wait_idle(30)
+        before = self._sent_buckets(server)
+        report = load(server, connections=CONNECTIONS, rate=RATE, seconds=self.sizes.latency_s, users=self.sizes.users)
+        server.wait_idle(30)
+        after = self._sent_buckets(server)
+        counts = {bound: after[bound] - before.get(bound, 0) for bound in after}
+        self._set("p99", quantile(counts, 0.99) * 1000,
+                  f"accept → recorded answer of the provider, from the metric; POST p99 {report['p99_ms']} ms")
+        self.drop()
+
+    @staticmethod
+    def _sent_buckets(server):
+        """Upper bound in seconds → cumulative count."""
+        counts = {}
+        for line in harness.request(server.url + "/metrics").text.splitlines():
+            if line.startswith("carillon_sent_seconds_bucket"):
+                bound = line.split('le="', 1)[1].split('"', 1)[0]
+                bound = float("inf") if bound == "+Inf" else float(bound)
+                counts[bound] = counts.get(bound, 0) + float(line.rsplit(" ", 1)[1])
+        return counts
+
+    def measure_filled(self, what, flag, row):
+        """Accept rate on a store that holds many rows, against that of an empty one measured right before."""
+        empty = self.measure_accept_rate("empty")
+        server = self._filled(what, flag)
+        server.post("/v1/pauses", {"scope": {"priority": "high"}, "reason": "benchmark"})
+        report = load(server, connections=CONNECTIONS, batch=BATCH, seconds=self.sizes.accept_s, users=self.sizes.users,
+                      extra=EXTRA + ',"priority":"high"')
+        self._set(row, report["per_second"] / empty * 100,
+                  f"{report['per_second']:,.0f}/s with {self.sizes.rows:,}, {empty:,.0f}/s empty, batches")
+        if what == "pending":
+            self._set("memory_pending", memory_mb(server.pid), f"{self.sizes.rows:,} pending, after that load")
+            server.stop()
+            began = time.monotonic()
+            server.start()
+            self._set("restart", time.monotonic() - began, "from exec to 200 of /readyz")
+        self.drop()
+
+    def measure_accept_rate(self, name):
+        server = self.fresh(name)
+        server.post("/v1/pauses", {"scope": {"priority": "high"}, "reason": "benchmark"})
+        report = load(server, connections=CONNECTIONS, batch=BATCH, seconds=self.sizes.accept_s, users=self.sizes.users,
+                      extra=EXTRA + ',"priority":"high"')
+        self.drop()
+        return report["per_second"]
+
+    def _filled(self, what, flag):
+        say(f"filling the store with {self.sizes.rows:,} {what}")
+        server = self.fresh(what)
+        server.stop()
+        run_tool("carillon_seed", "--data", server.data, f"--{flag}", self.sizes.rows, limit_s=self.sizes.fill_limit_s)
+        return server.start()
+
+    def measure_apns_sender(self):
+        tool = next((name for name in ("apns_bench", "http2_client_bench") if (TOOLS / name).exists()), None)
+        if tool is None or not shutil.which("h2load"):
+            raise RuntimeError("the sender's benchmark or h2load (package nghttp2-client) is missing")
+        ratios = sorted(float(r) for r in re.findall(r"h2load / \w+ = ([\d.]+) %", run_tool(tool)))
+        if not ratios:
+            raise RuntimeError(f"{tool} printed no ratio")
+        self._set("apns_sender", ratios[len(ratios) // 2], f"{tool}, median of {len(ratios)} runs against one server")
+
+    # ---- keeping
+
+    def _set(self, row, value, note=""):
+        self.rows[row].measured = value
+        self.rows[row].note = note
+        say(f"{self.rows[row].what}: {self.rows[row].shown(value)} {self.rows[row].unit}   {note}")
+
+    @staticmethod
+    def _check_account(server, accepted):
+        account = server.accountability()
+        if not account["exact"] or account["accepted"] < accepted:
+            raise RuntimeError(f"{accepted} were accepted, but the account says {account}")
+
+
+def quantile(cumulative, q):
+    """From a cumulative histogram, as Prometheus does it: linear inside the bucket."""
+    total = max(cumulative.values(), default=0)
+    if not total:
+        return float("nan")
+    below_bound, below = 0.0, 0.0
+    for bound in sorted(cumulative):
+        if cumulative[bound] >= q * total:
+            if bound == float("inf") or cumulative[bound] == below:
+                return below_bound
+            return below_bound + (bound - below_bound) * (q * total - below) / (cumulative[bound] - below)
+        below_bound, below = bound, cumulative[bound]
+    return below_bound
+
+
+def say(text):
+    print(f"[{datetime.datetime.now():%H:%M:%S}] {text}", flush=True)
+
+
+def machine():
+    cpu = next((line.split(":", 1)[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+                if line.startswith("model name")), platform.machine())
+    memory = next(int(line.split()[1]) for line in pathlib.Path("/proc/meminfo").read_text().splitlines()
+                  if line.startswith("MemTotal:")) / 1024 / 1024
+    return f"{os.cpu_count()} × {cpu}, {memory:.0f} GB, {platform.system()} {platform.release()}"
+
+
+def fsync_us(folder):
+    """Mean time of a 4 KiB append with fdatasync: what a durable commit costs here."""
+    with tempfile.NamedTemporaryFile(dir=folder) as file:
+        began, count = time.monotonic(), 200
+        for _ in range(count):
+            os.write(file.fileno(), b"\0" * 4096)
+            os.fdatasync(file.fileno())
+        return (time.monotonic() - began) / count * 1e6
+
+
+def markdown(rows):
+    lines = ["| figure | measured | at least | aim | reached |", "|---|---|---|---|---|"]
+    for row in rows.values():
+        lines.append(f"| {row.what} | {row.shown(row.measured)} {row.unit} | {row.shown(row.least)} | {row.shown(row.aim)} | "
+                     f"{row.mark()} |")
+    return "\n".join(lines)
+
+
+def write_results(rows, sizes, sync_us, took_s):
+    notes = "\n".join(f"- {row.what}: {row.note}" for row in rows.values() if row.note)
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    (ROOT / "bench" / "RESULTS.md").write_text(f"""# Results
+
+Made by `make bench` on {datetime.date.today()} at commit {commit or "(none)"}, in {took_s / 60:.0f} minutes.
+
+Machine: {machine()}; a 4 KiB append with fdatasync takes {sync_us:.0f} µs. Server, simulator and load generator share it.
+Durable commits (WAL, synchronous=FULL); {sizes.users:,} users with three preferences and an iOS device each, drawn
+uniformly; a template with two parameters; every notification has its own event id.
+
+{markdown(rows)}
+
+## How each was measured
+
+{notes}
+
+- Accepted: `bench/load.cpp` over keep-alive connections; a stop button holds all push, so deliveries are written and not
+  sent. End to end: from the first request until every message is at the simulator and its outcome recorded.
+- CPU: user and system time of the server process from /proc, divided by the notifications.
+- Pending rows lie in the due index, due in a day; the event ids are random 128-bit keys (`bench/seed.cpp`).
+""")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="small and short: does it work, not how fast is it")
+    parser.add_argument("--only", default="", help="rows to measure: memory accept sent p99 pending event_ids apns")
+    parser.add_argument("--keep", action="store_true", help="leave the data folders")
+    parser.add_argument("--folder", default=str(ROOT / "build" / "bench-data"), help="where data is kept meanwhile")
+    options = parser.parse_args()
+    sizes, rows = Sizes(options.quick), table()
+    folder = pathlib.Path(options.folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    say(machine())
+    sync_us, began = fsync_us(folder), time.monotonic()
+    bench = Bench(folder, sizes, rows)
+    steps = {
+        "memory": bench.measure_memory_idle,
+        "accept": lambda: (bench.measure_accept("accept_single", 1), bench.measure_accept("accept_batch", BATCH)),
+        "sent": lambda: (bench.measure_sent("sent_single", "cpu_single", 1),
+                         bench.measure_sent("sent_batch", "cpu_batch", BATCH)),
+        "p99": bench.measure_p99,
+        "pending": lambda: bench.measure_filled("pending", "pending", "pending_rows"),
+        "event_ids": lambda: bench.measure_filled("event_ids", "event-ids", "event_ids"),
+        "apns": bench.measure_apns_sender,
+    }
+    wanted = [name for name in options.only.split(",") if name] or list(steps)
+    failed = []
+    try:
+        bench.prepare()
+        for name in wanted:
+            try:
+                steps[name]()
+            except (RuntimeError, AssertionError, subprocess.TimeoutExpired) as problem:
+                say(f"{name} could not be measured: {problem}")
+                failed.append(name)
+                bench.drop()
+    finally:
+        bench.end()
+        if not options.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+    print("\n" + markdown(rows))
+    if not options.quick and not options.only:
+        write_results(rows, sizes, sync_us, time.monotonic() - began)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
