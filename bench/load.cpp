@@ -2,7 +2,8 @@
 // keep-alive connections, and prints what it counted as one line of JSON.
 //
 //   carillon_load --port 8080 --user KEY --password SECRET --seconds 10 [--connections 64] [--batch 100]
-//                 [--rate 2000] [--count 1000000] [--users 1000000] [--extra '"channels":["push"],…'] [--seed 1]
+//                 [--rate 2000] [--count 1000000] [--users 1000000] [--extra '"channels":["push"],…'] [--seed
+//                 1]
 //
 // One thread and plain epoll: it shares the machine with what it measures and has to stay cheap. Every
 // notification has its own event id and one user drawn uniformly from u0 … u<users - 1>.
@@ -61,8 +62,10 @@ std::string base64(std::string_view bytes) {
   std::string out;
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     std::uint32_t v = 0;
-    for (std::size_t k = 0; k < 3; ++k) v = v << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0);
-    for (std::size_t k = 0; k < 4; ++k) out += i + k <= bytes.size() ? kAlphabet[v >> (18 - 6 * k) & 63] : '=';
+    for (std::size_t k = 0; k < 3; ++k)
+      v = v << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0);
+    for (std::size_t k = 0; k < 4; ++k)
+      out += i + k <= bytes.size() ? kAlphabet[v >> (18 - 6 * k) & 63] : '=';
   }
   return out;
 }
@@ -70,14 +73,16 @@ std::string base64(std::string_view bytes) {
 // Makes requests.
 class Writer {
  public:
-  explicit Writer(const Options& options) : options_(options), random_(options.seed), user_(0, options.users - 1) {
+  explicit Writer(const Options& options)
+      : options_(options), random_(options.seed), user_(0, options.users - 1) {
     run_ = fmt::format("{:x}", std::random_device{}());
     const std::string path = !options.path.empty() ? options.path
                              : options.batch > 1   ? "/v1/notifications/batch"
                                                    : "/v1/notifications";
-    head_ = fmt::format("POST {} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nAuthorization: Basic {}\r\n"
-                        "Content-Type: application/json\r\nContent-Length: ",
-                        path, options.port, base64(options.user + ":" + options.password));
+    head_ = fmt::format(
+        "POST {} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nAuthorization: Basic {}\r\n"
+        "Content-Type: application/json\r\nContent-Length: ",
+        path, options.port, base64(options.user + ":" + options.password));
   }
 
   // Replaces `out` by the next request; the number of notifications in it.
@@ -100,8 +105,8 @@ class Writer {
  private:
   void item() {
     const std::uint64_t n = made_++;
-    fmt::format_to(std::back_inserter(body_), R"({{"event_id":"load-{}-{}","to":[{{"user_id":"u{}"}}])", run_, n,
-                   user_(random_));
+    fmt::format_to(std::back_inserter(body_), R"({{"event_id":"load-{}-{}","to":[{{"user_id":"u{}"}}])", run_,
+                   n, user_(random_));
     if (!options_.extra.empty()) {
       body_ += ',';
       body_ += options_.extra;
@@ -135,13 +140,15 @@ std::uint64_t number_after(std::string_view text, std::string_view name) {
 
 class Load {
  public:
-  explicit Load(Options options) : options_(std::move(options)), writer_(options_), connections_(options_.connections) {}
+  explicit Load(Options options)
+      : options_(std::move(options)), writer_(options_), connections_(options_.connections) {}
 
   Report run() {
     epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
     for (auto& connection : connections_) open(connection);
     start_ = Clock::now();
-    const auto end = start_ + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options_.seconds));
+    const auto end =
+        start_ + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options_.seconds));
     next_due_ = start_;
     for (auto& connection : connections_) idle_.push_back(&connection);
     while (true) {
@@ -155,7 +162,9 @@ class Load {
     report_.seconds = std::chrono::duration<double>(last_answer_ - start_).count();
     rusage usage{};
     ::getrusage(RUSAGE_SELF, &usage);
-    const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
+    const auto seconds = [](const timeval& t) {
+      return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+    };
     report_.cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime);
     return report_;
   }
@@ -169,7 +178,8 @@ class Load {
     address.sin_port = htons(options_.port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (::connect(c.fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-      fmt::print(stderr, "carillon_load: cannot connect to port {}: {}\n", options_.port, std::strerror(errno));
+      fmt::print(stderr, "carillon_load: cannot connect to port {}: {}\n", options_.port,
+                 std::strerror(errno));
       std::exit(1);
     }
     const int one = 1;
@@ -191,7 +201,8 @@ class Load {
       idle_.pop_back();
       c.since = options_.rate > 0 ? next_due_ : Clock::now();
       if (options_.rate > 0) {
-        next_due_ += std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(1 / options_.rate));
+        next_due_ +=
+            std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(1 / options_.rate));
       }
       begun_ += writer_.next(c.request);
       c.written = 0;
@@ -203,7 +214,8 @@ class Load {
 
   void write(Connection& c) {
     while (c.written < c.request.size()) {
-      const ssize_t n = ::send(c.fd, c.request.data() + c.written, c.request.size() - c.written, MSG_NOSIGNAL);
+      const ssize_t n =
+          ::send(c.fd, c.request.data() + c.written, c.request.size() - c.written, MSG_NOSIGNAL);
       if (n < 0 && errno == EAGAIN) return watch(c, EPOLLIN | EPOLLOUT);
       if (n <= 0) return broken(c);
       c.written += static_cast<std::size_t>(n);
@@ -220,7 +232,8 @@ class Load {
   void wait(bool is_over) {
     int timeout_ms = is_over ? 100 : 1000;
     if (!is_over && options_.rate > 0 && !idle_.empty()) {
-      const auto until = std::chrono::duration_cast<std::chrono::milliseconds>(next_due_ - Clock::now()).count();
+      const auto until =
+          std::chrono::duration_cast<std::chrono::milliseconds>(next_due_ - Clock::now()).count();
       timeout_ms = static_cast<int>(std::max<std::int64_t>(0, until));
     }
     std::array<epoll_event, 128> events{};
@@ -262,7 +275,8 @@ class Load {
     report_.latencies.add(std::chrono::duration<double>(last_answer_ - c.since).count());
     ++report_.requests;
     int status = 0;
-    std::from_chars(c.answer.data() + std::min<std::size_t>(9, c.answer.size()), c.answer.data() + c.answer.size(), status);
+    std::from_chars(c.answer.data() + std::min<std::size_t>(9, c.answer.size()),
+                    c.answer.data() + c.answer.size(), status);
     const std::string_view answer(c.answer);
     if (options_.batch > 1 && status == kHttpAccepted) {
       report_.accepted += number_after(answer, R"("accepted":)");
@@ -272,7 +286,8 @@ class Load {
       ++(status == kHttpAccepted ? report_.accepted : report_.duplicate);
     } else {
       ++(status >= kHttpServerError || status == kHttpTooMany ? report_.errors : report_.refused);
-      if (report_.first_problem.empty()) report_.first_problem = answer.substr(answer.find("\r\n\r\n") + 4, 500);
+      if (report_.first_problem.empty())
+        report_.first_problem = answer.substr(answer.find("\r\n\r\n") + 4, 500);
     }
     c.is_busy = false;
     idle_.push_back(&c);

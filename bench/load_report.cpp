@@ -8,7 +8,7 @@
 namespace carillon::bench {
 namespace {
 
-constexpr double kFirst = 10e-6;   // seconds
+constexpr double kFirst = 10e-6;  // seconds
 constexpr double kGrowth = 1.02;
 constexpr std::size_t kBuckets = 820;  // up to 100 s
 
@@ -48,7 +48,8 @@ std::string Report::json() const {
   const double per_second = seconds > 0 ? static_cast<double>(accepted) / seconds : 0;
   return fmt::format(
       R"({{"requests":{},"accepted":{},"duplicate":{},"refused":{},"errors":{},"late":{},"seconds":{:.3f},)"
-      R"("per_second":{:.0f},"cpu_seconds":{:.3f},"p50_ms":{:.3f},"p99_ms":{:.3f},"p999_ms":{:.3f},"first_problem":{}}})",
+      R"("per_second":{:.0f},"cpu_seconds":{:.3f},"p50_ms":{:.3f},"p99_ms":{:.3f},"p999_ms":{:.3f},)"
+      R"("first_problem":{}}})",
       requests, accepted, duplicate, refused, errors, late, seconds, per_second, cpu_seconds,
       latencies.quantile(0.5) * 1e3, latencies.quantile(0.99) * 1e3, latencies.quantile(0.999) * 1e3,
       quoted(first_problem));

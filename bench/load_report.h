@@ -21,15 +21,15 @@ class Latencies {
 };
 
 struct Report {
-  std::uint64_t requests = 0;   // answered
-  std::uint64_t accepted = 0;   // notifications
+  std::uint64_t requests = 0;  // answered
+  std::uint64_t accepted = 0;  // notifications
   std::uint64_t duplicate = 0;
-  std::uint64_t refused = 0;    // with a definite problem
-  std::uint64_t errors = 0;     // 5xx, 429, broken connections
-  std::uint64_t late = 0;       // rate mode: begun more than 5 ms after their time
-  double seconds = 0;           // first request to last answer
-  double cpu_seconds = 0;       // of this load generator
-  std::string first_problem;    // body of the first answer that was neither 200 nor 202
+  std::uint64_t refused = 0;  // with a definite problem
+  std::uint64_t errors = 0;   // 5xx, 429, broken connections
+  std::uint64_t late = 0;     // rate mode: begun more than 5 ms after their time
+  double seconds = 0;         // first request to last answer
+  double cpu_seconds = 0;     // of this load generator
+  std::string first_problem;  // body of the first answer that was neither 200 nor 202
   Latencies latencies;
 
   [[nodiscard]] std::string json() const;

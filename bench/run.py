@@ -179,8 +179,8 @@ class Bench:
         server = self.fresh(name)
         server.post("/v1/pauses", {"scope": {"channel": "push"}, "reason": "benchmark"})
         report = load(server, connections=CONNECTIONS, batch=batch, seconds=self.sizes.accept_s, users=self.sizes.users)
-        self._set(name, report["per_second"], f"p99 {report['p99_ms']} ms; load generator {report['cpu_seconds']} CPU s "
-                                              f"of {report['seconds']} s")
+        self._set(name, report["per_second"],
+                  f"p99 {report['p99_ms']} ms; load generator {report['cpu_seconds']} CPU s of {report['seconds']} s")
         self._check_account(server, report["accepted"])
         self.drop()
         return report["per_second"]
@@ -212,7 +212,8 @@ class Bench:
         load(server, connections=CONNECTIONS, rate=RATE, seconds=1, users=self.sizes.users)  # connections to APNs
         server.wait_idle(30)
         before = self._sent_buckets(server)
-        report = load(server, connections=CONNECTIONS, rate=RATE, seconds=self.sizes.latency_s, users=self.sizes.users)
+        report = load(server, connections=CONNECTIONS, rate=RATE, seconds=self.sizes.latency_s,
+                      users=self.sizes.users)
         server.wait_idle(30)
         after = self._sent_buckets(server)
         counts = {bound: after[bound] - before.get(bound, 0) for bound in after}
@@ -326,19 +327,21 @@ def fsync_us(folder):
 def markdown(rows):
     lines = ["| figure | measured | at least | aim | reached |", "|---|---|---|---|---|"]
     for row in rows.values():
-        lines.append(f"| {row.what} | {row.shown(row.measured)} {row.unit} | {row.shown(row.least)} | {row.shown(row.aim)} | "
-                     f"{row.mark()} |")
+        goals = f"{row.shown(row.least)} | {row.shown(row.aim)}"
+        lines.append(f"| {row.what} | {row.shown(row.measured)} {row.unit} | {goals} | {row.mark()} |")
     return "\n".join(lines)
 
 
 def write_results(rows, sizes, sync_us, took_s):
     notes = "\n".join(f"- {row.what}: {row.note}" for row in rows.values() if row.note)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True,
+                            text=True).stdout.strip()
     (ROOT / "bench" / "RESULTS.md").write_text(f"""# Results
 
 Made by `make bench` on {datetime.date.today()} at commit {commit or "(none)"}, in {took_s / 60:.0f} minutes.
 
-Machine: {machine()}; a 4 KiB append with fdatasync takes {sync_us:.0f} µs. Server, simulator and load generator share it.
+Machine: {machine()}; a 4 KiB append with fdatasync takes {sync_us:.0f} µs.
+Server, simulator and load generator share it.
 Durable commits (WAL, synchronous=FULL); {sizes.users:,} users with three preferences and an iOS device each, drawn
 uniformly; a template with two parameters; every notification has its own event id.
 
@@ -348,8 +351,8 @@ uniformly; a template with two parameters; every notification has its own event 
 
 {notes}
 
-- Accepted: `bench/load.cpp` over keep-alive connections; a stop button holds all push, so deliveries are written and not
-  sent. End to end: from the first request until every message is at the simulator and its outcome recorded.
+- Accepted: `bench/load.cpp` over keep-alive connections; a stop button holds all push, so deliveries are written
+  and not sent. End to end: from the first request until every message is at the simulator and its outcome recorded.
 - CPU: user and system time of the server process from /proc, divided by the notifications.
 - Pending rows lie in the due index, due in a day; the event ids are random 128-bit keys (`bench/seed.cpp`).
 """)

@@ -36,7 +36,9 @@ struct Options {
 };
 
 // The token of user n: 64 hexadecimal characters, as APNs has them.
-std::string token_of(std::int64_t n) { return fmt::format("{:064x}", static_cast<std::uint64_t>(n) + (1ULL << 40U)); }
+std::string token_of(std::int64_t n) {
+  return fmt::format("{:064x}", static_cast<std::uint64_t>(n) + (1ULL << 40U));
+}
 
 model::Profile profile_of(std::int64_t n, Time now) {
   model::Profile p;
@@ -100,8 +102,9 @@ class Seed {
     notification.category = "order_updates";
     notification.accepted_at = now_;
     notification.body = fmt::format(
-        R"({{"event_id":"seed-{}","to":[{{"user_id":"u{}"}}],"category":"order_updates","template":"order_shipped",)"
-        R"("params":{{"item_name":"Item {}","order":"A-{}"}},"channels":["push"]}})", n, n % 1'000'000, n, n);
+        R"({{"event_id":"seed-{}","to":[{{"user_id":"u{}"}}],"category":"order_updates",)"
+        R"("template":"order_shipped","params":{{"item_name":"Item {}","order":"A-{}"}},"channels":["push"]}})",
+        n, n % 1'000'000, n, n);
     if (n < options_.event_ids) {
       base::Hash128 hash{};
       const std::uint64_t halves[2] = {random_(), random_()};
@@ -177,10 +180,14 @@ int main(int argc, char** argv) {
   carillon::bench::Options options;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view name = argv[i];
-    if (name == "--data") options.data = argv[i + 1];
-    else if (name == "--users") options.users = std::atoll(argv[i + 1]);
-    else if (name == "--pending") options.pending = std::atoll(argv[i + 1]);
-    else if (name == "--event-ids") options.event_ids = std::atoll(argv[i + 1]);
+    if (name == "--data")
+      options.data = argv[i + 1];
+    else if (name == "--users")
+      options.users = std::atoll(argv[i + 1]);
+    else if (name == "--pending")
+      options.pending = std::atoll(argv[i + 1]);
+    else if (name == "--event-ids")
+      options.event_ids = std::atoll(argv[i + 1]);
   }
   if (options.data.empty()) {
     fmt::print(stderr, "usage: carillon_seed --data DIR [--users N] [--pending N] [--event-ids N]\n");

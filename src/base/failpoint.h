@@ -29,8 +29,8 @@ int set_failpoints(std::string_view text);
 
 }  // namespace carillon::base
 
-#define CARILLON_FAILPOINT(name)                                                                  \
-  do {                                                                                            \
+#define CARILLON_FAILPOINT(name)                                                                   \
+  do {                                                                                             \
     if (::carillon::base::detail::failpoints_are_set.load(std::memory_order_relaxed)) [[unlikely]] \
-      ::carillon::base::failpoint_hit(name);                                                      \
+      ::carillon::base::failpoint_hit(name);                                                       \
   } while (false)

@@ -33,8 +33,8 @@ class Verdict:
     unexplained: int = 0
 
     def line(self):
-        return (f"{self.events} events: {self.accepted} accepted, {self.refused} refused; {self.deliveries} deliveries, "
-                f"{self.sends} messages at the vendors; lost {self.lost}, phantom {self.phantom}, "
+        return (f"{self.events} events: {self.accepted} accepted, {self.refused} refused; "
+                f"{self.deliveries} deliveries, {self.sends} messages at the vendors; lost {self.lost}, phantom {self.phantom}, "
                 f"repeats {self.twice} announced, {self.unexplained} unexplained")
 
 

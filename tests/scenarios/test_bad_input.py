@@ -105,7 +105,8 @@ def test_a_batch_of_1001_is_refused_whole(server):
 
 
 def test_unknown_users_may_be_skipped(shop):
-    sent = shop.send(to=[{"user_id": "mina"}, {"user_id": "nobody"}], channels=["email"], title="x", body="y", on_unknown="skip")
+    sent = shop.send(to=[{"user_id": "mina"}, {"user_id": "nobody"}], channels=["email"], title="x", body="y",
+                     on_unknown="skip")
     assert sent["recipients"] == {"total": 2, "reached": 1, "suppressed": 1}
     reasons = {d["reason"] for d in shop.wait_final(sent["id"])["deliveries"]}
     assert "unknown_user" in reasons

@@ -51,5 +51,6 @@ def test_a_retry_is_cancelled(connected, simulator):
 def test_another_app_cannot_cancel_it(connected):
     other = connected.post("/v1/apps", {"name": "other"})
     sent = connected.send(**MAIL)
-    answer = connected.api("POST", f"/v1/notifications/{sent['id']}/cancel", auth=(other["app_key"], other["app_secret"]))
+    answer = connected.api("POST", f"/v1/notifications/{sent['id']}/cancel",
+                           auth=(other["app_key"], other["app_secret"]))
     assert answer.status == 404

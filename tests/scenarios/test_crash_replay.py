@@ -51,7 +51,8 @@ def test_what_may_have_been_sent_is_resent_and_says_so(connected, simulator):
 
 
 def test_a_text_that_may_have_been_sent_is_unknown(connected, simulator):
-    sent = killed_at(connected, "deliver.answered", to=[{"phone": "+999000000001"}], channels=["sms"], sms={"body": "x"})
+    sent = killed_at(connected, "deliver.answered", to=[{"phone": "+999000000001"}], channels=["sms"],
+                     sms={"body": "x"})
     delivery = only(connected.wait_final(sent["id"])["deliveries"])
     assert delivery["status"] == "unknown"
     assert simulator.counts()["twilio"]["accepted"] == 1

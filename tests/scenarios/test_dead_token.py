@@ -10,7 +10,8 @@ def devices(server, user_id):
 
 def register(server, user_id, token):
     server.put_user(user_id)
-    server.put(f"/v1/users/{user_id}/devices/phone", {"platform": "ios", "endpoints": [{"service": "apns", "token": token}]})
+    server.put(f"/v1/users/{user_id}/devices/phone", {
+        "platform": "ios", "endpoints": [{"service": "apns", "token": token}]})
 
 
 def test_a_dead_token_is_forgotten(connected, simulator):

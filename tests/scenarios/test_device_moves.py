@@ -6,7 +6,8 @@ PUSH = {"channels": ["push"], "title": "Hello", "body": "The bells ring."}
 
 def register(server, user_id, value):
     server.put_user(user_id)
-    server.put(f"/v1/users/{user_id}/devices/phone-1", {"platform": "ios", "endpoints": [{"service": "apns", "token": value}]})
+    server.put(f"/v1/users/{user_id}/devices/phone-1", {
+        "platform": "ios", "endpoints": [{"service": "apns", "token": value}]})
 
 
 def test_messages_waiting_for_the_last_owner_are_suppressed(connected, simulator):

@@ -4,7 +4,8 @@ from people import ios, only, sent_one, template
 
 def test_a_dry_run_decides_and_writes_nothing(connected, simulator):
     ios(connected, "mina", email="mina@example.test")
-    connected.patch("/v1/users/mina/preferences", {"preferences": [{"channel": "email", "category": "*", "opt_in": False}]})
+    connected.patch("/v1/users/mina/preferences",
+                    {"preferences": [{"channel": "email", "category": "*", "opt_in": False}]})
     asked = {"to": [{"user_id": "mina"}], "channels": ["push", "email"], "title": "x", "body": "y"}
     explained = connected.post("/v1/notifications/explain", asked, auth="app")["data"]
     by_channel = {e["channel"]: e for e in explained}
@@ -12,7 +13,8 @@ def test_a_dry_run_decides_and_writes_nothing(connected, simulator):
     assert by_channel["push"]["route"]["chosen"] == "apns"
     said_no = by_channel["email"]
     assert (said_no["decision"], said_no["reason"]) == ("suppress", "opted_out")
-    assert any(c["check"] == "preference" and c["result"] == "stop" and c["rule"] == "user:email:*" for c in said_no["checks"])
+    [stop] = [check for check in said_no["checks"] if check["result"] == "stop"]
+    assert (stop["check"], stop["rule"]) == ("preference", "user:email:*")
     assert connected.accountability()["accepted"] == 0
     assert connected.get("/v1/notifications")["data"] == []
 

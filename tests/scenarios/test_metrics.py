@@ -18,7 +18,8 @@ def test_everything_promised_is_there(connected, simulator):
     text = harness.request(connected.url + "/metrics").text
     for name in ("carillon_sent_seconds_bucket", "carillon_commit_seconds_bucket", "carillon_commit_rows_bucket",
                  "carillon_event_bytes_bucket", "carillon_provider_seconds_bucket", "carillon_queue_ready",
-                 "carillon_queue_retrying", "carillon_queue_held", "carillon_queue_in_flight", "carillon_queue_oldest_age_seconds",
+                 "carillon_queue_retrying", "carillon_queue_held", "carillon_queue_in_flight",
+                 "carillon_queue_oldest_age_seconds",
                  "process_resident_memory_bytes", "process_cpu_seconds_total"):
         assert f"\n{name}" in text, name
     for line in text.splitlines():

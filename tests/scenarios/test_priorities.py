@@ -15,12 +15,14 @@ def test_a_critical_message_overtakes_five_thousand_bulk_ones(connected, simulat
     stop = connected.post("/v1/pauses", {"scope": {"priority": "bulk"}, "reason": "gather the campaign"})
     for start in range(0, BULK, BATCH):
         answer = connected.post("/v1/notifications/batch", {"notifications": [
-            {"event_id": f"bulk-{n}", "to": [{"user_id": "mina"}], "channels": ["push"], "priority": "bulk", "body": f"{n}"}
+            {"event_id": f"bulk-{n}", "to": [{"user_id": "mina"}], "channels": ["push"], "priority": "bulk",
+             "body": f"{n}"}
             for n in range(start, start + BATCH)]}, auth="app")
         assert answer["summary"]["accepted"] == BATCH
     connected.delete(f"/v1/pauses/{stop['id']}")
     begun = _wait_some(simulator, 1)
-    sent = connected.send(to=[{"user_id": "mina"}], channels=["push"], category="login", priority="critical", body="1234")
+    sent = connected.send(to=[{"user_id": "mina"}], channels=["push"], category="login", priority="critical",
+                          body="1234")
     connected.wait_final(sent["id"])
     before = [entry["delivery"] for entry in simulator.log("apns")].index(connected.deliveries(sent["id"])[0]["id"])
     assert begun <= before < BULK / 2, f"{before} bulk messages went first"
@@ -42,6 +44,7 @@ def _wait_some(simulator, count):
 
 
 def test_critical_needs_the_grant_and_a_lowered_priority_is_a_warning(connected):
-    answer = connected.send(to=[{"email": "ann@example.test"}], channels=["email"], title="x", body="y", priority="critical")
+    answer = connected.send(to=[{"email": "ann@example.test"}], channels=["email"], title="x", body="y",
+                            priority="critical")
     assert [w["code"] for w in answer["warnings"]] == ["priority_lowered"]
     assert connected.notification(answer["id"])["priority"] == "high"

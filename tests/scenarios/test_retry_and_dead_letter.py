@@ -79,7 +79,8 @@ def test_a_dead_letter_is_replayed_and_arrives_once(connected, simulator, chosen
 
 
 def test_a_replay_may_change_the_address(connected, simulator):
-    delivery = sent_one(connected, to=[{"email": "bounce@sandbox.carillon.test"}], channels=["email"], title="x", body="y")
+    delivery = sent_one(connected, to=[{"email": "bounce@sandbox.carillon.test"}], channels=["email"], title="x",
+                        body="y")
     assert delivery["status"] == "failed" and delivery["reason"] == "invalid_recipient"
     connected.post("/v1/dead-letters/replay", {"ids": [delivery["id"]], "changes": {"address": "right@example.test"}})
     connected.wait_deliveries(delivery["notification_id"], "sent")

@@ -4,7 +4,8 @@ from people import only, sent_one
 
 
 def test_everything_is_shown_and_marked(server):
-    delivery = sent_one(server, to=[{"email": "ok@sandbox.carillon.test"}], channels=["email"], title="Hello", body="The bells ring.")
+    delivery = sent_one(server, to=[{"email": "ok@sandbox.carillon.test"}], channels=["email"], title="Hello",
+                        body="The bells ring.")
     assert delivery["status"] == "sent" and delivery["sandbox"] is True
     message = only(server.sandbox_messages())
     assert message["delivery_id"] == delivery["id"] and message["channel"] == "email"
@@ -27,7 +28,8 @@ def test_reserved_recipients_act_their_part(server):
     server.wait_deliveries(tempfail["id"], "retrying")
     phone = server.send(to=[{"phone": "+999000000006"}], channels=["sms"], sms={"body": "x"})
     assert only(server.wait_final(phone["id"])["deliveries"])["status"] == "unknown"
-    unregistered = server.send(to=[{"device_token": "test-unregistered", "platform": "ios"}], channels=["push"], body="x")
+    unregistered = server.send(to=[{"device_token": "test-unregistered", "platform": "ios"}], channels=["push"],
+                               body="x")
     assert only(server.wait_final(unregistered["id"])["deliveries"])["status"] == "failed"
 
 

@@ -48,7 +48,8 @@ def test_saying_no_while_a_message_waits_stops_it(connected, simulator):
     pause = connected.post("/v1/pauses", {"scope": {"channel": "email"}, "reason": "test"})
     sent = connected.send(to=[{"user_id": "mina"}], **MAIL)
     connected.wait_deliveries(sent["id"], "held")
-    connected.patch("/v1/users/mina/preferences", {"preferences": [{"channel": "email", "category": "*", "opt_in": False}]})
+    connected.patch("/v1/users/mina/preferences",
+                    {"preferences": [{"channel": "email", "category": "*", "opt_in": False}]})
     connected.delete(f"/v1/pauses/{pause['id']}")
     delivery = only(connected.wait_final(sent["id"])["deliveries"])
     assert delivery["status"] == "suppressed" and delivery["reason"] == "opted_out"

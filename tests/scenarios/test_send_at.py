@@ -39,7 +39,8 @@ def test_it_survives_a_crash(make_server, simulator):
 
 
 def test_a_moment_that_has_passed_is_now(connected):
-    sent = connected.send(to=[{"email": "ann@example.test"}], channels=["email"], title="x", body="y", send_at=in_hours(-1))
+    sent = connected.send(to=[{"email": "ann@example.test"}], channels=["email"], title="x", body="y",
+                          send_at=in_hours(-1))
     assert connected.wait_final(sent["id"])["outcome"] == "success"
 
 

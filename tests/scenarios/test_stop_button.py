@@ -1,7 +1,7 @@
 """The stop button: what it names stays where it is until it is released, and nothing else waits."""
 import pytest
 
-from people import only, sent_one
+from people import only, sent_one, template
 
 MAIL = {"to": [{"email": "ann@example.test"}], "channels": ["email"], "title": "x", "body": "y"}
 
@@ -10,7 +10,7 @@ MAIL = {"to": [{"email": "ann@example.test"}], "channels": ["email"], "title": "
                                    {"template": "bells"}, {"channel": "email", "category": "news"}])
 def test_what_it_names_waits_and_then_goes(connected, simulator, scope):
     connected.put("/v1/categories/news", {})
-    connected.put("/v1/templates/bells?publish=true", {"default_locale": "en", "content": {"en": {"title": "x", "body": "y"}}})
+    template(connected, "bells", content={"en": {"title": "x", "body": "y"}})
     stop = connected.post("/v1/pauses", {"scope": scope, "reason": "wrong price in the campaign"})
     message = {"to": MAIL["to"], "channels": ["email"], "category": "news", "priority": "bulk", "template": "bells"}
     sent = connected.send(**message)

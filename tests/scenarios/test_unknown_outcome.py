@@ -7,7 +7,8 @@ from people import OK_PHONE, ios, only
 
 def wait_resent(server, notification_id):
     from harness import wait_until
-    return wait_until(lambda: [d for d in server.deliveries(notification_id) if d["resent"] >= 1], "nothing was resent")[0]
+    return wait_until(lambda: [d for d in server.deliveries(notification_id) if d["resent"] >= 1],
+                      "nothing was resent")[0]
 
 
 def test_a_push_is_resent_with_the_same_collapse_id(connected, simulator):
