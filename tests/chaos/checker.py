@@ -34,7 +34,8 @@ class Verdict:
 
     def line(self):
         return (f"{self.events} events: {self.accepted} accepted, {self.refused} refused; "
-                f"{self.deliveries} deliveries, {self.sends} messages at the vendors; lost {self.lost}, phantom {self.phantom}, "
+                f"{self.deliveries} deliveries, {self.sends} messages at the vendors; "
+                f"lost {self.lost}, phantom {self.phantom}, "
                 f"repeats {self.twice} announced, {self.unexplained} unexplained")
 
 

@@ -69,6 +69,11 @@ def mail_part(message, kind):
     return part.get_content().replace("\r\n", "\n").rstrip("\n") if part else None
 
 
+def dead_letters(server):
+    """Those nobody has replayed."""
+    return [letter for letter in server.all("/v1/dead-letters") if not letter["closed"]]
+
+
 def move_time(server, simulator, by):
     """Both clocks: a token made by one must not be of the other's future."""
     simulator.advance(by)

@@ -10,7 +10,7 @@ def test_a_key_is_rotated_without_a_gap(server):
     made = server.post("/v1/apps", {"name": "shop"})
     old = (made["app_key"], made["app_secret"])
     assert status(server, old) == 202
-    fresh = server.post("/v1/apps/shop/keys", {"mode": "live"})
+    fresh = server.post("/v1/apps/shop/keys", {"test": False})
     new = (fresh["app_key"], fresh["app_secret"])
     assert status(server, old) == status(server, new) == 202
     server.delete(f"/v1/apps/shop/keys/{old[0]}")

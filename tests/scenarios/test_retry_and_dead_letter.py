@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from people import only, sent_one
+from people import dead_letters, only, sent_one
 
 MINUTE_S = 60
 SCHEDULE_S = [1 * MINUTE_S, 5 * MINUTE_S, 15 * MINUTE_S, 60 * MINUTE_S]  # 1m → 5m → 15m → 1h
@@ -47,7 +47,7 @@ def test_it_is_tried_again_after_1_5_15_and_60_minutes_and_then_dead(connected, 
     assert [a["outcome"] for a in delivery["attempt_log"]] == ["temporary"] * 5
     assert connected.wait_final(delivery["notification_id"])["outcome"] == "failed"
     assert simulator.counts()["smtp"]["accepted"] == 0
-    letter = only(connected.get("/v1/dead-letters")["data"])
+    letter = only(dead_letters(connected))
     assert letter["delivery_id"] == delivery["id"]
     assert "451" in str(letter)
 
@@ -65,14 +65,14 @@ def test_a_fault_that_passes_costs_one_retry(connected, simulator):
 @pytest.mark.parametrize("chosen_by", ["ids", "filter"])
 def test_a_dead_letter_is_replayed_and_arrives_once(connected, simulator, chosen_by):
     delivery = fail_for_good(connected, simulator)
-    letter = only(connected.get("/v1/dead-letters")["data"])
+    letter = only(dead_letters(connected))
     simulator.faults()
     connected.advance("2m")  # the breaker's rest
     chosen = {"ids": [letter["id"]]} if chosen_by == "ids" else {"filter": {"channel": "email"}}
     connected.post("/v1/dead-letters/replay", chosen)
     again = only(connected.wait_deliveries(delivery["notification_id"], "sent"))
     assert again["id"] == delivery["id"] and again["generation"] == 1
-    assert connected.get("/v1/dead-letters")["data"] == []
+    assert dead_letters(connected) == []
     assert simulator.counts()["smtp"]["accepted"] == 1
     audit = connected.get("/v1/audit")["data"]
     assert any("replay" in str(entry) for entry in audit)

@@ -2,7 +2,7 @@
 handle, which its vendor collapses; a text message is not repeated: a person decides."""
 import pytest
 
-from people import OK_PHONE, ios, only
+from people import OK_PHONE, dead_letters, ios, only
 
 
 def wait_resent(server, notification_id):
@@ -53,7 +53,7 @@ def test_a_text_message_is_held_as_unknown(connected, simulator):
     connected.advance("2h")
     connected.wait_idle()
     assert simulator.counts()["twilio"]["accepted"] == 1
-    assert only(connected.get("/v1/dead-letters")["data"])["delivery_id"] == delivery["id"]
+    assert only(dead_letters(connected))["delivery_id"] == delivery["id"]
 
 
 def test_a_person_may_send_the_unknown_one_again(connected, simulator):
