@@ -6,11 +6,14 @@ namespace {
 
 std::string render_new_app(base::JsonElement root) {
   Table table({});
-  for (const auto& [title, field] : {std::pair{"app key", "app_key"}, {"app secret", "app_secret"},
-                                     {"test key", "test_app_key"}, {"test secret", "test_app_secret"}}) {
+  for (const auto& [title, field] : {std::pair{"app key", "app_key"},
+                                     {"app secret", "app_secret"},
+                                     {"test key", "test_app_key"},
+                                     {"test secret", "test_app_secret"}}) {
     table.add({title, cell_at(root, field)});
   }
-  return table.text() + "\nThe secrets are shown once; keep them. What the test key sends ends in the sandbox.\n";
+  return table.text() +
+         "\nThe secrets are shown once; keep them. What the test key sends ends in the sandbox.\n";
 }
 
 std::string render_new_key(base::JsonElement root) {
@@ -20,14 +23,14 @@ std::string render_new_key(base::JsonElement root) {
 
 void add_switch(CLI::App& noun, Shell& shell, const char* verb_name, bool is_disabled, const char* help) {
   auto name = std::make_shared<std::string>();
-  auto& verb = add_verb(noun, shell, verb_name, help, fmt::format("carillon app {} shop", verb_name),
-                        [=](Client& client) {
-                          base::JsonWriter body;
-                          body.object().field("disabled", is_disabled).end_object();
-                          return client.say("PATCH", path_of("/v1/apps/", *name), body.str(),
-                                            fmt::format("App {} is {}.", printable(*name),
-                                                        is_disabled ? "disabled: its keys are refused" : "enabled"));
-                        });
+  auto& verb = add_verb(
+      noun, shell, verb_name, help, fmt::format("carillon app {} shop", verb_name), [=](Client& client) {
+        base::JsonWriter body;
+        body.object().field("disabled", is_disabled).end_object();
+        return client.say("PATCH", path_of("/v1/apps/", *name), body.str(),
+                          fmt::format("App {} is {}.", printable(*name),
+                                      is_disabled ? "disabled: its keys are refused" : "enabled"));
+      });
   verb.add_option("NAME", *name, "The app")->required();
 }
 
@@ -53,9 +56,11 @@ std::string grant_body(const Grant& grant, bool with_name) {
 
 void add_grant_options(CLI::App& verb, Grant& grant) {
   verb.add_option("NAME", grant.name, "The app: a-z, 0-9, _ . -")->required();
-  verb.add_option("--channel", grant.channels, "Only these channels; may be repeated (default: every channel)")
+  verb.add_option("--channel", grant.channels,
+                  "Only these channels; may be repeated (default: every channel)")
       ->allow_extra_args(false);
-  verb.add_option("--category", grant.categories, "Only these categories; may be repeated")->allow_extra_args(false);
+  verb.add_option("--category", grant.categories, "Only these categories; may be repeated")
+      ->allow_extra_args(false);
   verb.add_option("--max-priority", grant.max_priority, "critical, high, normal or bulk (default high)");
   verb.add_option("--rate-limit", grant.rate_limit, "Notifications per second; 0: no limit");
   verb.add_option("--critical-limit", grant.critical_limit, "Critical ones per second; 0: 100");
@@ -80,7 +85,8 @@ void add_app_keys(CLI::App& app, Shell& shell) {
                        });
   add.add_option("NAME", o->name, "The app")->required();
   add.add_flag("--test", o->is_test, "A test key: what it sends ends in the sandbox");
-  add.add_option("--scope", o->scopes, "send, read or people; may be repeated (default: all)")->allow_extra_args(false);
+  add.add_option("--scope", o->scopes, "send, read or people; may be repeated (default: all)")
+      ->allow_extra_args(false);
   auto& revoke = add_verb(key, shell, "revoke", "Refuse a key from now on",
                           "carillon app key revoke shop ck_live_9f2c", [o](Client& client) {
                             const auto prefix = path_of("/v1/apps/", o->name, "/keys/");
@@ -142,8 +148,9 @@ int create_key(Client& client, const KeyOptions& o) {
   texts_if_given(body, "scopes", o.scopes.empty() ? std::vector<std::string>{"admin"} : o.scopes);
   body.end_object();
   return client.show("POST", "/v1/keys", body.str(), [](base::JsonElement root) {
-    return fmt::format("{}\n\nThis token is shown once; keep it. Use it as Authorization: Bearer, or as CARILLON_TOKEN.\n",
-                       cell_at(root, "token"));
+    return fmt::format(
+        "{}\n\nThis token is shown once; keep it. Use it as Authorization: Bearer, or as CARILLON_TOKEN.\n",
+        cell_at(root, "token"));
   });
 }
 
@@ -155,7 +162,9 @@ void add_key(CLI::App& root, Shell& shell) {
                           [o](Client& client) { return create_key(client, *o); });
   create.add_option("NAME", o->name, "What it is for")->required();
   create.add_flag("--management", o->is_management, "A token that administers (mt_…)");
-  create.add_option("--scopes", o->scopes, "admin, or areas such as people templates integrations (default admin)")
+  create
+      .add_option("--scopes", o->scopes,
+                  "admin, or areas such as people templates integrations (default admin)")
       ->delimiter(',');
   add_list(key, shell, "List all management tokens", "carillon key list", "/v1/keys",
            {{"NAME", "name"}, {"SCOPES", "scopes"}, {"REVOKED", "revoked"}, {"CREATED", "created_at"}},

@@ -3,6 +3,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <cstdlib>
 #include <iostream>
 #include <iterator>
@@ -15,7 +17,9 @@ namespace {
 
 constexpr std::size_t kInputMax = 8 * 1024 * 1024;  // bytes of a file given to a command
 
-bool is_success(const net::HttpResponse& answer) noexcept { return answer.status >= 200 && answer.status < 300; }
+bool is_success(const net::HttpResponse& answer) noexcept {
+  return answer.status >= 200 && answer.status < 300;
+}
 
 std::string with_newline(std::string text) {
   if (!text.ends_with('\n')) text += '\n';
@@ -110,17 +114,18 @@ CLI::App& add_list(CLI::App& noun, Shell& shell, std::string help, std::string e
   fields->emplace_back("limit", "");
   fields->emplace_back("after", "");
   for (const auto& filter : filters) fields->emplace_back(filter.first, "");
-  auto& verb = add_verb(noun, shell, "list", std::move(help), std::move(example),
-                        [=, columns = std::move(columns), empty = std::move(empty)](Client& client) {
-                          return client.show("GET", with_query(target, *fields), {}, [&](base::JsonElement root) {
-                            base::JsonElement data = root;
-                            if (root.is_object() && root["data"].get(data) != simdjson::SUCCESS) data = root;
-                            std::string text = render_list(data, columns, empty);
-                            const std::string next = cell_at(root, "page.next");
-                            if (next != "-") text += fmt::format("There is more: add --after {}\n", next);
-                            return text;
-                          });
-                        });
+  auto& verb =
+      add_verb(noun, shell, "list", std::move(help), std::move(example),
+               [=, columns = std::move(columns), empty = std::move(empty)](Client& client) {
+                 return client.show("GET", with_query(target, *fields), {}, [&](base::JsonElement root) {
+                   base::JsonElement data = root;
+                   if (root.is_object() && root["data"].get(data) != simdjson::SUCCESS) data = root;
+                   std::string text = render_list(data, columns, empty);
+                   const std::string next = cell_at(root, "page.next");
+                   if (next != "-") text += fmt::format("There is more: add --after {}\n", next);
+                   return text;
+                 });
+               });
   verb.add_option("--limit", (*fields)[0].second, "Entries at a time, 1 to 200 (default 50)");
   verb.add_option("--after", (*fields)[1].second, "Continue behind an earlier page");
   for (std::size_t i = 0; i < filters.size(); ++i) {
@@ -154,7 +159,8 @@ Result<Assignment> parse_assignment(std::string_view text, std::string_view opti
     parsed.value = text.substr(equals + 1);
   }
   if (parsed.name.empty()) {  // what was given is not repeated: it may be a secret
-    return fail(Errc::InvalidArgument, fmt::format("{0} takes name=value, for example {0} color=blue", option));
+    return fail(Errc::InvalidArgument,
+                fmt::format("{0} takes name=value, for example {0} color=blue", option));
   }
   return parsed;
 }
@@ -170,8 +176,8 @@ Result<std::string> object_of(const std::vector<std::string>& assignments, std::
     } else if (const auto value = document.parse(parsed.value)) {
       out.key(parsed.name).element(*value);
     } else {
-      return fail(Errc::InvalidArgument, fmt::format("{} {}:= takes JSON, for example {}:=3", option, parsed.name,
-                                                     parsed.name));
+      return fail(Errc::InvalidArgument,
+                  fmt::format("{} {}:= takes JSON, for example {}:=3", option, parsed.name, parsed.name));
     }
   }
   out.end_object();
@@ -217,13 +223,19 @@ Result<std::string> resolve_value(const std::string& value) {
 Result<base::Secret> ask_secret(const std::string& prompt) {
   const SilentTerminal terminal;
   if (!terminal.is_terminal()) {
-    return fail(Errc::FailedPrecondition, fmt::format("{} is needed and there is no terminal to ask on", prompt));
+    return fail(Errc::FailedPrecondition,
+                fmt::format("{} is needed and there is no terminal to ask on", prompt));
   }
   print_error(prompt + ": ");
   std::string line;
   std::getline(std::cin, line);
   print_error("\n");
   return base::Secret(std::move(line));
+}
+
+void pause_before_next_look(Millis pause) {
+  boost::asio::io_context context(1);
+  boost::asio::steady_timer(context, pause).wait();
 }
 
 void field_if_given(base::JsonWriter& out, std::string_view name, const std::string& value) {

@@ -77,7 +77,10 @@ Result<std::string> resolve_value(const std::string& value);
 // Asks on the terminal without echo. Errors: FailedPrecondition (no terminal).
 Result<base::Secret> ask_secret(const std::string& prompt);
 
-// A flag that takes part in a body only when it was given.
+// Waits before the API is asked again how far something is. Blocks.
+void pause_before_next_look(Millis pause);
+
+// Options that are part of a body only when they were given.
 void field_if_given(base::JsonWriter& out, std::string_view name, const std::string& value);
 void texts_if_given(base::JsonWriter& out, std::string_view name, const std::vector<std::string>& values);
 

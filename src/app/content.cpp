@@ -7,7 +7,7 @@ namespace {
 struct ContentOptions {
   std::string key, file, channel, locale;
   std::int64_t version = 0;  // 0: the published one
-  bool is_published = false;
+  bool is_draft = false;
   std::vector<std::string> params;
 };
 
@@ -17,7 +17,8 @@ Result<std::string> key_of(const ContentOptions& o, const std::string& json) {
   base::JsonDocument document;
   CARILLON_TRY(const auto root, document.parse(json));
   std::string key = cell_at(root, "key");
-  if (key == "-") return fail(Errc::InvalidArgument, fmt::format("{} has no \"key\"; add it, or give --key", o.file));
+  if (key == "-")
+    return fail(Errc::InvalidArgument, fmt::format("{} has no \"key\"; add it, or give --key", o.file));
   return key;
 }
 
@@ -36,21 +37,22 @@ void add_file_options(CLI::App& verb, ContentOptions& o) {
 
 void add_preview(CLI::App& noun, Shell& shell) {
   auto o = std::make_shared<ContentOptions>();
-  auto& preview = add_verb(noun, shell, "preview", "Show what a template says with these parameters",
-                           "carillon template preview welcome --param name=Kim --locale ko", [o](Client& client) {
-                             const auto params = object_of(o->params, "--param");
-                             if (!params) return report(params.error());
-                             base::JsonWriter body;
-                             body.object().key("params").raw(*params);
-                             field_if_given(body, "channel", o->channel);
-                             field_if_given(body, "locale", o->locale);
-                             if (o->version > 0) body.field("version", o->version);
-                             body.end_object();
-                             return client.show("POST", path_of("/v1/templates/", o->key, "/preview"), body.str(),
-                                                render_object);
-                           });
+  auto& preview = add_verb(
+      noun, shell, "preview", "Show what a template says with these parameters",
+      "carillon template preview welcome --param name=Kim --locale ko", [o](Client& client) {
+        const auto params = object_of(o->params, "--param");
+        if (!params) return report(params.error());
+        base::JsonWriter body;
+        body.object().key("params").raw(*params);
+        field_if_given(body, "channel", o->channel);
+        field_if_given(body, "locale", o->locale);
+        if (o->version > 0) body.field("version", o->version);
+        body.end_object();
+        return client.show("POST", path_of("/v1/templates/", o->key, "/preview"), body.str(), render_object);
+      });
   preview.add_option("KEY", o->key, "The template")->required();
-  preview.add_option("--param", o->params, "name=text or name:=JSON; may be repeated")->allow_extra_args(false);
+  preview.add_option("--param", o->params, "name=text or name:=JSON; may be repeated")
+      ->allow_extra_args(false);
   preview.add_option("--channel", o->channel, "Only this channel");
   preview.add_option("--locale", o->locale, "Language");
   preview.add_option("--version", o->version, "A version; else the published one");
@@ -59,50 +61,70 @@ void add_preview(CLI::App& noun, Shell& shell) {
 void add_template(CLI::App& root, Shell& shell) {
   auto& noun = add_noun(root, "template", "Templates: versioned content with parameters");
   auto o = std::make_shared<ContentOptions>();
-  auto& put = add_verb(noun, shell, "put", "Store a new version of a template",
-                       "carillon template put welcome.json --publish", [o](Client& client) {
-                         return put_document(client, *o, "/v1/templates/", o->is_published ? "?publish=true" : "");
-                       });
+  auto& put =
+      add_verb(noun, shell, "put", "Store a new version of a template", "carillon template put welcome.json",
+               [o](Client& client) {
+                 return put_document(client, *o, "/v1/templates/", o->is_draft ? "?publish=false" : "");
+               });
   add_file_options(put, *o);
-  put.add_flag("--publish", o->is_published, "Use it from now on; without, it is a draft");
-  auto& get = add_verb(noun, shell, "get", "Show a template", "carillon template get welcome", [o](Client& client) {
-    const std::string version = o->version > 0 ? fmt::format("/versions/{}", o->version) : "";
-    return client.show("GET", path_of("/v1/templates/", o->key, version), {}, render_object);
-  });
+  put.add_flag("--draft,!--publish", o->is_draft,
+               "Keep it as a draft; --publish (default) uses it from now on");
+  auto& get =
+      add_verb(noun, shell, "get", "Show a template", "carillon template get welcome", [o](Client& client) {
+        const std::string version = o->version > 0 ? fmt::format("/versions/{}", o->version) : "";
+        return client.show("GET", path_of("/v1/templates/", o->key, version), {}, render_object);
+      });
   get.add_option("KEY", o->key, "The template")->required();
   get.add_option("--version", o->version, "A version; else the published one");
   add_list(noun, shell, "List all templates", "carillon template list", "/v1/templates",
-           {{"TEMPLATE", "key"}, {"VERSION", "version"}, {"PUBLISHED", "published"}, {"CATEGORY", "category"},
-            {"CHANNELS", "channels"}, {"LOCALE", "default_locale"}},
+           {{"TEMPLATE", "key"},
+            {"LATEST", "version"},
+            {"PUBLISHED", "published"},
+            {"CATEGORY", "category"},
+            {"LOCALE", "default_locale"},
+            {"CHANGED", "updated_at"}},
            "There is no template yet: carillon template put FILE");
-  auto& publish = add_verb(noun, shell, "publish", "Use a version from now on", "carillon template publish welcome 3",
-                           [o](Client& client) {
-                             const auto suffix = fmt::format("/versions/{}/publish", o->version);
-                             return client.say("POST", path_of("/v1/templates/", o->key, suffix), {},
-                                               fmt::format("Version {} of {} is published.", o->version,
-                                                           printable(o->key)));
-                           });
+  auto& publish = add_verb(
+      noun, shell, "publish", "Use a version from now on", "carillon template publish welcome 3",
+      [o](Client& client) {
+        const auto suffix = fmt::format("/versions/{}/publish", o->version);
+        return client.say("POST", path_of("/v1/templates/", o->key, suffix), {},
+                          fmt::format("Version {} of {} is published.", o->version, printable(o->key)));
+      });
   publish.add_option("KEY", o->key, "The template")->required();
   publish.add_option("VERSION", o->version, "The version")->required();
+  auto& remove = add_verb(noun, shell, "delete", "Remove a template; what was accepted with it is still sent",
+                          "carillon template delete welcome", [o](Client& client) {
+                            return client.say("DELETE", path_of("/v1/templates/", o->key), {},
+                                              fmt::format("Template {} is removed.", printable(o->key)));
+                          });
+  remove.add_option("KEY", o->key, "The template")->required();
   add_preview(noun, shell);
 }
 
 void add_category(CLI::App& root, Shell& shell) {
   auto& noun = add_noun(root, "category", "Categories: what a message is about, and the policy for it");
   auto o = std::make_shared<ContentOptions>();
-  auto& put = add_verb(noun, shell, "put", "Make or replace a category", "carillon category put order_updates.json",
-                       [o](Client& client) { return put_document(client, *o, "/v1/categories/", ""); });
+  auto& put =
+      add_verb(noun, shell, "put", "Make or replace a category", "carillon category put order_updates.json",
+               [o](Client& client) { return put_document(client, *o, "/v1/categories/", ""); });
   add_file_options(put, *o);
-  auto& get = add_verb(noun, shell, "get", "Show a category", "carillon category get general", [o](Client& client) {
-    return client.show("GET", path_of("/v1/categories/", o->key), {}, render_object);
-  });
+  auto& get =
+      add_verb(noun, shell, "get", "Show a category", "carillon category get general", [o](Client& client) {
+        return client.show("GET", path_of("/v1/categories/", o->key), {}, render_object);
+      });
   get.add_option("KEY", o->key, "The category")->required();
   add_list(noun, shell, "List all categories", "carillon category list", "/v1/categories",
-           {{"CATEGORY", "key"}, {"KIND", "kind"}, {"MANDATORY", "mandatory"}, {"CHANNELS", "channels"},
-            {"PRIORITY", "priority"}, {"TTL", "ttl"}, {"RETRY", "retry"}},
+           {{"CATEGORY", "key"},
+            {"KIND", "kind"},
+            {"MANDATORY", "mandatory"},
+            {"CHANNELS", "channels"},
+            {"PRIORITY", "priority"},
+            {"TTL", "ttl"},
+            {"RETRY", "retry"}},
            "There is no category.");
-  auto& remove = add_verb(noun, shell, "delete", "Remove a category", "carillon category delete order_updates",
-                          [o](Client& client) {
+  auto& remove = add_verb(noun, shell, "delete", "Remove a category",
+                          "carillon category delete order_updates", [o](Client& client) {
                             return client.say("DELETE", path_of("/v1/categories/", o->key), {},
                                               fmt::format("Category {} is removed.", printable(o->key)));
                           });

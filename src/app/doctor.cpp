@@ -20,8 +20,8 @@ struct Asked {
 };
 
 // The JSON of a call that succeeded; otherwise a finding says what went wrong.
-std::unique_ptr<Asked> ask(Transport& transport, std::string method, std::string target, const std::string& check,
-                           Findings& findings) {
+std::unique_ptr<Asked> ask(Transport& transport, std::string method, std::string target,
+                           const std::string& check, Findings& findings) {
   auto asked = std::make_unique<Asked>();
   auto answer = transport.call(std::move(method), std::move(target));
   if (!answer) {
@@ -48,7 +48,9 @@ Listens listens(const std::string& listen) {
   if (!address) return Listens::Malformed;
   boost::asio::io_context context;
   boost::system::error_code ec;
-  const std::string host = address->first == "0.0.0.0" ? "127.0.0.1" : address->first == "::" ? "::1" : address->first;
+  const std::string host = address->first == "0.0.0.0" ? "127.0.0.1"
+                           : address->first == "::"    ? "::1"
+                                                       : address->first;
   boost::asio::ip::tcp::resolver resolver(context);
   const auto found = resolver.resolve(host, std::to_string(address->second), ec);
   if (ec) return Listens::Malformed;
@@ -57,11 +59,13 @@ Listens listens(const std::string& listen) {
   return ec ? Listens::No : Listens::Yes;
 }
 
-void check_listener(const std::string& setting, const std::string& listen, bool is_running, Findings& findings) {
+void check_listener(const std::string& setting, const std::string& listen, bool is_running,
+                    Findings& findings) {
   const std::string check = "listener";
   const auto state = listens(listen);
   if (state == Listens::Malformed) {
-    findings.push_back({check, Health::Fail, fmt::format("{} {} is no address of this machine", setting, listen),
+    findings.push_back({check, Health::Fail,
+                        fmt::format("{} {} is no address of this machine", setting, listen),
                         "give HOST:PORT, such as 127.0.0.1:8080"});
   } else if (is_running && state == Listens::No) {
     findings.push_back({check, Health::Warn,
@@ -71,7 +75,8 @@ void check_listener(const std::string& setting, const std::string& listen, bool 
     findings.push_back({check, Health::Warn, fmt::format("another process listens on {} {}", setting, listen),
                         "stop it, or choose another port"});
   } else {
-    findings.push_back({check, Health::Ok, fmt::format("{} {}", listen, is_running ? "answers" : "is free"), ""});
+    findings.push_back(
+        {check, Health::Ok, fmt::format("{} {}", listen, is_running ? "answers" : "is free"), ""});
   }
 }
 
@@ -94,8 +99,9 @@ void check_integration(Transport& transport, base::JsonElement integration, Find
   const auto asked = ask(transport, "POST", path_of("/v1/integrations/", key, "/test"), check, findings);
   if (!asked) return;
   const bool is_ok = cell_at(asked->root, "ok") == "yes";
-  findings.push_back({check, is_ok ? Health::Ok : Health::Fail, cell_at(asked->root, "detail"),
-                      is_ok ? "" : fmt::format("mend it with: carillon integration add {} --provider …", key)});
+  findings.push_back(
+      {check, is_ok ? Health::Ok : Health::Fail, cell_at(asked->root, "detail"),
+       is_ok ? "" : fmt::format("mend it with: carillon integration add {} --provider …", key)});
 }
 
 int doctor(const Shell& shell) {
@@ -144,7 +150,8 @@ void check_store(Transport& transport, Findings& findings) {
   } else if (answer->status >= 300) {
     std::string why = render_problem(*answer);
     while (why.ends_with('\n')) why.pop_back();
-    findings.push_back({"store", Health::Fail, "the server is not ready: " + printable(why), "see the server's log"});
+    findings.push_back(
+        {"store", Health::Fail, "the server is not ready: " + printable(why), "see the server's log"});
   } else {
     findings.push_back({"store", Health::Ok, "the server is ready", ""});
   }
@@ -157,9 +164,10 @@ void check_accountability(Transport& transport, Findings& findings) {
     base::JsonElement counts;
     if (asked->root[part].get(counts) != simdjson::SUCCESS) continue;
     const bool is_exact = cell_at(counts, "exact") == "yes";
-    findings.push_back({fmt::format("accountability, {}", part), is_exact ? Health::Ok : Health::Fail,
-                        fmt::format("{} accepted, {} accounted for", cell_at(counts, "accepted"), cell_at(counts, "sum")),
-                        is_exact ? "" : "this is a defect of Carillon: keep the data folder and report it"});
+    findings.push_back(
+        {fmt::format("accountability, {}", part), is_exact ? Health::Ok : Health::Fail,
+         fmt::format("{} accepted, {} accounted for", cell_at(counts, "accepted"), cell_at(counts, "sum")),
+         is_exact ? "" : "this is a defect of Carillon: keep the data folder and report it"});
   }
 }
 
@@ -192,7 +200,8 @@ std::string render_findings(const Findings& findings) {
                printable(finding.detail)});
     if (!finding.fix.empty()) table.add({"", "", "→ " + printable(finding.fix)});
   }
-  return fmt::format("{}\n{} well, {} to look at, {} wrong.\n", table.text(), counts[0], counts[1], counts[2]);
+  return fmt::format("{}\n{} well, {} to look at, {} wrong.\n", table.text(), counts[0], counts[1],
+                     counts[2]);
 }
 
 std::string findings_json(const Findings& findings) {
@@ -213,7 +222,8 @@ int exit_status(const Findings& findings) noexcept {
 }
 
 void add_doctor(CLI::App& root, Shell& shell) {
-  auto* command = root.add_subcommand("doctor", "Look for what is wrong, running or stopped, and say how to mend it");
+  auto* command =
+      root.add_subcommand("doctor", "Look for what is wrong, running or stopped, and say how to mend it");
   add_common(*command, shell);
   command->footer("Example: carillon doctor --data ./carillon-data");
   command->callback([&shell] { shell.run = [&shell] { return doctor(shell); }; });

@@ -12,7 +12,7 @@ namespace carillon::app {
 enum class Health : std::uint8_t { Ok, Warn, Fail };
 
 struct Finding {
-  std::string check;   // "data folder"
+  std::string check;  // "data folder"
   Health health = Health::Ok;
   std::string detail;  // what was seen; no secret
   std::string fix;     // what to do; empty when nothing is

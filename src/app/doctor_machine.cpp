@@ -18,8 +18,8 @@
 namespace carillon::app {
 namespace {
 
-constexpr double kDiskShareMin = 0.03;  // PIPELINE §5: sends are refused below this share
-constexpr Millis kFutureMax{5'000};     // how far ahead a file may be before the clock is suspected
+constexpr double kDiskShareMin = 0.03;      // PIPELINE §5: sends are refused below this share
+constexpr Millis kFutureMax{5'000};         // how far ahead a file may be before the clock is suspected
 constexpr std::uint64_t kFilesSpare = 256;  // descriptors besides connections: store, journal, providers
 constexpr std::size_t kSqliteHeadBytes = 100;
 constexpr std::size_t kSqliteWriteVersionAt = 18;  // SQLite file format 1.3: 2 is WAL
@@ -60,7 +60,8 @@ void check_data_folder(const AppOptions& options, Findings& findings) {
   }
   const unsigned mode = mode_of(options.data);
   if ((mode & 0022U) != 0) {
-    findings.push_back({name, Health::Warn, fmt::format("{}: others may write there (mode {:04o})", options.data, mode),
+    findings.push_back({name, Health::Warn,
+                        fmt::format("{}: others may write there (mode {:04o})", options.data, mode),
                         fmt::format("chmod 700 {}", options.data)});
   } else {
     findings.push_back({name, Health::Ok, fmt::format("{} (mode {:04o})", options.data, mode), ""});
@@ -91,9 +92,10 @@ void check_secret_key(const AppOptions& options, Findings& findings) {
   const bool is_file = options.secrets_key.empty() && options.secrets_key_file.empty();
   if (is_file && !std::filesystem::exists(path, ec)) {
     const bool has_store = std::filesystem::exists(store_file(options), ec);
-    findings.push_back({"secret key", has_store ? Health::Fail : Health::Warn, path + " is not there",
-                        has_store ? "put the key back, or give CARILLON_SECRETS_KEY; what it sealed is unreadable without"
-                                  : "the first start makes it"});
+    findings.push_back(
+        {"secret key", has_store ? Health::Fail : Health::Warn, path + " is not there",
+         has_store ? "put the key back, or give CARILLON_SECRETS_KEY; what it sealed is unreadable without"
+                   : "the first start makes it"});
     return;
   }
   if (const auto keys = load_keys(options); !keys) {
@@ -102,7 +104,8 @@ void check_secret_key(const AppOptions& options, Findings& findings) {
   }
   const std::string file = is_file ? path : options.secrets_key_file;
   if (!file.empty() && (mode_of(file) & 0077U) != 0) {
-    findings.push_back({"secret key", Health::Fail, fmt::format("{}: others may read it (mode {:04o})", file, mode_of(file)),
+    findings.push_back({"secret key", Health::Fail,
+                        fmt::format("{}: others may read it (mode {:04o})", file, mode_of(file)),
                         fmt::format("chmod 600 {}", file)});
     return;
   }
@@ -131,9 +134,11 @@ void check_store_file(const AppOptions& options, Findings& findings) {
   std::error_code ec;
   const auto bytes = std::filesystem::file_size(path, ec);
   const auto wal = std::filesystem::file_size(path + "-wal", ec);
-  findings.push_back({"store file", Health::Ok,
-                      fmt::format("{}: {} in WAL mode, log {}", path, base::to_bytes_text(static_cast<std::int64_t>(bytes)),
-                                  base::to_bytes_text(ec ? 0 : static_cast<std::int64_t>(wal))), ""});
+  findings.push_back(
+      {"store file", Health::Ok,
+       fmt::format("{}: {} in WAL mode, log {}", path, base::to_bytes_text(static_cast<std::int64_t>(bytes)),
+                   base::to_bytes_text(ec ? 0 : static_cast<std::int64_t>(wal))),
+       ""});
 }
 
 void check_journal(const AppOptions& options, Findings& findings) {
@@ -157,21 +162,23 @@ void check_journal(const AppOptions& options, Findings& findings) {
   }
   findings.push_back({"journal", Health::Ok,
                       fmt::format("{} segment{}, {}", segments, segments == 1 ? "" : "s",
-                                  base::to_bytes_text(static_cast<std::int64_t>(bytes))), ""});
+                                  base::to_bytes_text(static_cast<std::int64_t>(bytes))),
+                      ""});
 }
 
 void check_clock(const AppOptions& options, Time now, Findings& findings) {
   const auto newest = std::max(modified_at(store_file(options)), modified_at(store_file(options) + "-wal"));
   if (newest > now.time_since_epoch() + kFutureMax) {
-    findings.push_back({"clock", Health::Fail,
-                        fmt::format("it is {}, but the store was written at {}", to_rfc3339(now),
-                                    to_rfc3339(Time(newest))),
-                        "set the clock: ids and due times depend on it"});
+    findings.push_back(
+        {"clock", Health::Fail,
+         fmt::format("it is {}, but the store was written at {}", to_rfc3339(now), to_rfc3339(Time(newest))),
+         "set the clock: ids and due times depend on it"});
     return;
   }
   ::timex state{};
   if (::adjtimex(&state) < 0 || (state.status & STA_UNSYNC) != 0) {
-    findings.push_back({"clock", Health::Warn, to_rfc3339(now) + ", not synchronised as far as the kernel knows",
+    findings.push_back({"clock", Health::Warn,
+                        to_rfc3339(now) + ", not synchronised as far as the kernel knows",
                         "run an NTP client (systemd-timesyncd, chrony); in a container look at the host"});
     return;
   }

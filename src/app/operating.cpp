@@ -1,7 +1,4 @@
 // carillon dlq, carillon pause: what was given up on, and the stop button.
-#include <chrono>
-#include <thread>
-
 #include "app/client.h"
 
 namespace carillon::app {
@@ -11,14 +8,15 @@ constexpr Millis kLookAgain{200};
 
 struct ReplayOptions {
   std::vector<std::string> ids, params;
-  std::string channel, reason, address, integration;
+  std::string channel, reason, from, until, address, integration;
   bool is_all = false;
 };
 
 Result<std::string> replay_body(const ReplayOptions& o) {
-  const bool has_filter = !o.channel.empty() || !o.reason.empty();
+  const bool has_filter = !o.channel.empty() || !o.reason.empty() || !o.from.empty() || !o.until.empty();
   if (o.ids.empty() && !o.is_all && !has_filter) {
-    return fail(Errc::InvalidArgument, "say what to replay: --id dlv_…, a filter such as --channel sms, or --all");
+    return fail(Errc::InvalidArgument,
+                "say what to replay: --id dlv_…, a filter such as --channel sms, or --all");
   }
   base::JsonWriter body;
   body.object();
@@ -28,6 +26,8 @@ Result<std::string> replay_body(const ReplayOptions& o) {
     body.key("filter").object();
     field_if_given(body, "channel", o.channel);
     field_if_given(body, "reason", o.reason);
+    field_if_given(body, "from", o.from);
+    field_if_given(body, "until", o.until);
     body.end_object();
   }
   if (!o.params.empty() || !o.address.empty() || !o.integration.empty()) {
@@ -45,7 +45,8 @@ Result<std::string> replay_body(const ReplayOptions& o) {
 }
 
 // Waits for a job and shows how far it is; its last answer.
-std::expected<net::HttpResponse, int> await_job(Client& client, net::HttpResponse answer, const std::string& what) {
+std::expected<net::HttpResponse, int> await_job(Client& client, net::HttpResponse answer,
+                                                const std::string& what) {
   ProgressBar bar(what);
   while (true) {
     base::JsonDocument document;
@@ -53,7 +54,7 @@ std::expected<net::HttpResponse, int> await_job(Client& client, net::HttpRespons
     const std::string state = root ? cell_at(*root, "state") : "-";
     if (state != "running" && state != "queued" && state != "pending") return answer;
     bar.show(integer_at(*root, "done"), integer_at(*root, "total"));
-    std::this_thread::sleep_for(kLookAgain);
+    pause_before_next_look(kLookAgain);
     auto next = client.ask("GET", path_of("/v1/jobs/", cell_at(*root, "id")));
     if (!next) return next;
     answer = std::move(*next);
@@ -67,37 +68,53 @@ int replay(Client& client, const ReplayOptions& o) {
   if (!answer) return answer.error();
   const auto done = await_job(client, std::move(*answer), "Replaying");
   if (!done) return done.error();
-  return client.show(*done, [](base::JsonElement root) {
+  std::int64_t refused = 0;
+  base::JsonDocument document;
+  if (const auto root = document.parse(done->body)) refused = integer_at(*root, "failed");
+  const int status = client.show(*done, [refused](base::JsonElement root) {
     std::string text = fmt::format("{} of {} go out again.\n", cell_at(root, "done"), cell_at(root, "total"));
     base::JsonElement errors;
-    if (root["errors"].get(errors) == simdjson::SUCCESS && errors.is_array()) {
-      text += render_list(errors, {{"DELIVERY", "id"}, {"WHY NOT", "detail"}, {"CODE", "code"}}, "");
+    if (refused > 0 && root["errors"].get(errors) == simdjson::SUCCESS) {
+      text += render_list(errors, {{"DELIVERY", "id"}, {"WHY NOT", "detail"}}, "");
     }
     return text;
   });
+  return refused > 0 ? kExitFailure : status;
 }
 
 void add_dlq(CLI::App& root, Shell& shell) {
   auto& dlq = add_noun(root, "dlq", "Dead letters: deliveries that were given up on");
   add_list(dlq, shell, "List dead letters", "carillon dlq list", "/v1/dead-letters",
-           {{"DELIVERY", "delivery_id"}, {"ID", "id"}, {"CHANNEL", "channel"}, {"USER", "user_id"}, {"STATUS", "status"},
-            {"REASON", "reason"}, {"ATTEMPTS", "attempts"}, {"SINCE", "at"}, {"WHY", "detail"}},
+           {{"ID", "id"},
+            {"DELIVERY", "delivery_id"},
+            {"CHANNEL", "channel"},
+            {"USER", "user_id"},
+            {"STATUS", "status"},
+            {"REASON", "reason"},
+            {"ATTEMPTS", "attempts"},
+            {"SINCE", "at"},
+            {"WHY", "detail"}},
            "There is no dead letter.");
   auto id = std::make_shared<std::string>();
-  auto& show = add_verb(dlq, shell, "show", "Show one with all its attempts", "carillon dlq show dlv_9f2c",
-                        [id](Client& client) {
-                          return client.show("GET", path_of("/v1/deliveries/", *id), {}, render_object);
-                        });
-  show.add_option("ID", *id, "The delivery")->required();
+  auto& show =
+      add_verb(dlq, shell, "show", "Show one with all its attempts", "carillon dlq show dlv_9f2c",
+               [id](Client& client) {
+                 const bool is_letter = id->starts_with("dl_");
+                 return client.show("GET", path_of(is_letter ? "/v1/dead-letters/" : "/v1/deliveries/", *id),
+                                    {}, render_object);
+               });
+  show.add_option("ID", *id, "dl_… or dlv_…")->required();
   auto o = std::make_shared<ReplayOptions>();
   auto& again = add_verb(dlq, shell, "replay", "Send again, also what failed or is unknown",
-                         "carillon dlq replay --id dlv_9f2c --param name=Kim", [o](Client& client) {
-                           return replay(client, *o);
-                         });
-  again.add_option("--id", o->ids, "A delivery; may be repeated")->allow_extra_args(false);
+                         "carillon dlq replay --id dlv_9f2c --param name=Kim",
+                         [o](Client& client) { return replay(client, *o); });
+  again.add_option("--id", o->ids, "A dead letter (dl_…) or delivery (dlv_…); may be repeated")
+      ->allow_extra_args(false);
   again.add_flag("--all", o->is_all, "Every dead letter");
   again.add_option("--channel", o->channel, "Those of this channel");
   again.add_option("--reason", o->reason, "Those with this reason");
+  again.add_option("--from", o->from, "Those given up at or after this time, RFC 3339");
+  again.add_option("--until", o->until, "Those given up before this time, RFC 3339");
   again.add_option("--param", o->params, "Change a parameter: name=text or name:=JSON; may be repeated")
       ->allow_extra_args(false);
   again.add_option("--address", o->address, "To this address instead");
@@ -112,21 +129,21 @@ struct PauseOptions {
 void add_pause(CLI::App& root, Shell& shell) {
   auto& pause = add_noun(root, "pause", "The stop button: what it names waits until the pause is removed");
   auto o = std::make_shared<PauseOptions>();
-  auto& create = add_verb(pause, shell, "create", "Stop sending, all of it or a part",
-                          "carillon pause create --channel sms --reason 'wrong price in the text'",
-                          [o](Client& client) {
-                            base::JsonWriter body;
-                            body.object().key("scope").object();
-                            field_if_given(body, "app", o->app);
-                            field_if_given(body, "category", o->category);
-                            field_if_given(body, "template", o->template_key);
-                            field_if_given(body, "channel", o->channel);
-                            field_if_given(body, "priority", o->priority);
-                            body.end_object();
-                            field_if_given(body, "reason", o->reason);
-                            body.end_object();
-                            return client.show("POST", "/v1/pauses", body.str(), render_object);
-                          });
+  auto& create =
+      add_verb(pause, shell, "create", "Stop sending, all of it or a part",
+               "carillon pause create --channel sms --reason 'wrong price in the text'", [o](Client& client) {
+                 base::JsonWriter body;
+                 body.object().key("scope").object();
+                 field_if_given(body, "app", o->app);
+                 field_if_given(body, "category", o->category);
+                 field_if_given(body, "template", o->template_key);
+                 field_if_given(body, "channel", o->channel);
+                 field_if_given(body, "priority", o->priority);
+                 body.end_object();
+                 field_if_given(body, "reason", o->reason);
+                 body.end_object();
+                 return client.show("POST", "/v1/pauses", body.str(), render_object);
+               });
   create.add_option("--app", o->app, "Only sends of this app");
   create.add_option("--category", o->category, "Only this category");
   create.add_option("--template", o->template_key, "Only this template");
@@ -136,10 +153,11 @@ void add_pause(CLI::App& root, Shell& shell) {
   add_list(pause, shell, "List what is paused", "carillon pause list", "/v1/pauses",
            {{"PAUSE", "id"}, {"SCOPE", "scope"}, {"REASON", "reason"}, {"BY", "by"}, {"SINCE", "at"}},
            "Nothing is paused.");
-  auto& remove = add_verb(pause, shell, "remove", "Go on; what waited is sent", "carillon pause remove pau_9f2c",
-                          [o](Client& client) {
-                            return client.say("DELETE", path_of("/v1/pauses/", o->id), {}, "What waited goes on.");
-                          });
+  auto& remove =
+      add_verb(pause, shell, "remove", "Go on; what waited is sent", "carillon pause remove pau_9f2c",
+               [o](Client& client) {
+                 return client.say("DELETE", path_of("/v1/pauses/", o->id), {}, "What waited goes on.");
+               });
   remove.add_option("ID", o->id, "The pause")->required();
 }
 

@@ -26,11 +26,10 @@ char32_t next_code_point(std::string_view text, std::size_t& at) noexcept {
 // East Asian wide and full-width blocks and emoji (Unicode TR 11), combining marks as nothing.
 std::size_t width_of(char32_t c) noexcept {
   if ((c >= 0x0300 && c <= 0x036F) || (c >= 0x200B && c <= 0x200F) || (c >= 0xFE00 && c <= 0xFE0F)) return 0;
-  const bool is_wide = (c >= 0x1100 && c <= 0x115F) || (c >= 0x2E80 && c <= 0xA4CF) ||
-                       (c >= 0xAC00 && c <= 0xD7A3) || (c >= 0xF900 && c <= 0xFAFF) ||
-                       (c >= 0xFE30 && c <= 0xFE6F) || (c >= 0xFF00 && c <= 0xFF60) ||
-                       (c >= 0xFFE0 && c <= 0xFFE6) || (c >= 0x1F300 && c <= 0x1FAFF) ||
-                       (c >= 0x20000 && c <= 0x3FFFD);
+  const bool is_wide =
+      (c >= 0x1100 && c <= 0x115F) || (c >= 0x2E80 && c <= 0xA4CF) || (c >= 0xAC00 && c <= 0xD7A3) ||
+      (c >= 0xF900 && c <= 0xFAFF) || (c >= 0xFE30 && c <= 0xFE6F) || (c >= 0xFF00 && c <= 0xFF60) ||
+      (c >= 0xFFE0 && c <= 0xFFE6) || (c >= 0x1F300 && c <= 0x1FAFF) || (c >= 0x20000 && c <= 0x3FFFD);
   return is_wide ? 2 : 1;
 }
 
@@ -113,11 +112,14 @@ std::string printable(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t begin = at;
     const char32_t c = next_code_point(text, at);
-    const bool is_control = c < 0x20 || (c >= 0x7F && c < 0xA0) || (c >= 0x202A && c <= 0x202E) ||
-                            (c >= 0x2066 && c <= 0x2069);
-    if (c == '\n' || c == '\t') out += ' ';
-    else if (is_control) out += '?';
-    else out += text.substr(begin, at - begin);
+    const bool is_control =
+        c < 0x20 || (c >= 0x7F && c < 0xA0) || (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
+    if (c == '\n' || c == '\t')
+      out += ' ';
+    else if (is_control)
+      out += '?';
+    else
+      out += text.substr(begin, at - begin);
   }
   return out;
 }
@@ -252,7 +254,8 @@ std::string progress_line(std::string_view what, std::int64_t done, std::int64_t
                      std::string(kBarWidth - full, '.'), share * 100, at, end);
 }
 
-ProgressBar::ProgressBar(std::string what) : what_(std::move(what)), is_terminal_(::isatty(STDERR_FILENO) == 1) {}
+ProgressBar::ProgressBar(std::string what)
+    : what_(std::move(what)), is_terminal_(::isatty(STDERR_FILENO) == 1) {}
 
 ProgressBar::~ProgressBar() {
   if (is_shown_) print_error("\r\x1b[K");

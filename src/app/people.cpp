@@ -83,7 +83,8 @@ void add_devices(CLI::App& user, Shell& shell) {
                          return client.show("PUT", path_of(devices, o->id), *body, render_object);
                        });
   put.add_option("USER_ID", o->user, "The recipient")->required();
-  put.add_option("DEVICE_ID", o->id, "The app's installation id; the push token where --token is left out")->required();
+  put.add_option("DEVICE_ID", o->id, "The app's installation id; the push token where --token is left out")
+      ->required();
   put.add_option("--platform", o->platform, "ios, android, web, macos, windows or harmony");
   put.add_option("--bundle", o->bundle, "Bundle id, Firebase project or web origin");
   put.add_option("--environment", o->environment, "development or production (default)");
@@ -96,17 +97,18 @@ void add_devices(CLI::App& user, Shell& shell) {
                         [o](Client& client) {
                           return client.show("GET", path_of("/v1/users/", o->user, "/devices"), {},
                                              [](base::JsonElement root) {
-                            base::JsonElement data;
-                            if (root["data"].get(data) != simdjson::SUCCESS) return std::string("No devices.\n");
-                            return render_list(data,
-                                               {{"DEVICE", "device_id"},
-                                                {"PLATFORM", "platform"},
-                                                {"BUNDLE", "bundle"},
-                                                {"ENVIRONMENT", "environment"},
-                                                {"ENABLED", "enabled"},
-                                                {"LAST SEEN", "last_logged_in_at"}},
-                                               "No devices.");
-                          });
+                                               base::JsonElement data;
+                                               if (root["data"].get(data) != simdjson::SUCCESS)
+                                                 return std::string("No devices.\n");
+                                               return render_list(data,
+                                                                  {{"DEVICE", "device_id"},
+                                                                   {"PLATFORM", "platform"},
+                                                                   {"BUNDLE", "bundle"},
+                                                                   {"ENVIRONMENT", "environment"},
+                                                                   {"ENABLED", "enabled"},
+                                                                   {"LAST SEEN", "last_logged_in_at"}},
+                                                                  "No devices.");
+                                             });
                         });
   list.add_option("USER_ID", o->user, "The recipient")->required();
 }
@@ -120,9 +122,16 @@ Result<std::string> preference_body(const PreferenceOptions& o) {
   base::JsonWriter body;
   body.object();
   if (!o.opt_in.empty()) {
-    body.key("preferences").array().object().field("channel", o.channel).field("category", o.category).key("opt_in");
-    if (o.opt_in == "default") body.null();
-    else body.value(o.opt_in == "yes");
+    body.key("preferences")
+        .array()
+        .object()
+        .field("channel", o.channel)
+        .field("category", o.category)
+        .key("opt_in");
+    if (o.opt_in == "default")
+      body.null();
+    else
+      body.value(o.opt_in == "yes");
     body.end_object().end_array();
   }
   if (o.quiet_hours == "none") {
@@ -136,7 +145,8 @@ Result<std::string> preference_body(const PreferenceOptions& o) {
     body.field("to", o.quiet_hours.substr(dash + 1)).end_object();
   }
   if (o.opt_in.empty() && o.quiet_hours.empty()) {
-    return fail(Errc::InvalidArgument, "nothing to change; give --opt-in yes|no|default or --quiet-hours FROM-TO");
+    return fail(Errc::InvalidArgument,
+                "nothing to change; give --opt-in yes|no|default or --quiet-hours FROM-TO");
   }
   body.end_object();
   return body.str();
@@ -145,21 +155,22 @@ Result<std::string> preference_body(const PreferenceOptions& o) {
 void add_preferences(CLI::App& user, Shell& shell) {
   auto& preferences = add_noun(user, "preferences", "What a recipient wants and does not want");
   auto o = std::make_shared<PreferenceOptions>();
-  auto& get = add_verb(preferences, shell, "get", "Show a recipient's preferences", "carillon user preferences get 42",
-                       [o](Client& client) {
-                         return client.show("GET", path_of("/v1/users/", o->user, "/preferences"), {}, render_object);
-                       });
+  auto& get =
+      add_verb(preferences, shell, "get", "Show a recipient's preferences",
+               "carillon user preferences get 42", [o](Client& client) {
+                 return client.show("GET", path_of("/v1/users/", o->user, "/preferences"), {}, render_object);
+               });
   get.add_option("USER_ID", o->user, "The recipient")->required();
-  auto& set = add_verb(preferences, shell, "set", "Change one preference or the quiet hours",
-                       "carillon user preferences set 42 --channel sms --category '*' --opt-in no",
-                       [o](Client& client) {
-                         const auto body = preference_body(*o);
-                         if (!body) return report(body.error());
-                         return client.show("PATCH", path_of("/v1/users/", o->user, "/preferences"), *body,
-                                            render_object);
-                       });
+  auto& set = add_verb(
+      preferences, shell, "set", "Change one preference or the quiet hours",
+      "carillon user preferences set 42 --channel sms --category '*' --opt-in no", [o](Client& client) {
+        const auto body = preference_body(*o);
+        if (!body) return report(body.error());
+        return client.show("PATCH", path_of("/v1/users/", o->user, "/preferences"), *body, render_object);
+      });
   set.add_option("USER_ID", o->user, "The recipient")->required();
-  set.add_option("--channel", o->channel, "A channel, a platform of push such as push.web, or * for all (default)");
+  set.add_option("--channel", o->channel,
+                 "A channel, a platform of push such as push.web, or * for all (default)");
   set.add_option("--category", o->category, "A category, or * for all (default)");
   set.add_option("--opt-in", o->opt_in, "yes, no, or default to forget what was said")
       ->check(CLI::IsMember({"yes", "no", "default"}));
@@ -208,18 +219,20 @@ void add_suppression(CLI::App& root, Shell& shell) {
     return body.str();
   };
   auto& add = add_verb(suppression, shell, "add", "Never contact an address again",
-                       "carillon suppression add email kim@example.com",
-                       [=](Client& client) { return client.show("POST", "/v1/suppressions", body_of(*o), render_object); });
+                       "carillon suppression add email kim@example.com", [=](Client& client) {
+                         return client.show("POST", "/v1/suppressions", body_of(*o), render_object);
+                       });
   add.add_option("CHANNEL", o->channel, "email, sms, voice or push")->required();
   add.add_option("ADDRESS", o->address, "The address, phone number or token")->required();
   add.add_option("--reason", o->reason, "hard_bounce, complaint, stop or manual (default)");
-  add_list(suppression, shell, "List suppressed addresses, masked", "carillon suppression list", "/v1/suppressions",
-           {{"ID", "id"}, {"CHANNEL", "channel"}, {"ADDRESS", "address"}, {"REASON", "reason"}, {"SINCE", "at"}},
+  add_list(suppression, shell, "List suppressed addresses, masked", "carillon suppression list",
+           "/v1/suppressions",
+           {{"CHANNEL", "channel"}, {"ADDRESS", "address"}, {"REASON", "reason"}, {"SINCE", "at"}},
            "No address is suppressed.", {{"channel", "Only this channel"}});
   auto& remove = add_verb(suppression, shell, "remove", "Allow an address again",
                           "carillon suppression remove email kim@example.com", [=](Client& client) {
-                            const auto target = with_query("/v1/suppressions", {{"channel", o->channel},
-                                                                                {"address", o->address}});
+                            const auto target = with_query(
+                                "/v1/suppressions", {{"channel", o->channel}, {"address", o->address}});
                             return client.say("DELETE", target, {}, "The address may be contacted again.");
                           });
   remove.add_option("CHANNEL", o->channel, "email, sms, voice or push")->required();

@@ -13,7 +13,8 @@ namespace {
 constexpr std::string_view kSharedOptions[] = {"--help", "--data", "--config", "--set", "--json"};
 
 bool is_shared(const CLI::Option& option) {
-  return std::ranges::any_of(kSharedOptions, [&](std::string_view name) { return option.check_name(std::string(name)); });
+  return std::ranges::any_of(kSharedOptions,
+                             [&](std::string_view name) { return option.check_name(std::string(name)); });
 }
 
 // "|" ends a cell of a Markdown table.
@@ -32,7 +33,8 @@ void write_command(const CLI::App& command, const std::string& path, std::string
     std::string rows;
     for (const CLI::Option* option : command.get_options()) {
       if (is_shared(*option)) continue;
-      const std::string name = option->get_positional() ? option->get_name(true) : option->get_name(false, true);
+      const std::string name =
+          option->get_positional() ? option->get_name(true) : option->get_name(false, true);
       rows += fmt::format("| `{}` | {}{} |\n", name, markdown_cell(option->get_description()),
                           option->get_required() ? " (required)" : "");
     }
@@ -57,7 +59,8 @@ std::string commands_markdown(const CLI::App& root) {
       "| `--set group.name=value` | One setting; may be repeated |\n"
       "| `--json` | Print one JSON document |\n\n"
       "A command speaks to the running server of its data folder, opens the stopped store itself, or, with "
-      "`CARILLON_URL` and `CARILLON_TOKEN` set and no `--data`, administers a server over HTTP. The exit status is 0 "
+      "`CARILLON_URL` and `CARILLON_TOKEN` set and no `--data`, administers a server over HTTP. The exit "
+      "status is 0 "
       "when it was done, 1 when it was refused or failed, 2 when the command line is wrong.\n";
   for (const CLI::App* command : root.get_subcommands([](const CLI::App*) { return true; })) {
     const bool is_group = !command->get_subcommands([](const CLI::App*) { return true; }).empty();
@@ -97,7 +100,8 @@ Result<void> write_documents(const CLI::App& root, const std::string& folder) {
 
 void add_reference(CLI::App& root, Shell& shell) {
   auto folder = std::make_shared<std::string>();
-  auto* reference = root.add_subcommand("reference", "Write the reference: settings, providers, errors, API, commands");
+  auto* reference =
+      root.add_subcommand("reference", "Write the reference: settings, providers, errors, API, commands");
   reference->add_option("DIR", *folder, "Folder the documents go to")->required();
   reference->footer("Example: carillon reference docs/reference");
   reference->callback([&root, &shell, folder] {

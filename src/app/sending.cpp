@@ -1,7 +1,5 @@
 // carillon send, carillon status: one notification from the command line, and what became of it.
-#include <chrono>
 #include <map>
-#include <thread>
 
 #include "app/client.h"
 
@@ -43,11 +41,20 @@ Result<std::string> send_body(const SendOptions& o) {
   base::JsonWriter out;
   out.object();
   write_recipients(out, o);
-  for (const auto& [name, value] :
-       {std::pair<const char*, const std::string&>{"event_id", o.event_id}, {"category", o.category},
-        {"template", o.template_key}, {"title", o.title}, {"body", o.body}, {"subject", o.subject}, {"url", o.url},
-        {"image", o.image}, {"locale", o.locale}, {"priority", o.priority}, {"ttl", o.ttl},
-        {"collapse_key", o.collapse_key}, {"send_at", o.send_at}, {"on_unknown", o.on_unknown}}) {
+  for (const auto& [name, value] : {std::pair<const char*, const std::string&>{"event_id", o.event_id},
+                                    {"category", o.category},
+                                    {"template", o.template_key},
+                                    {"title", o.title},
+                                    {"body", o.body},
+                                    {"subject", o.subject},
+                                    {"url", o.url},
+                                    {"image", o.image},
+                                    {"locale", o.locale},
+                                    {"priority", o.priority},
+                                    {"ttl", o.ttl},
+                                    {"collapse_key", o.collapse_key},
+                                    {"send_at", o.send_at},
+                                    {"on_unknown", o.on_unknown}}) {
     field_if_given(out, name, value);
   }
   texts_if_given(out, "channels", o.channels);
@@ -66,7 +73,8 @@ Result<std::string> send_body(const SendOptions& o) {
 }
 
 bool is_final(std::string_view status) noexcept {
-  return status == "completed" || status == "cancelled" || status == "rejected" || status == "approval_expired";
+  return status == "completed" || status == "cancelled" || status == "rejected" ||
+         status == "approval_expired";
 }
 
 std::string counts_text(base::JsonElement counts) {
@@ -74,18 +82,21 @@ std::string counts_text(base::JsonElement counts) {
   std::string text;
   if (counts.get(object) != simdjson::SUCCESS) return text;
   for (const auto field : object) {
-    if (const auto n = cell(field.value); n != "0") text += fmt::format("{}{} {}", text.empty() ? "" : ", ", n, field.key);
+    if (const auto n = cell(field.value); n != "0")
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", n, field.key);
   }
   return text;
 }
 
 std::string render_sent(base::JsonElement root) {
   std::string text = fmt::format("{}  {}", cell_at(root, "id"), cell_at(root, "status"));
-  if (cell_at(root, "duplicate") == "yes") text += "  (this event id was accepted before: nothing new is sent)";
+  if (cell_at(root, "duplicate") == "yes")
+    text += "  (this event id was accepted before: nothing new is sent)";
   text += '\n';
   base::JsonElement part;
   if (root["deliveries"].get(part) == simdjson::SUCCESS) {
-    if (const auto counts = counts_text(part); !counts.empty()) text += fmt::format("Deliveries: {}\n", counts);
+    if (const auto counts = counts_text(part); !counts.empty())
+      text += fmt::format("Deliveries: {}\n", counts);
   }
   base::JsonArray warnings;
   if (root["warnings"].get(warnings) == simdjson::SUCCESS) {
@@ -173,7 +184,7 @@ int follow(Client& client, const std::string& id, Millis patience) {
       print_error(fmt::format("It is still {}; look again: carillon status {}\n", status, id));
       return kExitFailure;
     }
-    std::this_thread::sleep_for(pause);
+    pause_before_next_look(pause);
     pause = std::min(pause * 2, kLookAgainLast);
   }
 }
@@ -188,8 +199,12 @@ int send(Client& client, const SendOptions& o) {
       base::JsonElement data = root;
       if (root.is_object() && root["data"].get(data) != simdjson::SUCCESS) return render_object(root);
       return render_list(data,
-                         {{"RECIPIENT", "recipient"}, {"CHANNEL", "channel"}, {"DEVICE", "device_id"},
-                          {"DECISION", "decision"}, {"REASON", "reason"}, {"THROUGH", "route.chosen"}},
+                         {{"RECIPIENT", "recipient"},
+                          {"CHANNEL", "channel"},
+                          {"DEVICE", "device_id"},
+                          {"DECISION", "decision"},
+                          {"REASON", "reason"},
+                          {"THROUGH", "route.chosen"}},
                          "Nobody would be reached.");
     });
   }
@@ -235,20 +250,23 @@ void add_policy_options(CLI::App& verb, SendOptions& o) {
 
 void add_send(CLI::App& root, Shell& shell) {
   auto o = std::make_shared<SendOptions>();
-  auto& verb = add_verb(root, shell, "send", "Send a notification",
-                        "carillon send --email ok@sandbox.carillon.test --channel email --title Hello --body 'The bells "
-                        "ring.' --wait",
-                        [o](Client& client) { return send(client, *o); });
+  auto& verb = add_verb(
+      root, shell, "send", "Send a notification",
+      "carillon send --email ok@sandbox.carillon.test --channel email --title Hello --body 'The bells "
+      "ring.' --wait",
+      [o](Client& client) { return send(client, *o); });
   verb.add_option("--user", o->users, "To a user; may be repeated")->allow_extra_args(false);
   verb.add_option("--email", o->emails, "To an e-mail address; may be repeated")->allow_extra_args(false);
   verb.add_option("--phone", o->phones, "To a phone number, E.164; may be repeated")->allow_extra_args(false);
-  verb.add_option("--device", o->devices, "To one registered device; may be repeated")->allow_extra_args(false);
+  verb.add_option("--device", o->devices, "To one registered device; may be repeated")
+      ->allow_extra_args(false);
   verb.add_option("--device-token", o->device_token, "To a push token; with --platform");
   verb.add_option("--platform", o->platform, "Platform of --device-token: ios, android …");
   add_content_options(verb, *o);
   add_policy_options(verb, *o);
   verb.add_flag("--dry-run", o->is_dry_run, "Say what would happen, and send nothing");
-  verb.add_flag("--wait", o->is_waiting, "Print the timeline until it is final; fails when nobody was reached");
+  verb.add_flag("--wait", o->is_waiting,
+                "Print the timeline until it is final; fails when nobody was reached");
   verb.add_option("--patience", o->patience, "How long --wait waits (default 2m)");
 }
 
@@ -258,8 +276,9 @@ std::string render_accountability(base::JsonElement root) {
     base::JsonElement counts, states;
     if (root[part].get(counts) != simdjson::SUCCESS) continue;
     const std::string shown = counts["states"].get(states) == simdjson::SUCCESS ? counts_text(states) : "";
-    text += fmt::format("{:<8} accepted {}{}{}  {}\n", part, cell_at(counts, "accepted"), shown.empty() ? "" : ": ",
-                        shown, cell_at(counts, "exact") == "yes" ? "(adds up)" : "(DOES NOT ADD UP)");
+    text += fmt::format("{:<8} accepted {}{}{}  {}\n", part, cell_at(counts, "accepted"),
+                        shown.empty() ? "" : ": ", shown,
+                        cell_at(counts, "exact") == "yes" ? "(adds up)" : "(DOES NOT ADD UP)");
   }
   return text.empty() ? render_object(root) : text;
 }
@@ -303,7 +322,10 @@ int show_overview(Client& client) {
     base::JsonElement data;
     if (root["data"].get(data) != simdjson::SUCCESS) return std::string();
     return render_list(data,
-                       {{"INTEGRATION", "key"}, {"PROVIDER", "provider"}, {"ENABLED", "enabled"}, {"PAUSED", "paused"},
+                       {{"INTEGRATION", "key"},
+                        {"PROVIDER", "provider"},
+                        {"ENABLED", "enabled"},
+                        {"PAUSED", "paused"},
                         {"STATE", "state"}},
                        "No integration is configured: every channel ends in the sandbox.");
   });
@@ -330,11 +352,12 @@ int show_delivery(Client& client, const std::string& id) {
 
 void add_status(CLI::App& root, Shell& shell) {
   auto id = std::make_shared<std::string>();
-  auto& verb = add_verb(root, shell, "status", "Show what became of a notification or delivery, or how all is going",
-                        "carillon status ntf_9f2c", [id](Client& client) {
-                          if (id->empty()) return show_overview(client);
-                          return id->starts_with("dlv_") ? show_delivery(client, *id) : show_notification(client, *id);
-                        });
+  auto& verb =
+      add_verb(root, shell, "status", "Show what became of a notification or delivery, or how all is going",
+               "carillon status ntf_9f2c", [id](Client& client) {
+                 if (id->empty()) return show_overview(client);
+                 return id->starts_with("dlv_") ? show_delivery(client, *id) : show_notification(client, *id);
+               });
   verb.add_option("ID", *id, "ntf_… or dlv_…; without it queues, accountability and integrations");
 }
 

@@ -45,9 +45,7 @@ Transport::Transport(CommandLine line) : line_(std::move(line)) {}
 Transport::~Transport() = default;
 
 Result<const AppOptions*> Transport::options() {
-  if (!options_) {
-    CARILLON_TRY(options_, load_options(line_, environ));
-  }
+  if (!options_) { CARILLON_TRY(options_, load_options(line_, environ)); }
   return &*options_;
 }
 
@@ -109,8 +107,9 @@ Result<net::HttpResponse> Transport::call_local(net::HttpRequest request) {
 Result<void> Transport::open_store(const net::HttpRequest& request) {
   if (!has_store(*options_)) {
     if (!makes_store(request.method, request.target)) {
-      return fail(Errc::NotFound, fmt::format("there is no store in {}; start `carillon serve` there, or give --data DIR",
-                                              options_->data));
+      return fail(Errc::NotFound,
+                  fmt::format("there is no store in {}; start `carillon serve` there, or give --data DIR",
+                              options_->data));
     }
     std::fprintf(stderr, "carillon: making a new store in %s\n", options_->data.c_str());
   }
