@@ -13,7 +13,7 @@ using store::ListPage;
 using store::Record;
 using store::RecordKey;
 
-Record record(const std::string& key, const std::string& data = "{}", std::int32_t project = 1) {
+Record make_record(const std::string& key, const std::string& data = "{}", std::int32_t project = 1) {
   Record r;
   r.key = RecordKey{"template", project, key};
   r.data = data;
@@ -46,7 +46,7 @@ class Records : public StoreSuite {
 };
 
 TEST_P(Records, ARecordReadsBackAsWrittenAlsoAfterARestart) {
-  const Record stored = put(record("welcome", R"({"a":1})")).value();
+  const Record stored = put(make_record("welcome", R"({"a":1})")).value();
   EXPECT_EQ(stored.version, 1);
   EXPECT_GT(stored.id, 0);
   EXPECT_EQ(stored.created_at, clock_.now());
@@ -59,16 +59,16 @@ TEST_P(Records, ARecordReadsBackAsWrittenAlsoAfterARestart) {
 }
 
 TEST_P(Records, AnUnknownRecordIsNotFound) {
-  ASSERT_TRUE(put(record("welcome")));
+  ASSERT_TRUE(put(make_record("welcome")));
   EXPECT_EQ(get("other").error().code, Errc::NotFound);
   EXPECT_EQ(get("welcome", 2).error().code, Errc::NotFound);
   EXPECT_EQ(run(store_->get_record({"layout", 1, "welcome"})).error().code, Errc::NotFound);
 }
 
 TEST_P(Records, AChangeKeepsIdAndBirthAndRaisesTheVersion) {
-  const Record first = put(record("welcome")).value();
+  const Record first = put(make_record("welcome")).value();
   clock_.advance(Millis(10));
-  const Record second = put(record("welcome", R"({"b":2})")).value();
+  const Record second = put(make_record("welcome", R"({"b":2})")).value();
   EXPECT_EQ(second.id, first.id);
   EXPECT_EQ(second.version, 2);
   EXPECT_EQ(second.created_at, first.created_at);
@@ -77,30 +77,30 @@ TEST_P(Records, AChangeKeepsIdAndBirthAndRaisesTheVersion) {
 }
 
 TEST_P(Records, AnExpectedVersionThatIsNotTheStoredOneIsAConflictAndWritesNothing) {
-  EXPECT_EQ(put(record("welcome"), 1).error().code, Errc::Conflict) << "does not exist";
-  ASSERT_TRUE(put(record("welcome", R"({"a":1})"), 0));
-  EXPECT_EQ(put(record("welcome"), 0).error().code, Errc::Conflict) << "exists";
-  EXPECT_EQ(put(record("welcome"), 2).error().code, Errc::Conflict) << "ahead";
-  EXPECT_EQ(put(record("welcome", R"({"a":2})"), 1).value().version, 2);
-  EXPECT_EQ(put(record("welcome"), 1).error().code, Errc::Conflict) << "behind";
+  EXPECT_EQ(put(make_record("welcome"), 1).error().code, Errc::Conflict) << "does not exist";
+  ASSERT_TRUE(put(make_record("welcome", R"({"a":1})"), 0));
+  EXPECT_EQ(put(make_record("welcome"), 0).error().code, Errc::Conflict) << "exists";
+  EXPECT_EQ(put(make_record("welcome"), 2).error().code, Errc::Conflict) << "ahead";
+  EXPECT_EQ(put(make_record("welcome", R"({"a":2})"), 1).value().version, 2);
+  EXPECT_EQ(put(make_record("welcome"), 1).error().code, Errc::Conflict) << "behind";
   EXPECT_EQ(get("welcome")->data, R"({"a":2})");
   EXPECT_EQ(audit().size(), 2U);
 }
 
 TEST_P(Records, ADeletedRecordIsGoneAndItsSuccessorIsAnother) {
-  const Record first = put(record("welcome")).value();
+  const Record first = put(make_record("welcome")).value();
   ASSERT_TRUE(run(store_->delete_record(first.key, "member:ann", clock_.now())));
   EXPECT_EQ(get("welcome").error().code, Errc::NotFound);
   EXPECT_EQ(run(store_->delete_record(first.key, "member:ann", clock_.now())).error().code, Errc::NotFound);
-  const Record second = put(record("welcome"), 0).value();
+  const Record second = put(make_record("welcome"), 0).value();
   EXPECT_GT(second.id, first.id) << "an id is never given twice";
   EXPECT_EQ(second.version, 1);
 }
 
 TEST_P(Records, EveryChangeIsAuditedNewestFirst) {
-  ASSERT_TRUE(put(record("welcome")));
-  ASSERT_TRUE(put(record("welcome")));
-  ASSERT_TRUE(put(record("else", "{}", 2)));
+  ASSERT_TRUE(put(make_record("welcome")));
+  ASSERT_TRUE(put(make_record("welcome")));
+  ASSERT_TRUE(put(make_record("else", "{}", 2)));
   ASSERT_TRUE(run(store_->delete_record({"template", 1, "welcome"}, "member:bob", clock_.now())));
   restart();
   const auto entries = audit();
@@ -117,8 +117,8 @@ TEST_P(Records, EveryChangeIsAuditedNewestFirst) {
 }
 
 TEST_P(Records, RecordsAreListedByKeyCompletelyWhileOthersComeIn) {
-  for (int i = 0; i < 25; ++i) ASSERT_TRUE(put(record(fmt::format("k{:02}", i))));
-  ASSERT_TRUE(put(record("k99", "{}", 2)));
+  for (int i = 0; i < 25; ++i) ASSERT_TRUE(put(make_record(fmt::format("k{:02}", i))));
+  ASSERT_TRUE(put(make_record("k99", "{}", 2)));
   std::vector<std::string> seen;
   ListPage page{.after = 0, .limit = 10, .after_key = {}};
   for (;;) {
@@ -127,7 +127,7 @@ TEST_P(Records, RecordsAreListedByKeyCompletelyWhileOthersComeIn) {
     if (rows.empty()) break;
     for (const Record& row : rows) seen.push_back(row.key.key);
     page.after_key = seen.back();
-    ASSERT_TRUE(put(record(fmt::format("a{}", seen.size()))));
+    ASSERT_TRUE(put(make_record(fmt::format("a{}", seen.size()))));
   }
   EXPECT_EQ(seen.size(), 25U);
   EXPECT_TRUE(std::ranges::is_sorted(seen));
@@ -148,10 +148,10 @@ TEST_P(Records, AKeptAnswerIsTheFirstOneUntilItExpires) {
 }
 
 TEST_P(Records, HousekeepingTrimsTheAuditTrailToItsRetention) {
-  ASSERT_TRUE(put(record("old")));
+  ASSERT_TRUE(put(make_record("old")));
   store::Retention retention;
   clock_.advance(retention.audit + Millis(1));
-  ASSERT_TRUE(put(record("new")));
+  ASSERT_TRUE(put(make_record("new")));
   while (run(store_->housekeeping(retention, clock_.now())).value()) {}
   const auto entries = audit();
   ASSERT_EQ(entries.size(), 1U);

@@ -68,7 +68,7 @@ Task<Result<NotificationPage>> SqliteStore::list_notifications(HistoryFilter fil
     Pager<model::Notification> pager{.limit = look.limit()};
     const auto source = [&](std::int64_t before) {
       return look.has_key()
-                 ? look.keyed(db, before, before, kExaminedMax - std::min(pager.examined, kExaminedMax - 1))
+                 ? look.keyed(db, before, kExaminedMax - std::min(pager.examined, kExaminedMax - 1))
                  : look.notifications(db, before);
     };
     const auto take = [&](std::int64_t id) -> Result<bool> {
@@ -98,21 +98,19 @@ class KeyedDeliveries {
       : db_(db), look_(look), words_(words), after_(after), pager_{.limit = look.limit()} {}
 
   Result<DeliveryPage> list() {
-    std::int64_t before = INT64_MAX, tail = INT64_MAX;
+    std::int64_t before = INT64_MAX;
     if (after_ != 0) {
       Statement s = db_.statement("SELECT notification FROM delivery WHERE id = ?1");
       CARILLON_TRY(const bool has_row, s.bind(1, after_).next());
       // Not a delivery: the place where an earlier page ran out of rows to look at, or a row that is gone.
       before = has_row ? s.integer(0) : after_;
-      tail = after_;
       if (has_row) {
         CARILLON_TRY(const bool is_done, take(before, after_));
         if (is_done) return page();
       }
     }
     const auto source = [&](std::int64_t below_id) {
-      return look_.keyed(db_, below_id, std::min(tail, below_id),
-                         kExaminedMax - std::min(pager_.examined, kExaminedMax - 1));
+      return look_.keyed(db_, below_id, kExaminedMax - std::min(pager_.examined, kExaminedMax - 1));
     };
     CARILLON_CHECK(walk(pager_, before, 0, source, [&](std::int64_t id) { return take(id, INT64_MAX); }));
     return page();

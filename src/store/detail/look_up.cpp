@@ -75,21 +75,32 @@ LookUp::LookUp(const HistoryFilter& filter, const History& history, const Words&
   limit_ = std::clamp<std::size_t>(filter.limit, 1, kPageMax);
 }
 
-Result<Candidates> LookUp::tail_of_user(Db& db, std::int64_t above, std::int64_t tail, std::int64_t before,
+Result<Candidates> LookUp::tail_of_user(Db& db, std::int64_t above, std::int64_t before,
                                         std::size_t budget) const {
   Candidates c;
+  // Deliveries of a notification accepted at once are below those of the next; only expanded ones have
+  // deliveries beyond `before`. Looking for them may not use up what is needed to get on.
+  const std::int64_t split = std::max(before, above + 1);
+  CARILLON_TRY(const std::int64_t beyond, scan_user(db, split - 1, INT64_MAX, before, budget / 2, c));
+  static_cast<void>(beyond);
+  CARILLON_TRY(c.complete_to, scan_user(db, above, split, before, std::max<std::size_t>(budget, 2), c));
+  return c;
+}
+
+Result<std::int64_t> LookUp::scan_user(Db& db, std::int64_t above, std::int64_t end, std::int64_t before,
+                                       std::size_t budget, Candidates& c) const {
   Statement s = db.statement(
       "SELECT id, notification, project, user_id FROM delivery WHERE id > ?1 AND id < ?2 ORDER BY id DESC");
-  s.bind(1, above).bind(2, tail);
-  for (;;) {
+  s.bind(1, above).bind(2, end);
+  while (c.examined < budget) {
     CARILLON_TRY(const bool has_row, s.next());
-    if (!has_row) return c;
+    if (!has_row) return 0;
+    ++c.examined;
     const bool is_theirs = s.as<std::int32_t>(2) == filter_.project && s.text(3) == filter_.user_id;
     if (is_theirs && s.integer(1) < before) c.ids.push_back(s.integer(1));
-    if (++c.examined < budget) continue;
-    c.complete_to = s.integer(0);
-    return c;
+    if (c.examined == budget) return s.integer(0);
   }
+  return 0;
 }
 
 Result<Candidates> LookUp::tail_of_notifications(Db& db, std::int64_t above, std::int64_t before,
@@ -119,10 +130,10 @@ Result<Candidates> LookUp::tail_of_notifications(Db& db, std::int64_t above, std
   }
 }
 
-Result<Candidates> LookUp::keyed(Db& db, std::int64_t before, std::int64_t tail, std::size_t budget) const {
+Result<Candidates> LookUp::keyed(Db& db, std::int64_t before, std::size_t budget) const {
   CARILLON_TRY(const std::int64_t indexed_to, History::indexed_to(db));
   const bool by_user = !filter_.user_id.empty() && filter_.event_id.empty();
-  CARILLON_TRY(Candidates c, by_user ? tail_of_user(db, indexed_to, tail, before, budget)
+  CARILLON_TRY(Candidates c, by_user ? tail_of_user(db, indexed_to, before, budget)
                                      : tail_of_notifications(db, indexed_to, before, budget));
   constexpr std::size_t kIndexed = kPageMax + 1;
   CARILLON_TRY(const std::vector<std::int64_t> indexed, History::find(db, key_, before, kIndexed));
@@ -155,8 +166,8 @@ Result<Candidates> LookUp::deliveries(Db& db, std::int64_t before) const {
     if ((statuses_ & bit(status)) == 0) continue;
     // The partial index is taken only where its condition is spelled out.
     Statement s = db.statement(
-        "SELECT id FROM delivery INDEXED BY delivery_trouble WHERE status IN (1, 6, 7, 8) AND status = ?4 "
-        "AND id >= ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3");
+        "SELECT id FROM delivery INDEXED BY delivery_trouble WHERE (status = 1 OR status BETWEEN 6 AND 8) "
+        "AND status = ?4 AND id >= ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3");
     s.bind(1, low_).bind(2, before).bind(3, kPortion).bind(4, std::int64_t{status});
     CARILLON_TRY(std::vector<std::int64_t> ids, first_column(s));
     const Candidates some = portion(std::move(ids));

@@ -39,8 +39,8 @@ class LookUp {
   [[nodiscard]] std::int64_t high() const noexcept { return high_; }  // ids are below this
   [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
 
-  // Notifications under the key, below `before`; deliveries not yet indexed are looked at below `tail`.
-  Result<Candidates> keyed(Db& db, std::int64_t before, std::int64_t tail, std::size_t budget) const;
+  // Notifications under the key, below `before`.
+  Result<Candidates> keyed(Db& db, std::int64_t before, std::size_t budget) const;
   // Ids of a table in descending order.
   Result<Candidates> notifications(Db& db, std::int64_t before) const;
   // The same; only those in the statuses asked for where an index has them.
@@ -54,8 +54,10 @@ class LookUp {
   Result<bool> has_delivery(Db& db, std::int64_t notification, std::size_t& examined) const;
 
  private:
-  Result<Candidates> tail_of_user(Db& db, std::int64_t above, std::int64_t tail, std::int64_t before,
-                                  std::size_t budget) const;
+  Result<Candidates> tail_of_user(Db& db, std::int64_t above, std::int64_t before, std::size_t budget) const;
+  // Adds what it finds; the id it got to when the budget ran out, else 0.
+  Result<std::int64_t> scan_user(Db& db, std::int64_t above, std::int64_t end, std::int64_t before,
+                                 std::size_t budget, Candidates& c) const;
   Result<Candidates> tail_of_notifications(Db& db, std::int64_t above, std::int64_t before,
                                            std::size_t budget) const;
 
