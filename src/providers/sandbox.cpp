@@ -46,8 +46,12 @@ class SandboxProvider final : public Provider {
     for (Job* job : jobs) waiting_.push_back({job, &sink, deadline.at()});
     in_flight_ += jobs.size();
     if (is_committing_ || jobs.empty()) return;
-    is_committing_ = gate_.spawn(executor_, "commit", [this] { return commit(); });
-    if (!is_committing_) fail_waiting("the sandbox is closing");
+    // Set before: a commit with nothing to store ends inside spawn().
+    is_committing_ = true;
+    if (!gate_.spawn(executor_, "commit", [this] { return commit(); })) {
+      is_committing_ = false;
+      fail_waiting("the sandbox is closing");
+    }
   }
 
   [[nodiscard]] std::size_t free_slots() const noexcept override {
