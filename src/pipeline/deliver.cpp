@@ -54,16 +54,21 @@ Task<void> Deliverer::run_queue(model::Queue queue) {
   }
 }
 
+// Nothing is sent on half the facts: the flights wait until the store answers again.
+Task<bool> Deliverer::put_back_all(std::vector<FlightPtr>& flights, const Error& error) {
+  base::log_warn("deliveries cannot be prepared: {}", error.message);
+  for (auto it = flights.rbegin(); it != flights.rend(); ++it) windows_.put_back(std::move(*it));
+  flights.clear();
+  co_await base::sleep_for(kStoreRetry);
+  co_return true;
+}
+
 Task<bool> Deliverer::prepare(std::vector<FlightPtr>& flights) {
   const auto loaded = co_await load(flights);
-  if (!loaded) {
-    base::log_warn("deliveries cannot be prepared: {}", loaded.error().message);
-    for (auto it = flights.rbegin(); it != flights.rend(); ++it) windows_.put_back(std::move(*it));
-    flights.clear();
-    co_await base::sleep_for(kStoreRetry);
-    co_return true;
-  }
-  const auto suppressed = co_await load_suppressed(flights);
+  if (!loaded) co_return co_await put_back_all(flights, loaded.error());
+  const auto asked = co_await load_suppressed(flights);
+  if (!asked) co_return co_await put_back_all(flights, asked.error());
+  const auto& suppressed = *asked;
   const auto snapshot = deps_.directory.snapshot();
   std::vector<FlightPtr> going, parked;
   going.reserve(flights.size());
@@ -101,7 +106,7 @@ Task<Result<void>> Deliverer::load(std::vector<FlightPtr>& flights) {
 }
 
 // Push tokens are never suppressed: they are forgotten with their device.
-Task<std::vector<bool>> Deliverer::load_suppressed(const std::vector<FlightPtr>& flights) {
+Task<Result<std::vector<bool>>> Deliverer::load_suppressed(std::vector<FlightPtr>& flights) {
   std::vector<bool> result(flights.size(), false);
   std::map<std::int32_t, std::pair<std::vector<store::AddressKey>, std::vector<std::size_t>>> by_project;
   for (std::size_t i = 0; i < flights.size(); ++i) {
@@ -115,8 +120,8 @@ Task<std::vector<bool>> Deliverer::load_suppressed(const std::vector<FlightPtr>&
     indexes.push_back(i);
   }
   for (auto& [project, asked] : by_project) {
-    const auto found = co_await deps_.store.suppressed(project, std::move(asked.first));
-    for (std::size_t k = 0; found && k < asked.second.size(); ++k) result[asked.second[k]] = (*found)[k].has_value();
+    CARILLON_CO_TRY(const auto found, co_await deps_.store.suppressed(project, std::move(asked.first)));
+    for (std::size_t k = 0; k < asked.second.size(); ++k) result[asked.second[k]] = found[k].has_value();
   }
   co_return result;
 }

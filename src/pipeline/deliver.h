@@ -58,7 +58,8 @@ class Deliverer final : public providers::JobSink {
   // back because no slot was free for them.
   Task<bool> prepare(std::vector<FlightPtr>& flights);
   Task<Result<void>> load(std::vector<FlightPtr>& flights);
-  Task<std::vector<bool>> load_suppressed(const std::vector<FlightPtr>& flights);
+  Task<Result<std::vector<bool>>> load_suppressed(std::vector<FlightPtr>& flights);
+  Task<bool> put_back_all(std::vector<FlightPtr>& flights, const Error& error);
   Task<void> render(std::vector<FlightPtr>& flights);
   Task<std::shared_ptr<model::CompiledTemplate>> compiled(const model::Notification& notification);
   void begin(std::vector<FlightPtr> flights);

@@ -274,22 +274,20 @@ class PipelineImpl final : public Pipeline {
   }
 
   void register_gauges() {
-    deps_.metrics.gauges("carillon_queue_deliveries", "Open deliveries and dead letters per queue and priority.", [this] {
-      base::Metrics::Series series;
-      const std::lock_guard lock(depths_mutex_);
-      for (const auto& d : depths_) {
-        const std::pair<const char*, std::int64_t> states[] = {{"ready", d.ready}, {"retrying", d.retrying},
-                                                               {"held", d.held}, {"in_flight", d.in_flight},
-                                                               {"dead", d.dead}};
-        for (const auto& [state, n] : states) {
-          base::Labels labels = lane_labels(d.lane);
-          labels.emplace_back("state", state);
-          series.emplace_back(std::move(labels), static_cast<double>(n));
-        }
-      }
-      return series;
-    });
-    deps_.metrics.gauges("carillon_queue_oldest_seconds", "How long the oldest due delivery has been due.", [this] {
+    const auto count = [this](const char* gauge, const char* help, std::int64_t store::LaneDepth::*field) {
+      deps_.metrics.gauges(gauge, help, [this, field] {
+        base::Metrics::Series series;
+        const std::lock_guard lock(depths_mutex_);
+        for (const auto& d : depths_) series.emplace_back(lane_labels(d.lane), static_cast<double>(d.*field));
+        return series;
+      });
+    };
+    count("carillon_queue_ready", "Deliveries that are due and not taken.", &store::LaneDepth::ready);
+    count("carillon_queue_retrying", "Deliveries waiting for their next attempt.", &store::LaneDepth::retrying);
+    count("carillon_queue_held", "Deliveries held for a time or a condition.", &store::LaneDepth::held);
+    count("carillon_queue_in_flight", "Deliveries a worker has taken.", &store::LaneDepth::in_flight);
+    count("carillon_queue_dead", "Dead letters nobody replayed yet.", &store::LaneDepth::dead);
+    deps_.metrics.gauges("carillon_queue_oldest_age_seconds", "How long the oldest due delivery has been due.", [this] {
       base::Metrics::Series series;
       const std::lock_guard lock(depths_mutex_);
       for (const auto& d : depths_) {

@@ -210,7 +210,11 @@ TEST(Pipeline, RetriesWhatFailsForNowAndGivesUpVisibly) {
     if (world.deliveries(answer->id).front().status == DeliveryStatus::Dead) break;
     world.clock_.advance(std::chrono::minutes(75));
     world.pipeline_->nudge();
-    ASSERT_TRUE(world.eventually([&] { return world.deliveries(answer->id).front().attempts > before; }));
+    ASSERT_TRUE(world.eventually([&] { return world.deliveries(answer->id).front().attempts > before; }))
+        << model::name(world.deliveries(answer->id).front().status) << " "
+        << model::name(world.deliveries(answer->id).front().reason) << " attempts " << before << " due "
+        << to_rfc3339(world.deliveries(answer->id).front().due_at.value_or(Time{})) << " now "
+        << to_rfc3339(world.clock_.now());
   }
   EXPECT_TRUE(world.ends_as(answer->id, DeliveryStatus::Dead));
   EXPECT_EQ(world.deliveries(answer->id).front().attempts, 5);
