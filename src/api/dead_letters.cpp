@@ -1,0 +1,273 @@
+// What was given up on, and sending it again.
+#include <algorithm>
+
+#include "api/router.h"
+
+namespace carillon::api {
+namespace {
+
+constexpr std::size_t kIdsMax = 1000;       // named in one replay
+constexpr std::size_t kReplayMax = 10'000;  // found by a filter in one replay
+constexpr std::size_t kChunk = 500;         // replayed in one transaction
+constexpr std::size_t kErrorsShown = 100;
+constexpr Millis kJobsKept{7LL * 24 * 3'600'000};
+
+// The row with the delivery it is about, where that is still there.
+Task<Result<std::optional<model::Delivery>>> delivery_of(Call& call, std::int64_t id) {
+  auto detail = co_await call.deps.store.delivery(id);
+  if (detail) co_return std::optional(std::move(detail->delivery));
+  if (detail.error().code == Errc::NotFound) co_return std::optional<model::Delivery>();
+  co_return std::unexpected(detail.error());
+}
+
+void write_dead_letter(base::JsonWriter& out, const store::DeadLetter& letter,
+                       const std::optional<model::Delivery>& delivery) {
+  out.object();
+  write_id(out, "id", base::kDeadLetterPrefix, letter.id);
+  write_id(out, "delivery_id", base::kDeliveryPrefix, letter.delivery);
+  write_id(out, "notification_id", base::kNotificationPrefix, letter.notification);
+  out.field("channel", model::name(model::channel_of(letter.queue))).field("queue", model::name(letter.queue));
+  out.field("reason", letter.reason);
+  write_text_or_null(out, "detail", letter.error);
+  if (delivery) {
+    write_text_or_null(out, "user_id", delivery->user_id);
+    out.field("status", model::name(delivery->status)).field("attempts", static_cast<int>(delivery->attempts));
+    write_text_or_null(out, "integration", delivery->integration);
+  }
+  out.field("closed", letter.is_closed).field("at", to_rfc3339(letter.at)).end_object();
+}
+
+Task<Answer> list(Call& call) {
+  CARILLON_CO_TRY(const Paging paging, read_paging(call));
+  store::ListPage page;
+  page.after = paging.after.id;
+  page.limit = paging.limit;
+  CARILLON_CO_TRY(const auto found, co_await call.deps.store.list_dead_letters(call.who.project, page));
+  base::JsonWriter out(384 * found.rows.size() + 64);
+  out.object().key("data").array();
+  for (const auto& letter : found.rows) {
+    CARILLON_CO_TRY(const auto delivery, co_await delivery_of(call, letter.delivery));
+    write_dead_letter(out, letter, delivery);
+  }
+  out.end_array();
+  std::optional<Cursor> next;
+  if (found.next != 0) next = Cursor{found.next, {}};
+  write_page(out, call, paging, next);
+  co_return json_reply(out);
+}
+
+// The list is ordered by id, so the one row below id + 1 is it.
+Task<Result<std::optional<store::DeadLetter>>> find_letter(Call& call, std::int64_t id) {
+  store::ListPage page;
+  page.after = id + 1;
+  page.limit = 1;
+  CARILLON_CO_TRY(auto found, co_await call.deps.store.list_dead_letters(call.who.project, page));
+  if (found.rows.empty() || found.rows.front().id != id) co_return std::optional<store::DeadLetter>();
+  co_return std::optional(std::move(found.rows.front()));
+}
+
+Task<Answer> get(Call& call) {
+  CARILLON_CO_TRY(const std::int64_t id, path_id(call, base::kDeadLetterPrefix));
+  CARILLON_CO_TRY(const auto letter, co_await find_letter(call, id));
+  if (!letter) co_return std::unexpected(not_found("dead letter " + call.args[0]));
+  CARILLON_CO_TRY(const auto delivery, co_await delivery_of(call, letter->delivery));
+  base::JsonWriter out;
+  write_dead_letter(out, *letter, delivery);
+  co_return json_reply(out);
+}
+
+// ---- replay
+struct ReplayRequest {
+  std::vector<std::string> ids;
+  bool has_filter = false;
+  std::optional<model::Channel> channel;
+  std::string reason, integration;  // of the filter
+  std::optional<Time> from, until;
+  store::ReplayItem changes;        // delivery is filled in for each
+};
+
+void read_filter(base::JsonElement element, ReplayRequest& wanted, base::Problems& problems) {
+  base::ObjectReader reader(element, "/filter", problems);
+  std::string channel;
+  if (reader.text("channel", channel, 16)) {
+    wanted.channel = model::parse_channel(channel);
+    if (!wanted.channel) reader.problem("channel", "invalid_channel", "use push, sms, email, voice, chat or webhook");
+  }
+  reader.text("reason", wanted.reason, 64);
+  reader.text("integration", wanted.integration, 64);
+  Time time{};
+  if (reader.time("from", time)) wanted.from = time;
+  if (reader.time("until", time)) wanted.until = time;
+  reader.done();
+}
+
+std::expected<ReplayRequest, Failure> read_replay(const Call& call) {
+  const auto root = parse_body(call.request.body);
+  if (!root) return std::unexpected(root.error());
+  base::Problems problems;
+  base::ObjectReader reader(*root, "", problems);
+  ReplayRequest wanted;
+  reader.texts("ids", wanted.ids, kIdsMax, 64);
+  if (const auto filter = reader.element("filter")) {
+    wanted.has_filter = true;
+    read_filter(*filter, wanted, problems);
+  }
+  if (const auto changes = reader.element("changes")) {
+    base::ObjectReader inner(*changes, "/changes", problems);
+    inner.json_object("params", wanted.changes.params, model::kRequestMax);
+    inner.text("address", wanted.changes.address, 4096);
+    inner.text("integration", wanted.changes.integration, 64);
+    inner.done();
+    const std::string& key = wanted.changes.integration;
+    if (!key.empty() && key != "sandbox" && call.view().find_integration(key) == nullptr) {
+      inner.problem("integration", "unknown_integration", fmt::format("there is no integration '{}'", key));
+    }
+  }
+  bool republish = false;
+  reader.boolean("republish", republish);
+  if (republish) reader.problem("republish", "unsupported", "nothing is published in this mode; leave it out");
+  if (wanted.ids.empty() && !wanted.has_filter) reader.problem("ids", "required", "give ids, or a filter ({}: all)");
+  if (!wanted.ids.empty() && wanted.has_filter) {
+    reader.problem("filter", "conflicting_fields", "give ids or a filter, not both");
+  }
+  reader.done();
+  if (!problems.empty()) return std::unexpected(Failure(std::move(problems)));
+  return wanted;
+}
+
+struct JobError { std::string id, detail; };
+struct Job {
+  std::vector<std::int64_t> deliveries;
+  std::vector<JobError> errors;
+  std::size_t total = 0, done = 0;
+};
+
+Task<Result<void>> resolve_ids(Call& call, const ReplayRequest& wanted, Job& job) {
+  for (const std::string& text : wanted.ids) {
+    std::optional<std::int64_t> delivery = base::parse_id(base::kDeliveryPrefix, text);
+    if (const auto letter_id = base::parse_id(base::kDeadLetterPrefix, text)) {
+      CARILLON_CO_TRY(const auto letter, co_await find_letter(call, *letter_id));
+      if (letter) delivery = letter->delivery;
+    }
+    std::optional<model::Delivery> row;
+    if (delivery) {
+      CARILLON_CO_TRY(row, co_await delivery_of(call, *delivery));
+    }
+    ++job.total;
+    if (row && row->project == call.who.project) {
+      job.deliveries.push_back(row->id);
+    } else {
+      job.errors.push_back({text, "there is no such delivery or dead letter"});
+    }
+  }
+  co_return Result<void>{};
+}
+
+bool fits(const ReplayRequest& wanted, const store::DeadLetter& letter) {
+  return !letter.is_closed && (!wanted.channel || model::channel_of(letter.queue) == *wanted.channel) &&
+         (wanted.reason.empty() || wanted.reason == letter.reason) && (!wanted.from || letter.at >= *wanted.from) &&
+         (!wanted.until || letter.at < *wanted.until);
+}
+
+Task<Result<void>> resolve_filter(Call& call, const ReplayRequest& wanted, Job& job) {
+  store::ListPage page;
+  page.limit = kPageMax;
+  while (job.deliveries.size() < kReplayMax) {
+    CARILLON_CO_TRY(const auto found, co_await call.deps.store.list_dead_letters(call.who.project, page));
+    for (const auto& letter : found.rows) {
+      if (!fits(wanted, letter)) continue;
+      if (!wanted.integration.empty()) {
+        CARILLON_CO_TRY(const auto delivery, co_await delivery_of(call, letter.delivery));
+        if (!delivery || delivery->integration != wanted.integration) continue;
+      }
+      job.deliveries.push_back(letter.delivery);
+    }
+    if (found.next == 0) break;
+    page.after = found.next;
+  }
+  job.total = job.deliveries.size();
+  co_return Result<void>{};
+}
+
+Task<Result<void>> run(Call& call, const ReplayRequest& wanted, Job& job) {
+  for (std::size_t at = 0; at < job.deliveries.size(); at += kChunk) {
+    std::vector<store::ReplayItem> items;
+    for (std::size_t i = at; i < std::min(at + kChunk, job.deliveries.size()); ++i) {
+      store::ReplayItem item = wanted.changes;
+      item.delivery = job.deliveries[i];
+      items.push_back(std::move(item));
+    }
+    std::vector<store::ReplayResult> results;
+    if (call.deps.pipeline != nullptr) {
+      CARILLON_CO_TRY(results, co_await call.deps.pipeline->replay(std::move(items), call.actor()));
+    } else {
+      CARILLON_CO_TRY(results, co_await call.deps.store.replay(std::move(items), call.actor(), call.now));
+    }
+    for (const auto& result : results) {
+      if (result.replayed) {
+        ++job.done;
+      } else {
+        job.errors.push_back({base::id_text(base::kDeliveryPrefix, result.delivery), result.why});
+      }
+    }
+  }
+  co_return Result<void>{};
+}
+
+std::string job_key(const Call& call, std::string_view id) { return fmt::format("job/{}/{}", call.who.project, id); }
+
+Task<Answer> replay(Call& call) {
+  CARILLON_CO_TRY(const ReplayRequest wanted, read_replay(call));
+  Job job;
+  if (wanted.has_filter) {
+    CARILLON_CO_CHECK(co_await resolve_filter(call, wanted, job));
+  } else {
+    CARILLON_CO_CHECK(co_await resolve_ids(call, wanted, job));
+  }
+  CARILLON_CO_CHECK(co_await run(call, wanted, job));
+  const std::string id = base::id_text(base::kJobPrefix, call.deps.ids.take());
+  base::JsonWriter out(512);
+  out.object().field("id", id).field("state", "done").field("done", static_cast<std::int64_t>(job.done));
+  out.field("total", static_cast<std::int64_t>(job.total));
+  out.field("failed", static_cast<std::int64_t>(job.errors.size())).key("errors_url").null().key("errors").array();
+  for (std::size_t i = 0; i < std::min(job.errors.size(), kErrorsShown); ++i) {
+    out.object().field("id", job.errors[i].id).field("detail", job.errors[i].detail).end_object();
+  }
+  out.end_array().end_object();
+  Reply reply = json_reply(out, 202);
+  reply.headers.emplace_back("Location", "/v1/jobs/" + id);
+  std::string answer = reply.body;
+  CARILLON_CO_CHECK(co_await call.deps.store.put_answer(job_key(call, id), std::move(answer), call.now + kJobsKept,
+                                                        call.now));
+  co_return reply;
+}
+
+Task<Answer> get_job(Call& call) {
+  CARILLON_CO_TRY(const auto stored, co_await call.deps.store.get_answer(job_key(call, call.args[0]), call.now));
+  if (!stored || !base::parse_id(base::kJobPrefix, call.args[0])) {
+    co_return std::unexpected(not_found(fmt::format("job '{}'", call.args[0].substr(0, 40))));
+  }
+  Reply reply;
+  reply.body = *stored;
+  co_return reply;
+}
+
+}  // namespace
+
+std::span<const Route> dead_letter_routes() {
+  static const Route kRoutes[] = {
+      {.method = "GET", .pattern = "/v1/dead-letters", .access = manage("dead_letters"), .handler = list,
+       .tag = "Dead letters", .summary = "List what was given up on, newest first", .response = "DeadLetterList",
+       .query = "limit after"},
+      {.method = "POST", .pattern = "/v1/dead-letters/replay", .access = manage("dead_letters"), .handler = replay,
+       .tag = "Dead letters", .summary = "Send again, also what failed or is unknown", .request = "ReplayRequest",
+       .response = "Job", .status = 202, .kind = RouteKind::Creates},
+      {.method = "GET", .pattern = "/v1/dead-letters/{id}", .access = manage("dead_letters"), .handler = get,
+       .tag = "Dead letters", .summary = "One dead letter", .response = "DeadLetter"},
+      {.method = "GET", .pattern = "/v1/jobs/{id}", .access = manage("dead_letters"), .handler = get_job,
+       .tag = "Dead letters", .summary = "How far a job is", .response = "Job"},
+  };
+  return kRoutes;
+}
+
+}  // namespace carillon::api

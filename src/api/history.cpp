@@ -1,0 +1,166 @@
+#include "api/history.h"
+
+#include <cstring>
+
+#include "api/router.h"
+#include "model/address.h"
+#include "pipeline/route.h"
+
+namespace carillon::api {
+namespace {
+
+using model::DeliveryStatus;
+
+template <class Parse>
+std::unexpected<Failure> bad_choice(std::string_view name, std::size_t count, Parse word) {
+  std::string names;
+  for (std::size_t i = 0; i < count; ++i) names.append(i == 0 ? "" : ", ").append(word(i));
+  return failed_at(fmt::format("?{}", name), "invalid_choice", "use one of: " + names);
+}
+
+void add_log_status(model::LogStatus wanted, store::HistoryFilter& filter) {
+  for (std::size_t i = 0; i < model::kDeliveryStatusCount; ++i) {
+    const auto status = static_cast<DeliveryStatus>(i);
+    if (model::log_status(status) == wanted) filter.statuses.push_back(status);
+  }
+}
+
+std::optional<Failure> read_statuses(const Call& call, store::HistoryFilter& filter) {
+  if (const auto text = call.param("status"); !text.empty()) {
+    if (const auto delivery = model::parse_delivery_status(text)) {
+      filter.statuses.push_back(*delivery);
+    }
+    filter.notification_status = model::parse_notification_status(text);
+    if (filter.notification_status && call.route->tag == "Deliveries") filter.notification_status.reset();
+    // "cancelled" is a word of both: on notifications it means theirs.
+    if (filter.notification_status) filter.statuses.clear();
+    if (!filter.notification_status && filter.statuses.empty()) {
+      return bad_choice("status", model::kDeliveryStatusCount,
+                        [](std::size_t i) { return model::name(static_cast<DeliveryStatus>(i)); }).error();
+    }
+  }
+  if (const auto text = call.param("log_status"); !text.empty()) {
+    const auto wanted = model::parse_log_status(text);
+    if (!wanted || *wanted == model::LogStatus::None) {
+      return bad_choice("log_status", 4, [](std::size_t i) {
+               return model::name(static_cast<model::LogStatus>(i + 1));
+             }).error();
+    }
+    add_log_status(*wanted, filter);
+  }
+  return std::nullopt;
+}
+
+// A raw address is looked up by its hash; nothing else of it is kept anywhere.
+std::optional<Failure> read_address(const Call& call, store::HistoryFilter& filter) {
+  std::optional<std::pair<model::Channel, std::string>> wanted;
+  if (const auto email = call.param("email"); !email.empty()) {
+    const auto address = model::normalize_email(email);
+    if (!address) return failed_at("?email", "invalid_email", address.error().message).error();
+    wanted.emplace(model::Channel::Email, *address);
+  }
+  if (const auto phone = call.param("phone"); !phone.empty()) {
+    const auto address = model::normalize_phone(phone);
+    if (!address) return failed_at("?phone", "invalid_phone", address.error().message).error();
+    wanted.emplace(filter.channel.value_or(model::Channel::Sms), *address);
+  }
+  if (!wanted) return std::nullopt;
+  const auto hash = pipeline::address_key(call.deps.keys.address_hash, wanted->first, wanted->second);
+  std::memcpy(&filter.address_key, hash.data(), sizeof filter.address_key);
+  filter.address_key &= INT64_MAX;
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::expected<store::HistoryFilter, Failure> history_filter(const Call& call, const Paging& paging) {
+  store::HistoryFilter filter;
+  filter.project = call.who.project;
+  filter.app = call.who.app_id();
+  filter.after = paging.after.id;
+  filter.limit = paging.limit;
+  CARILLON_TRY(filter.from, time_param(call, "from"));
+  CARILLON_TRY(filter.until, time_param(call, "until"));
+  CARILLON_TRY(filter.channel, channel_param(call, "channel"));
+  filter.event_id = call.param("event_id");
+  filter.user_id = call.param("user_id");
+  filter.category = call.param("category");
+  if (auto failure = read_statuses(call, filter)) return std::unexpected(std::move(*failure));
+  if (auto failure = read_address(call, filter)) return std::unexpected(std::move(*failure));
+  return filter;
+}
+
+void open_notification(base::JsonWriter& out, const Call& call, const model::Notification& n) {
+  out.object();
+  write_id(out, "id", base::kNotificationPrefix, n.id);
+  write_text_or_null(out, "event_id", n.event_id);
+  out.field("status", model::name(n.status)).field("priority", model::name(n.priority));
+  write_text_or_null(out, "category", n.category);
+  out.key("template");
+  if (n.template_key.empty()) {
+    out.null();
+  } else {
+    out.object().field("key", n.template_key).field("version", n.template_version).end_object();
+  }
+  write_app_name(out, call, n.app);
+  out.field("sandbox", n.is_sandbox).field("deliveries_total", static_cast<std::int64_t>(n.delivery_count));
+  out.field("accepted_at", to_rfc3339(n.accepted_at));
+  write_time(out, "send_at", n.send_at);
+  write_time(out, "expires_at", n.expires_at);
+  const bool has_request = n.request != nullptr;
+  out.key("metadata").raw(has_request && !n.request->metadata.empty() ? n.request->metadata : "{}");
+  out.key("tags").raw(has_request && !n.request->tags.empty() ? n.request->tags : "[]");
+}
+
+void write_delivery(base::JsonWriter& out, const model::Delivery& d) {
+  out.object();
+  write_id(out, "id", base::kDeliveryPrefix, d.id);
+  write_id(out, "notification_id", base::kNotificationPrefix, d.notification);
+  out.field("channel", model::name(d.channel()));
+  const auto platform = model::platform_of(d.queue);
+  if (platform != model::Platform::None) out.field("platform", model::name(platform));
+  write_text_or_null(out, "user_id", d.user_id);
+  write_text_or_null(out, "device_id", d.device_id);
+  out.field("status", model::name(d.status));
+  write_text_or_null(out, "log_status", model::name(model::log_status(d.status)));
+  write_text_or_null(out, "reason", model::name(d.reason));
+  out.field("priority", model::name(d.priority)).field("sandbox", d.is_sandbox);
+  out.field("attempts", static_cast<int>(d.attempts)).field("resent", static_cast<int>(d.resent));
+  out.field("generation", static_cast<int>(d.generation));
+  write_text_or_null(out, "integration", d.integration);
+  write_text_or_null(out, "provider_id", d.provider_id);
+  out.field("created_at", to_rfc3339(base::id_time(d.id)));
+  write_time(out, "due_at", d.due_at);
+  write_time(out, "expires_at", d.expires_at);
+  write_time(out, "finished_at", d.finished_at);
+  out.end_object();
+}
+
+Task<Answer> notification_list(Call& call, const Paging& paging, store::HistoryFilter filter) {
+  CARILLON_CO_TRY(const auto page, co_await call.deps.store.list_notifications(std::move(filter)));
+  base::JsonWriter out(512 * page.rows.size() + 64);
+  out.object().key("data").array();
+  for (const auto& n : page.rows) {
+    open_notification(out, call, n);
+    out.end_object();
+  }
+  out.end_array();
+  std::optional<Cursor> next;
+  if (page.next != 0) next = Cursor{page.next, {}};
+  write_page(out, call, paging, next);
+  co_return json_reply(out);
+}
+
+Task<std::expected<std::shared_ptr<const model::Notification>, Failure>> visible_notification(Call& call,
+                                                                                             std::int64_t id) {
+  std::vector<std::int64_t> ids{id};
+  CARILLON_CO_TRY(auto found, co_await call.deps.store.notifications(std::move(ids)));
+  const auto& n = found.front();
+  const bool is_visible = n && n->project == call.who.project && (!call.who.app || n->app == call.who.app->id);
+  if (!is_visible) {
+    co_return std::unexpected(not_found(fmt::format("notification {}", base::id_text(base::kNotificationPrefix, id))));
+  }
+  co_return n;
+}
+
+}  // namespace carillon::api

@@ -1,0 +1,250 @@
+// What became of a notification: lists, counts, deliveries with their timelines.
+#include <vector>
+
+#include "api/history.h"
+#include "api/router.h"
+
+namespace carillon::api {
+namespace {
+
+using model::DeliveryStatus;
+
+constexpr std::size_t kCountedMax = 20'000;  // deliveries looked at for the counts of one notification
+constexpr std::size_t kChunk = 200;
+
+struct Counts {
+  StatusCounts by_status{};
+  bool is_complete = true;
+  [[nodiscard]] std::int64_t of(DeliveryStatus status) const { return by_status[static_cast<std::size_t>(status)]; }
+};
+
+Task<std::expected<Counts, Failure>> count_deliveries(Call& call, std::int64_t notification) {
+  Counts counts;
+  store::ListPage page;
+  page.limit = kChunk;
+  for (std::size_t seen = 0; seen < kCountedMax; seen += kChunk) {
+    CARILLON_CO_TRY(const auto rows, co_await call.deps.store.deliveries_of(notification, page));
+    for (const auto& d : rows) ++counts.by_status[static_cast<std::size_t>(d.status)];
+    if (rows.size() < kChunk) co_return counts;
+    page.after = rows.back().id;
+  }
+  counts.is_complete = false;
+  co_return counts;
+}
+
+model::LogStatus log_status_of(const Counts& counts) {
+  std::int64_t sums[5] = {};
+  for (std::size_t i = 0; i < counts.by_status.size(); ++i) {
+    sums[static_cast<std::size_t>(model::log_status(static_cast<DeliveryStatus>(i)))] += counts.by_status[i];
+  }
+  for (const auto status : {model::LogStatus::Processing, model::LogStatus::Pending, model::LogStatus::Fail,
+                            model::LogStatus::Success}) {
+    if (sums[static_cast<std::size_t>(status)] > 0) return status;
+  }
+  return model::LogStatus::None;
+}
+
+void write_counts(base::JsonWriter& out, const Counts& counts) {
+  out.key("counts").object();
+  for (std::size_t i = 0; i < counts.by_status.size(); ++i) {
+    if (counts.by_status[i] != 0) out.field(model::name(static_cast<DeliveryStatus>(i)), counts.by_status[i]);
+  }
+  out.end_object().field("counts_complete", counts.is_complete);
+}
+
+Task<Answer> get_notification(Call& call) {
+  CARILLON_CO_TRY(const std::int64_t id, path_id(call, base::kNotificationPrefix));
+  CARILLON_CO_TRY(const auto n, co_await visible_notification(call, id));
+  CARILLON_CO_TRY(const Counts counts, co_await count_deliveries(call, id));
+  base::JsonWriter out(768);
+  open_notification(out, call, *n);
+  write_counts(out, counts);
+  write_text_or_null(out, "log_status", model::name(log_status_of(counts)));
+  out.key("outcome");
+  if (n->status == model::NotificationStatus::Completed) {
+    const std::int64_t good = counts.of(DeliveryStatus::Sent) + counts.of(DeliveryStatus::Delivered);
+    const std::int64_t bad = counts.of(DeliveryStatus::Failed) + counts.of(DeliveryStatus::Dead) +
+                             counts.of(DeliveryStatus::Unknown) + counts.of(DeliveryStatus::Expired);
+    out.value(model::name(model::outcome_of(static_cast<std::uint64_t>(good), static_cast<std::uint64_t>(bad))));
+  } else {
+    out.null();
+  }
+  out.end_object();
+  co_return json_reply(out);
+}
+
+Task<Answer> list_notifications(Call& call) {
+  CARILLON_CO_TRY(const Paging paging, read_paging(call));
+  CARILLON_CO_TRY(auto filter, history_filter(call, paging));
+  co_return co_await notification_list(call, paging, std::move(filter));
+}
+
+Task<Answer> list_deliveries(Call& call) {
+  CARILLON_CO_TRY(const Paging paging, read_paging(call));
+  CARILLON_CO_TRY(auto filter, history_filter(call, paging));
+  CARILLON_CO_TRY(const auto page, co_await call.deps.store.list_deliveries(std::move(filter)));
+  base::JsonWriter out(512 * page.rows.size() + 64);
+  out.object().key("data").array();
+  for (const auto& d : page.rows) write_delivery(out, d);
+  out.end_array();
+  std::optional<Cursor> next;
+  if (page.next != 0) next = Cursor{page.next, {}};
+  write_page(out, call, paging, next);
+  co_return json_reply(out);
+}
+
+Task<Answer> deliveries_of(Call& call) {
+  CARILLON_CO_TRY(const std::int64_t id, path_id(call, base::kNotificationPrefix));
+  CARILLON_CO_TRY(const Paging paging, read_paging(call));
+  CARILLON_CO_TRY(const auto n, co_await visible_notification(call, id));
+  store::ListPage page;
+  page.after = paging.after.id;
+  page.limit = paging.limit;
+  CARILLON_CO_TRY(const auto rows, co_await call.deps.store.deliveries_of(n->id, page));
+  base::JsonWriter out(512 * rows.size() + 64);
+  out.object().key("data").array();
+  for (const auto& d : rows) write_delivery(out, d);
+  out.end_array();
+  std::optional<Cursor> next;
+  if (rows.size() == paging.limit) next = Cursor{rows.back().id, {}};
+  write_page(out, call, paging, next);
+  co_return json_reply(out);
+}
+
+// ---- one delivery
+struct Step {
+  Time at{};
+  std::string what, detail;
+};
+
+// What the rows say happened, in order: accepted, each call of a provider, the end.
+std::vector<Step> timeline(const model::Notification& n, const store::DeliveryDetail& detail) {
+  const model::Delivery& d = detail.delivery;
+  std::vector<Step> steps;
+  steps.push_back({n.accepted_at, "accepted", {}});
+  for (const auto& attempt : detail.attempts) {
+    std::string text = attempt.integration;
+    if (attempt.status != 0) text += fmt::format(" answered {}", attempt.status);
+    if (!attempt.code.empty()) text += " " + attempt.code;
+    steps.push_back({attempt.at, "attempt_" + attempt.outcome, std::move(text)});
+  }
+  const std::string reason(model::name(d.reason));
+  if (d.finished_at) {
+    steps.push_back({*d.finished_at, std::string(model::name(d.status)), reason.empty() ? d.integration : reason});
+  } else if (d.status == DeliveryStatus::Held || d.status == DeliveryStatus::Retrying) {
+    const Time at = detail.attempts.empty() ? n.accepted_at : detail.attempts.back().at;
+    const std::string until = d.due_at ? " until " + to_rfc3339(*d.due_at) : std::string{};
+    steps.push_back({at, std::string(model::name(d.status)), reason + until});
+  }
+  return steps;
+}
+
+void write_attempts(base::JsonWriter& out, const std::vector<model::Attempt>& attempts) {
+  out.key("attempt_log").array();
+  for (const auto& a : attempts) {
+    out.object().field("number", static_cast<int>(a.number)).field("at", to_rfc3339(a.at));
+    out.field("took_ms", static_cast<std::int64_t>(a.took_ms)).field("integration", a.integration);
+    out.field("outcome", a.outcome);
+    if (a.status != 0) out.field("status", a.status);
+    out.field_if("code", a.code).field_if("detail", a.detail).field_if("provider_id", a.provider_id).end_object();
+  }
+  out.end_array();
+}
+
+Task<Answer> get_delivery(Call& call) {
+  CARILLON_CO_TRY(const std::int64_t id, path_id(call, base::kDeliveryPrefix));
+  auto detail = co_await call.deps.store.delivery(id);
+  if (!detail && detail.error().code == Errc::NotFound) {
+    co_return std::unexpected(not_found(fmt::format("delivery {}", call.args[0])));
+  }
+  if (!detail) co_return std::unexpected(Failure(detail.error()));
+  CARILLON_CO_TRY(const auto n, co_await visible_notification(call, detail->delivery.notification));
+  base::JsonWriter row(2048);
+  write_delivery(row, detail->delivery);
+  std::string text = row.str();
+  text.pop_back();  // the object goes on
+  base::JsonWriter rest(1024);
+  rest.object().key("timeline").array();
+  for (const Step& step : timeline(*n, *detail)) {
+    rest.object().field("at", to_rfc3339(step.at)).field("event", step.what).field_if("detail", step.detail).end_object();
+  }
+  rest.end_array();
+  write_attempts(rest, detail->attempts);
+  rest.key("explain");
+  auto explained = call.deps.pipeline ? co_await call.deps.pipeline->explain_delivery(id)
+                                      : Result<model::Explain>(fail(Errc::NotFound, "stopped"));
+  if (explained) {
+    model::write_explain(rest, *explained);
+  } else {
+    rest.null();
+  }
+  rest.key("content");
+  auto message = call.deps.pipeline ? co_await call.deps.pipeline->rendered(id)
+                                    : Result<model::Message>(fail(Errc::NotFound, "stopped"));
+  if (message) {
+    model::write_message(rest, *message, detail->delivery.channel());
+  } else {
+    rest.null();
+  }
+  rest.end_object();
+  Reply reply;
+  reply.body = std::move(text) + "," + rest.str().substr(1);
+  co_return reply;
+}
+
+Task<Answer> cancel(Call& call) {
+  CARILLON_CO_TRY(const std::int64_t id, path_id(call, base::kNotificationPrefix));
+  CARILLON_CO_TRY(const auto n, co_await visible_notification(call, id));
+  store::CancelResult result;
+  if (call.deps.pipeline != nullptr) {
+    CARILLON_CO_TRY(result, co_await call.deps.pipeline->cancel(id, call.actor()));
+  } else {
+    CARILLON_CO_TRY(result, co_await call.deps.store.cancel(id, call.now));
+  }
+  base::JsonWriter out;
+  out.object();
+  write_id(out, "id", base::kNotificationPrefix, id);
+  out.field("cancelled", static_cast<std::int64_t>(result.cancelled));
+  out.field("in_flight", static_cast<std::int64_t>(result.in_flight));
+  out.field("already_sent", static_cast<std::int64_t>(result.already_sent)).end_object();
+  co_return json_reply(out);
+}
+
+Task<Answer> notifications_of_user(Call& call) {
+  CARILLON_CO_TRY(const Paging paging, read_paging(call));
+  CARILLON_CO_TRY(auto filter, history_filter(call, paging));
+  filter.user_id = call.args[0];
+  co_return co_await notification_list(call, paging, std::move(filter));
+}
+
+constexpr std::string_view kFilters =
+    "limit after event_id user_id status log_status category channel from until email phone";
+
+}  // namespace
+
+std::span<const Route> looking_routes() {
+  static const Route kRoutes[] = {
+      {.method = "GET", .pattern = "/v1/notifications", .access = allow(kScopeRead, "read"),
+       .handler = list_notifications, .tag = "Looking", .summary = "List notifications, newest first",
+       .response = "NotificationList", .query = kFilters},
+      {.method = "GET", .pattern = "/v1/notifications/{id}", .access = allow(kScopeRead, "read"),
+       .handler = get_notification, .tag = "Looking", .summary = "One notification with its counts and outcome",
+       .response = "Notification"},
+      {.method = "GET", .pattern = "/v1/notifications/{id}/deliveries", .access = allow(kScopeRead, "read"),
+       .handler = deliveries_of, .tag = "Looking", .summary = "The deliveries of a notification",
+       .response = "DeliveryList", .query = "limit after"},
+      {.method = "POST", .pattern = "/v1/notifications/{id}/cancel", .access = allow(kScopeSend, "send"),
+       .handler = cancel, .tag = "Sending", .summary = "Stop what is not sent yet", .response = "CancelAnswer"},
+      {.method = "GET", .pattern = "/v1/deliveries", .access = allow(kScopeRead, "read"), .handler = list_deliveries,
+       .tag = "Deliveries", .summary = "List deliveries, newest first", .response = "DeliveryList", .query = kFilters},
+      {.method = "GET", .pattern = "/v1/deliveries/{id}", .access = allow(kScopeRead, "read"),
+       .handler = get_delivery, .tag = "Deliveries",
+       .summary = "One delivery: timeline, attempts, explanation, content", .response = "DeliveryDetail"},
+      {.method = "GET", .pattern = "/v1/users/{user_id}/notifications", .access = allow(kScopeRead, "read"),
+       .handler = notifications_of_user, .tag = "Looking", .summary = "What a user was sent",
+       .response = "NotificationList", .query = "limit after status log_status category channel from until"},
+  };
+  return kRoutes;
+}
+
+}  // namespace carillon::api

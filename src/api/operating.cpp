@@ -1,0 +1,237 @@
+// Routes, pauses, settings, the audit trail.
+#include "api/router.h"
+#include "model/address.h"
+#include "model/decision.h"
+#include "providers/catalog.h"
+
+namespace carillon::api {
+namespace {
+
+constexpr std::string_view kPausePrefix = "pau_";
+
+// ---- routes
+Failure no_route(const Call& call) { return not_found(fmt::format("route '{}'", call.args[0].substr(0, 64))); }
+
+const model::Route* find_route(const Call& call) {
+  const auto it = std::ranges::find(call.view().routes, call.args[0], &model::Route::key);
+  return it == call.view().routes.end() ? nullptr : &*it;
+}
+
+void check_chain(const Call& call, const model::Route& route, base::Problems& problems) {
+  if (route.chain.empty()) problems.push_back({"/chain", "required", "name at least one integration"});
+  for (std::size_t i = 0; i < route.chain.size(); ++i) {
+    const std::string& key = route.chain[i].integration;
+    if (key == providers::sandbox_type().name || call.view().find_integration(key) != nullptr) continue;
+    problems.push_back({fmt::format("/chain/{}/integration", i), "unknown_integration",
+                        fmt::format("there is no integration '{}'", key)});
+  }
+}
+
+Task<Answer> put_route(Call& call) {
+  if (auto failure = check_key(call.args[0])) co_return std::unexpected(std::move(*failure));
+  CARILLON_CO_TRY(const auto root, parse_body(call.request.body));
+  base::Problems problems;
+  model::Route route;
+  model::read_route(root, route, problems);
+  if (problems.empty()) check_chain(call, route, problems);
+  if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
+  route.key = call.args[0];
+  const bool is_known = find_route(call) != nullptr;
+  store::Record record;
+  record.key = {std::string(pipeline::kKindRoute), call.who.project, route.key};
+  record.data = model::encode(route);
+  CARILLON_CO_CHECK(co_await call.deps.directory.put(std::move(record), std::nullopt, call.actor()));
+  configuration_changed(call);
+  base::JsonWriter out;
+  model::write_route(out, route);
+  co_return json_reply(out, is_known ? 200 : 201);
+}
+
+Task<Answer> get_route(Call& call) {
+  const model::Route* const route = find_route(call);
+  if (route == nullptr) co_return std::unexpected(no_route(call));
+  base::JsonWriter out;
+  model::write_route(out, *route);
+  co_return json_reply(out);
+}
+
+Task<Answer> list_routes(Call& call) {
+  base::JsonWriter out(1024);
+  out.object().key("data").array();
+  for (const auto& route : call.view().routes) model::write_route(out, route);
+  out.end_array().key("page").object().key("next").null().end_object().end_object();
+  co_return json_reply(out);
+}
+
+Task<Answer> delete_route(Call& call) {
+  if (find_route(call) == nullptr) co_return std::unexpected(no_route(call));
+  store::RecordKey key{std::string(pipeline::kKindRoute), call.who.project, call.args[0]};
+  CARILLON_CO_CHECK(co_await call.deps.directory.remove(std::move(key), call.actor()));
+  configuration_changed(call);
+  co_return no_content();
+}
+
+// ---- pauses
+const model::Pause* find_pause(const Call& call) {
+  const auto it = std::ranges::find(call.view().pauses, call.args[0], &model::Pause::id);
+  return it == call.view().pauses.end() ? nullptr : &*it;
+}
+
+Failure no_pause(const Call& call) { return not_found(fmt::format("pause '{}'", call.args[0].substr(0, 40))); }
+
+Task<Answer> post_pause(Call& call) {
+  CARILLON_CO_TRY(const auto root, parse_body(call.request.body));
+  base::Problems problems;
+  model::Pause pause;
+  model::read_pause(root, pause, problems);
+  if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
+  pause.id = base::id_text(kPausePrefix, call.deps.ids.take());
+  pause.by = call.actor();
+  pause.at = call.now;
+  store::Record record;
+  record.key = {std::string(pipeline::kKindPause), call.who.project, pause.id};
+  record.data = model::encode(pause);
+  CARILLON_CO_CHECK(co_await call.deps.directory.put(std::move(record), 0, call.actor()));
+  configuration_changed(call);
+  base::JsonWriter out;
+  model::write_pause(out, pause);
+  co_return json_reply(out, 201);
+}
+
+Task<Answer> get_pause(Call& call) {
+  const model::Pause* const pause = find_pause(call);
+  if (pause == nullptr) co_return std::unexpected(no_pause(call));
+  base::JsonWriter out;
+  model::write_pause(out, *pause);
+  co_return json_reply(out);
+}
+
+Task<Answer> list_pauses(Call& call) {
+  base::JsonWriter out(1024);
+  out.object().key("data").array();
+  for (const auto& pause : call.view().pauses) model::write_pause(out, pause);
+  out.end_array().key("page").object().key("next").null().end_object().end_object();
+  co_return json_reply(out);
+}
+
+Task<Answer> delete_pause(Call& call) {
+  if (find_pause(call) == nullptr) co_return std::unexpected(no_pause(call));
+  store::RecordKey key{std::string(pipeline::kKindPause), call.who.project, call.args[0]};
+  CARILLON_CO_CHECK(co_await call.deps.directory.remove(std::move(key), call.actor()));
+  configuration_changed(call);
+  co_return no_content();
+}
+
+// ---- settings
+Reply settings_reply(const model::ProjectSettings& settings) {
+  Reply reply;
+  reply.body = model::encode(settings);
+  return reply;
+}
+
+Task<Answer> get_settings(Call& call) { co_return settings_reply(call.view().settings); }
+
+void check_settings(const model::ProjectSettings& settings, base::Problems& problems) {
+  if (!model::is_locale(settings.locale)) {
+    problems.push_back({"/locale", "invalid_locale", "use a BCP 47 language tag, as en or ko-KR"});
+  }
+  if (!model::is_time_zone(settings.time_zone)) {
+    problems.push_back({"/time_zone", "invalid_time_zone", "use a name of the IANA time zone database, as Asia/Seoul"});
+  }
+}
+
+template <bool replace>
+Task<Answer> write_settings(Call& call) {
+  CARILLON_CO_TRY(const auto root, parse_body(call.request.body));
+  base::Problems problems;
+  model::ProjectSettings settings;
+  if (!replace) settings = call.view().settings;
+  const auto quiet = settings.quiet_hours;
+  model::read_project_settings(root, settings, problems);
+  base::JsonElement named;
+  const bool names_quiet = root.is_object() && root["quiet_hours"].get(named) == simdjson::SUCCESS;
+  if (!replace && !names_quiet) settings.quiet_hours = quiet;
+  check_settings(settings, problems);
+  if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
+  store::Record record;
+  record.key = {std::string(pipeline::kKindSettings), call.who.project, "project"};
+  record.data = model::encode(settings);
+  CARILLON_CO_CHECK(co_await call.deps.directory.put(std::move(record), std::nullopt, call.actor()));
+  configuration_changed(call);
+  co_return settings_reply(settings);
+}
+
+// ---- audit
+void write_detail(base::JsonWriter& out, const std::string& detail) {
+  out.key("detail");
+  if (detail.empty()) {
+    out.null();
+  } else if (detail.starts_with('{')) {
+    out.raw(detail);
+  } else {
+    out.value(detail);
+  }
+}
+
+Task<Answer> audit(Call& call) {
+  CARILLON_CO_TRY(const Paging paging, read_paging(call));
+  CARILLON_CO_TRY(const bool is_installation, flag_param(call, "installation", false));
+  store::ListPage page;
+  page.after = paging.after.id;
+  page.limit = paging.limit;
+  const std::int32_t project = is_installation ? 0 : call.who.project;
+  CARILLON_CO_TRY(const auto rows, co_await call.deps.store.list_audit(project, page));
+  base::JsonWriter out(256 * rows.size() + 64);
+  out.object().key("data").array();
+  for (const auto& row : rows) {
+    out.object();
+    write_id(out, "id", base::kAuditPrefix, row.id);
+    out.field("at", to_rfc3339(row.at)).field("actor", row.actor).field("action", row.action);
+    out.field("object", row.object);
+    write_detail(out, row.detail);
+    out.end_object();
+  }
+  out.end_array();
+  std::optional<Cursor> next;
+  if (rows.size() == paging.limit) next = Cursor{rows.back().id, {}};
+  write_page(out, call, paging, next);
+  co_return json_reply(out);
+}
+
+constexpr Route operating_route(std::string_view method, std::string_view pattern, std::string_view area,
+                                Handler handler, std::string_view tag, std::string_view summary,
+                                std::string_view request, std::string_view response, int status = 200,
+                                std::string_view query = {}) {
+  return {.method = method, .pattern = pattern, .access = manage(area), .handler = handler, .tag = tag,
+          .summary = summary, .request = request, .response = response, .status = status, .query = query,
+          .kind = method == "POST" ? RouteKind::Creates : RouteKind::Plain};
+}
+
+}  // namespace
+
+std::span<const Route> operating_routes() {
+  static const Route kRoutes[] = {
+      operating_route("GET", "/v1/routes", "routes", list_routes, "Routes", "List routes in order of position", {},
+                      "RouteList"),
+      operating_route("PUT", "/v1/routes/{key}", "routes", put_route, "Routes", "Say which integrations serve whom",
+                      "Route", "Route"),
+      operating_route("GET", "/v1/routes/{key}", "routes", get_route, "Routes", "One route", {}, "Route"),
+      operating_route("DELETE", "/v1/routes/{key}", "routes", delete_route, "Routes", "Remove a route", {}, {}, 204),
+      operating_route("POST", "/v1/pauses", "pauses", post_pause, "Pauses", "Stop what the scope names", "Pause",
+                      "Pause", 201),
+      operating_route("GET", "/v1/pauses", "pauses", list_pauses, "Pauses", "List pauses", {}, "PauseList"),
+      operating_route("GET", "/v1/pauses/{id}", "pauses", get_pause, "Pauses", "One pause", {}, "Pause"),
+      operating_route("DELETE", "/v1/pauses/{id}", "pauses", delete_pause, "Pauses", "Let it go on", {}, {}, 204),
+      operating_route("GET", "/v1/settings", "settings", get_settings, "Settings", "The project's settings", {},
+                      "Settings"),
+      operating_route("PUT", "/v1/settings", "settings", write_settings<true>, "Settings", "Replace the settings",
+                      "Settings", "Settings"),
+      operating_route("PATCH", "/v1/settings", "settings", write_settings<false>, "Settings",
+                      "Change what the body names", "Settings", "Settings"),
+      operating_route("GET", "/v1/audit", "audit", audit, "Audit", "Who changed what, newest first", {}, "AuditList",
+                      200, "limit after installation"),
+  };
+  return kRoutes;
+}
+
+}  // namespace carillon::api

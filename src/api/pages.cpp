@@ -1,0 +1,197 @@
+#include "api/pages.h"
+
+#include "api/router.h"
+#include "api/schemas.h"
+#include "base/crypto.h"
+
+namespace carillon::api {
+namespace {
+
+constexpr std::string_view kStyle = R"css(
+:root{color-scheme:light dark;--line:#8884;--soft:#8881}
+body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1.5rem}
+h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem}
+a{color:inherit}
+table{border-collapse:collapse;width:100%}
+th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
+code,pre{font:14px/1.45 ui-monospace,monospace}
+pre{background:var(--soft);padding:.7rem;overflow-x:auto;border-radius:.3rem;white-space:pre-wrap;word-break:break-word}
+details{border-bottom:1px solid var(--line);padding:.4rem 0}summary{cursor:pointer}
+label{display:block;margin:.5rem 0}input{font:inherit;padding:.3rem;width:24rem;max-width:100%}
+button{font:inherit;padding:.35rem .9rem}
+.method{display:inline-block;min-width:4.5rem;font-weight:600}
+.message{border:1px solid var(--line);border-radius:.4rem;padding:.7rem;margin:.7rem 0}
+.quiet{opacity:.75}
+)css";
+
+// The key stays in this tab (sessionStorage); everything shown is set as text, never as HTML.
+constexpr std::string_view kSandboxScript = R"js(
+(function () {
+  'use strict';
+  var form = document.getElementById('login'), list = document.getElementById('messages');
+  var state = document.getElementById('state'), forget = document.getElementById('forget');
+  var newest = '', timer = 0;
+  function credential() { return sessionStorage.getItem('carillon-sandbox') || ''; }
+  function element(name, text, cls) {
+    var e = document.createElement(name);
+    if (text) e.textContent = text;
+    if (cls) e.className = cls;
+    return e;
+  }
+  function show(messages) {
+    list.replaceChildren();
+    messages.forEach(function (m) {
+      var box = element('div', '', 'message');
+      box.appendChild(element('strong', m.channel + ' to ' + m.to));
+      box.appendChild(element('div', m.at + '  ' + m.delivery_id, 'quiet'));
+      box.appendChild(element('pre', JSON.stringify(m.content, null, 2)));
+      list.appendChild(box);
+    });
+  }
+  function again(ms) { clearTimeout(timer); timer = setTimeout(poll, ms); }
+  function poll() {
+    if (!credential()) { form.hidden = false; forget.hidden = true; return; }
+    form.hidden = true; forget.hidden = false;
+    fetch('/v1/sandbox/messages?limit=50', {headers: {Authorization: credential()}, credentials: 'omit'})
+      .then(function (r) {
+        if (r.status === 401 || r.status === 403) {
+          sessionStorage.removeItem('carillon-sandbox');
+          state.textContent = 'The key was refused.';
+          poll();
+          return null;
+        }
+        if (!r.ok) throw new Error('The server answered ' + r.status + '.');
+        return r.json();
+      })
+      .then(function (page) {
+        if (!page) return;
+        var first = page.data.length ? page.data[0].id : '';
+        if (first !== newest || !list.childNodes.length) { newest = first; show(page.data); }
+        state.textContent = page.data.length ? 'The newest ' + page.data.length + ' messages.' :
+                                               'Nothing was caught yet.';
+        again(2000);
+      })
+      .catch(function (e) { state.textContent = e.message; again(5000); });
+  }
+  form.addEventListener('submit', function (event) {
+    event.preventDefault();
+    var bytes = new TextEncoder().encode(form.elements.name.value + ':' + form.elements.word.value);
+    sessionStorage.setItem('carillon-sandbox', 'Basic ' + btoa(String.fromCharCode.apply(null, bytes)));
+    form.reset();
+    state.textContent = '';
+    poll();
+  });
+  forget.addEventListener('click', function () {
+    sessionStorage.removeItem('carillon-sandbox');
+    clearTimeout(timer); newest = ''; list.replaceChildren(); state.textContent = ''; poll();
+  });
+  poll();
+})();
+)js";
+
+std::string hash_source(std::string_view text) { return fmt::format("'sha256-{}'", base::base64(base::sha256(text))); }
+
+// A call as a line for a shell, quoted so that it can be pasted.
+std::string curl_line(const Route& route) {
+  std::string line = "curl";
+  if (route.method != "GET") line += fmt::format(" -X {}", route.method);
+  if (!route.access.is_open) {
+    line += route.access.app_scopes != 0 ? " -u \"$APP_KEY:$APP_SECRET\"" : " -H \"Authorization: Bearer $CARILLON_TOKEN\"";
+  }
+  line += fmt::format(" \"$CARILLON_URL{}\"", route.pattern);
+  const Schema* const schema = route.request.empty() ? nullptr : find_schema(route.request);
+  if (schema != nullptr && !schema->example.empty()) {
+    line += fmt::format(" \\\n  -H 'Content-Type: application/json' -d '{}'", schema->example);
+  }
+  return line;
+}
+
+std::string who_may(const Access& access) {
+  if (access.is_open) return "anybody";
+  std::string out;
+  if (access.app_scopes == kScopeAny) {
+    out = "app keys; ";
+  } else if (access.app_scopes != 0) {
+    out = "app keys with ";
+    if ((access.app_scopes & kScopeSend) != 0) out += "send";
+    if ((access.app_scopes & kScopeRead) != 0) out += "read";
+    if ((access.app_scopes & kScopePeople) != 0) out += "people";
+    out += "; ";
+  }
+  return out + "management tokens with admin" + (access.area.empty() ? "" : " or " + std::string(access.area));
+}
+
+}  // namespace
+
+Reply html_reply(const Page& page) {
+  Reply reply;
+  reply.content_type = "text/html; charset=utf-8";
+  reply.headers.emplace_back(
+      "Content-Security-Policy",
+      fmt::format("default-src 'none'; style-src {}; script-src {}; connect-src 'self'; form-action 'none'; "
+                  "frame-ancestors 'none'; base-uri 'none'",
+                  hash_source(kStyle), page.script.empty() ? "'none'" : hash_source(page.script)));
+  reply.headers.emplace_back("Referrer-Policy", "no-referrer");
+  reply.headers.emplace_back("X-Frame-Options", "DENY");
+  reply.headers.emplace_back("Cross-Origin-Opener-Policy", "same-origin");
+  reply.body = fmt::format("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+                           "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
+                           "<title>{}</title><style>{}</style></head><body>\n{}",
+                           escape_html(page.title), kStyle, page.body);
+  if (!page.script.empty()) reply.body += fmt::format("<script>{}</script>", page.script);
+  reply.body += "</body></html>\n";
+  return reply;
+}
+
+Page start_page() {
+  return {"Carillon",
+          "<h1>Carillon</h1><p>This server takes notifications and delivers them.</p><ul>"
+          "<li><a href=\"/docs\">The calls of this API</a>, with examples; as <a href=\"/openapi.json\">OpenAPI</a></li>"
+          "<li><a href=\"/docs/errors\">All error codes</a></li>"
+          "<li><a href=\"/sandbox\">What the sandbox caught</a></li>"
+          "<li><a href=\"/readyz\">Whether it is ready</a>, and its <a href=\"/metrics\">metrics</a></li></ul>\n",
+          {}};
+}
+
+Page docs_page() {
+  std::string body = "<h1>The calls of this API</h1><p><a href=\"/openapi.json\">OpenAPI document</a> · "
+                     "<a href=\"/docs/errors\">error codes</a></p>\n";
+  std::vector<std::string_view> tags;
+  for (const Route* route : Router::get().routes()) {
+    if (std::ranges::find(tags, route->tag) == tags.end()) tags.push_back(route->tag);
+  }
+  for (const auto tag : tags) {
+    body += fmt::format("<h2>{}</h2>\n", escape_html(tag));
+    for (const Route* route : Router::get().routes()) {
+      if (route->tag != tag) continue;
+      body += fmt::format("<details><summary><span class=\"method\">{}</span> <code>{}</code> {}</summary>"
+                          "<p class=\"quiet\">For {}.{}</p><pre>{}</pre></details>\n",
+                          route->method, escape_html(route->pattern), escape_html(route->summary),
+                          escape_html(who_may(route->access)),
+                          route->query.empty() ? "" : " Query: " + escape_html(route->query) + ".",
+                          escape_html(curl_line(*route)));
+    }
+  }
+  return {"Carillon: calls", std::move(body), {}};
+}
+
+Page errors_page() {
+  return {"Carillon: errors",
+          "<h1>Error codes</h1><p>Every error is a problem document (RFC 9457) with one of these codes.</p>\n" +
+              problems_html(),
+          {}};
+}
+
+Page sandbox_page() {
+  return {"Carillon: sandbox",
+          "<h1>What the sandbox caught</h1>\n"
+          "<form id=\"login\" hidden autocomplete=\"off\"><p>Give any app key of the project. It stays in this tab.</p>"
+          "<label>App key<br><input name=\"name\" required></label>"
+          "<label>App secret<br><input name=\"word\" type=\"password\" required></label>"
+          "<button>Show messages</button></form>\n"
+          "<p id=\"state\" role=\"status\" class=\"quiet\"></p><button id=\"forget\" hidden>Forget the key</button>\n"
+          "<div id=\"messages\"></div>\n",
+          std::string(kSandboxScript)};
+}
+
+}  // namespace carillon::api

@@ -1,0 +1,24 @@
+// The few HTML pages of the server: self-contained, without anything from elsewhere.
+#pragma once
+
+#include <string>
+
+#include "api/failure.h"
+
+namespace carillon::api {
+
+struct Page {
+  std::string title;
+  std::string body;    // HTML; whatever came from outside is escaped
+  std::string script;  // empty: the page runs none
+};
+
+// The page with a Content-Security-Policy that allows its own style and script by hash and no other.
+[[nodiscard]] Reply html_reply(const Page& page);
+
+[[nodiscard]] Page start_page();
+[[nodiscard]] Page docs_page();     // every route of the table
+[[nodiscard]] Page errors_page();   // the error registry
+[[nodiscard]] Page sandbox_page();  // asks for an app key, then polls /v1/sandbox/messages
+
+}  // namespace carillon::api

@@ -1,0 +1,368 @@
+// Users, their devices and preferences.
+#include <algorithm>
+
+#include "api/router.h"
+#include "model/address.h"
+
+namespace carillon::api {
+namespace {
+
+constexpr int kTriesMax = 4;  // when somebody else changes the same user at the same time
+constexpr std::size_t kDeviceIdMax = model::kTokenMax;
+
+using ProfilePtr = std::shared_ptr<const model::Profile>;
+
+std::string_view user_arg(const Call& call) { return call.args[0]; }
+
+std::optional<Failure> check_user_id(std::string_view id) {
+  const bool has_control = std::ranges::any_of(id, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  if (id.empty() || id.size() > model::kUserIdMax || has_control) {
+    return Failure(422, "invalid_user_id", fmt::format("a user_id has 1 to {} bytes without control characters",
+                                                       model::kUserIdMax));
+  }
+  return std::nullopt;
+}
+
+Task<Result<ProfilePtr>> load(Call& call) {
+  std::vector<store::UserKey> keys{{call.who.project, std::string(user_arg(call))}};
+  CARILLON_CO_TRY(auto found, co_await call.deps.store.profiles(std::move(keys)));
+  co_return std::move(found.front());
+}
+
+Failure no_user(const Call& call) { return not_found(fmt::format("user '{}'", user_arg(call))); }
+
+// An app address without a "secret" is sealed under the user it belongs to.
+void seal_secrets(const Call& call, model::Profile& profile) {
+  for (auto& address : profile.addresses) {
+    if (address.plain_secret.empty()) continue;
+    address.sealed_secret = call.deps.keys.sealer.seal(
+        address.plain_secret, fmt::format("address/{}/{}", profile.project, profile.user_id));
+    address.plain_secret.clear();
+  }
+}
+
+std::string etag(std::int64_t version) { return fmt::format("\"{}\"", version); }
+
+std::optional<Failure> check_version(const Call& call, const model::Profile* stored) {
+  const std::string_view wanted = call.request.header("If-Match");
+  if (wanted.empty() || (wanted == "*" && stored != nullptr)) return std::nullopt;
+  if (stored != nullptr && wanted == etag(stored->version)) return std::nullopt;
+  return Failure(412, "precondition_failed", "the user was changed since the ETag in If-Match was read");
+}
+
+struct Changed {
+  model::Profile profile;
+  bool is_new = false;
+};
+
+// How `change` may end: true, or with problems.
+using Change = void (*)(const Call&, base::JsonElement, model::Profile&, base::Problems&);
+
+struct ChangeOptions {
+  bool may_create = false;
+  bool is_preference = false;
+  bool has_body = true;
+};
+
+// Reads, changes, writes; again when somebody else was faster.
+Task<std::expected<Changed, Failure>> change_profile(Call& call, ChangeOptions options, Change change) {
+  for (int tries = 1;; ++tries) {
+    CARILLON_CO_TRY(const ProfilePtr stored, co_await load(call));
+    if (!stored && !options.may_create) co_return std::unexpected(no_user(call));
+    if (auto failure = check_version(call, stored.get())) co_return std::unexpected(std::move(*failure));
+    Changed changed;
+    changed.is_new = stored == nullptr;
+    if (stored) {
+      changed.profile = *stored;
+    } else {
+      changed.profile.project = call.who.project;
+      changed.profile.user_id = user_arg(call);
+      changed.profile.created_at = call.now;
+    }
+    changed.profile.is_anonymous = false;
+    base::Problems problems;
+    base::JsonElement body;
+    if (options.has_body) {
+      CARILLON_CO_TRY(body, parse_body(call.request.body));
+    }
+    change(call, body, changed.profile, problems);
+    if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
+    seal_secrets(call, changed.profile);
+    store::ProfileChange note{call.actor(), "api", options.is_preference, call.view().settings.unique_email};
+    const auto written = co_await call.deps.store.put_profile(changed.profile, std::move(note), call.now);
+    if (written) {
+      changed.profile.version = written->version;
+      co_return changed;
+    }
+    if (written.error().code == Errc::AlreadyExists) {
+      co_return failed_at("/email", "email_taken", "another user has this e-mail address");
+    }
+    if (written.error().code != Errc::Conflict || tries == kTriesMax) co_return std::unexpected(Failure(written.error()));
+  }
+}
+
+Reply user_reply(const model::Profile& profile, int status) {
+  base::JsonWriter out(1024);
+  model::write_user(out, profile);
+  Reply reply = json_reply(out, status);
+  reply.headers.emplace_back("ETag", etag(profile.version));
+  return reply;
+}
+
+// What a body says with its own word for nothing at all: PUT forgets what it does not name.
+bool names(base::JsonElement body, std::string_view key) {
+  base::JsonElement found;
+  return body.is_object() && body[key].get(found) == simdjson::SUCCESS;
+}
+
+void replace_user(const Call&, base::JsonElement body, model::Profile& profile, base::Problems& problems) {
+  model::Profile fresh = profile;
+  for (std::string* field : {&fresh.name, &fresh.email, &fresh.phone_number, &fresh.country_code, &fresh.locale,
+                             &fresh.time_zone, &fresh.attributes}) {
+    field->clear();
+  }
+  model::read_user(body, fresh, problems);
+  if (!names(body, "addresses")) fresh.addresses.clear();
+  profile = std::move(fresh);
+}
+
+void patch_user(const Call&, base::JsonElement body, model::Profile& profile, base::Problems& problems) {
+  model::read_user(body, profile, problems);
+}
+
+Task<Answer> put_user(Call& call) {
+  if (auto failure = check_user_id(user_arg(call))) co_return std::unexpected(std::move(*failure));
+  CARILLON_CO_TRY(const Changed changed, co_await change_profile(call, {.may_create = true}, replace_user));
+  co_return user_reply(changed.profile, changed.is_new ? 201 : 200);
+}
+
+Task<Answer> patch_user_route(Call& call) {
+  CARILLON_CO_TRY(const Changed changed, co_await change_profile(call, {}, patch_user));
+  co_return user_reply(changed.profile, 200);
+}
+
+Task<Answer> get_user(Call& call) {
+  CARILLON_CO_TRY(const ProfilePtr profile, co_await load(call));
+  if (!profile) co_return std::unexpected(no_user(call));
+  co_return user_reply(*profile, 200);
+}
+
+Task<Answer> delete_user(Call& call) {
+  CARILLON_CO_TRY(const ProfilePtr profile, co_await load(call));
+  if (!profile) co_return std::unexpected(no_user(call));
+  if (auto failure = check_version(call, profile.get())) co_return std::unexpected(std::move(*failure));
+  store::UserKey key{call.who.project, std::string(user_arg(call))};
+  CARILLON_CO_CHECK(co_await call.deps.store.delete_profile(std::move(key), call.actor(), call.now));
+  co_return no_content();
+}
+
+Task<Answer> list_users(Call& call) {
+  CARILLON_CO_TRY(const Paging paging, read_paging(call));
+  store::ListPage page;
+  page.limit = paging.limit;
+  page.after_key = paging.after.key;
+  CARILLON_CO_TRY(const auto rows, co_await call.deps.store.list_profiles(call.who.project, page));
+  base::JsonWriter out(512 * rows.size() + 64);
+  out.object().key("data").array();
+  for (const auto& profile : rows) model::write_user(out, *profile);
+  out.end_array();
+  std::optional<Cursor> next;
+  if (rows.size() == paging.limit) next = Cursor{0, rows.back()->user_id};
+  write_page(out, call, paging, next);
+  co_return json_reply(out);
+}
+
+// ---- devices
+std::optional<Failure> check_device_id(std::string_view id) {
+  if (!id.empty() && id.size() <= kDeviceIdMax) return std::nullopt;
+  return Failure(422, "invalid_device_id", fmt::format("a device_id has 1 to {} bytes", kDeviceIdMax));
+}
+
+auto find_device(model::Profile& profile, std::string_view id) {
+  return std::ranges::find(profile.devices, id, &model::Device::device_id);
+}
+
+void put_device_into(const Call& call, base::JsonElement body, model::Profile& profile, base::Problems& problems) {
+  model::Device device;
+  device.device_id = call.args[1];
+  const auto it = find_device(profile, device.device_id);
+  if (it != profile.devices.end()) device.last_logged_in_at = it->last_logged_in_at;
+  model::read_device(body, device, call.now, problems);
+  if (it != profile.devices.end()) {
+    *it = std::move(device);
+  } else {
+    profile.devices.push_back(std::move(device));
+  }
+}
+
+void patch_device_in(const Call& call, base::JsonElement body, model::Profile& profile, base::Problems& problems) {
+  const auto it = find_device(profile, call.args[1]);
+  if (it == profile.devices.end()) return;
+  model::read_device(body, *it, call.now, problems);
+}
+
+void drop_device(const Call& call, base::JsonElement, model::Profile& profile, base::Problems&) {
+  std::erase_if(profile.devices, [&](const model::Device& d) { return d.device_id == call.args[1]; });
+}
+
+Failure no_device(const Call& call) {
+  return not_found(fmt::format("device of that id with user '{}'", user_arg(call)));
+}
+
+Reply device_reply(model::Profile profile, std::string_view id, int status) {
+  base::JsonWriter out(512);
+  model::write_device(out, *find_device(profile, id));
+  return json_reply(out, status);
+}
+
+Task<std::expected<model::Profile, Failure>> with_device(Call& call) {
+  CARILLON_CO_TRY(const ProfilePtr profile, co_await load(call));
+  if (!profile) co_return std::unexpected(no_user(call));
+  model::Profile copy = *profile;
+  if (find_device(copy, call.args[1]) == copy.devices.end()) co_return std::unexpected(no_device(call));
+  co_return copy;
+}
+
+Task<Answer> put_device(Call& call) {
+  if (auto failure = check_device_id(call.args[1])) co_return std::unexpected(std::move(*failure));
+  CARILLON_CO_TRY(const ProfilePtr before, co_await load(call));
+  const bool is_known = before && std::ranges::find(before->devices, call.args[1], &model::Device::device_id) !=
+                                      before->devices.end();
+  CARILLON_CO_TRY(Changed changed, co_await change_profile(call, {}, put_device_into));
+  co_return device_reply(std::move(changed.profile), call.args[1], is_known ? 200 : 201);
+}
+
+Task<Answer> patch_device(Call& call) {
+  CARILLON_CO_CHECK(co_await with_device(call));
+  CARILLON_CO_TRY(Changed changed, co_await change_profile(call, {}, patch_device_in));
+  if (find_device(changed.profile, call.args[1]) == changed.profile.devices.end()) {
+    co_return std::unexpected(no_device(call));
+  }
+  co_return device_reply(std::move(changed.profile), call.args[1], 200);
+}
+
+Task<Answer> get_device(Call& call) {
+  CARILLON_CO_TRY(auto profile, co_await with_device(call));
+  co_return device_reply(std::move(profile), call.args[1], 200);
+}
+
+Task<Answer> delete_device(Call& call) {
+  CARILLON_CO_CHECK(co_await with_device(call));
+  CARILLON_CO_CHECK(co_await change_profile(call, {.has_body = false}, drop_device));
+  co_return no_content();
+}
+
+Task<Answer> list_devices(Call& call) {
+  CARILLON_CO_TRY(const ProfilePtr profile, co_await load(call));
+  if (!profile) co_return std::unexpected(no_user(call));
+  base::JsonWriter out(1024);
+  out.object().key("data").array();
+  for (const auto& device : profile->devices) model::write_device(out, device);
+  out.end_array().key("page").object().key("next").null().end_object().end_object();
+  co_return json_reply(out);
+}
+
+// ---- preferences
+void check_categories(const Call& call, const model::Profile& profile, base::JsonElement body,
+                      base::Problems& problems) {
+  base::JsonArray named;
+  if (body["preferences"].get_array().get(named) != simdjson::SUCCESS) return;
+  const auto& categories = call.view().categories;
+  std::size_t i = 0;
+  for (const auto item : named) {
+    std::string_view category;
+    if (item["category"].get_string().get(category) == simdjson::SUCCESS && category != "*" &&
+        !categories.contains(category)) {
+      problems.push_back({fmt::format("/preferences/{}/category", i), "unknown_category",
+                          fmt::format("there is no category '{}'", category.substr(0, 64))});
+    }
+    ++i;
+  }
+  static_cast<void>(profile);
+}
+
+template <bool replace>
+void change_preferences(const Call& call, base::JsonElement body, model::Profile& profile, base::Problems& problems) {
+  model::read_preferences(body, profile, replace, problems);
+  if (problems.empty()) check_categories(call, profile, body, problems);
+}
+
+Reply preferences_reply(const model::Profile& profile) {
+  base::JsonWriter out(512);
+  model::write_preferences(out, profile);
+  Reply reply = json_reply(out);
+  reply.headers.emplace_back("ETag", etag(profile.version));
+  return reply;
+}
+
+Task<Answer> get_preferences(Call& call) {
+  CARILLON_CO_TRY(const ProfilePtr profile, co_await load(call));
+  if (!profile) co_return std::unexpected(no_user(call));
+  co_return preferences_reply(*profile);
+}
+
+template <bool replace>
+Task<Answer> write_preferences_route(Call& call) {
+  CARILLON_CO_TRY(const Changed changed,
+                  co_await change_profile(call, {.is_preference = true}, change_preferences<replace>));
+  co_return preferences_reply(changed.profile);
+}
+
+Task<Answer> preference_log(Call& call) {
+  CARILLON_CO_TRY(const Paging paging, read_paging(call));
+  CARILLON_CO_TRY(const ProfilePtr profile, co_await load(call));
+  if (!profile) co_return std::unexpected(no_user(call));
+  store::UserKey key{call.who.project, std::string(user_arg(call))};
+  store::ListPage page;
+  page.after = paging.after.id;
+  page.limit = paging.limit;
+  CARILLON_CO_TRY(const auto rows, co_await call.deps.store.preference_log(std::move(key), page));
+  base::JsonWriter out(256 * rows.size() + 64);
+  out.object().key("data").array();
+  for (const auto& row : rows) {
+    out.object().field("at", to_rfc3339(row.at)).field("actor", row.actor).field("source", row.source);
+    out.key("change").raw(row.change.empty() ? "{}" : row.change).end_object();
+  }
+  out.end_array();
+  std::optional<Cursor> next;
+  if (rows.size() == paging.limit) next = Cursor{rows.back().id, {}};
+  write_page(out, call, paging, next);
+  co_return json_reply(out);
+}
+
+constexpr Route person(std::string_view method, std::string_view pattern, Handler handler, std::string_view summary,
+                       std::string_view request = {}, std::string_view response = {}, int status = 200,
+                       std::string_view query = {}) {
+  return {.method = method, .pattern = pattern, .access = allow(kScopePeople, "people"), .handler = handler,
+          .tag = "People", .summary = summary, .request = request, .response = response, .status = status,
+          .query = query};
+}
+
+}  // namespace
+
+std::span<const Route> people_routes() {
+  static const Route kRoutes[] = {
+      person("GET", "/v1/users", list_users, "List users by id", {}, "UserList", 200, "limit after"),
+      person("PUT", "/v1/users/{user_id}", put_user, "Register a user, or replace what is known", "User", "User"),
+      person("GET", "/v1/users/{user_id}", get_user, "One user", {}, "User"),
+      person("PATCH", "/v1/users/{user_id}", patch_user_route, "Change what the body names", "User", "User"),
+      person("DELETE", "/v1/users/{user_id}", delete_user, "Remove a user and the devices", {}, {}, 204),
+      person("GET", "/v1/users/{user_id}/devices", list_devices, "The devices of a user", {}, "DeviceList"),
+      person("PUT", "/v1/users/{user_id}/devices/{device_id}", put_device, "Register a device; its tokens move here",
+             "Device", "Device"),
+      person("GET", "/v1/users/{user_id}/devices/{device_id}", get_device, "One device", {}, "Device"),
+      person("PATCH", "/v1/users/{user_id}/devices/{device_id}", patch_device, "Change what the body names", "Device",
+             "Device"),
+      person("DELETE", "/v1/users/{user_id}/devices/{device_id}", delete_device, "Forget a device", {}, {}, 204),
+      person("GET", "/v1/users/{user_id}/preferences", get_preferences, "What a user wants", {}, "Preferences"),
+      person("PUT", "/v1/users/{user_id}/preferences", write_preferences_route<true>, "Replace all preferences",
+             "Preferences", "Preferences"),
+      person("PATCH", "/v1/users/{user_id}/preferences", write_preferences_route<false>, "Change the named pairs",
+             "Preferences", "Preferences"),
+      person("GET", "/v1/users/{user_id}/preferences/log", preference_log, "Who changed which preference, and when",
+             {}, "PreferenceLog", 200, "limit after"),
+  };
+  return kRoutes;
+}
+
+}  // namespace carillon::api

@@ -1,0 +1,94 @@
+// The one table of routes: dispatch, 404 and 405, OpenAPI, /docs and the authorisation tests come from it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "api/auth.h"
+#include "api/call.h"
+#include "base/task.h"
+
+namespace carillon::api {
+
+using Handler = Task<Answer> (*)(Call& call);
+
+enum class RouteKind : std::uint8_t {
+  Plain,
+  Sends,    // takes event ids; Idempotency-Key is their alias; costs rate tokens
+  Creates,  // a creating POST: Idempotency-Key replays the stored answer
+};
+
+struct Route {
+  std::string_view method, pattern;  // "/v1/users/{user_id}"
+  Access access{};
+  Handler handler = nullptr;
+  std::string_view tag = {}, summary = {};  // summary ends without a full stop
+  std::string_view request = {}, response = {};  // schema names of schemas.cpp; empty: no body
+  int status = 200;                  // of success
+  std::string_view query = {};       // names of query parameters, separated by spaces
+  RouteKind kind = RouteKind::Plain;
+  std::size_t body_max = model::kRequestMax;  // bytes
+  std::string_view content_type = "application/json";  // of the answer
+};
+
+inline constexpr unsigned kScopeSend = static_cast<unsigned>(model::Scope::Send);
+inline constexpr unsigned kScopeRead = static_cast<unsigned>(model::Scope::Read);
+inline constexpr unsigned kScopePeople = static_cast<unsigned>(model::Scope::People);
+inline constexpr unsigned kScopeAny = kScopeSend | kScopeRead | kScopePeople;
+inline constexpr Access kOpen{0, {}, true};
+[[nodiscard]] constexpr Access allow(unsigned app_scopes, std::string_view area) { return {app_scopes, area, false}; }
+[[nodiscard]] constexpr Access manage(std::string_view area) { return {0, area, false}; }
+inline constexpr Access kAdmin{0, {}, false};
+
+// Each area of the API has a file with its handlers and this list of them.
+std::span<const Route> sending_routes();
+std::span<const Route> looking_routes();
+std::span<const Route> numbers_routes();
+std::span<const Route> people_routes();
+std::span<const Route> suppression_routes();
+std::span<const Route> template_routes();
+std::span<const Route> category_routes();
+std::span<const Route> integration_routes();
+std::span<const Route> operating_routes();
+std::span<const Route> dead_letter_routes();
+std::span<const Route> app_routes();
+std::span<const Route> running_routes();
+
+// Immutable after it was made; any thread.
+class Router {
+ public:
+  static const Router& get();
+
+  struct Path {
+    std::string_view pattern;
+    std::vector<std::string_view> segments;  // "{…}" matches anything that is not empty
+    std::vector<const Route*> routes;        // one per method
+
+    [[nodiscard]] const Route* find(std::string_view method) const noexcept;
+    [[nodiscard]] std::string allow() const;  // "GET, HEAD, OPTIONS, PUT"
+  };
+  struct Match {
+    const Path* path = nullptr;
+    std::array<std::string_view, kPathArgsMax> args;  // as in the path, not decoded
+    std::size_t count = 0;
+  };
+  // nullopt: no such path. Fixed paths win over patterns.
+  [[nodiscard]] std::optional<Match> match(std::string_view path) const;
+  [[nodiscard]] std::span<const Route* const> routes() const noexcept { return routes_; }
+  [[nodiscard]] const std::vector<Path>& paths() const noexcept { return paths_; }
+
+ private:
+  Router();
+  void add(const Route& route);
+  std::vector<const Route*> routes_;
+  std::vector<Path> paths_;
+  pipeline::TextMap<std::size_t> fixed_;  // index into paths_
+};
+
+}  // namespace carillon::api

@@ -1,0 +1,122 @@
+// Health, metrics, documents, the sandbox's messages, and the clock of tests.
+#include "api/pages.h"
+#include "api/router.h"
+
+namespace carillon::api {
+namespace {
+
+Task<Answer> healthz(Call&) {
+  Reply reply;
+  reply.body = R"({"status":"ok"})";
+  co_return reply;
+}
+
+Task<Answer> readyz(Call& call) {
+  std::vector<std::pair<std::string_view, std::string>> reasons;
+  if (call.deps.pipeline == nullptr) reasons.emplace_back("pipeline", "it does not run here");
+  if (call.deps.pipeline != nullptr) {
+    if (auto why = call.deps.pipeline->not_ready(); !why.empty()) reasons.emplace_back("pipeline", std::move(why));
+  }
+  const auto health = call.deps.store.health();
+  if (!health.can_write) reasons.emplace_back("store", health.why);
+  base::JsonWriter out;
+  out.object().field("status", reasons.empty() ? "ready" : "not_ready").key("reasons").array();
+  for (const auto& [part, why] : reasons) out.object().field("part", part).field("reason", why).end_object();
+  out.end_array().end_object();
+  co_return json_reply(out, reasons.empty() ? 200 : 503);
+}
+
+Task<Answer> metrics(Call& call) {
+  Reply reply;
+  reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  reply.body = call.deps.metrics.text();
+  co_return reply;
+}
+
+Task<Answer> openapi(Call&) {
+  static const std::string kDocument = Api::openapi_json();
+  Reply reply;
+  reply.body = kDocument;
+  co_return reply;
+}
+
+Task<Answer> docs(Call&) { co_return html_reply(docs_page()); }
+Task<Answer> errors(Call&) { co_return html_reply(errors_page()); }
+Task<Answer> sandbox(Call&) { co_return html_reply(sandbox_page()); }
+Task<Answer> start(Call&) { co_return html_reply(start_page()); }
+
+Task<Answer> sandbox_messages(Call& call) {
+  CARILLON_CO_TRY(const Paging paging, read_paging(call));
+  store::ListPage page;
+  page.after = paging.after.id;
+  page.limit = paging.limit;
+  CARILLON_CO_TRY(const auto rows, co_await call.deps.store.list_sandbox_messages(call.who.project, page));
+  base::JsonWriter out(512 * rows.size() + 64);
+  out.object().key("data").array();
+  for (const auto& m : rows) {
+    out.object();
+    write_id(out, "id", base::kMessagePrefix, m.id);
+    write_id(out, "delivery_id", base::kDeliveryPrefix, m.delivery);
+    write_id(out, "notification_id", base::kNotificationPrefix, m.notification);
+    out.field("channel", model::name(m.channel)).field("to", m.to);
+    out.key("content").raw(m.content.empty() ? "{}" : m.content).field("at", to_rfc3339(m.at)).end_object();
+  }
+  out.end_array();
+  std::optional<Cursor> next;
+  if (rows.size() == paging.limit) next = Cursor{rows.back().id, {}};
+  write_page(out, call, paging, next);
+  co_return json_reply(out);
+}
+
+constexpr Millis kAdvanceMax{366LL * 24 * 3'600'000};
+
+Task<Answer> advance_clock(Call& call) {
+  if (!call.options.is_test_clock || !call.deps.advance_clock) {
+    co_return std::unexpected(not_found("test clock; start the server with server.test_clock"));
+  }
+  CARILLON_CO_TRY(const auto root, parse_body(call.request.body));
+  base::Problems problems;
+  base::ObjectReader reader(root, "", problems);
+  Millis by{0};
+  reader.require("advance");
+  reader.duration("advance", by, Millis(0), kAdvanceMax);
+  reader.done();
+  if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
+  call.deps.advance_clock(by);
+  if (call.deps.pipeline != nullptr) call.deps.pipeline->nudge();
+  base::JsonWriter out;
+  out.object().field("now", to_rfc3339(call.deps.clock.now())).end_object();
+  co_return json_reply(out);
+}
+
+constexpr std::string_view kHtml = "text/html; charset=utf-8";
+
+constexpr Route open_route(std::string_view pattern, Handler handler, std::string_view summary,
+                           std::string_view content_type = "application/json", std::string_view response = {}) {
+  return {.method = "GET", .pattern = pattern, .access = kOpen, .handler = handler, .tag = "Running",
+          .summary = summary, .response = response, .content_type = content_type};
+}
+
+}  // namespace
+
+std::span<const Route> running_routes() {
+  static const Route kRoutes[] = {
+      open_route("/", start, "Where to begin", kHtml),
+      open_route("/healthz", healthz, "Whether this process lives", "application/json", "Health"),
+      open_route("/readyz", readyz, "Whether this process takes work, and why not", "application/json", "Readiness"),
+      open_route("/metrics", metrics, "Metrics for Prometheus", "text/plain"),
+      open_route("/openapi.json", openapi, "This API as an OpenAPI 3.1 document"),
+      open_route("/docs", docs, "All calls with examples", kHtml),
+      open_route("/docs/errors", errors, "All error codes", kHtml),
+      open_route("/sandbox", sandbox, "What the sandbox caught, live", kHtml),
+      {.method = "GET", .pattern = "/v1/sandbox/messages", .access = allow(kScopeAny, "read"),
+       .handler = sandbox_messages, .tag = "Running", .summary = "What the sandbox caught, newest first",
+       .response = "SandboxMessageList", .query = "limit after"},
+      {.method = "POST", .pattern = "/v1/test/clock", .access = kAdmin, .handler = advance_clock, .tag = "Running",
+       .summary = "Move the clock forward; with server.test_clock only", .request = "ClockMove",
+       .response = "Clock"},
+  };
+  return kRoutes;
+}
+
+}  // namespace carillon::api
