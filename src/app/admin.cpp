@@ -105,7 +105,7 @@ void add_app(CLI::App& root, Shell& shell) {
                             return client.show("POST", "/v1/apps", grant_body(*grant, true), render_new_app);
                           });
   add_grant_options(create, *grant);
-  add_list(app, shell, "List all apps", "carillon app list", "/v1/apps",
+  add_list(app, shell, Paged::No, "List all apps", "carillon app list", "/v1/apps",
            {{"APP", "name"},
             {"DISABLED", "disabled"},
             {"MAX PRIORITY", "max_priority"},
@@ -166,7 +166,7 @@ void add_key(CLI::App& root, Shell& shell) {
       .add_option("--scopes", o->scopes,
                   "admin, or areas such as people templates integrations (default admin)")
       ->delimiter(',');
-  add_list(key, shell, "List all management tokens", "carillon key list", "/v1/keys",
+  add_list(key, shell, Paged::No, "List all management tokens", "carillon key list", "/v1/keys",
            {{"NAME", "name"}, {"SCOPES", "scopes"}, {"REVOKED", "revoked"}, {"CREATED", "created_at"}},
            "There is no management token yet: carillon key create NAME --management");
   auto& revoke = add_verb(key, shell, "revoke", "Refuse a token from now on", "carillon key revoke ops",

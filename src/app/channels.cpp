@@ -225,7 +225,7 @@ void add_route(CLI::App& root, Shell& shell) {
   put.add_option("--chain", o->chain, "An integration, or integration=weight; in order, may be repeated")
       ->required()
       ->allow_extra_args(false);
-  add_list(noun, shell, "List all routes", "carillon route list", "/v1/routes",
+  add_list(noun, shell, Paged::No, "List all routes", "carillon route list", "/v1/routes",
            {{"ROUTE", "key"}, {"POSITION", "position"}, {"MATCH", "match"}, {"CHAIN", "chain"}},
            "There is no route: enabled integrations serve their channel in order of creation.");
   auto& remove =
@@ -241,7 +241,8 @@ void add_route(CLI::App& root, Shell& shell) {
 void add_channels(CLI::App& root, Shell& shell) {
   auto& integration = add_noun(root, "integration", "Integrations: configured accounts of providers");
   add_integration_add(integration, shell);
-  add_list(integration, shell, "List all integrations", "carillon integration list", "/v1/integrations",
+  add_list(integration, shell, Paged::No, "List all integrations", "carillon integration list",
+           "/v1/integrations",
            {{"INTEGRATION", "key"},
             {"PROVIDER", "provider"},
             {"CHANNEL", "channel"},

@@ -107,8 +107,8 @@ CLI::App& add_verb(CLI::App& noun, Shell& shell, std::string name, std::string h
   return *verb;
 }
 
-CLI::App& add_list(CLI::App& noun, Shell& shell, std::string help, std::string example, std::string target,
-                   std::vector<Column> columns, std::string empty,
+CLI::App& add_list(CLI::App& noun, Shell& shell, Paged paged, std::string help, std::string example,
+                   std::string target, std::vector<Column> columns, std::string empty,
                    const std::vector<std::pair<std::string, std::string>>& filters) {
   auto fields = std::make_shared<std::vector<std::pair<std::string, std::string>>>();
   fields->emplace_back("limit", "");
@@ -126,8 +126,10 @@ CLI::App& add_list(CLI::App& noun, Shell& shell, std::string help, std::string e
                    return text;
                  });
                });
-  verb.add_option("--limit", (*fields)[0].second, "Entries at a time, 1 to 200 (default 50)");
-  verb.add_option("--after", (*fields)[1].second, "Continue behind an earlier page");
+  if (paged == Paged::Yes) {
+    verb.add_option("--limit", (*fields)[0].second, "Entries at a time, 1 to 200 (default 50)");
+    verb.add_option("--after", (*fields)[1].second, "Continue behind an earlier page");
+  }
   for (std::size_t i = 0; i < filters.size(); ++i) {
     std::string flag = "--" + filters[i].first;
     for (char& c : flag) c = c == '_' ? '-' : c;

@@ -48,9 +48,11 @@ CLI::App& add_noun(CLI::App& root, std::string name, std::string help);
 // One command with --data --config --set --json. `example` is shown below its options.
 CLI::App& add_verb(CLI::App& noun, Shell& shell, std::string name, std::string help, std::string example,
                    std::function<int(Client&)> run);
-// A list of the API with --limit and --after, and an option --x for each of `filters` ("x=help").
-CLI::App& add_list(CLI::App& noun, Shell& shell, std::string help, std::string example, std::string target,
-                   std::vector<Column> columns, std::string empty,
+// Lists of what people set up by hand come whole; all others in pages, with --limit and --after.
+enum class Paged : std::uint8_t { No, Yes };
+// A list of the API, and an option --x for each of `filters` (its name and help).
+CLI::App& add_list(CLI::App& noun, Shell& shell, Paged paged, std::string help, std::string example,
+                   std::string target, std::vector<Column> columns, std::string empty,
                    const std::vector<std::pair<std::string, std::string>>& filters = {});
 
 // "/v1/users/" + "a b" → "/v1/users/a%20b".

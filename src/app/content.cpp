@@ -76,7 +76,7 @@ void add_template(CLI::App& root, Shell& shell) {
       });
   get.add_option("KEY", o->key, "The template")->required();
   get.add_option("--version", o->version, "A version; else the published one");
-  add_list(noun, shell, "List all templates", "carillon template list", "/v1/templates",
+  add_list(noun, shell, Paged::Yes, "List all templates", "carillon template list", "/v1/templates",
            {{"TEMPLATE", "key"},
             {"LATEST", "version"},
             {"PUBLISHED", "published"},
@@ -114,7 +114,7 @@ void add_category(CLI::App& root, Shell& shell) {
         return client.show("GET", path_of("/v1/categories/", o->key), {}, render_object);
       });
   get.add_option("KEY", o->key, "The category")->required();
-  add_list(noun, shell, "List all categories", "carillon category list", "/v1/categories",
+  add_list(noun, shell, Paged::No, "List all categories", "carillon category list", "/v1/categories",
            {{"CATEGORY", "key"},
             {"KIND", "kind"},
             {"MANDATORY", "mandatory"},

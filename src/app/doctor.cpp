@@ -172,7 +172,7 @@ void check_accountability(Transport& transport, Findings& findings) {
 }
 
 void check_integrations(Transport& transport, Findings& findings) {
-  const auto asked = ask(transport, "GET", "/v1/integrations?limit=200", "integrations", findings);
+  const auto asked = ask(transport, "GET", "/v1/integrations", "integrations", findings);
   if (!asked) return;
   base::JsonArray list;
   if (asked->root["data"].get(list) != simdjson::SUCCESS || list.size() == 0) {

@@ -84,7 +84,7 @@ int replay(Client& client, const ReplayOptions& o) {
 
 void add_dlq(CLI::App& root, Shell& shell) {
   auto& dlq = add_noun(root, "dlq", "Dead letters: deliveries that were given up on");
-  add_list(dlq, shell, "List dead letters", "carillon dlq list", "/v1/dead-letters",
+  add_list(dlq, shell, Paged::Yes, "List dead letters", "carillon dlq list", "/v1/dead-letters",
            {{"ID", "id"},
             {"DELIVERY", "delivery_id"},
             {"CHANNEL", "channel"},
@@ -150,7 +150,7 @@ void add_pause(CLI::App& root, Shell& shell) {
   create.add_option("--channel", o->channel, "Only this channel");
   create.add_option("--priority", o->priority, "Only this priority");
   create.add_option("--reason", o->reason, "Why, for those who find it");
-  add_list(pause, shell, "List what is paused", "carillon pause list", "/v1/pauses",
+  add_list(pause, shell, Paged::No, "List what is paused", "carillon pause list", "/v1/pauses",
            {{"PAUSE", "id"}, {"SCOPE", "scope"}, {"REASON", "reason"}, {"BY", "by"}, {"SINCE", "at"}},
            "Nothing is paused.");
   auto& remove =

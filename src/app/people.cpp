@@ -185,7 +185,7 @@ void add_user(CLI::App& root, Shell& shell) {
     return client.show("GET", path_of("/v1/users/", *id), {}, render_object);
   });
   get.add_option("USER_ID", *id, "The recipient")->required();
-  add_list(user, shell, "List recipients", "carillon user list --limit 20", "/v1/users",
+  add_list(user, shell, Paged::Yes, "List recipients", "carillon user list --limit 20", "/v1/users",
            {{"USER", "user_id"},
             {"NAME", "name"},
             {"EMAIL", "email"},
@@ -225,7 +225,7 @@ void add_suppression(CLI::App& root, Shell& shell) {
   add.add_option("CHANNEL", o->channel, "email, sms, voice or push")->required();
   add.add_option("ADDRESS", o->address, "The address, phone number or token")->required();
   add.add_option("--reason", o->reason, "hard_bounce, complaint, stop or manual (default)");
-  add_list(suppression, shell, "List suppressed addresses, masked", "carillon suppression list",
+  add_list(suppression, shell, Paged::Yes, "List suppressed addresses, masked", "carillon suppression list",
            "/v1/suppressions",
            {{"CHANNEL", "channel"}, {"ADDRESS", "address"}, {"REASON", "reason"}, {"SINCE", "at"}},
            "No address is suppressed.", {{"channel", "Only this channel"}});

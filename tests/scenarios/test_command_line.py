@@ -76,7 +76,8 @@ def test_people_are_kept_and_heard(command):
 
 
 def test_content_is_put_previewed_and_published(command):
-    template = {"key": "welcome", "default_locale": "en", "params": [{"name": "name", "type": "string", "required": True}],
+    template = {"key": "welcome", "default_locale": "en",
+                "params": [{"name": "name", "type": "string", "required": True}],
                 "content": {"en": {"title": "Hi {{name}}", "body": "Welcome"}}}
     command("template", "put", "-", "--draft", stdin=json.dumps(template))
     command("template", "publish", "welcome", "1")
@@ -183,7 +184,8 @@ def test_the_reference_is_written(tmp_path):
     done = harness.run("reference", tmp_path / "reference")
     assert done.code == 0, done
     written = {file.name: file.read_text() for file in (tmp_path / "reference").iterdir()}
-    assert set(written) == {"settings.md", "carillon.sample.toml", "providers.md", "errors.md", "openapi.json", "cli.md"}
+    assert set(written) == {"settings.md", "carillon.sample.toml", "providers.md", "errors.md", "openapi.json",
+                            "cli.md"}
     assert json.loads(written["openapi.json"])["openapi"].startswith("3.1")
     assert "carillon dlq replay" in written["cli.md"]
 
