@@ -512,4 +512,5 @@ def connect(server, simulator, *only):
     for key, body in integrations(simulator).items():
         if not only or key in only:
             server.put(f"/v1/integrations/{key}", body)
+    simulator.clear_log()  # of the messages that tested the credentials
     return server
