@@ -25,8 +25,9 @@ struct Context {
 // Reserved recipients (CONTRACT §6), which act alike in sandbox and simulator.
 enum class Reserved : std::uint8_t { None, Ok, Bounce, Complaint, TempFail, Slow, Unknown };
 
-// Carillon's delivery id in compact JSON: the value of "d" inside "carillon", or of "carillon.d"; empty
-// when there is none. A plain search from the end, where custom keys are, since it runs for every message.
+// Carillon's delivery id in compact JSON: the value of "d" inside "carillon", which may itself be JSON in a
+// string (FCM's data), or of "carillon.d"; empty when there is none. A plain search from the end, where
+// custom keys are, since it runs for every message.
 [[nodiscard]] inline std::string_view find_delivery(std::string_view json) noexcept {
   constexpr std::string_view kName = "\"carillon";
   constexpr std::size_t kNear = 80;  // bytes between the two names
@@ -34,11 +35,19 @@ enum class Reserved : std::uint8_t { None, Ok, Bounce, Complaint, TempFail, Slow
   for (std::size_t place = json.rfind(kName); place != std::string_view::npos;
        place = place == 0 ? std::string_view::npos : json.rfind(kName, place - 1)) {
     const std::string_view near = json.substr(place + kName.size(), kNear);
-    const std::size_t at = near.starts_with(".d\":\"") ? 1 : near.find("\"d\":\"");
-    if (at == std::string_view::npos) continue;
-    const std::size_t start = place + kName.size() + near.find(":\"", at) + 2;
+    constexpr std::string_view kInString = R"(\"d\":\")";
+    std::size_t start = place + kName.size();
+    if (near.starts_with(".d\":\"")) {
+      start += near.find(":\"") + 2;
+    } else if (const std::size_t plain = near.find("\"d\":\""); plain != std::string_view::npos) {
+      start += plain + kInString.size() - 3;
+    } else if (const std::size_t quoted = near.find(kInString); quoted != std::string_view::npos) {
+      start += quoted + kInString.size();
+    } else {
+      continue;
+    }
     const std::string_view id = json.substr(start, kIdMax);
-    return id.substr(0, id.find('"'));
+    return id.substr(0, id.find_first_of("\"\\"));
   }
   return {};
 }
