@@ -36,7 +36,7 @@ def with_template(**params):
     (422, "/channels/0", "invalid_channel", {**MAIL, "channels": ["pigeon"]}),
     (422, "/to", "too_many_recipients", {**MAIL, "to": [{"email": f"u{n}@example.test"} for n in range(1001)]}),
     (422, "/ttl", "invalid_duration", {**MAIL, "ttl": "soon"}),
-    (422, "/send_at", "invalid_time", {**MAIL, "send_at": "tomorrow"}),
+    (422, "/send_at", "invalid_send_at", {**MAIL, "send_at": "tomorrow"}),
     (422, "/priority", "invalid_choice", {**MAIL, "priority": "urgent"}),
 ], ids=lambda value: value if isinstance(value, str) and not value.startswith("/") else None)
 def test_a_mistake_is_named(shop, status, pointer, code, body):

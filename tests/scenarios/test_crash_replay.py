@@ -60,7 +60,7 @@ def test_a_text_that_may_have_been_sent_is_unknown(connected, simulator):
 
 def test_a_send_whose_answer_was_lost_is_repeated_by_the_caller_without_harm(connected, simulator):
     ios(connected, "mina")
-    assert killed_at(connected, "store.after_commit", event_id="e1", **PUSH) is None
+    assert killed_at(connected, "accept.after_store", event_id="e1", **PUSH) is None
     again = connected.api("POST", "/v1/notifications", {"event_id": "e1", **PUSH}, auth="app")
     connected.wait_final(again.body["id"])
     assert simulator.counts()["apns"]["accepted"] == 1

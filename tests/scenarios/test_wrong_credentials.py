@@ -11,7 +11,8 @@ def broken(simulator, key):
 
 
 def lock_out(server, simulator, key, message):
-    server.put(f"/v1/integrations/{key}", broken(simulator, key))
+    # As if the vendor's password had changed since it was tested.
+    server.put(f"/v1/integrations/{key}?test=false", broken(simulator, key))
     sent = server.send(**message)
     held = only(server.wait_deliveries(sent["id"], "held"))
     assert held["reason"] == "integration_paused" and held["attempts"] == 0
@@ -40,8 +41,9 @@ def test_the_other_channels_go_on(connected, simulator):
 
 def test_credentials_are_tested_before_use_and_never_read_back(connected, simulator):
     assert connected.post("/v1/integrations/smtp/test")["ok"] is True
-    connected.put("/v1/integrations/smtp", broken(simulator, "smtp"))
-    assert connected.post("/v1/integrations/smtp/test")["ok"] is False
+    refused = connected.api("PUT", "/v1/integrations/smtp", broken(simulator, "smtp"))
+    assert refused.status == 422 and refused.body["code"] == "integration_test_failed"
+    assert connected.post("/v1/integrations/smtp/test")["ok"] is True, "the settings that work were replaced"
     for key in ("apns", "fcm", "twilio", "smtp"):
         text = connected.api("GET", f"/v1/integrations/{key}").text
         said = simulator.description
