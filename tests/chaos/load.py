@@ -91,7 +91,7 @@ class Clients:
             address = f"refused-{name}@example.test"
             return (Event(body["event_id"], [address]),
                     {**body, "channels": ["email"], "to": [{"email": address}, {"user_id": "nobody"}]})
-        if kind < 0.04 and count == 1:
+        if kind < 0.05 and count == 1:
             addresses = [f"x-{name}-{i}@example.test" for i in range(EXPANDED)]
             return (Event(body["event_id"], addresses, deliveries=EXPANDED),
                     {**body, "channels": ["email"], "to": [{"email": a} for a in addresses]})

@@ -13,8 +13,8 @@ def test_a_dry_run_decides_and_writes_nothing(connected, simulator):
     assert by_channel["push"]["route"]["chosen"] == "apns"
     said_no = by_channel["email"]
     assert (said_no["decision"], said_no["reason"]) == ("suppress", "opted_out")
-    [stop] = [check for check in said_no["checks"] if check["result"] == "stop"]
-    assert (stop["check"], stop["rule"]) == ("preference", "user:email:*")
+    stops = [(check["check"], check["rule"]) for check in said_no["checks"] if check["result"] == "stop"]
+    assert ("preference", "user:email:*") in stops
     assert connected.accountability()["accepted"] == 0
     assert connected.get("/v1/notifications")["data"] == []
 
