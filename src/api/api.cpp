@@ -11,7 +11,7 @@
 namespace carillon::api {
 namespace {
 
-constexpr std::size_t kRequestIdMax = 128;      // bytes of X-Request-Id
+constexpr std::size_t kRequestIdMax = 128;       // bytes of X-Request-Id
 constexpr std::size_t kIdempotencyKeyMax = 256;  // bytes
 constexpr std::size_t kBodyDefault = model::kRequestMax;
 constexpr Millis kAnswersKept{24LL * 3'600'000};
@@ -47,7 +47,8 @@ std::optional<Failure> read_query(Call& call) {
   if (!fields) return Failure(400, "invalid_query", "the query string has a malformed escape");
   for (const auto& [name, value] : *fields) {
     if (std::ranges::find(kCredentialNames, name) != std::end(kCredentialNames)) {
-      return Failure(400, "credential_in_query", "credentials belong into the Authorization header, never into a URL");
+      return Failure(400, "credential_in_query",
+                     "credentials belong into the Authorization header, never into a URL");
     }
     if (!is_listed(call.route->query, name)) {
       return Failure(400, "unknown_parameter",
@@ -61,7 +62,8 @@ std::optional<Failure> read_query(Call& call) {
 
 // A page of another site cannot make a browser that knows a credential act for it.
 bool is_cross_site(const net::HttpRequest& request) {
-  return request.header("Sec-Fetch-Site") == "cross-site" && request.method != "GET" && request.method != "HEAD";
+  return request.header("Sec-Fetch-Site") == "cross-site" && request.method != "GET" &&
+         request.method != "HEAD";
 }
 
 class ApiImpl final : public Api {
@@ -70,8 +72,9 @@ class ApiImpl final : public Api {
       : deps_(std::move(deps)), options_(std::move(options)), authenticator_(deps_.directory) {
     constexpr std::string_view kClasses[] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
     for (std::size_t i = 0; i < std::size(kClasses); ++i) {
-      answers_[i] = deps_.metrics.counter("carillon_http_answers_total", "HTTP requests answered, by class of status.",
-                                          {{"status", std::string(kClasses[i])}});
+      answers_[i] =
+          deps_.metrics.counter("carillon_http_answers_total", "HTTP requests answered, by class of status.",
+                                {{"status", std::string(kClasses[i])}});
     }
     seconds_ = deps_.metrics.histogram("carillon_http_seconds", "From a complete request to its answer.",
                                        base::Metrics::latency_buckets_s());
@@ -94,7 +97,8 @@ class ApiImpl final : public Api {
       response = finish(call, std::move(answer));
     } catch (const std::exception& e) {
       base::log_error("request {} ended with an exception: {}", call.request_id, e.what());
-      response = finish(call, failed(500, "internal_error", "something went wrong inside; the log has the reason"));
+      response =
+          finish(call, failed(500, "internal_error", "something went wrong inside; the log has the reason"));
     }
     answers_[static_cast<std::size_t>(std::clamp(response.status / 100, 1, 5) - 1)].add();
     seconds_.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count());
@@ -106,7 +110,8 @@ class ApiImpl final : public Api {
   std::optional<Answer> prepare(Call& call, Entrance entrance) {
     const auto match = Router::get().match(call.request.path());
     if (!match) return failed(404, "unknown_path", "there is no such path; /docs lists them all");
-    const std::string_view method = call.request.method == "HEAD" ? "GET" : std::string_view(call.request.method);
+    const std::string_view method =
+        call.request.method == "HEAD" ? "GET" : std::string_view(call.request.method);
     call.route = match->path->find(method);
     if (call.route == nullptr) return wrong_method(*match->path, method);
     for (std::size_t i = 0; i < match->count; ++i) {
@@ -134,11 +139,13 @@ class ApiImpl final : public Api {
         break;
       }
     }
-    if (auto failure = refuse_access(call.who, call.route->access)) return std::unexpected(std::move(*failure));
+    if (auto failure = refuse_access(call.who, call.route->access))
+      return std::unexpected(std::move(*failure));
     const std::string_view project = call.request.header("Carillon-Project");
     if (!project.empty() && call.who.who != Who::App) {
       const auto it = call.snapshot->project_ids.find(std::string(project));
-      if (it == call.snapshot->project_ids.end()) return failed(404, "unknown_project", "there is no such project");
+      if (it == call.snapshot->project_ids.end())
+        return failed(404, "unknown_project", "there is no such project");
       call.who.project = it->second;
     }
     if (call.snapshot->project(call.who.project) == nullptr) {
@@ -164,14 +171,16 @@ class ApiImpl final : public Api {
       response.status = answer->status;
       response.headers = std::move(answer->headers);
       response.body = std::move(answer->body);
-      if (answer->status != 204) response.headers.emplace_back("Content-Type", std::move(answer->content_type));
+      if (answer->status != 204)
+        response.headers.emplace_back("Content-Type", std::move(answer->content_type));
       if (call.route != nullptr && call.route->kind != RouteKind::Sends) {
         response.headers.emplace_back("X-Content-Type-Options", "nosniff");
         if (!call.route->access.is_open) response.headers.emplace_back("Cache-Control", "no-store");
       }
     } else {
       if (answer.error().status >= 500) {
-        base::log_warn("request {} was answered {} {}", call.request_id, answer.error().status, answer.error().code);
+        base::log_warn("request {} was answered {} {}", call.request_id, answer.error().status,
+                       answer.error().code);
       }
       response = to_response(answer.error(), call.request_id);
     }
@@ -184,11 +193,13 @@ class ApiImpl final : public Api {
   // Answers may hold a new secret, so they are kept sealed.
   Task<Answer> create_once(Call& call) {
     const std::string given(call.request.header("Idempotency-Key"));
-    if (given.size() > kIdempotencyKeyMax) co_return failed(422, "too_long", "an Idempotency-Key has at most 256 bytes");
+    if (given.size() > kIdempotencyKeyMax)
+      co_return failed(422, "too_long", "an Idempotency-Key has at most 256 bytes");
     const std::string key = fmt::format("idempotency/{}/{}/{} {}/{}", call.who.project, call.actor(),
                                         call.request.method, call.request.path(), given);
     if (!begin(key)) {
-      co_return failed(409, "in_progress", "a request with this Idempotency-Key is being answered; repeat it later");
+      co_return failed(409, "in_progress",
+                       "a request with this Idempotency-Key is being answered; repeat it later");
     }
     const std::shared_ptr<void> end(nullptr, [this, &key](void*) { finish_key(key); });
     const std::string body_hash = base::hex(base::sha256(call.request.body));
@@ -197,10 +208,17 @@ class ApiImpl final : public Api {
     Answer answer = co_await call.route->handler(call);
     if (!answer || answer->status >= 300) co_return answer;
     base::JsonWriter out;
-    out.object().field("status", answer->status).field("body_hash", body_hash).field("body", answer->body).end_object();
+    out.object()
+        .field("status", answer->status)
+        .field("body_hash", body_hash)
+        .field("body", answer->body)
+        .end_object();
     std::string sealed = deps_.keys.sealer.seal(out.str(), key);
-    const auto kept = co_await deps_.store.put_answer(key, std::move(sealed), call.now + kAnswersKept, call.now);
-    if (!kept) base::log_warn("the answer of request {} is not kept for repeats: {}", call.request_id, kept.error().message);
+    const auto kept =
+        co_await deps_.store.put_answer(key, std::move(sealed), call.now + kAnswersKept, call.now);
+    if (!kept)
+      base::log_warn("the answer of request {} is not kept for repeats: {}", call.request_id,
+                     kept.error().message);
     co_return answer;
   }
 
@@ -245,7 +263,9 @@ class ApiImpl final : public Api {
 }  // namespace
 
 void describe(base::SettingsGroup& group, Options& options) {
-  group.integer("rate_limit", options.rate_limit).range(0, 1'000'000).unit("notifications/s")
+  group.integer("rate_limit", options.rate_limit)
+      .range(0, 1'000'000)
+      .unit("notifications/s")
       .help("What an app without a limit of its own may send; 0 means no limit.");
 }
 

@@ -23,9 +23,9 @@
 namespace carillon::api {
 
 struct Options {
-  std::string public_url;              // feeds every link that leaves; empty: none
-  bool is_test_clock = false;          // POST /v1/test/clock moves the clock; never set in production
-  std::int64_t rate_limit = 0;         // requests per second of an app without its own limit; 0: none
+  std::string public_url;       // feeds every link that leaves; empty: none
+  bool is_test_clock = false;   // POST /v1/test/clock moves the clock; never set in production
+  std::int64_t rate_limit = 0;  // requests per second of an app without its own limit; 0: none
 };
 void describe(base::SettingsGroup& group, Options& options);
 

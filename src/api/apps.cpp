@@ -6,9 +6,9 @@
 namespace carillon::api {
 namespace {
 
-constexpr std::string_view kAreas[] = {"admin",        "send",   "read",     "people", "templates", "categories",
-                                       "integrations", "routes", "dead_letters", "pauses", "apps",  "settings",
-                                       "audit"};
+constexpr std::string_view kAreas[] = {"admin",      "send",         "read",   "people",       "templates",
+                                       "categories", "integrations", "routes", "dead_letters", "pauses",
+                                       "apps",       "settings",     "audit"};
 constexpr std::size_t kScopesMax = 16;
 
 Failure no_app(const Call& call) { return not_found(fmt::format("app '{}'", call.args[0].substr(0, 64))); }
@@ -52,7 +52,8 @@ std::expected<NewApp, Failure> read_new_app(const Call& call) {
   reader.text("name", made.name, 64);
   if (!problems.empty()) return std::unexpected(Failure(std::move(problems)));
   if (check_key(made.name)) {
-    return failed_at("/name", "invalid_key", "a name has 1 to 64 of a-z 0-9 _ . - and begins with a letter or digit");
+    return failed_at("/name", "invalid_key",
+                     "a name has 1 to 64 of a-z 0-9 _ . - and begins with a letter or digit");
   }
   made.policy = without(*root, "name");
   return made;
@@ -100,7 +101,8 @@ Task<Answer> post_app(Call& call) {
   CARILLON_CO_TRY(NewApp wanted, read_new_app(call));
   model::App policy;
   if (auto failure = read_policy(call, wanted.policy, policy)) co_return std::unexpected(std::move(*failure));
-  CARILLON_CO_TRY(auto made, co_await call.deps.directory.create_app(call.who.project, wanted.name, call.actor()));
+  CARILLON_CO_TRY(auto made,
+                  co_await call.deps.directory.create_app(call.who.project, wanted.name, call.actor()));
   if (wanted.policy != "{}") {
     policy.keys = made.app.keys;
     policy.name = made.app.name;
@@ -110,8 +112,10 @@ Task<Answer> post_app(Call& call) {
   }
   base::JsonWriter out(768);
   write_app_and(out, made.app,
-                {{"app_key", made.live.key}, {"app_secret", made.live.secret},
-                 {"test_app_key", made.test.key}, {"test_app_secret", made.test.secret}});
+                {{"app_key", made.live.key},
+                 {"app_secret", made.live.secret},
+                 {"test_app_key", made.test.key},
+                 {"test_app_secret", made.test.secret}});
   co_return json_reply(out, 201);
 }
 
@@ -151,7 +155,8 @@ Task<std::expected<std::pair<model::App, std::int64_t>, Failure>> load_app(Call&
 Task<Answer> patch_app(Call& call) {
   CARILLON_CO_TRY(auto stored, co_await load_app(call));
   auto& [app, version] = stored;
-  if (auto failure = read_policy(call, call.request.body, app)) co_return std::unexpected(std::move(*failure));
+  if (auto failure = read_policy(call, call.request.body, app))
+    co_return std::unexpected(std::move(*failure));
   CARILLON_CO_CHECK(co_await store_app(call, app, version));
   base::JsonWriter out(512);
   model::write_app(out, app);
@@ -159,7 +164,8 @@ Task<Answer> patch_app(Call& call) {
 }
 
 std::expected<std::pair<bool, unsigned>, Failure> read_new_key(const Call& call) {
-  const auto root = parse_body(call.request.body.empty() ? std::string_view("{}") : std::string_view(call.request.body));
+  const auto root =
+      parse_body(call.request.body.empty() ? std::string_view("{}") : std::string_view(call.request.body));
   if (!root) return std::unexpected(root.error());
   base::Problems problems;
   base::ObjectReader reader(*root, "", problems);
@@ -170,7 +176,10 @@ std::expected<std::pair<bool, unsigned>, Failure> read_new_key(const Call& call)
   if (reader.texts("scopes", names, 3, 16)) {
     scopes = 0;
     for (const auto& name : names) {
-      const unsigned bit = name == "send" ? kScopeSend : name == "read" ? kScopeRead : name == "people" ? kScopePeople : 0;
+      const unsigned bit = name == "send"     ? kScopeSend
+                           : name == "read"   ? kScopeRead
+                           : name == "people" ? kScopePeople
+                                              : 0;
       if (bit == 0) reader.problem("scopes", "invalid_choice", "use send, read and people");
       scopes |= bit;
     }
@@ -184,8 +193,9 @@ std::expected<std::pair<bool, unsigned>, Failure> read_new_key(const Call& call)
 Task<Answer> post_app_key(Call& call) {
   CARILLON_CO_TRY(const auto wanted, read_new_key(call));
   if (!find_app(call, call.args[0])) co_return std::unexpected(no_app(call));
-  CARILLON_CO_TRY(const auto made, co_await call.deps.directory.add_app_key(call.who.project, call.args[0], wanted.first,
-                                                                           wanted.second, call.actor()));
+  CARILLON_CO_TRY(const auto made,
+                  co_await call.deps.directory.add_app_key(call.who.project, call.args[0], wanted.first,
+                                                           wanted.second, call.actor()));
   base::JsonWriter out;
   out.object().field("app_key", made.key).field("app_secret", made.secret).end_object();
   co_return json_reply(out, 201);
@@ -205,7 +215,10 @@ Task<Answer> delete_app_key(Call& call) {
 void write_key(base::JsonWriter& out, const model::ManagementKey& key) {
   out.object().field("name", key.name).key("scopes").array();
   for (const auto& scope : key.scopes) out.value(scope);
-  out.end_array().field("revoked", key.is_revoked).field("created_at", to_rfc3339(key.created_at)).end_object();
+  out.end_array()
+      .field("revoked", key.is_revoked)
+      .field("created_at", to_rfc3339(key.created_at))
+      .end_object();
 }
 
 Task<Answer> list_keys(Call& call) {
@@ -232,14 +245,16 @@ Task<Answer> post_key(Call& call) {
   reader.done();
   for (const auto& scope : scopes) {
     if (std::ranges::find(kAreas, scope) == std::end(kAreas)) {
-      reader.problem("scopes", "invalid_choice", "use admin, or areas: send read people templates categories "
+      reader.problem("scopes", "invalid_choice",
+                     "use admin, or areas: send read people templates categories "
                      "integrations routes dead_letters pauses apps settings audit");
       break;
     }
   }
   if (problems.empty() && scopes.empty()) reader.problem("scopes", "required", "give at least one scope");
   if (problems.empty() && check_key(name)) {
-    reader.problem("name", "invalid_key", "a name has 1 to 64 of a-z 0-9 _ . - and begins with a letter or digit");
+    reader.problem("name", "invalid_key",
+                   "a name has 1 to 64 of a-z 0-9 _ . - and begins with a letter or digit");
   }
   if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
   base::JsonWriter out;
@@ -271,27 +286,79 @@ Task<Answer> delete_key(Call& call) {
 
 std::span<const Route> app_routes() {
   static const Route kRoutes[] = {
-      {.method = "GET", .pattern = "/v1/apps", .access = manage("apps"), .handler = list_apps, .tag = "Apps",
-       .summary = "List apps", .response = "AppList"},
-      {.method = "POST", .pattern = "/v1/apps", .access = manage("apps"), .handler = post_app, .tag = "Apps",
-       .summary = "Make an app; its secrets are shown once", .request = "NewApp", .response = "AppSecrets",
-       .status = 201, .kind = RouteKind::Creates},
-      {.method = "GET", .pattern = "/v1/apps/{name}", .access = manage("apps"), .handler = get_app, .tag = "Apps",
-       .summary = "One app and its keys", .response = "App"},
-      {.method = "PATCH", .pattern = "/v1/apps/{name}", .access = manage("apps"), .handler = patch_app,
-       .tag = "Apps", .summary = "Change grants and limits, or disable it", .request = "App", .response = "App"},
-      {.method = "POST", .pattern = "/v1/apps/{name}/keys", .access = manage("apps"), .handler = post_app_key,
-       .tag = "Apps", .summary = "Make another key; its secret is shown once", .request = "NewAppKey",
-       .response = "AppKeySecret", .status = 201, .kind = RouteKind::Creates},
-      {.method = "DELETE", .pattern = "/v1/apps/{name}/keys/{app_key}", .access = manage("apps"),
-       .handler = delete_app_key, .tag = "Apps", .summary = "Refuse this key from now on", .status = 204},
-      {.method = "GET", .pattern = "/v1/keys", .access = kAdmin, .handler = list_keys, .tag = "Management tokens",
-       .summary = "List management tokens", .response = "ManagementKeyList"},
-      {.method = "POST", .pattern = "/v1/keys", .access = kAdmin, .handler = post_key, .tag = "Management tokens",
-       .summary = "Make a management token; it is shown once", .request = "NewManagementKey",
-       .response = "ManagementToken", .status = 201, .kind = RouteKind::Creates},
-      {.method = "DELETE", .pattern = "/v1/keys/{name}", .access = kAdmin, .handler = delete_key,
-       .tag = "Management tokens", .summary = "Refuse this token from now on", .status = 204},
+      {.method = "GET",
+       .pattern = "/v1/apps",
+       .access = manage("apps"),
+       .handler = list_apps,
+       .tag = "Apps",
+       .summary = "List apps",
+       .response = "AppList"},
+      {.method = "POST",
+       .pattern = "/v1/apps",
+       .access = manage("apps"),
+       .handler = post_app,
+       .tag = "Apps",
+       .summary = "Make an app; its secrets are shown once",
+       .request = "NewApp",
+       .response = "AppSecrets",
+       .status = 201,
+       .kind = RouteKind::Creates},
+      {.method = "GET",
+       .pattern = "/v1/apps/{name}",
+       .access = manage("apps"),
+       .handler = get_app,
+       .tag = "Apps",
+       .summary = "One app and its keys",
+       .response = "App"},
+      {.method = "PATCH",
+       .pattern = "/v1/apps/{name}",
+       .access = manage("apps"),
+       .handler = patch_app,
+       .tag = "Apps",
+       .summary = "Change grants and limits, or disable it",
+       .request = "App",
+       .response = "App"},
+      {.method = "POST",
+       .pattern = "/v1/apps/{name}/keys",
+       .access = manage("apps"),
+       .handler = post_app_key,
+       .tag = "Apps",
+       .summary = "Make another key; its secret is shown once",
+       .request = "NewAppKey",
+       .response = "AppKeySecret",
+       .status = 201,
+       .kind = RouteKind::Creates},
+      {.method = "DELETE",
+       .pattern = "/v1/apps/{name}/keys/{app_key}",
+       .access = manage("apps"),
+       .handler = delete_app_key,
+       .tag = "Apps",
+       .summary = "Refuse this key from now on",
+       .status = 204},
+      {.method = "GET",
+       .pattern = "/v1/keys",
+       .access = kAdmin,
+       .handler = list_keys,
+       .tag = "Management tokens",
+       .summary = "List management tokens",
+       .response = "ManagementKeyList"},
+      {.method = "POST",
+       .pattern = "/v1/keys",
+       .access = kAdmin,
+       .handler = post_key,
+       .tag = "Management tokens",
+       .summary = "Make a management token; it is shown once",
+       .request = "NewManagementKey",
+       .response = "ManagementToken",
+       .status = 201,
+       .kind = RouteKind::Creates},
+      {.method = "DELETE",
+       .pattern = "/v1/keys/{name}",
+       .access = kAdmin,
+       .handler = delete_key,
+       .tag = "Management tokens",
+       .summary = "Refuse this token from now on",
+       .status = 204},
   };
   return kRoutes;
 }

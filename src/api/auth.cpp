@@ -66,7 +66,8 @@ std::expected<Identity, Failure> Authenticator::identify(std::string_view author
                                                          const pipeline::Snapshot& snapshot) const {
   if (authorization.empty()) return Identity{};
   static thread_local Kept kept;
-  if (kept.instance != instance_ || kept.generation != snapshot.generation || kept.entries.size() > kKeptMax) {
+  if (kept.instance != instance_ || kept.generation != snapshot.generation ||
+      kept.entries.size() > kKeptMax) {
     kept.entries.clear();
     kept.instance = instance_;
     kept.generation = snapshot.generation;
@@ -116,7 +117,8 @@ std::optional<Failure> refuse_access(const Identity& identity, const Access& acc
   if (access.is_open) return std::nullopt;
   switch (identity.who) {
     case Who::Control: return std::nullopt;
-    case Who::Nobody: return unauthenticated("this call needs a credential: Basic app_key:app_secret, or Bearer mt_…");
+    case Who::Nobody:
+      return unauthenticated("this call needs a credential: Basic app_key:app_secret, or Bearer mt_…");
     case Who::App:
       if ((identity.scopes & access.app_scopes) != 0) return std::nullopt;
       return Failure(403, "missing_scope",
@@ -124,10 +126,13 @@ std::optional<Failure> refuse_access(const Identity& identity, const Access& acc
                                             : "this app key lacks the scope for it");
     case Who::Management: {
       const auto& scopes = identity.key->scopes;
-      const auto has = [&](std::string_view scope) { return std::ranges::find(scopes, scope) != scopes.end(); };
+      const auto has = [&](std::string_view scope) {
+        return std::ranges::find(scopes, scope) != scopes.end();
+      };
       if (has("admin") || (!access.area.empty() && has(access.area))) return std::nullopt;
-      return Failure(403, "missing_scope",
-                     fmt::format("this token needs the scope {}", access.area.empty() ? "admin" : access.area));
+      return Failure(
+          403, "missing_scope",
+          fmt::format("this token needs the scope {}", access.area.empty() ? "admin" : access.area));
     }
   }
   return Failure(403, "forbidden", "this is not allowed");

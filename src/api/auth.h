@@ -35,9 +35,9 @@ struct Identity {
 
 // Who may call a route.
 struct Access {
-  unsigned app_scopes = 0;      // an app key needs one of these model::Scope bits; 0: no app key may
-  std::string_view area;        // the management scope that suffices besides admin; empty: admin only
-  bool is_open = false;         // anybody, without a credential
+  unsigned app_scopes = 0;  // an app key needs one of these model::Scope bits; 0: no app key may
+  std::string_view area;    // the management scope that suffices besides admin; empty: admin only
+  bool is_open = false;     // anybody, without a credential
 };
 
 // Finds out who an Authorization header belongs to. Thread-safe. What was found is kept per thread and

@@ -64,7 +64,8 @@ std::expected<Paging, Failure> read_paging(const Call& call) {
   return paging;
 }
 
-void write_page(base::JsonWriter& out, const Call& call, const Paging& paging, const std::optional<Cursor>& next) {
+void write_page(base::JsonWriter& out, const Call& call, const Paging& paging,
+                const std::optional<Cursor>& next) {
   out.key("page").object().key("next");
   if (next) {
     out.value(write_cursor(*next, paging.scope, call.deps.keys.link_key));
@@ -78,7 +79,8 @@ std::expected<std::optional<Time>, Failure> time_param(const Call& call, std::st
   if (!call.has_param(name)) return std::nullopt;
   auto time = parse_rfc3339(call.param(name));
   if (!time) {
-    return failed_at(fmt::format("?{}", name), "invalid_time", "write RFC 3339 with an offset: 2026-12-01T09:00:00Z");
+    return failed_at(fmt::format("?{}", name), "invalid_time",
+                     "write RFC 3339 with an offset: 2026-12-01T09:00:00Z");
   }
   return time;
 }

@@ -62,7 +62,8 @@ struct Paging {
 // other query parameters. Failures: 422 out_of_range, invalid_cursor.
 [[nodiscard]] std::expected<Paging, Failure> read_paging(const Call& call);
 // Writes ,"page":{"next":…} and closes the object. Null when there is no more.
-void write_page(base::JsonWriter& out, const Call& call, const Paging& paging, const std::optional<Cursor>& next);
+void write_page(base::JsonWriter& out, const Call& call, const Paging& paging,
+                const std::optional<Cursor>& next);
 
 // ---- query parameters; failures: 422 with the pointer "?name"
 [[nodiscard]] std::expected<std::optional<Time>, Failure> time_param(const Call& call, std::string_view name);

@@ -10,7 +10,9 @@ constexpr std::string_view kBuiltIn[] = {"general", "security"};
 
 bool is_built_in(std::string_view key) { return std::ranges::find(kBuiltIn, key) != std::end(kBuiltIn); }
 
-Failure no_category(const Call& call) { return not_found(fmt::format("category '{}'", call.args[0].substr(0, 64))); }
+Failure no_category(const Call& call) {
+  return not_found(fmt::format("category '{}'", call.args[0].substr(0, 64)));
+}
 
 // Categories that share a count must agree on it.
 void check_cap(const Call& call, const model::Category& category, base::Problems& problems) {
@@ -19,8 +21,8 @@ void check_cap(const Call& call, const model::Category& category, base::Problems
     if (key == category.key || !other->cap || other->cap->key != category.cap->key) continue;
     if (other->cap->limit == category.cap->limit && other->cap->per == category.cap->per) continue;
     problems.push_back({"/cap", "cap_mismatch",
-                        fmt::format("the category '{}' counts under the same key with {} per {}", key, other->cap->limit,
-                                    to_duration_text(other->cap->per))});
+                        fmt::format("the category '{}' counts under the same key with {} per {}", key,
+                                    other->cap->limit, to_duration_text(other->cap->per))});
     return;
   }
 }
@@ -68,7 +70,7 @@ Task<Answer> get_category(Call& call) {
 
 Task<Answer> list_categories(Call& call) {
   const std::map<std::string, std::shared_ptr<const model::Category>> sorted(call.view().categories.begin(),
-                                                                            call.view().categories.end());
+                                                                             call.view().categories.end());
   base::JsonWriter out(2048);
   out.object().key("data").array();
   for (const auto& [key, category] : sorted) model::write_category(out, *category);
@@ -100,17 +102,43 @@ std::span<const Route> category_routes() {
   static constexpr Access kRead = allow(kScopeAny, "categories");
   static constexpr Access kWrite = manage("categories");
   static const Route kRoutes[] = {
-      {.method = "GET", .pattern = "/v1/categories", .access = kRead, .handler = list_categories,
-       .tag = "Categories", .summary = "List categories", .response = "CategoryList"},
-      {.method = "PUT", .pattern = "/v1/categories/{key}", .access = kWrite, .handler = put_category,
-       .tag = "Categories", .summary = "Make or replace a category; what is left out is as in general",
-       .request = "Category", .response = "Category"},
-      {.method = "GET", .pattern = "/v1/categories/{key}", .access = kRead, .handler = get_category,
-       .tag = "Categories", .summary = "One category", .response = "Category"},
-      {.method = "PATCH", .pattern = "/v1/categories/{key}", .access = kWrite, .handler = patch_category,
-       .tag = "Categories", .summary = "Change what the body names", .request = "Category", .response = "Category"},
-      {.method = "DELETE", .pattern = "/v1/categories/{key}", .access = kWrite, .handler = delete_category,
-       .tag = "Categories", .summary = "Remove a category; a built-in one goes back to its defaults", .status = 204},
+      {.method = "GET",
+       .pattern = "/v1/categories",
+       .access = kRead,
+       .handler = list_categories,
+       .tag = "Categories",
+       .summary = "List categories",
+       .response = "CategoryList"},
+      {.method = "PUT",
+       .pattern = "/v1/categories/{key}",
+       .access = kWrite,
+       .handler = put_category,
+       .tag = "Categories",
+       .summary = "Make or replace a category; what is left out is as in general",
+       .request = "Category",
+       .response = "Category"},
+      {.method = "GET",
+       .pattern = "/v1/categories/{key}",
+       .access = kRead,
+       .handler = get_category,
+       .tag = "Categories",
+       .summary = "One category",
+       .response = "Category"},
+      {.method = "PATCH",
+       .pattern = "/v1/categories/{key}",
+       .access = kWrite,
+       .handler = patch_category,
+       .tag = "Categories",
+       .summary = "Change what the body names",
+       .request = "Category",
+       .response = "Category"},
+      {.method = "DELETE",
+       .pattern = "/v1/categories/{key}",
+       .access = kWrite,
+       .handler = delete_category,
+       .tag = "Categories",
+       .summary = "Remove a category; a built-in one goes back to its defaults",
+       .status = 204},
   };
   return kRoutes;
 }

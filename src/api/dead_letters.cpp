@@ -26,12 +26,14 @@ void write_dead_letter(base::JsonWriter& out, const store::DeadLetter& letter,
   write_id(out, "id", base::kDeadLetterPrefix, letter.id);
   write_id(out, "delivery_id", base::kDeliveryPrefix, letter.delivery);
   write_id(out, "notification_id", base::kNotificationPrefix, letter.notification);
-  out.field("channel", model::name(model::channel_of(letter.queue))).field("queue", model::name(letter.queue));
+  out.field("channel", model::name(model::channel_of(letter.queue)))
+      .field("queue", model::name(letter.queue));
   out.field("reason", letter.reason);
   write_text_or_null(out, "detail", letter.error);
   if (delivery) {
     write_text_or_null(out, "user_id", delivery->user_id);
-    out.field("status", model::name(delivery->status)).field("attempts", static_cast<int>(delivery->attempts));
+    out.field("status", model::name(delivery->status))
+        .field("attempts", static_cast<int>(delivery->attempts));
     write_text_or_null(out, "integration", delivery->integration);
   }
   out.field("closed", letter.is_closed).field("at", to_rfc3339(letter.at)).end_object();
@@ -83,7 +85,7 @@ struct ReplayRequest {
   std::optional<model::Channel> channel;
   std::string reason, integration;  // of the filter
   std::optional<Time> from, until;
-  store::ReplayItem changes;        // delivery is filled in for each
+  store::ReplayItem changes;  // delivery is filled in for each
 };
 
 void read_filter(base::JsonElement element, ReplayRequest& wanted, base::Problems& problems) {
@@ -91,7 +93,8 @@ void read_filter(base::JsonElement element, ReplayRequest& wanted, base::Problem
   std::string channel;
   if (reader.text("channel", channel, 16)) {
     wanted.channel = model::parse_channel(channel);
-    if (!wanted.channel) reader.problem("channel", "invalid_channel", "use push, sms, email, voice, chat or webhook");
+    if (!wanted.channel)
+      reader.problem("channel", "invalid_channel", "use push, sms, email, voice, chat or webhook");
   }
   reader.text("reason", wanted.reason, 64);
   reader.text("integration", wanted.integration, 64);
@@ -125,8 +128,10 @@ std::expected<ReplayRequest, Failure> read_replay(const Call& call) {
   }
   bool republish = false;
   reader.boolean("republish", republish);
-  if (republish) reader.problem("republish", "unsupported", "nothing is published in this mode; leave it out");
-  if (wanted.ids.empty() && !wanted.has_filter) reader.problem("ids", "required", "give ids, or a filter ({}: all)");
+  if (republish)
+    reader.problem("republish", "unsupported", "nothing is published in this mode; leave it out");
+  if (wanted.ids.empty() && !wanted.has_filter)
+    reader.problem("ids", "required", "give ids, or a filter ({}: all)");
   if (!wanted.ids.empty() && wanted.has_filter) {
     reader.problem("filter", "conflicting_fields", "give ids or a filter, not both");
   }
@@ -135,7 +140,9 @@ std::expected<ReplayRequest, Failure> read_replay(const Call& call) {
   return wanted;
 }
 
-struct JobError { std::string id, detail; };
+struct JobError {
+  std::string id, detail;
+};
 struct Job {
   std::vector<std::int64_t> deliveries;
   std::vector<JobError> errors;
@@ -150,9 +157,7 @@ Task<Result<void>> resolve_ids(Call& call, const ReplayRequest& wanted, Job& job
       if (letter) delivery = letter->delivery;
     }
     std::optional<model::Delivery> row;
-    if (delivery) {
-      CARILLON_CO_TRY(row, co_await delivery_of(call, *delivery));
-    }
+    if (delivery) { CARILLON_CO_TRY(row, co_await delivery_of(call, *delivery)); }
     ++job.total;
     if (row && row->project == call.who.project) {
       job.deliveries.push_back(row->id);
@@ -165,8 +170,8 @@ Task<Result<void>> resolve_ids(Call& call, const ReplayRequest& wanted, Job& job
 
 bool fits(const ReplayRequest& wanted, const store::DeadLetter& letter) {
   return !letter.is_closed && (!wanted.channel || model::channel_of(letter.queue) == *wanted.channel) &&
-         (wanted.reason.empty() || wanted.reason == letter.reason) && (!wanted.from || letter.at >= *wanted.from) &&
-         (!wanted.until || letter.at < *wanted.until);
+         (wanted.reason.empty() || wanted.reason == letter.reason) &&
+         (!wanted.from || letter.at >= *wanted.from) && (!wanted.until || letter.at < *wanted.until);
 }
 
 Task<Result<void>> resolve_filter(Call& call, const ReplayRequest& wanted, Job& job) {
@@ -214,7 +219,9 @@ Task<Result<void>> run(Call& call, const ReplayRequest& wanted, Job& job) {
   co_return Result<void>{};
 }
 
-std::string job_key(const Call& call, std::string_view id) { return fmt::format("job/{}/{}", call.who.project, id); }
+std::string job_key(const Call& call, std::string_view id) {
+  return fmt::format("job/{}/{}", call.who.project, id);
+}
 
 Task<Answer> replay(Call& call) {
   CARILLON_CO_TRY(const ReplayRequest wanted, read_replay(call));
@@ -229,7 +236,11 @@ Task<Answer> replay(Call& call) {
   base::JsonWriter out(512);
   out.object().field("id", id).field("state", "done").field("done", static_cast<std::int64_t>(job.done));
   out.field("total", static_cast<std::int64_t>(job.total));
-  out.field("failed", static_cast<std::int64_t>(job.errors.size())).key("errors_url").null().key("errors").array();
+  out.field("failed", static_cast<std::int64_t>(job.errors.size()))
+      .key("errors_url")
+      .null()
+      .key("errors")
+      .array();
   for (std::size_t i = 0; i < std::min(job.errors.size(), kErrorsShown); ++i) {
     out.object().field("id", job.errors[i].id).field("detail", job.errors[i].detail).end_object();
   }
@@ -237,13 +248,14 @@ Task<Answer> replay(Call& call) {
   Reply reply = json_reply(out, 202);
   reply.headers.emplace_back("Location", "/v1/jobs/" + id);
   std::string answer = reply.body;
-  CARILLON_CO_CHECK(co_await call.deps.store.put_answer(job_key(call, id), std::move(answer), call.now + kJobsKept,
-                                                        call.now));
+  CARILLON_CO_CHECK(co_await call.deps.store.put_answer(job_key(call, id), std::move(answer),
+                                                        call.now + kJobsKept, call.now));
   co_return reply;
 }
 
 Task<Answer> get_job(Call& call) {
-  CARILLON_CO_TRY(const auto stored, co_await call.deps.store.get_answer(job_key(call, call.args[0]), call.now));
+  CARILLON_CO_TRY(const auto stored,
+                  co_await call.deps.store.get_answer(job_key(call, call.args[0]), call.now));
   if (!stored || !base::parse_id(base::kJobPrefix, call.args[0])) {
     co_return std::unexpected(not_found(fmt::format("job '{}'", call.args[0].substr(0, 40))));
   }
@@ -256,16 +268,38 @@ Task<Answer> get_job(Call& call) {
 
 std::span<const Route> dead_letter_routes() {
   static const Route kRoutes[] = {
-      {.method = "GET", .pattern = "/v1/dead-letters", .access = manage("dead_letters"), .handler = list,
-       .tag = "Dead letters", .summary = "List what was given up on, newest first", .response = "DeadLetterList",
+      {.method = "GET",
+       .pattern = "/v1/dead-letters",
+       .access = manage("dead_letters"),
+       .handler = list,
+       .tag = "Dead letters",
+       .summary = "List what was given up on, newest first",
+       .response = "DeadLetterList",
        .query = "limit after"},
-      {.method = "POST", .pattern = "/v1/dead-letters/replay", .access = manage("dead_letters"), .handler = replay,
-       .tag = "Dead letters", .summary = "Send again, also what failed or is unknown", .request = "ReplayRequest",
-       .response = "Job", .status = 202, .kind = RouteKind::Creates},
-      {.method = "GET", .pattern = "/v1/dead-letters/{id}", .access = manage("dead_letters"), .handler = get,
-       .tag = "Dead letters", .summary = "One dead letter", .response = "DeadLetter"},
-      {.method = "GET", .pattern = "/v1/jobs/{id}", .access = manage("dead_letters"), .handler = get_job,
-       .tag = "Dead letters", .summary = "How far a job is", .response = "Job"},
+      {.method = "POST",
+       .pattern = "/v1/dead-letters/replay",
+       .access = manage("dead_letters"),
+       .handler = replay,
+       .tag = "Dead letters",
+       .summary = "Send again, also what failed or is unknown",
+       .request = "ReplayRequest",
+       .response = "Job",
+       .status = 202,
+       .kind = RouteKind::Creates},
+      {.method = "GET",
+       .pattern = "/v1/dead-letters/{id}",
+       .access = manage("dead_letters"),
+       .handler = get,
+       .tag = "Dead letters",
+       .summary = "One dead letter",
+       .response = "DeadLetter"},
+      {.method = "GET",
+       .pattern = "/v1/jobs/{id}",
+       .access = manage("dead_letters"),
+       .handler = get_job,
+       .tag = "Dead letters",
+       .summary = "How far a job is",
+       .response = "Job"},
   };
   return kRoutes;
 }

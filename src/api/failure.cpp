@@ -43,7 +43,8 @@ bool is_unreadable(std::string_view code) {
 }
 
 int status_of(const base::Problems& problems) {
-  return std::ranges::any_of(problems, [](const base::Problem& p) { return is_unreadable(p.code); }) ? 400 : 422;
+  return std::ranges::any_of(problems, [](const base::Problem& p) { return is_unreadable(p.code); }) ? 400
+                                                                                                     : 422;
 }
 
 }  // namespace
@@ -73,7 +74,8 @@ Failure::Failure(pipeline::Refusal refusal)
 Failure::Failure(base::Problems problems) : status(status_of(problems)) {
   CARILLON_ASSERT(!problems.empty());
   // The answer's own code is that of the worst complaint.
-  const auto worst = std::ranges::find_if(problems, [](const base::Problem& p) { return is_unreadable(p.code); });
+  const auto worst =
+      std::ranges::find_if(problems, [](const base::Problem& p) { return is_unreadable(p.code); });
   const base::Problem& first = worst == problems.end() ? problems.front() : *worst;
   code = first.code;
   detail = first.pointer.empty() ? first.detail : first.pointer + ": " + first.detail;
@@ -139,8 +141,9 @@ std::string escape_html(std::string_view text) {
 }
 
 std::string problems_markdown() {
-  std::string out = "# Errors\n\nEvery error is a problem document (RFC 9457) with one of these codes.\n\n"
-                    "| code | status | meaning | what to do |\n|---|---|---|---|\n";
+  std::string out =
+      "# Errors\n\nEvery error is a problem document (RFC 9457) with one of these codes.\n\n"
+      "| code | status | meaning | what to do |\n|---|---|---|---|\n";
   for (const ProblemCode& p : kProblems) {
     out += fmt::format("| `{}` | {} | {} | {} |\n", p.code, p.status, p.title, p.advice);
   }

@@ -27,10 +27,10 @@ struct Reply {
 struct Failure {
   Failure(int s, std::string c, std::string d) : status(s), code(std::move(c)), detail(std::move(d)) {}
   // Our own bugs and damaged data are told to the log, not to the caller.
-  Failure(const Error& error);               // NOLINT(google-explicit-constructor): CARILLON_CO_TRY
-  Failure(pipeline::Refusal refusal);        // NOLINT(google-explicit-constructor)
+  Failure(const Error& error);         // NOLINT(google-explicit-constructor): CARILLON_CO_TRY
+  Failure(pipeline::Refusal refusal);  // NOLINT(google-explicit-constructor)
   // 400 when one of them says that the body cannot be read, else 422. `problems` is not empty.
-  Failure(base::Problems problems);          // NOLINT(google-explicit-constructor)
+  Failure(base::Problems problems);  // NOLINT(google-explicit-constructor)
 
   int status = 500;
   std::string code;    // of problem_codes.def

@@ -27,24 +27,23 @@ void add_log_status(model::LogStatus wanted, store::HistoryFilter& filter) {
 
 std::optional<Failure> read_statuses(const Call& call, store::HistoryFilter& filter) {
   if (const auto text = call.param("status"); !text.empty()) {
-    if (const auto delivery = model::parse_delivery_status(text)) {
-      filter.statuses.push_back(*delivery);
-    }
+    if (const auto delivery = model::parse_delivery_status(text)) { filter.statuses.push_back(*delivery); }
     filter.notification_status = model::parse_notification_status(text);
     if (filter.notification_status && call.route->tag == "Deliveries") filter.notification_status.reset();
     // "cancelled" is a word of both: on notifications it means theirs.
     if (filter.notification_status) filter.statuses.clear();
     if (!filter.notification_status && filter.statuses.empty()) {
       return bad_choice("status", model::kDeliveryStatusCount,
-                        [](std::size_t i) { return model::name(static_cast<DeliveryStatus>(i)); }).error();
+                        [](std::size_t i) { return model::name(static_cast<DeliveryStatus>(i)); })
+          .error();
     }
   }
   if (const auto text = call.param("log_status"); !text.empty()) {
     const auto wanted = model::parse_log_status(text);
     if (!wanted || *wanted == model::LogStatus::None) {
-      return bad_choice("log_status", 4, [](std::size_t i) {
-               return model::name(static_cast<model::LogStatus>(i + 1));
-             }).error();
+      return bad_choice("log_status", 4,
+                        [](std::size_t i) { return model::name(static_cast<model::LogStatus>(i + 1)); })
+          .error();
     }
     add_log_status(*wanted, filter);
   }
@@ -151,14 +150,16 @@ Task<Answer> notification_list(Call& call, const Paging& paging, store::HistoryF
   co_return json_reply(out);
 }
 
-Task<std::expected<std::shared_ptr<const model::Notification>, Failure>> visible_notification(Call& call,
-                                                                                             std::int64_t id) {
+Task<std::expected<std::shared_ptr<const model::Notification>, Failure>> visible_notification(
+    Call& call, std::int64_t id) {
   std::vector<std::int64_t> ids{id};
   CARILLON_CO_TRY(auto found, co_await call.deps.store.notifications(std::move(ids)));
   const auto& n = found.front();
-  const bool is_visible = n && n->project == call.who.project && (!call.who.app || n->app == call.who.app->id);
+  const bool is_visible =
+      n && n->project == call.who.project && (!call.who.app || n->app == call.who.app->id);
   if (!is_visible) {
-    co_return std::unexpected(not_found(fmt::format("notification {}", base::id_text(base::kNotificationPrefix, id))));
+    co_return std::unexpected(
+        not_found(fmt::format("notification {}", base::id_text(base::kNotificationPrefix, id))));
   }
   co_return n;
 }

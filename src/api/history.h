@@ -15,12 +15,13 @@ void open_notification(base::JsonWriter& out, const Call& call, const model::Not
 void write_delivery(base::JsonWriter& out, const model::Delivery& d);
 
 // Reads the filters of lists of notifications and deliveries. Failures: 422.
-[[nodiscard]] std::expected<store::HistoryFilter, Failure> history_filter(const Call& call, const Paging& paging);
+[[nodiscard]] std::expected<store::HistoryFilter, Failure> history_filter(const Call& call,
+                                                                          const Paging& paging);
 // A page of notifications under `filter`.
 Task<Answer> notification_list(Call& call, const Paging& paging, store::HistoryFilter filter);
 
 // The notification if the caller may see it. Failures: 404.
-Task<std::expected<std::shared_ptr<const model::Notification>, Failure>> visible_notification(Call& call,
-                                                                                             std::int64_t id);
+Task<std::expected<std::shared_ptr<const model::Notification>, Failure>> visible_notification(
+    Call& call, std::int64_t id);
 
 }  // namespace carillon::api

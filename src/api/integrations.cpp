@@ -56,7 +56,8 @@ Result<std::string> unmask(const Call& call, base::JsonElement settings, const m
 }
 
 // Reads the body; the settings of the result are in clear.
-std::expected<model::Integration, Failure> read_integration(const Call& call, const model::Integration* stored) {
+std::expected<model::Integration, Failure> read_integration(const Call& call,
+                                                            const model::Integration* stored) {
   if (auto failure = check_key(call.args[0])) return std::unexpected(std::move(*failure));
   base::JsonDocument document;
   auto root = document.parse(call.request.body);
@@ -78,7 +79,8 @@ std::expected<model::Integration, Failure> read_integration(const Call& call, co
   }
   const auto* const type = providers::find_provider(integration.provider);
   if (type == nullptr && !integration.provider.empty()) {
-    reader.problem("provider", "unknown_provider", "there is no such provider; GET /v1/provider-types lists them");
+    reader.problem("provider", "unknown_provider",
+                   "there is no such provider; GET /v1/provider-types lists them");
   }
   if (!problems.empty()) return std::unexpected(Failure(std::move(problems)));
   const bool is_same = stored != nullptr && stored->provider == integration.provider;
@@ -96,8 +98,8 @@ std::expected<model::Integration, Failure> read_integration(const Call& call, co
 // Asks the vendor before anything is stored, so that a typing error does not become an outage.
 Task<std::optional<Failure>> refuse_untested(Call& call, const model::Integration& integration) {
   base::Problems problems;
-  const auto report = co_await call.deps.pipeline->integrations().test_settings(integration.provider,
-                                                                                integration.settings, problems);
+  const auto report = co_await call.deps.pipeline->integrations().test_settings(
+      integration.provider, integration.settings, problems);
   if (!problems.empty()) co_return Failure(std::move(problems));
   if (!report) co_return Failure(422, "integration_test_failed", report.error().message);
   if (report->ok) co_return std::nullopt;
@@ -109,11 +111,13 @@ Task<Answer> put_integration(Call& call) {
   CARILLON_CO_TRY(model::Integration integration, read_integration(call, stored));
   CARILLON_CO_TRY(const bool wants_test, flag_param(call, "test", true));
   if (wants_test && integration.enabled && call.deps.pipeline != nullptr) {
-    if (auto failure = co_await refuse_untested(call, integration)) co_return std::unexpected(std::move(*failure));
+    if (auto failure = co_await refuse_untested(call, integration))
+      co_return std::unexpected(std::move(*failure));
   }
   // Settings that were changed and tested end a pause the system made.
   integration.paused.clear();
-  CARILLON_CO_CHECK(co_await call.deps.directory.put_integration(call.who.project, integration, call.actor()));
+  CARILLON_CO_CHECK(
+      co_await call.deps.directory.put_integration(call.who.project, integration, call.actor()));
   configuration_changed(call);
   const auto now = call.deps.directory.snapshot();
   const model::Integration* const kept = now->project(call.who.project)->find_integration(call.args[0]);
@@ -177,7 +181,8 @@ Task<Answer> set_pause(Call& call, std::string why) {
     if (why.empty()) {
       CARILLON_CO_CHECK(co_await integrations.resume(call.who.project, changed.key, call.actor()));
     } else {
-      CARILLON_CO_CHECK(co_await integrations.pause(call.who.project, changed.key, std::move(why), call.actor()));
+      CARILLON_CO_CHECK(
+          co_await integrations.pause(call.who.project, changed.key, std::move(why), call.actor()));
     }
   } else {
     CARILLON_CO_CHECK(co_await call.deps.directory.put_integration(call.who.project, changed, call.actor()));
@@ -207,7 +212,9 @@ void write_setting(base::JsonWriter& out, const base::Setting& s) {
   out.object().field("name", s.name).field("type", base::name(s.type)).field("unit", s.unit);
   // A secret has no default worth showing.
   out.field("default", s.type == base::SettingType::Secret ? std::string_view{} : std::string_view(s.def));
-  out.field("required", s.is_required).field("secret", s.type == base::SettingType::Secret).field("help", s.help);
+  out.field("required", s.is_required)
+      .field("secret", s.type == base::SettingType::Secret)
+      .field("help", s.help);
   if (!s.choices.empty()) {
     out.key("choices").array();
     for (const auto& choice : s.choices) out.value(choice);
@@ -235,11 +242,19 @@ Task<Answer> provider_types(Call&) {
 }
 
 constexpr Route integration_route(std::string_view method, std::string_view pattern, Handler handler,
-                                  std::string_view summary, std::string_view request, std::string_view response,
-                                  std::string_view query = {}, int status = 200) {
-  return {.method = method, .pattern = pattern, .access = manage("integrations"), .handler = handler,
-          .tag = "Integrations", .summary = summary, .request = request, .response = response, .status = status,
-          .query = query, .body_max = kSettingsMax};
+                                  std::string_view summary, std::string_view request,
+                                  std::string_view response, std::string_view query = {}, int status = 200) {
+  return {.method = method,
+          .pattern = pattern,
+          .access = manage("integrations"),
+          .handler = handler,
+          .tag = "Integrations",
+          .summary = summary,
+          .request = request,
+          .response = response,
+          .status = status,
+          .query = query,
+          .body_max = kSettingsMax};
 }
 
 }  // namespace
@@ -247,9 +262,10 @@ constexpr Route integration_route(std::string_view method, std::string_view patt
 std::string Api::providers_markdown() {
   std::string out = "# Providers\n";
   for (const auto* const type : providers::catalog()) {
-    out += fmt::format("\n## {} (`{}`)\n\nChannel: {}.{}\n\n| setting | type | default | meaning |\n|---|---|---|---|\n",
-                       type->title, type->name, type->is_any_channel ? "every one" : model::name(type->channel),
-                       type->has_receipts ? " Reports deliveries later." : "");
+    out += fmt::format(
+        "\n## {} (`{}`)\n\nChannel: {}.{}\n\n| setting | type | default | meaning |\n|---|---|---|---|\n",
+        type->title, type->name, type->is_any_channel ? "every one" : model::name(type->channel),
+        type->has_receipts ? " Reports deliveries later." : "");
     base::SettingsGroup group("settings");
     type->declare(group);
     for (const auto& s : group.settings()) {
@@ -264,23 +280,27 @@ std::string Api::providers_markdown() {
 
 std::span<const Route> integration_routes() {
   static const Route kRoutes[] = {
-      integration_route("GET", "/v1/integrations", list_integrations, "List integrations in order of creation", {},
-                        "IntegrationList"),
+      integration_route("GET", "/v1/integrations", list_integrations,
+                        "List integrations in order of creation", {}, "IntegrationList"),
       integration_route("PUT", "/v1/integrations/{key}", put_integration,
-                        "Configure an account of a provider; it is tested first unless test=false", "Integration",
-                        "Integration", "test"),
-      integration_route("GET", "/v1/integrations/{key}", get_integration, "One integration, its secrets masked", {},
-                        "Integration"),
-      integration_route("DELETE", "/v1/integrations/{key}", delete_integration, "Remove an integration", {}, {}, {},
-                        204),
+                        "Configure an account of a provider; it is tested first unless test=false",
+                        "Integration", "Integration", "test"),
+      integration_route("GET", "/v1/integrations/{key}", get_integration,
+                        "One integration, its secrets masked", {}, "Integration"),
+      integration_route("DELETE", "/v1/integrations/{key}", delete_integration, "Remove an integration", {},
+                        {}, {}, 204),
       integration_route("POST", "/v1/integrations/{key}/test", test_integration,
                         "Ask the vendor something harmless", {}, "TestReport"),
       integration_route("POST", "/v1/integrations/{key}/pause", pause_integration,
                         "Send nothing through it for now", "PauseReason", "Integration"),
-      integration_route("POST", "/v1/integrations/{key}/resume", resume_integration, "Send through it again", {},
-                        "Integration"),
-      {.method = "GET", .pattern = "/v1/provider-types", .access = allow(kScopeAny, "integrations"),
-       .handler = provider_types, .tag = "Integrations", .summary = "Kinds of provider and their settings",
+      integration_route("POST", "/v1/integrations/{key}/resume", resume_integration, "Send through it again",
+                        {}, "Integration"),
+      {.method = "GET",
+       .pattern = "/v1/provider-types",
+       .access = allow(kScopeAny, "integrations"),
+       .handler = provider_types,
+       .tag = "Integrations",
+       .summary = "Kinds of provider and their settings",
        .response = "ProviderTypeList"},
   };
   return kRoutes;

@@ -15,7 +15,9 @@ constexpr std::size_t kChunk = 200;
 struct Counts {
   StatusCounts by_status{};
   bool is_complete = true;
-  [[nodiscard]] std::int64_t of(DeliveryStatus status) const { return by_status[static_cast<std::size_t>(status)]; }
+  [[nodiscard]] std::int64_t of(DeliveryStatus status) const {
+    return by_status[static_cast<std::size_t>(status)];
+  }
 };
 
 Task<std::expected<Counts, Failure>> count_deliveries(Call& call, std::int64_t notification) {
@@ -65,7 +67,8 @@ Task<Answer> get_notification(Call& call) {
     const std::int64_t good = counts.of(DeliveryStatus::Sent) + counts.of(DeliveryStatus::Delivered);
     const std::int64_t bad = counts.of(DeliveryStatus::Failed) + counts.of(DeliveryStatus::Dead) +
                              counts.of(DeliveryStatus::Unknown) + counts.of(DeliveryStatus::Expired);
-    out.value(model::name(model::outcome_of(static_cast<std::uint64_t>(good), static_cast<std::uint64_t>(bad))));
+    out.value(
+        model::name(model::outcome_of(static_cast<std::uint64_t>(good), static_cast<std::uint64_t>(bad))));
   } else {
     out.null();
   }
@@ -130,7 +133,8 @@ std::vector<Step> timeline(const model::Notification& n, const store::DeliveryDe
   }
   const std::string reason(model::name(d.reason));
   if (d.finished_at) {
-    steps.push_back({*d.finished_at, std::string(model::name(d.status)), reason.empty() ? d.integration : reason});
+    steps.push_back(
+        {*d.finished_at, std::string(model::name(d.status)), reason.empty() ? d.integration : reason});
   } else if (d.status == DeliveryStatus::Held || d.status == DeliveryStatus::Retrying) {
     const Time at = detail.attempts.empty() ? n.accepted_at : detail.attempts.back().at;
     const std::string until = d.due_at ? " until " + to_rfc3339(*d.due_at) : std::string{};
@@ -146,7 +150,10 @@ void write_attempts(base::JsonWriter& out, const std::vector<model::Attempt>& at
     out.field("took_ms", static_cast<std::int64_t>(a.took_ms)).field("integration", a.integration);
     out.field("outcome", a.outcome);
     if (a.status != 0) out.field("status", a.status);
-    out.field_if("code", a.code).field_if("detail", a.detail).field_if("provider_id", a.provider_id).end_object();
+    out.field_if("code", a.code)
+        .field_if("detail", a.detail)
+        .field_if("provider_id", a.provider_id)
+        .end_object();
   }
   out.end_array();
 }
@@ -166,7 +173,11 @@ Task<Answer> get_delivery(Call& call) {
   base::JsonWriter rest(1024);
   rest.object().key("timeline").array();
   for (const Step& step : timeline(*n, *detail)) {
-    rest.object().field("at", to_rfc3339(step.at)).field("event", step.what).field_if("detail", step.detail).end_object();
+    rest.object()
+        .field("at", to_rfc3339(step.at))
+        .field("event", step.what)
+        .field_if("detail", step.detail)
+        .end_object();
   }
   rest.end_array();
   write_attempts(rest, detail->attempts);
@@ -224,25 +235,59 @@ constexpr std::string_view kFilters =
 
 std::span<const Route> looking_routes() {
   static const Route kRoutes[] = {
-      {.method = "GET", .pattern = "/v1/notifications", .access = allow(kScopeRead, "read"),
-       .handler = list_notifications, .tag = "Looking", .summary = "List notifications, newest first",
-       .response = "NotificationList", .query = kFilters},
-      {.method = "GET", .pattern = "/v1/notifications/{id}", .access = allow(kScopeRead, "read"),
-       .handler = get_notification, .tag = "Looking", .summary = "One notification with its counts and outcome",
+      {.method = "GET",
+       .pattern = "/v1/notifications",
+       .access = allow(kScopeRead, "read"),
+       .handler = list_notifications,
+       .tag = "Looking",
+       .summary = "List notifications, newest first",
+       .response = "NotificationList",
+       .query = kFilters},
+      {.method = "GET",
+       .pattern = "/v1/notifications/{id}",
+       .access = allow(kScopeRead, "read"),
+       .handler = get_notification,
+       .tag = "Looking",
+       .summary = "One notification with its counts and outcome",
        .response = "Notification"},
-      {.method = "GET", .pattern = "/v1/notifications/{id}/deliveries", .access = allow(kScopeRead, "read"),
-       .handler = deliveries_of, .tag = "Looking", .summary = "The deliveries of a notification",
-       .response = "DeliveryList", .query = "limit after"},
-      {.method = "POST", .pattern = "/v1/notifications/{id}/cancel", .access = allow(kScopeSend, "send"),
-       .handler = cancel, .tag = "Sending", .summary = "Stop what is not sent yet", .response = "CancelAnswer"},
-      {.method = "GET", .pattern = "/v1/deliveries", .access = allow(kScopeRead, "read"), .handler = list_deliveries,
-       .tag = "Deliveries", .summary = "List deliveries, newest first", .response = "DeliveryList", .query = kFilters},
-      {.method = "GET", .pattern = "/v1/deliveries/{id}", .access = allow(kScopeRead, "read"),
-       .handler = get_delivery, .tag = "Deliveries",
-       .summary = "One delivery: timeline, attempts, explanation, content", .response = "DeliveryDetail"},
-      {.method = "GET", .pattern = "/v1/users/{user_id}/notifications", .access = allow(kScopeRead, "read"),
-       .handler = notifications_of_user, .tag = "Looking", .summary = "What a user was sent",
-       .response = "NotificationList", .query = "limit after status log_status category channel from until"},
+      {.method = "GET",
+       .pattern = "/v1/notifications/{id}/deliveries",
+       .access = allow(kScopeRead, "read"),
+       .handler = deliveries_of,
+       .tag = "Looking",
+       .summary = "The deliveries of a notification",
+       .response = "DeliveryList",
+       .query = "limit after"},
+      {.method = "POST",
+       .pattern = "/v1/notifications/{id}/cancel",
+       .access = allow(kScopeSend, "send"),
+       .handler = cancel,
+       .tag = "Sending",
+       .summary = "Stop what is not sent yet",
+       .response = "CancelAnswer"},
+      {.method = "GET",
+       .pattern = "/v1/deliveries",
+       .access = allow(kScopeRead, "read"),
+       .handler = list_deliveries,
+       .tag = "Deliveries",
+       .summary = "List deliveries, newest first",
+       .response = "DeliveryList",
+       .query = kFilters},
+      {.method = "GET",
+       .pattern = "/v1/deliveries/{id}",
+       .access = allow(kScopeRead, "read"),
+       .handler = get_delivery,
+       .tag = "Deliveries",
+       .summary = "One delivery: timeline, attempts, explanation, content",
+       .response = "DeliveryDetail"},
+      {.method = "GET",
+       .pattern = "/v1/users/{user_id}/notifications",
+       .access = allow(kScopeRead, "read"),
+       .handler = notifications_of_user,
+       .tag = "Looking",
+       .summary = "What a user was sent",
+       .response = "NotificationList",
+       .query = "limit after status log_status category channel from until"},
   };
   return kRoutes;
 }

@@ -41,7 +41,8 @@ Task<Answer> accountability(Call& call) {
     if (row.project != call.who.project) continue;
     total.add(row);
     (row.is_sandbox ? sandbox : live).add(row);
-    channels[model::channel_of(row.queue == model::Queue::PushAny ? model::Queue::PushIos : row.queue)].add(row);
+    channels[model::channel_of(row.queue == model::Queue::PushAny ? model::Queue::PushIos : row.queue)].add(
+        row);
   }
   base::JsonWriter out(1024);
   out.object();
@@ -72,9 +73,14 @@ Task<Answer> stats(Call& call) {
   query.from = from.value_or(query.until - kStatsDefault);
   CARILLON_CO_TRY(const auto rows, co_await call.deps.store.stats(query));
   base::JsonWriter out(256 * rows.size() + 128);
-  out.object().field("from", to_rfc3339(query.from)).field("until", to_rfc3339(query.until)).key("data").array();
+  out.object()
+      .field("from", to_rfc3339(query.from))
+      .field("until", to_rfc3339(query.until))
+      .key("data")
+      .array();
   for (const auto& row : rows) {
-    const bool is_wanted = (!call.who.app || row.app == call.who.app->id) && (!channel || row.channel == *channel) &&
+    const bool is_wanted = (!call.who.app || row.app == call.who.app->id) &&
+                           (!channel || row.channel == *channel) &&
                            (!call.has_param("category") || row.category == call.param("category")) &&
                            (!call.has_param("template") || row.template_key == call.param("template"));
     if (!is_wanted) continue;
@@ -97,8 +103,11 @@ Task<Answer> queues(Call& call) {
   base::JsonWriter out(2048);
   out.object().key("data").array();
   for (const auto& depth : lanes) {
-    const double age = depth.oldest_due ? static_cast<double>((call.now - *depth.oldest_due).count()) / 1000.0 : 0.0;
-    out.object().field("queue", model::name(depth.lane.queue)).field("priority", model::name(depth.lane.priority));
+    const double age =
+        depth.oldest_due ? static_cast<double>((call.now - *depth.oldest_due).count()) / 1000.0 : 0.0;
+    out.object()
+        .field("queue", model::name(depth.lane.queue))
+        .field("priority", model::name(depth.lane.priority));
     out.field("ready", depth.ready).field("retrying", depth.retrying).field("held", depth.held);
     out.field("in_flight", depth.in_flight).field("dead", depth.dead).field("oldest_age", std::max(age, 0.0));
     out.end_object();
@@ -131,16 +140,35 @@ Task<Answer> limits(Call& call) {
 
 std::span<const Route> numbers_routes() {
   static const Route kRoutes[] = {
-      {.method = "GET", .pattern = "/v1/accountability", .access = allow(kScopeRead, "read"),
-       .handler = accountability, .tag = "Looking",
-       .summary = "Accepted deliveries against the sum of all their states", .response = "Accountability"},
-      {.method = "GET", .pattern = "/v1/stats", .access = allow(kScopeAny, "read"), .handler = stats,
-       .tag = "Looking", .summary = "What happened, hour by hour", .response = "Stats",
+      {.method = "GET",
+       .pattern = "/v1/accountability",
+       .access = allow(kScopeRead, "read"),
+       .handler = accountability,
+       .tag = "Looking",
+       .summary = "Accepted deliveries against the sum of all their states",
+       .response = "Accountability"},
+      {.method = "GET",
+       .pattern = "/v1/stats",
+       .access = allow(kScopeAny, "read"),
+       .handler = stats,
+       .tag = "Looking",
+       .summary = "What happened, hour by hour",
+       .response = "Stats",
        .query = "from until channel category template"},
-      {.method = "GET", .pattern = "/v1/queues", .access = allow(kScopeRead, "read"), .handler = queues,
-       .tag = "Looking", .summary = "How full each queue is, and how old its oldest row", .response = "QueueList"},
-      {.method = "GET", .pattern = "/v1/limits", .access = allow(kScopeAny, "read"), .handler = limits,
-       .tag = "Looking", .summary = "The limits that hold for the caller", .response = "Limits"},
+      {.method = "GET",
+       .pattern = "/v1/queues",
+       .access = allow(kScopeRead, "read"),
+       .handler = queues,
+       .tag = "Looking",
+       .summary = "How full each queue is, and how old its oldest row",
+       .response = "QueueList"},
+      {.method = "GET",
+       .pattern = "/v1/limits",
+       .access = allow(kScopeAny, "read"),
+       .handler = limits,
+       .tag = "Looking",
+       .summary = "The limits that hold for the caller",
+       .response = "Limits"},
   };
   return kRoutes;
 }

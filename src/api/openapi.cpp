@@ -35,7 +35,8 @@ void write_parameters(base::JsonWriter& out, const Route& route) {
   out.end_array();
 }
 
-void write_content(base::JsonWriter& out, std::string_view type, std::string_view schema, std::string_view example) {
+void write_content(base::JsonWriter& out, std::string_view type, std::string_view schema,
+                   std::string_view example) {
   out.key("content").object().key(type).object();
   if (!schema.empty()) {
     out.key("schema").object().field("$ref", fmt::format("#/components/schemas/{}", schema)).end_object();
@@ -69,7 +70,8 @@ void write_operation(base::JsonWriter& out, const Route& route) {
   if (!route.request.empty()) {
     const Schema* const schema = find_schema(route.request);
     out.key("requestBody").object().field("required", true);
-    write_content(out, "application/json", route.request, schema != nullptr ? schema->example : std::string_view{});
+    write_content(out, "application/json", route.request,
+                  schema != nullptr ? schema->example : std::string_view{});
     out.end_object();
   }
   write_responses(out, route);
@@ -90,10 +92,18 @@ void write_components(base::JsonWriter& out) {
     out.key(name).raw(json);
   }
   out.end_object().key("securitySchemes").object();
-  out.key("app").object().field("type", "http").field("scheme", "basic")
-      .field("description", "app_key as the user name, app_secret as the password").end_object();
-  out.key("management").object().field("type", "http").field("scheme", "bearer")
-      .field("description", "A management token, mt_…").end_object();
+  out.key("app")
+      .object()
+      .field("type", "http")
+      .field("scheme", "basic")
+      .field("description", "app_key as the user name, app_secret as the password")
+      .end_object();
+  out.key("management")
+      .object()
+      .field("type", "http")
+      .field("scheme", "bearer")
+      .field("description", "A management token, mt_…")
+      .end_object();
   out.end_object().end_object();
 }
 
@@ -101,8 +111,15 @@ void write_components(base::JsonWriter& out) {
 
 std::string Api::openapi_json() {
   base::JsonWriter out(128 * 1024);
-  out.object().field("openapi", "3.1.0").key("info").object().field("title", "Carillon").field("version", "1");
-  out.field("description", "Notifications by push, SMS, e-mail, voice, chat and webhook. Errors are listed at /docs/errors.");
+  out.object()
+      .field("openapi", "3.1.0")
+      .key("info")
+      .object()
+      .field("title", "Carillon")
+      .field("version", "1");
+  out.field(
+      "description",
+      "Notifications by push, SMS, e-mail, voice, chat and webhook. Errors are listed at /docs/errors.");
   out.end_object().key("paths").object();
   for (const auto& path : Router::get().paths()) {
     out.key(path.pattern).object();

@@ -10,7 +10,9 @@ namespace {
 constexpr std::string_view kPausePrefix = "pau_";
 
 // ---- routes
-Failure no_route(const Call& call) { return not_found(fmt::format("route '{}'", call.args[0].substr(0, 64))); }
+Failure no_route(const Call& call) {
+  return not_found(fmt::format("route '{}'", call.args[0].substr(0, 64)));
+}
 
 const model::Route* find_route(const Call& call) {
   const auto it = std::ranges::find(call.view().routes, call.args[0], &model::Route::key);
@@ -77,7 +79,9 @@ const model::Pause* find_pause(const Call& call) {
   return it == call.view().pauses.end() ? nullptr : &*it;
 }
 
-Failure no_pause(const Call& call) { return not_found(fmt::format("pause '{}'", call.args[0].substr(0, 40))); }
+Failure no_pause(const Call& call) {
+  return not_found(fmt::format("pause '{}'", call.args[0].substr(0, 40)));
+}
 
 Task<Answer> post_pause(Call& call) {
   CARILLON_CO_TRY(const auto root, parse_body(call.request.body));
@@ -136,7 +140,8 @@ void check_settings(const model::ProjectSettings& settings, base::Problems& prob
     problems.push_back({"/locale", "invalid_locale", "use a BCP 47 language tag, as en or ko-KR"});
   }
   if (!model::is_time_zone(settings.time_zone)) {
-    problems.push_back({"/time_zone", "invalid_time_zone", "use a name of the IANA time zone database, as Asia/Seoul"});
+    problems.push_back(
+        {"/time_zone", "invalid_time_zone", "use a name of the IANA time zone database, as Asia/Seoul"});
   }
 }
 
@@ -202,8 +207,16 @@ constexpr Route operating_route(std::string_view method, std::string_view patter
                                 Handler handler, std::string_view tag, std::string_view summary,
                                 std::string_view request, std::string_view response, int status = 200,
                                 std::string_view query = {}) {
-  return {.method = method, .pattern = pattern, .access = manage(area), .handler = handler, .tag = tag,
-          .summary = summary, .request = request, .response = response, .status = status, .query = query,
+  return {.method = method,
+          .pattern = pattern,
+          .access = manage(area),
+          .handler = handler,
+          .tag = tag,
+          .summary = summary,
+          .request = request,
+          .response = response,
+          .status = status,
+          .query = query,
           .kind = method == "POST" ? RouteKind::Creates : RouteKind::Plain};
 }
 
@@ -211,25 +224,27 @@ constexpr Route operating_route(std::string_view method, std::string_view patter
 
 std::span<const Route> operating_routes() {
   static const Route kRoutes[] = {
-      operating_route("GET", "/v1/routes", "routes", list_routes, "Routes", "List routes in order of position", {},
-                      "RouteList"),
-      operating_route("PUT", "/v1/routes/{key}", "routes", put_route, "Routes", "Say which integrations serve whom",
-                      "Route", "Route"),
+      operating_route("GET", "/v1/routes", "routes", list_routes, "Routes",
+                      "List routes in order of position", {}, "RouteList"),
+      operating_route("PUT", "/v1/routes/{key}", "routes", put_route, "Routes",
+                      "Say which integrations serve whom", "Route", "Route"),
       operating_route("GET", "/v1/routes/{key}", "routes", get_route, "Routes", "One route", {}, "Route"),
-      operating_route("DELETE", "/v1/routes/{key}", "routes", delete_route, "Routes", "Remove a route", {}, {}, 204),
-      operating_route("POST", "/v1/pauses", "pauses", post_pause, "Pauses", "Stop what the scope names", "Pause",
-                      "Pause", 201),
+      operating_route("DELETE", "/v1/routes/{key}", "routes", delete_route, "Routes", "Remove a route", {},
+                      {}, 204),
+      operating_route("POST", "/v1/pauses", "pauses", post_pause, "Pauses", "Stop what the scope names",
+                      "Pause", "Pause", 201),
       operating_route("GET", "/v1/pauses", "pauses", list_pauses, "Pauses", "List pauses", {}, "PauseList"),
       operating_route("GET", "/v1/pauses/{id}", "pauses", get_pause, "Pauses", "One pause", {}, "Pause"),
-      operating_route("DELETE", "/v1/pauses/{id}", "pauses", delete_pause, "Pauses", "Let it go on", {}, {}, 204),
-      operating_route("GET", "/v1/settings", "settings", get_settings, "Settings", "The project's settings", {},
-                      "Settings"),
-      operating_route("PUT", "/v1/settings", "settings", write_settings<true>, "Settings", "Replace the settings",
-                      "Settings", "Settings"),
+      operating_route("DELETE", "/v1/pauses/{id}", "pauses", delete_pause, "Pauses", "Let it go on", {}, {},
+                      204),
+      operating_route("GET", "/v1/settings", "settings", get_settings, "Settings", "The project's settings",
+                      {}, "Settings"),
+      operating_route("PUT", "/v1/settings", "settings", write_settings<true>, "Settings",
+                      "Replace the settings", "Settings", "Settings"),
       operating_route("PATCH", "/v1/settings", "settings", write_settings<false>, "Settings",
                       "Change what the body names", "Settings", "Settings"),
-      operating_route("GET", "/v1/audit", "audit", audit, "Audit", "Who changed what, newest first", {}, "AuditList",
-                      200, "limit after installation"),
+      operating_route("GET", "/v1/audit", "audit", audit, "Audit", "Who changed what, newest first", {},
+                      "AuditList", 200, "limit after installation"),
   };
   return kRoutes;
 }

@@ -15,7 +15,8 @@ a{color:inherit}
 table{border-collapse:collapse;width:100%}
 th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
 code,pre{font:14px/1.45 ui-monospace,monospace}
-pre{background:var(--soft);padding:.7rem;overflow-x:auto;border-radius:.3rem;white-space:pre-wrap;word-break:break-word}
+pre{background:var(--soft);padding:.7rem;overflow-x:auto;border-radius:.3rem;
+  white-space:pre-wrap;word-break:break-word}
 details{border-bottom:1px solid var(--line);padding:.4rem 0}summary{cursor:pointer}
 label{display:block;margin:.5rem 0}input{font:inherit;padding:.3rem;width:24rem;max-width:100%}
 button{font:inherit;padding:.35rem .9rem}
@@ -89,14 +90,17 @@ constexpr std::string_view kSandboxScript = R"js(
 })();
 )js";
 
-std::string hash_source(std::string_view text) { return fmt::format("'sha256-{}'", base::base64(base::sha256(text))); }
+std::string hash_source(std::string_view text) {
+  return fmt::format("'sha256-{}'", base::base64(base::sha256(text)));
+}
 
 // A call as a line for a shell, quoted so that it can be pasted.
 std::string curl_line(const Route& route) {
   std::string line = "curl";
   if (route.method != "GET") line += fmt::format(" -X {}", route.method);
   if (!route.access.is_open) {
-    line += route.access.app_scopes != 0 ? " -u \"$APP_KEY:$APP_SECRET\"" : " -H \"Authorization: Bearer $CARILLON_TOKEN\"";
+    line += route.access.app_scopes != 0 ? " -u \"$APP_KEY:$APP_SECRET\""
+                                         : " -H \"Authorization: Bearer $CARILLON_TOKEN\"";
   }
   line += fmt::format(" \"$CARILLON_URL{}\"", route.pattern);
   const Schema* const schema = route.request.empty() ? nullptr : find_schema(route.request);
@@ -118,7 +122,8 @@ std::string who_may(const Access& access) {
     if ((access.app_scopes & kScopePeople) != 0) out += "people";
     out += "; ";
   }
-  return out + "management tokens with admin" + (access.area.empty() ? "" : " or " + std::string(access.area));
+  return out + "management tokens with admin" +
+         (access.area.empty() ? "" : " or " + std::string(access.area));
 }
 
 }  // namespace
@@ -134,28 +139,32 @@ Reply html_reply(const Page& page) {
   reply.headers.emplace_back("Referrer-Policy", "no-referrer");
   reply.headers.emplace_back("X-Frame-Options", "DENY");
   reply.headers.emplace_back("Cross-Origin-Opener-Policy", "same-origin");
-  reply.body = fmt::format("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-                           "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-                           "<title>{}</title><style>{}</style></head><body>\n{}",
-                           escape_html(page.title), kStyle, page.body);
+  reply.body = fmt::format(
+      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
+      "<title>{}</title><style>{}</style></head><body>\n{}",
+      escape_html(page.title), kStyle, page.body);
   if (!page.script.empty()) reply.body += fmt::format("<script>{}</script>", page.script);
   reply.body += "</body></html>\n";
   return reply;
 }
 
 Page start_page() {
-  return {"Carillon",
-          "<h1>Carillon</h1><p>This server takes notifications and delivers them.</p><ul>"
-          "<li><a href=\"/docs\">The calls of this API</a>, with examples; as <a href=\"/openapi.json\">OpenAPI</a></li>"
-          "<li><a href=\"/docs/errors\">All error codes</a></li>"
-          "<li><a href=\"/sandbox\">What the sandbox caught</a></li>"
-          "<li><a href=\"/readyz\">Whether it is ready</a>, and its <a href=\"/metrics\">metrics</a></li></ul>\n",
-          {}};
+  return {
+      "Carillon",
+      "<h1>Carillon</h1><p>This server takes notifications and delivers them.</p><ul>"
+      "<li><a href=\"/docs\">The calls of this API</a>, with examples; as <a "
+      "href=\"/openapi.json\">OpenAPI</a></li>"
+      "<li><a href=\"/docs/errors\">All error codes</a></li>"
+      "<li><a href=\"/sandbox\">What the sandbox caught</a></li>"
+      "<li><a href=\"/readyz\">Whether it is ready</a>, and its <a href=\"/metrics\">metrics</a></li></ul>\n",
+      {}};
 }
 
 Page docs_page() {
-  std::string body = "<h1>The calls of this API</h1><p><a href=\"/openapi.json\">OpenAPI document</a> · "
-                     "<a href=\"/docs/errors\">error codes</a></p>\n";
+  std::string body =
+      "<h1>The calls of this API</h1><p><a href=\"/openapi.json\">OpenAPI document</a> · "
+      "<a href=\"/docs/errors\">error codes</a></p>\n";
   std::vector<std::string_view> tags;
   for (const Route* route : Router::get().routes()) {
     if (std::ranges::find(tags, route->tag) == tags.end()) tags.push_back(route->tag);
@@ -164,32 +173,36 @@ Page docs_page() {
     body += fmt::format("<h2>{}</h2>\n", escape_html(tag));
     for (const Route* route : Router::get().routes()) {
       if (route->tag != tag) continue;
-      body += fmt::format("<details><summary><span class=\"method\">{}</span> <code>{}</code> {}</summary>"
-                          "<p class=\"quiet\">For {}.{}</p><pre>{}</pre></details>\n",
-                          route->method, escape_html(route->pattern), escape_html(route->summary),
-                          escape_html(who_may(route->access)),
-                          route->query.empty() ? "" : " Query: " + escape_html(route->query) + ".",
-                          escape_html(curl_line(*route)));
+      body += fmt::format(
+          "<details><summary><span class=\"method\">{}</span> <code>{}</code> {}</summary>"
+          "<p class=\"quiet\">For {}.{}</p><pre>{}</pre></details>\n",
+          route->method, escape_html(route->pattern), escape_html(route->summary),
+          escape_html(who_may(route->access)),
+          route->query.empty() ? "" : " Query: " + escape_html(route->query) + ".",
+          escape_html(curl_line(*route)));
     }
   }
   return {"Carillon: calls", std::move(body), {}};
 }
 
 Page errors_page() {
-  return {"Carillon: errors",
-          "<h1>Error codes</h1><p>Every error is a problem document (RFC 9457) with one of these codes.</p>\n" +
-              problems_html(),
-          {}};
+  return {
+      "Carillon: errors",
+      "<h1>Error codes</h1><p>Every error is a problem document (RFC 9457) with one of these codes.</p>\n" +
+          problems_html(),
+      {}};
 }
 
 Page sandbox_page() {
   return {"Carillon: sandbox",
           "<h1>What the sandbox caught</h1>\n"
-          "<form id=\"login\" hidden autocomplete=\"off\"><p>Give any app key of the project. It stays in this tab.</p>"
+          "<form id=\"login\" hidden autocomplete=\"off\"><p>Give any app key of the project. It stays in "
+          "this tab.</p>"
           "<label>App key<br><input name=\"name\" required></label>"
           "<label>App secret<br><input name=\"word\" type=\"password\" required></label>"
           "<button>Show messages</button></form>\n"
-          "<p id=\"state\" role=\"status\" class=\"quiet\"></p><button id=\"forget\" hidden>Forget the key</button>\n"
+          "<p id=\"state\" role=\"status\" class=\"quiet\"></p><button id=\"forget\" hidden>Forget the "
+          "key</button>\n"
           "<div id=\"messages\"></div>\n",
           std::string(kSandboxScript)};
 }

@@ -15,10 +15,11 @@ using ProfilePtr = std::shared_ptr<const model::Profile>;
 std::string_view user_arg(const Call& call) { return call.args[0]; }
 
 std::optional<Failure> check_user_id(std::string_view id) {
-  const bool has_control = std::ranges::any_of(id, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  const bool has_control =
+      std::ranges::any_of(id, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
   if (id.empty() || id.size() > model::kUserIdMax || has_control) {
-    return Failure(422, "invalid_user_id", fmt::format("a user_id has 1 to {} bytes without control characters",
-                                                       model::kUserIdMax));
+    return Failure(422, "invalid_user_id",
+                   fmt::format("a user_id has 1 to {} bytes without control characters", model::kUserIdMax));
   }
   return std::nullopt;
 }
@@ -82,9 +83,7 @@ Task<std::expected<Changed, Failure>> change_profile(Call& call, ChangeOptions o
     changed.profile.is_anonymous = false;
     base::Problems problems;
     base::JsonElement body;
-    if (options.has_body) {
-      CARILLON_CO_TRY(body, parse_body(call.request.body));
-    }
+    if (options.has_body) { CARILLON_CO_TRY(body, parse_body(call.request.body)); }
     change(call, body, changed.profile, problems);
     if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
     seal_secrets(call, changed.profile);
@@ -97,7 +96,8 @@ Task<std::expected<Changed, Failure>> change_profile(Call& call, ChangeOptions o
     if (written.error().code == Errc::AlreadyExists) {
       co_return failed_at("/email", "email_taken", "another user has this e-mail address");
     }
-    if (written.error().code != Errc::Conflict || tries == kTriesMax) co_return std::unexpected(Failure(written.error()));
+    if (written.error().code != Errc::Conflict || tries == kTriesMax)
+      co_return std::unexpected(Failure(written.error()));
   }
 }
 
@@ -117,8 +117,8 @@ bool names(base::JsonElement body, std::string_view key) {
 
 void replace_user(const Call&, base::JsonElement body, model::Profile& profile, base::Problems& problems) {
   model::Profile fresh = profile;
-  for (std::string* field : {&fresh.name, &fresh.email, &fresh.phone_number, &fresh.country_code, &fresh.locale,
-                             &fresh.time_zone, &fresh.attributes}) {
+  for (std::string* field : {&fresh.name, &fresh.email, &fresh.phone_number, &fresh.country_code,
+                             &fresh.locale, &fresh.time_zone, &fresh.attributes}) {
     field->clear();
   }
   model::read_user(body, fresh, problems);
@@ -182,7 +182,8 @@ auto find_device(model::Profile& profile, std::string_view id) {
   return std::ranges::find(profile.devices, id, &model::Device::device_id);
 }
 
-void put_device_into(const Call& call, base::JsonElement body, model::Profile& profile, base::Problems& problems) {
+void put_device_into(const Call& call, base::JsonElement body, model::Profile& profile,
+                     base::Problems& problems) {
   model::Device device;
   device.device_id = call.args[1];
   const auto it = find_device(profile, device.device_id);
@@ -195,7 +196,8 @@ void put_device_into(const Call& call, base::JsonElement body, model::Profile& p
   }
 }
 
-void patch_device_in(const Call& call, base::JsonElement body, model::Profile& profile, base::Problems& problems) {
+void patch_device_in(const Call& call, base::JsonElement body, model::Profile& profile,
+                     base::Problems& problems) {
   const auto it = find_device(profile, call.args[1]);
   if (it == profile.devices.end()) return;
   model::read_device(body, *it, call.now, problems);
@@ -226,8 +228,8 @@ Task<std::expected<model::Profile, Failure>> with_device(Call& call) {
 Task<Answer> put_device(Call& call) {
   if (auto failure = check_device_id(call.args[1])) co_return std::unexpected(std::move(*failure));
   CARILLON_CO_TRY(const ProfilePtr before, co_await load(call));
-  const bool is_known = before && std::ranges::find(before->devices, call.args[1], &model::Device::device_id) !=
-                                      before->devices.end();
+  const bool is_known = before && std::ranges::find(before->devices, call.args[1],
+                                                    &model::Device::device_id) != before->devices.end();
   CARILLON_CO_TRY(Changed changed, co_await change_profile(call, {}, put_device_into));
   co_return device_reply(std::move(changed.profile), call.args[1], is_known ? 200 : 201);
 }
@@ -282,7 +284,8 @@ void check_categories(const Call& call, const model::Profile& profile, base::Jso
 }
 
 template <bool replace>
-void change_preferences(const Call& call, base::JsonElement body, model::Profile& profile, base::Problems& problems) {
+void change_preferences(const Call& call, base::JsonElement body, model::Profile& profile,
+                        base::Problems& problems) {
   model::read_preferences(body, profile, replace, problems);
   if (problems.empty()) check_categories(call, profile, body, problems);
 }
@@ -330,11 +333,18 @@ Task<Answer> preference_log(Call& call) {
   co_return json_reply(out);
 }
 
-constexpr Route person(std::string_view method, std::string_view pattern, Handler handler, std::string_view summary,
-                       std::string_view request = {}, std::string_view response = {}, int status = 200,
-                       std::string_view query = {}) {
-  return {.method = method, .pattern = pattern, .access = allow(kScopePeople, "people"), .handler = handler,
-          .tag = "People", .summary = summary, .request = request, .response = response, .status = status,
+constexpr Route person(std::string_view method, std::string_view pattern, Handler handler,
+                       std::string_view summary, std::string_view request = {},
+                       std::string_view response = {}, int status = 200, std::string_view query = {}) {
+  return {.method = method,
+          .pattern = pattern,
+          .access = allow(kScopePeople, "people"),
+          .handler = handler,
+          .tag = "People",
+          .summary = summary,
+          .request = request,
+          .response = response,
+          .status = status,
           .query = query};
 }
 
@@ -343,24 +353,27 @@ constexpr Route person(std::string_view method, std::string_view pattern, Handle
 std::span<const Route> people_routes() {
   static const Route kRoutes[] = {
       person("GET", "/v1/users", list_users, "List users by id", {}, "UserList", 200, "limit after"),
-      person("PUT", "/v1/users/{user_id}", put_user, "Register a user, or replace what is known", "User", "User"),
+      person("PUT", "/v1/users/{user_id}", put_user, "Register a user, or replace what is known", "User",
+             "User"),
       person("GET", "/v1/users/{user_id}", get_user, "One user", {}, "User"),
       person("PATCH", "/v1/users/{user_id}", patch_user_route, "Change what the body names", "User", "User"),
       person("DELETE", "/v1/users/{user_id}", delete_user, "Remove a user and the devices", {}, {}, 204),
       person("GET", "/v1/users/{user_id}/devices", list_devices, "The devices of a user", {}, "DeviceList"),
-      person("PUT", "/v1/users/{user_id}/devices/{device_id}", put_device, "Register a device; its tokens move here",
-             "Device", "Device"),
+      person("PUT", "/v1/users/{user_id}/devices/{device_id}", put_device,
+             "Register a device; its tokens move here", "Device", "Device"),
       person("GET", "/v1/users/{user_id}/devices/{device_id}", get_device, "One device", {}, "Device"),
-      person("PATCH", "/v1/users/{user_id}/devices/{device_id}", patch_device, "Change what the body names", "Device",
-             "Device"),
-      person("DELETE", "/v1/users/{user_id}/devices/{device_id}", delete_device, "Forget a device", {}, {}, 204),
-      person("GET", "/v1/users/{user_id}/preferences", get_preferences, "What a user wants", {}, "Preferences"),
-      person("PUT", "/v1/users/{user_id}/preferences", write_preferences_route<true>, "Replace all preferences",
-             "Preferences", "Preferences"),
-      person("PATCH", "/v1/users/{user_id}/preferences", write_preferences_route<false>, "Change the named pairs",
-             "Preferences", "Preferences"),
-      person("GET", "/v1/users/{user_id}/preferences/log", preference_log, "Who changed which preference, and when",
-             {}, "PreferenceLog", 200, "limit after"),
+      person("PATCH", "/v1/users/{user_id}/devices/{device_id}", patch_device, "Change what the body names",
+             "Device", "Device"),
+      person("DELETE", "/v1/users/{user_id}/devices/{device_id}", delete_device, "Forget a device", {}, {},
+             204),
+      person("GET", "/v1/users/{user_id}/preferences", get_preferences, "What a user wants", {},
+             "Preferences"),
+      person("PUT", "/v1/users/{user_id}/preferences", write_preferences_route<true>,
+             "Replace all preferences", "Preferences", "Preferences"),
+      person("PATCH", "/v1/users/{user_id}/preferences", write_preferences_route<false>,
+             "Change the named pairs", "Preferences", "Preferences"),
+      person("GET", "/v1/users/{user_id}/preferences/log", preference_log,
+             "Who changed which preference, and when", {}, "PreferenceLog", 200, "limit after"),
   };
   return kRoutes;
 }

@@ -31,8 +31,9 @@ Task<std::optional<Failure>> take_rate(Call& call, std::int64_t cost) {
   call.extra.emplace_back("RateLimit-Policy", fmt::format("\"app\";q={};w=1", limit));
   call.extra.emplace_back("RateLimit", fmt::format("\"app\";r={};t={}", bucket.remaining, reset));
   if (bucket.allowed) co_return std::nullopt;
-  Failure failure(429, "rate_limited",
-                  fmt::format("this app may send {} notifications per second; slow down and send it again", limit));
+  Failure failure(
+      429, "rate_limited",
+      fmt::format("this app may send {} notifications per second; slow down and send it again", limit));
   failure.retry_after = bucket.retry_after;
   co_return failure;
 }

@@ -41,9 +41,9 @@ const Router& Router::get() {
 }
 
 Router::Router() {
-  for (const auto area : {sending_routes(), looking_routes(), numbers_routes(), people_routes(), suppression_routes(),
-                          template_routes(), category_routes(), integration_routes(), operating_routes(),
-                          dead_letter_routes(), app_routes(), running_routes()}) {
+  for (const auto area : {sending_routes(), looking_routes(), numbers_routes(), people_routes(),
+                          suppression_routes(), template_routes(), category_routes(), integration_routes(),
+                          operating_routes(), dead_letter_routes(), app_routes(), running_routes()}) {
     for (const Route& route : area) add(route);
   }
   for (std::size_t i = 0; i < paths_.size(); ++i) {
@@ -59,7 +59,8 @@ void Router::add(const Route& route) {
     it = std::prev(paths_.end());
   }
   CARILLON_ASSERT(it->find(route.method) == nullptr);
-  CARILLON_ASSERT(std::ranges::count_if(it->segments, is_argument) <= static_cast<std::ptrdiff_t>(kPathArgsMax));
+  CARILLON_ASSERT(std::ranges::count_if(it->segments, is_argument) <=
+                  static_cast<std::ptrdiff_t>(kPathArgsMax));
   it->routes.push_back(&route);
 }
 

@@ -28,12 +28,12 @@ struct Route {
   std::string_view method, pattern;  // "/v1/users/{user_id}"
   Access access{};
   Handler handler = nullptr;
-  std::string_view tag = {}, summary = {};  // summary ends without a full stop
+  std::string_view tag = {}, summary = {};       // summary ends without a full stop
   std::string_view request = {}, response = {};  // schema names of schemas.cpp; empty: no body
-  int status = 200;                  // of success
-  std::string_view query = {};       // names of query parameters, separated by spaces
+  int status = 200;                              // of success
+  std::string_view query = {};                   // names of query parameters, separated by spaces
   RouteKind kind = RouteKind::Plain;
-  std::size_t body_max = model::kRequestMax;  // bytes
+  std::size_t body_max = model::kRequestMax;           // bytes
   std::string_view content_type = "application/json";  // of the answer
 };
 
@@ -42,7 +42,9 @@ inline constexpr unsigned kScopeRead = static_cast<unsigned>(model::Scope::Read)
 inline constexpr unsigned kScopePeople = static_cast<unsigned>(model::Scope::People);
 inline constexpr unsigned kScopeAny = kScopeSend | kScopeRead | kScopePeople;
 inline constexpr Access kOpen{0, {}, true};
-[[nodiscard]] constexpr Access allow(unsigned app_scopes, std::string_view area) { return {app_scopes, area, false}; }
+[[nodiscard]] constexpr Access allow(unsigned app_scopes, std::string_view area) {
+  return {app_scopes, area, false};
+}
 [[nodiscard]] constexpr Access manage(std::string_view area) { return {0, area, false}; }
 inline constexpr Access kAdmin{0, {}, false};
 

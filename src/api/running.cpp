@@ -15,7 +15,8 @@ Task<Answer> readyz(Call& call) {
   std::vector<std::pair<std::string_view, std::string>> reasons;
   if (call.deps.pipeline == nullptr) reasons.emplace_back("pipeline", "it does not run here");
   if (call.deps.pipeline != nullptr) {
-    if (auto why = call.deps.pipeline->not_ready(); !why.empty()) reasons.emplace_back("pipeline", std::move(why));
+    if (auto why = call.deps.pipeline->not_ready(); !why.empty())
+      reasons.emplace_back("pipeline", std::move(why));
   }
   const auto health = call.deps.store.health();
   if (!health.can_write) reasons.emplace_back("store", health.why);
@@ -92,9 +93,16 @@ Task<Answer> advance_clock(Call& call) {
 constexpr std::string_view kHtml = "text/html; charset=utf-8";
 
 constexpr Route open_route(std::string_view pattern, Handler handler, std::string_view summary,
-                           std::string_view content_type = "application/json", std::string_view response = {}) {
-  return {.method = "GET", .pattern = pattern, .access = kOpen, .handler = handler, .tag = "Running",
-          .summary = summary, .response = response, .content_type = content_type};
+                           std::string_view content_type = "application/json",
+                           std::string_view response = {}) {
+  return {.method = "GET",
+          .pattern = pattern,
+          .access = kOpen,
+          .handler = handler,
+          .tag = "Running",
+          .summary = summary,
+          .response = response,
+          .content_type = content_type};
 }
 
 }  // namespace
@@ -103,17 +111,28 @@ std::span<const Route> running_routes() {
   static const Route kRoutes[] = {
       open_route("/", start, "Where to begin", kHtml),
       open_route("/healthz", healthz, "Whether this process lives", "application/json", "Health"),
-      open_route("/readyz", readyz, "Whether this process takes work, and why not", "application/json", "Readiness"),
+      open_route("/readyz", readyz, "Whether this process takes work, and why not", "application/json",
+                 "Readiness"),
       open_route("/metrics", metrics, "Metrics for Prometheus", "text/plain"),
       open_route("/openapi.json", openapi, "This API as an OpenAPI 3.1 document"),
       open_route("/docs", docs, "All calls with examples", kHtml),
       open_route("/docs/errors", errors, "All error codes", kHtml),
       open_route("/sandbox", sandbox, "What the sandbox caught, live", kHtml),
-      {.method = "GET", .pattern = "/v1/sandbox/messages", .access = allow(kScopeAny, "read"),
-       .handler = sandbox_messages, .tag = "Running", .summary = "What the sandbox caught, newest first",
-       .response = "SandboxMessageList", .query = "limit after"},
-      {.method = "POST", .pattern = "/v1/test/clock", .access = kAdmin, .handler = advance_clock, .tag = "Running",
-       .summary = "Move the clock forward; with server.test_clock only", .request = "ClockMove",
+      {.method = "GET",
+       .pattern = "/v1/sandbox/messages",
+       .access = allow(kScopeAny, "read"),
+       .handler = sandbox_messages,
+       .tag = "Running",
+       .summary = "What the sandbox caught, newest first",
+       .response = "SandboxMessageList",
+       .query = "limit after"},
+      {.method = "POST",
+       .pattern = "/v1/test/clock",
+       .access = kAdmin,
+       .handler = advance_clock,
+       .tag = "Running",
+       .summary = "Move the clock forward; with server.test_clock only",
+       .request = "ClockMove",
        .response = "Clock"},
   };
   return kRoutes;

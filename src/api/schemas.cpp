@@ -9,174 +9,277 @@ namespace {
 
 constexpr Schema kSchemas[] = {
     {"Problem",
-     R"({"type":"object","required":["type","title","status","detail","code"],"properties":{"type":{"type":"string"},)"
-     R"("title":{"type":"string"},"status":{"type":"integer"},"detail":{"type":"string"},"code":{"type":"string"},)"
-     R"("errors":{"type":"array","items":{"type":"object","properties":{"pointer":{"type":"string"},)"
-     R"("code":{"type":"string"},"detail":{"type":"string"}}}},"request_id":{"type":"string"}}})", ""},
+     R"({"type":"object","required":["type","title","status","detail","code"],)"
+     R"("properties":{"type":{"type":"string"},)"
+     R"("title":{"type":"string"},"status":{"type":"integer"},"detail":{"type":"string"},)"
+     R"("code":{"type":"string"},)"
+     R"("errors":{"type":"array","items":{"type":"object",)"
+     R"("properties":{"pointer":{"type":"string"},)"
+     R"("code":{"type":"string"},"detail":{"type":"string"}}}},"request_id":{"type":"string"}}})",
+     ""},
     // ---- sending
     {"Recipient",
-     R"({"type":"object","description":"Exactly one of user_id, device_id, group, email, phone, address, device_token",)"
-     R"("properties":{"user_id":{"type":["string","integer"]},"device_id":{"type":"string"},"group":{"type":"string"},)"
-     R"("email":{"type":"string"},"phone":{"type":"string"},"address":{"type":"object","properties":)"
-     R"({"channel":{"enum":["chat","webhook"]},"service":{"type":"string"},"address":{"type":"string"}}},)"
+     R"({"type":"object","description":"Exactly one of user_id, device_id, group, email, phone,)"
+     R"( address, device_token",)"
+     R"("properties":{"user_id":{"type":["string","integer"]},"device_id":{"type":"string"},)"
+     R"("group":{"type":"string"},)"
+     R"("email":{"type":"string"},"phone":{"type":"string"},"address":{"type":"object",)"
+     R"("properties":)"
+     R"({"channel":{"enum":["chat","webhook"]},"service":{"type":"string"},)"
+     R"("address":{"type":"string"}}},)"
      R"("device_token":{"type":"string"},"platform":{"$ref":"#/components/schemas/Platform"},)"
-     R"("params":{"type":"object"},"locale":{"type":"string"}}})", ""},
+     R"("params":{"type":"object"},"locale":{"type":"string"}}})",
+     ""},
     {"Channel", R"({"enum":["push","sms","email","voice","chat","webhook","inbox"]})", ""},
     {"Platform", R"({"enum":["ios","android","web","macos","windows","harmony"]})", ""},
     {"SendRequest",
-     R"({"type":"object","required":["to"],"properties":{"event_id":{"type":"string","maxLength":256,)"
+     R"({"type":"object","required":["to"],"properties":{"event_id":{"type":"string",)"
+     R"("maxLength":256,)"
      R"("description":"One business event is one notification; Idempotency-Key is its alias"},)"
-     R"("to":{"type":"array","minItems":1,"maxItems":1000,"items":{"$ref":"#/components/schemas/Recipient"}},)"
+     R"("to":{"type":"array","minItems":1,"maxItems":1000,)"
+     R"("items":{"$ref":"#/components/schemas/Recipient"}},)"
      R"("category":{"type":"string","default":"general"},)"
      R"("channels":{"type":"array","items":{"$ref":"#/components/schemas/Channel"}},)"
-     R"("template":{"type":["string","object"]},"params":{"type":"object"},"title":{"type":"string"},)"
-     R"("body":{"type":"string"},"url":{"type":"string"},"image":{"type":"string"},"subject":{"type":"string"},)"
+     R"("template":{"type":["string","object"]},"params":{"type":"object"},)"
+     R"("title":{"type":"string"},)"
+     R"("body":{"type":"string"},"url":{"type":"string"},"image":{"type":"string"},)"
+     R"("subject":{"type":"string"},)"
      R"("content":{"type":"array","items":{"type":"object","properties":{"type":{"type":"string"},)"
-     R"("value":{"type":"string"}}}},"push":{"type":"object"},"email":{"type":"object"},"sms":{"type":"object"},)"
-     R"("voice":{"type":"object"},"chat":{"type":"object"},"webhook":{"type":"object"},"inbox":{"type":"object"},)"
-     R"("from":{"type":"object"},"locale":{"type":"string"},"priority":{"enum":["critical","high","normal","bulk"]},)"
-     R"("ttl":{"type":"string","examples":["10m"]},"collapse_key":{"type":"string"},"send_at":{"type":["string","object"]},)"
+     R"("value":{"type":"string"}}}},"push":{"type":"object"},"email":{"type":"object"},)"
+     R"("sms":{"type":"object"},)"
+     R"("voice":{"type":"object"},"chat":{"type":"object"},"webhook":{"type":"object"},)"
+     R"("inbox":{"type":"object"},)"
+     R"("from":{"type":"object"},"locale":{"type":"string"},"priority":{"enum":["critical","high",)"
+     R"("normal","bulk"]},)"
+     R"("ttl":{"type":"string","examples":["10m"]},"collapse_key":{"type":"string"},)"
+     R"("send_at":{"type":["string","object"]},)"
      R"("on_unknown":{"enum":["refuse","skip"]},"metadata":{"type":"object"},)"
      R"("tags":{"type":"array","items":{"type":"string"}}}})",
-     R"({"event_id":"order-1042-shipped","to":[{"user_id":"u1"}],"channels":["push","email"],"title":"Shipped","body":"It is on its way."})"},
+     R"({"event_id":"order-1042-shipped","to":[{"user_id":"u1"}],"channels":["push","email"],)"
+     R"("title":"Shipped","body":"It is on its way."})"},
     {"SendAnswer",
-     R"({"type":"object","properties":{"id":{"type":"string"},"event_id":{"type":["string","null"]},)"
-     R"("status":{"type":"string"},"duplicate":{"type":"boolean"},"dedup_until":{"type":["string","null"]},)"
-     R"("recipients":{"type":"object","properties":{"total":{"type":"integer"},"reached":{"type":["integer","null"]},)"
+     R"({"type":"object","properties":{"id":{"type":"string"},"event_id":{"type":["string",)"
+     R"("null"]},)"
+     R"("status":{"type":"string"},"duplicate":{"type":"boolean"},"dedup_until":{"type":["string",)"
+     R"("null"]},)"
+     R"("recipients":{"type":"object","properties":{"total":{"type":"integer"},)"
+     R"("reached":{"type":["integer","null"]},)"
      R"("suppressed":{"type":["integer","null"]}}},"deliveries":{"type":["object","null"]},)"
-     R"("warnings":{"type":"array","items":{"type":"object"}}}})", ""},
+     R"("warnings":{"type":"array","items":{"type":"object"}}}})",
+     ""},
     {"BatchRequest",
-     R"({"oneOf":[{"type":"object","required":["notifications"],"properties":{"notifications":{"type":"array",)"
-     R"("maxItems":1000,"items":{"$ref":"#/components/schemas/SendRequest"}}}},{"type":"array","maxItems":1000,)"
+     R"({"oneOf":[{"type":"object","required":["notifications"],)"
+     R"("properties":{"notifications":{"type":"array",)"
+     R"("maxItems":1000,"items":{"$ref":"#/components/schemas/SendRequest"}}}},{"type":"array",)"
+     R"("maxItems":1000,)"
      R"("items":{"$ref":"#/components/schemas/SendRequest"}}]})",
-     R"({"notifications":[{"to":[{"email":"ok@sandbox.carillon.test"}],"channels":["email"],"title":"One"}]})"},
+     R"({"notifications":[{"to":[{"email":"ok@sandbox.carillon.test"}],"channels":["email"],)"
+     R"("title":"One"}]})"},
     {"BatchAnswer",
-     R"({"type":"object","properties":{"summary":{"type":"object","properties":{"accepted":{"type":"integer"},)"
-     R"("duplicate":{"type":"integer"},"refused":{"type":"integer"}}},"results":{"type":"array","items":{"type":"object",)"
-     R"("properties":{"index":{"type":"integer"},"status":{"enum":["accepted","duplicate","refused"]},)"
-     R"("id":{"type":"string"},"error":{"$ref":"#/components/schemas/Problem"}}}}}})", ""},
+     R"({"type":"object","properties":{"summary":{"type":"object",)"
+     R"("properties":{"accepted":{"type":"integer"},)"
+     R"("duplicate":{"type":"integer"},"refused":{"type":"integer"}}},"results":{"type":"array",)"
+     R"("items":{"type":"object",)"
+     R"("properties":{"index":{"type":"integer"},"status":{"enum":["accepted","duplicate",)"
+     R"("refused"]},)"
+     R"("id":{"type":"string"},"error":{"$ref":"#/components/schemas/Problem"}}}}}})",
+     ""},
     {"Explain",
      R"({"type":"object","properties":{"recipient":{"type":"string"},"channel":{"type":"string"},)"
-     R"("device_id":{"type":"string"},"decision":{"enum":["send","hold","suppress"]},"reason":{"type":"string"},)"
-     R"("checks":{"type":"array","items":{"type":"object"}},"content":{"type":"object"},"route":{"type":"object"}}})", ""},
+     R"("device_id":{"type":"string"},"decision":{"enum":["send","hold","suppress"]},)"
+     R"("reason":{"type":"string"},)"
+     R"("checks":{"type":"array","items":{"type":"object"}},"content":{"type":"object"},)"
+     R"("route":{"type":"object"}}})",
+     ""},
     {"ExplainList",
-     R"({"type":"object","properties":{"data":{"type":"array","items":{"$ref":"#/components/schemas/Explain"}}}})", ""},
+     R"({"type":"object","properties":{"data":{"type":"array",)"
+     R"("items":{"$ref":"#/components/schemas/Explain"}}}})",
+     ""},
     {"CancelAnswer",
      R"({"type":"object","properties":{"id":{"type":"string"},"cancelled":{"type":"integer"},)"
-     R"("in_flight":{"type":"integer"},"already_sent":{"type":"integer"}}})", ""},
+     R"("in_flight":{"type":"integer"},"already_sent":{"type":"integer"}}})",
+     ""},
     // ---- looking
     {"Notification",
-     R"({"type":"object","properties":{"id":{"type":"string"},"event_id":{"type":["string","null"]},)"
-     R"("status":{"type":"string"},"priority":{"type":"string"},"category":{"type":["string","null"]},)"
-     R"("template":{"type":["object","null"]},"app":{"type":["string","null"]},"sandbox":{"type":"boolean"},)"
-     R"("deliveries_total":{"type":"integer"},"accepted_at":{"type":"string"},"send_at":{"type":["string","null"]},)"
-     R"("expires_at":{"type":["string","null"]},"metadata":{"type":"object"},"tags":{"type":"array"},)"
-     R"("counts":{"type":"object"},"counts_complete":{"type":"boolean"},"log_status":{"type":["string","null"]},)"
-     R"("outcome":{"enum":["success","partial","failed","none",null]}}})", ""},
+     R"({"type":"object","properties":{"id":{"type":"string"},"event_id":{"type":["string",)"
+     R"("null"]},)"
+     R"("status":{"type":"string"},"priority":{"type":"string"},"category":{"type":["string",)"
+     R"("null"]},)"
+     R"("template":{"type":["object","null"]},"app":{"type":["string","null"]},)"
+     R"("sandbox":{"type":"boolean"},)"
+     R"("deliveries_total":{"type":"integer"},"accepted_at":{"type":"string"},)"
+     R"("send_at":{"type":["string","null"]},)"
+     R"("expires_at":{"type":["string","null"]},"metadata":{"type":"object"},)"
+     R"("tags":{"type":"array"},)"
+     R"("counts":{"type":"object"},"counts_complete":{"type":"boolean"},)"
+     R"("log_status":{"type":["string","null"]},)"
+     R"("outcome":{"enum":["success","partial","failed","none",null]}}})",
+     ""},
     {"Delivery",
      R"({"type":"object","properties":{"id":{"type":"string"},"notification_id":{"type":"string"},)"
      R"("channel":{"$ref":"#/components/schemas/Channel"},"platform":{"type":"string"},)"
-     R"("user_id":{"type":["string","null"]},"device_id":{"type":["string","null"]},"status":{"type":"string"},)"
-     R"("log_status":{"enum":["PENDING","PROCESSING","SUCCESS","FAIL",null]},"reason":{"type":["string","null"]},)"
+     R"("user_id":{"type":["string","null"]},"device_id":{"type":["string","null"]},)"
+     R"("status":{"type":"string"},)"
+     R"("log_status":{"enum":["PENDING","PROCESSING","SUCCESS","FAIL",null]},)"
+     R"("reason":{"type":["string","null"]},)"
      R"("priority":{"type":"string"},"sandbox":{"type":"boolean"},"attempts":{"type":"integer"},)"
-     R"("resent":{"type":"integer"},"generation":{"type":"integer"},"integration":{"type":["string","null"]},)"
-     R"("provider_id":{"type":["string","null"]},"created_at":{"type":"string"},"due_at":{"type":["string","null"]},)"
-     R"("expires_at":{"type":["string","null"]},"finished_at":{"type":["string","null"]}}})", ""},
+     R"("resent":{"type":"integer"},"generation":{"type":"integer"},)"
+     R"("integration":{"type":["string","null"]},)"
+     R"("provider_id":{"type":["string","null"]},"created_at":{"type":"string"},)"
+     R"("due_at":{"type":["string","null"]},)"
+     R"("expires_at":{"type":["string","null"]},"finished_at":{"type":["string","null"]}}})",
+     ""},
     {"DeliveryDetail",
-     R"({"allOf":[{"$ref":"#/components/schemas/Delivery"},{"type":"object","properties":{"timeline":{"type":"array",)"
+     R"({"allOf":[{"$ref":"#/components/schemas/Delivery"},{"type":"object",)"
+     R"("properties":{"timeline":{"type":"array",)"
      R"("items":{"type":"object","properties":{"at":{"type":"string"},"event":{"type":"string"},)"
      R"("detail":{"type":"string"}}}},"attempt_log":{"type":"array","items":{"type":"object"}},)"
      R"("explain":{"oneOf":[{"$ref":"#/components/schemas/Explain"},{"type":"null"}]},)"
-     R"("content":{"type":["object","null"]}}}]})", ""},
+     R"("content":{"type":["object","null"]}}}]})",
+     ""},
     {"Accountability",
      R"({"type":"object","properties":{"accepted":{"type":"integer"},"states":{"type":"object"},)"
-     R"("sum":{"type":"integer"},"exact":{"type":"boolean"},"live":{"type":"object"},"sandbox":{"type":"object"},)"
-     R"("channels":{"type":"array","items":{"type":"object"}},"at":{"type":"string"}}})", ""},
+     R"("sum":{"type":"integer"},"exact":{"type":"boolean"},"live":{"type":"object"},)"
+     R"("sandbox":{"type":"object"},)"
+     R"("channels":{"type":"array","items":{"type":"object"}},"at":{"type":"string"}}})",
+     ""},
     {"Stats",
-     R"({"type":"object","properties":{"from":{"type":"string"},"until":{"type":"string"},"data":{"type":"array",)"
-     R"("items":{"type":"object"}}}})", ""},
+     R"({"type":"object","properties":{"from":{"type":"string"},"until":{"type":"string"},)"
+     R"("data":{"type":"array",)"
+     R"("items":{"type":"object"}}}})",
+     ""},
     {"Queue",
-     R"({"type":"object","properties":{"queue":{"type":"string"},"priority":{"type":"string"},"ready":{"type":"integer"},)"
+     R"({"type":"object","properties":{"queue":{"type":"string"},"priority":{"type":"string"},)"
+     R"("ready":{"type":"integer"},)"
      R"("retrying":{"type":"integer"},"held":{"type":"integer"},"in_flight":{"type":"integer"},)"
-     R"("dead":{"type":"integer"},"oldest_age":{"type":"number","description":"seconds"}}})", ""},
-    {"Limits", R"({"type":"object","properties":{"rate":{"type":"object"},"bytes":{"type":"object"},"counts":{"type":"object"}}})", ""},
+     R"("dead":{"type":"integer"},"oldest_age":{"type":"number","description":"seconds"}}})",
+     ""},
+    {"Limits",
+     R"({"type":"object","properties":{"rate":{"type":"object"},"bytes":{"type":"object"},)"
+     R"("counts":{"type":"object"}}})",
+     ""},
     // ---- people
     {"User",
-     R"({"type":"object","properties":{"user_id":{"type":["string","integer"]},"name":{"type":["string","null"]},)"
+     R"({"type":"object","properties":{"user_id":{"type":["string","integer"]},)"
+     R"("name":{"type":["string","null"]},)"
      R"("email":{"type":["string","null"]},"country_code":{"type":["string","null"]},)"
      R"("phone_number":{"type":["string","null"]},"locale":{"type":["string","null"]},)"
-     R"("time_zone":{"type":["string","null"]},"attributes":{"type":"object"},"addresses":{"type":"array",)"
-     R"("items":{"type":"object"}},"devices":{"type":"array","readOnly":true,"items":{"$ref":"#/components/schemas/Device"}},)"
+     R"("time_zone":{"type":["string","null"]},"attributes":{"type":"object"},)"
+     R"("addresses":{"type":"array",)"
+     R"("items":{"type":"object"}},"devices":{"type":"array","readOnly":true,)"
+     R"("items":{"$ref":"#/components/schemas/Device"}},)"
      R"("created_at":{"type":"string"}}})",
-     R"({"name":"Example","email":"ok@sandbox.carillon.test","phone_number":"+999000000001","locale":"en","time_zone":"UTC"})"},
+     R"({"name":"Example","email":"ok@sandbox.carillon.test","phone_number":"+999000000001",)"
+     R"("locale":"en","time_zone":"UTC"})"},
     {"Device",
      R"({"type":"object","required":["platform"],"properties":{"device_id":{"type":"string"},)"
      R"("platform":{"$ref":"#/components/schemas/Platform"},"bundle":{"type":"string"},)"
-     R"("environment":{"enum":["production","development"]},"endpoints":{"type":"array","items":{"type":"object",)"
+     R"("environment":{"enum":["production","development"]},"endpoints":{"type":"array",)"
+     R"("items":{"type":"object",)"
      R"("properties":{"service":{"enum":["apns","fcm","jpush","pushy","hms","webpush"]},)"
-     R"("token":{"type":["string","object"]}}}},"enabled":{"type":"boolean"},"locale":{"type":"string"},)"
-     R"("time_zone":{"type":"string"},"app_version":{"type":"string"},"last_logged_in_at":{"type":"string"}}})",
+     R"("token":{"type":["string","object"]}}}},"enabled":{"type":"boolean"},)"
+     R"("locale":{"type":"string"},)"
+     R"("time_zone":{"type":"string"},"app_version":{"type":"string"},)"
+     R"("last_logged_in_at":{"type":"string"}}})",
      R"({"platform":"android","endpoints":[{"service":"fcm","token":"test-ok"}]})"},
     {"Preferences",
-     R"({"type":"object","properties":{"preferences":{"type":"array","items":{"type":"object","properties":)"
-     R"({"channel":{"type":"string"},"category":{"type":"string"},"opt_in":{"type":["boolean","null"]}}}},)"
-     R"("quiet_hours":{"type":["object","null"],"properties":{"from":{"type":"string"},"to":{"type":"string"}}}}})",
-     R"({"preferences":[{"channel":"sms","category":"*","opt_in":false}],"quiet_hours":{"from":"22:00","to":"08:00"}})"},
+     R"({"type":"object","properties":{"preferences":{"type":"array","items":{"type":"object",)"
+     R"("properties":)"
+     R"({"channel":{"type":"string"},"category":{"type":"string"},"opt_in":{"type":["boolean",)"
+     R"("null"]}}}},)"
+     R"("quiet_hours":{"type":["object","null"],"properties":{"from":{"type":"string"},)"
+     R"("to":{"type":"string"}}}}})",
+     R"({"preferences":[{"channel":"sms","category":"*","opt_in":false}],)"
+     R"("quiet_hours":{"from":"22:00","to":"08:00"}})"},
     {"PreferenceLog",
-     R"({"type":"object","properties":{"data":{"type":"array","items":{"type":"object","properties":{"at":{"type":"string"},)"
-     R"("actor":{"type":"string"},"source":{"type":"string"},"change":{"type":"object"}}}},"page":{"type":"object"}}})", ""},
+     R"({"type":"object","properties":{"data":{"type":"array","items":{"type":"object",)"
+     R"("properties":{"at":{"type":"string"},)"
+     R"("actor":{"type":"string"},"source":{"type":"string"},"change":{"type":"object"}}}},)"
+     R"("page":{"type":"object"}}})",
+     ""},
     {"Suppression",
-     R"({"type":"object","required":["channel","address"],"properties":{"channel":{"type":"string"},)"
+     R"({"type":"object","required":["channel","address"],)"
+     R"("properties":{"channel":{"type":"string"},)"
      R"("address":{"type":"string","description":"reads back masked"},"reason":{"type":"string"},)"
      R"("at":{"type":"string","readOnly":true}}})",
      R"({"channel":"email","address":"bounce@sandbox.carillon.test"})"},
     // ---- content
     {"Template",
-     R"({"type":"object","required":["content"],"properties":{"key":{"type":"string"},"version":{"type":"integer","readOnly":true},)"
-     R"("status":{"enum":["draft","published"]},"published":{"type":"boolean"},"category":{"type":"string"},)"
-     R"("channels":{"type":"array","items":{"$ref":"#/components/schemas/Channel"}},"default_locale":{"type":"string"},)"
-     R"("layout":{"type":"string"},"syntax":{"enum":["mustache","brackets"]},"params":{"type":"array",)"
+     R"({"type":"object","required":["content"],"properties":{"key":{"type":"string"},)"
+     R"("version":{"type":"integer","readOnly":true},)"
+     R"("status":{"enum":["draft","published"]},"published":{"type":"boolean"},)"
+     R"("category":{"type":"string"},)"
+     R"("channels":{"type":"array","items":{"$ref":"#/components/schemas/Channel"}},)"
+     R"("default_locale":{"type":"string"},)"
+     R"("layout":{"type":"string"},"syntax":{"enum":["mustache","brackets"]},)"
+     R"("params":{"type":"array",)"
      R"("items":{"type":"object"}},"content":{"type":"object"}}})",
-     R"({"default_locale":"en","params":[{"name":"name","type":"string","required":true,"sample":"Kim"}],"content":{"en":{"title":"Hello {{name}}","body":"Welcome."}}})"},
+     R"({"default_locale":"en","params":[{"name":"name","type":"string","required":true,)"
+     R"("sample":"Kim"}],"content":{"en":{"title":"Hello {{name}}","body":"Welcome."}}})"},
     {"TemplateVersion",
-     R"({"type":"object","properties":{"version":{"type":"integer"},"published":{"type":"boolean"}}})", ""},
+     R"({"type":"object","properties":{"version":{"type":"integer"},)"
+     R"("published":{"type":"boolean"}}})", ""},
     {"PreviewRequest",
-     R"({"type":"object","properties":{"channel":{"$ref":"#/components/schemas/Channel"},"params":{"type":"object"},)"
-     R"("locale":{"type":"string"},"version":{"type":"integer"}}})", R"({"params":{"name":"Kim"}})"},
+     R"({"type":"object","properties":{"channel":{"$ref":"#/components/schemas/Channel"},)"
+     R"("params":{"type":"object"},)"
+     R"("locale":{"type":"string"},"version":{"type":"integer"}}})",
+     R"({"params":{"name":"Kim"}})"},
     {"Preview",
-     R"({"type":"object","properties":{"key":{"type":"string"},"version":{"type":"integer"},"content":{"type":"object"}}})", ""},
+     R"({"type":"object","properties":{"key":{"type":"string"},"version":{"type":"integer"},)"
+     R"("content":{"type":"object"}}})",
+     ""},
     {"Category",
      R"({"type":"object","properties":{"key":{"type":"string"},"name":{"type":"object"},)"
      R"("kind":{"enum":["transactional","marketing","security"]},"mandatory":{"type":"boolean"},)"
-     R"("channels":{"type":"array","items":{"$ref":"#/components/schemas/Channel"}},"default_opt_in":{"type":"object"},)"
-     R"("priority":{"type":"string"},"max_priority":{"type":"string"},"ttl":{"type":["string","null"]},)"
-     R"("retry":{"type":"array","items":{"type":"string"}},"on_unknown":{"enum":["resend","hold",null]},)"
-     R"("sensitive":{"type":"boolean"},"quiet_hours":{"enum":["ignore","defer","drop"]},"cap":{"type":["object","null"]},)"
-     R"("tracking":{"type":"object"},"approval_over":{"type":"integer"},"client_allowed":{"type":"boolean"},)"
+     R"("channels":{"type":"array","items":{"$ref":"#/components/schemas/Channel"}},)"
+     R"("default_opt_in":{"type":"object"},)"
+     R"("priority":{"type":"string"},"max_priority":{"type":"string"},"ttl":{"type":["string",)"
+     R"("null"]},)"
+     R"("retry":{"type":"array","items":{"type":"string"}},"on_unknown":{"enum":["resend","hold",)"
+     R"(null]},)"
+     R"("sensitive":{"type":"boolean"},"quiet_hours":{"enum":["ignore","defer","drop"]},)"
+     R"("cap":{"type":["object","null"]},)"
+     R"("tracking":{"type":"object"},"approval_over":{"type":"integer"},)"
+     R"("client_allowed":{"type":"boolean"},)"
      R"("visible":{"type":"boolean"}}})",
      R"({"kind":"transactional","channels":["push","email"],"retry":["1m","5m","15m"]})"},
     // ---- operating
     {"Integration",
-     R"({"type":"object","required":["provider"],"properties":{"key":{"type":"string"},"provider":{"type":"string"},)"
-     R"("channel":{"type":"string","readOnly":true},"settings":{"type":"object","description":"secrets read back as {\"set\":true}"},)"
-     R"("enabled":{"type":"boolean","default":true},"paused":{"type":["string","null"],"readOnly":true},)"
-     R"("state":{"enum":["ready","paused","disabled"],"readOnly":true},"created_at":{"type":"string","readOnly":true}}})",
+     R"({"type":"object","required":["provider"],"properties":{"key":{"type":"string"},)"
+     R"("provider":{"type":"string"},)"
+     R"("channel":{"type":"string","readOnly":true},"settings":{"type":"object",)"
+     R"("description":"secrets read back as {\"set\":true}"},)"
+     R"("enabled":{"type":"boolean","default":true},"paused":{"type":["string","null"],)"
+     R"("readOnly":true},)"
+     R"("state":{"enum":["ready","paused","disabled"],"readOnly":true},)"
+     R"("created_at":{"type":"string","readOnly":true}}})",
      R"({"provider":"sandbox","settings":{}})"},
-    {"PauseReason", R"({"type":"object","properties":{"reason":{"type":"string"}}})", R"({"reason":"maintenance"})"},
-    {"TestReport", R"({"type":"object","properties":{"ok":{"type":"boolean"},"detail":{"type":"string"}}})", ""},
+    {"PauseReason", R"({"type":"object","properties":{"reason":{"type":"string"}}})",
+     R"({"reason":"maintenance"})"},
+    {"TestReport", R"({"type":"object","properties":{"ok":{"type":"boolean"},"detail":{"type":"string"}}})",
+     ""},
     {"ProviderType",
-     R"({"type":"object","properties":{"name":{"type":"string"},"title":{"type":"string"},"channel":{"type":"string"},)"
-     R"("platforms":{"type":"array","items":{"type":"string"}},"settings":{"type":"array","items":{"type":"object"}},)"
-     R"("receipts":{"type":"boolean"}}})", ""},
+     R"({"type":"object","properties":{"name":{"type":"string"},"title":{"type":"string"},)"
+     R"("channel":{"type":"string"},)"
+     R"("platforms":{"type":"array","items":{"type":"string"}},"settings":{"type":"array",)"
+     R"("items":{"type":"object"}},)"
+     R"("receipts":{"type":"boolean"}}})",
+     ""},
     {"Route",
-     R"({"type":"object","required":["chain"],"properties":{"key":{"type":"string"},"position":{"type":"integer"},)"
-     R"("match":{"type":"object","properties":{"channel":{"type":"string"},"platform":{"type":"string"},)"
-     R"("country":{"type":"string"},"app":{"type":"string"},"category":{"type":"string"}}},"chain":{"type":"array",)"
-     R"("items":{"type":"object","properties":{"integration":{"type":"string"},"weight":{"type":"integer"}}}}}})",
+     R"({"type":"object","required":["chain"],"properties":{"key":{"type":"string"},)"
+     R"("position":{"type":"integer"},)"
+     R"("match":{"type":"object","properties":{"channel":{"type":"string"},)"
+     R"("platform":{"type":"string"},)"
+     R"("country":{"type":"string"},"app":{"type":"string"},"category":{"type":"string"}}},)"
+     R"("chain":{"type":"array",)"
+     R"("items":{"type":"object","properties":{"integration":{"type":"string"},)"
+     R"("weight":{"type":"integer"}}}}}})",
      R"({"position":10,"match":{"channel":"sms"},"chain":[{"integration":"sandbox"}]})"},
     {"Pause",
-     R"({"type":"object","required":["scope"],"properties":{"id":{"type":"string","readOnly":true},"scope":{"type":"object",)"
-     R"("properties":{"app":{"type":"string"},"category":{"type":"string"},"template":{"type":"string"},)"
+     R"({"type":"object","required":["scope"],"properties":{"id":{"type":"string",)"
+     R"("readOnly":true},"scope":{"type":"object",)"
+     R"("properties":{"app":{"type":"string"},"category":{"type":"string"},)"
+     R"("template":{"type":"string"},)"
      R"("channel":{"type":"string"},"priority":{"type":"string"}}},"reason":{"type":"string"},)"
      R"("by":{"type":"string","readOnly":true},"at":{"type":"string","readOnly":true}}})",
      R"({"scope":{"channel":"sms"},"reason":"wrong text"})"},
@@ -185,55 +288,89 @@ constexpr Schema kSchemas[] = {
      R"("unique_email":{"type":"boolean"},"quiet_hours":{"type":"object"}}})",
      R"({"locale":"en","time_zone":"Asia/Seoul","quiet_hours":{"from":"22:00","to":"08:00"}})"},
     {"Audit",
-     R"({"type":"object","properties":{"id":{"type":"string"},"at":{"type":"string"},"actor":{"type":"string"},)"
-     R"("action":{"type":"string"},"object":{"type":"string"},"detail":{}}})", ""},
+     R"({"type":"object","properties":{"id":{"type":"string"},"at":{"type":"string"},)"
+     R"("actor":{"type":"string"},)"
+     R"("action":{"type":"string"},"object":{"type":"string"},"detail":{}}})",
+     ""},
     {"DeadLetter",
      R"({"type":"object","properties":{"id":{"type":"string"},"delivery_id":{"type":"string"},)"
      R"("notification_id":{"type":"string"},"channel":{"type":"string"},"queue":{"type":"string"},)"
-     R"("reason":{"type":"string"},"detail":{"type":["string","null"]},"user_id":{"type":["string","null"]},)"
-     R"("status":{"type":"string"},"attempts":{"type":"integer"},"integration":{"type":["string","null"]},)"
-     R"("closed":{"type":"boolean"},"at":{"type":"string"}}})", ""},
+     R"("reason":{"type":"string"},"detail":{"type":["string","null"]},)"
+     R"("user_id":{"type":["string","null"]},)"
+     R"("status":{"type":"string"},"attempts":{"type":"integer"},"integration":{"type":["string",)"
+     R"("null"]},)"
+     R"("closed":{"type":"boolean"},"at":{"type":"string"}}})",
+     ""},
     {"ReplayRequest",
-     R"({"type":"object","properties":{"ids":{"type":"array","maxItems":1000,"items":{"type":"string"}},)"
-     R"("filter":{"type":"object","properties":{"channel":{"type":"string"},"reason":{"type":"string"},)"
-     R"("integration":{"type":"string"},"from":{"type":"string"},"until":{"type":"string"}}},"changes":{"type":"object",)"
-     R"("properties":{"params":{"type":"object"},"address":{"type":"string"},"integration":{"type":"string"}}},)"
-     R"("republish":{"type":"boolean"}}})", R"({"filter":{"channel":"sms"}})"},
+     R"({"type":"object","properties":{"ids":{"type":"array","maxItems":1000,)"
+     R"("items":{"type":"string"}},)"
+     R"("filter":{"type":"object","properties":{"channel":{"type":"string"},)"
+     R"("reason":{"type":"string"},)"
+     R"("integration":{"type":"string"},"from":{"type":"string"},"until":{"type":"string"}}},)"
+     R"("changes":{"type":"object",)"
+     R"("properties":{"params":{"type":"object"},"address":{"type":"string"},)"
+     R"("integration":{"type":"string"}}},)"
+     R"("republish":{"type":"boolean"}}})",
+     R"({"filter":{"channel":"sms"}})"},
     {"Job",
-     R"({"type":"object","properties":{"id":{"type":"string"},"state":{"type":"string"},"done":{"type":"integer"},)"
-     R"("total":{"type":"integer"},"failed":{"type":"integer"},"errors_url":{"type":["string","null"]},)"
-     R"("errors":{"type":"array","items":{"type":"object"}}}})", ""},
+     R"({"type":"object","properties":{"id":{"type":"string"},"state":{"type":"string"},)"
+     R"("done":{"type":"integer"},)"
+     R"("total":{"type":"integer"},"failed":{"type":"integer"},"errors_url":{"type":["string",)"
+     R"("null"]},)"
+     R"("errors":{"type":"array","items":{"type":"object"}}}})",
+     ""},
     {"App",
-     R"({"type":"object","properties":{"name":{"type":"string","readOnly":true},"disabled":{"type":"boolean"},)"
-     R"("channels":{"type":"array","items":{"$ref":"#/components/schemas/Channel"}},"categories":{"type":"array",)"
-     R"("items":{"type":"string"}},"max_priority":{"type":"string"},"rate_limit":{"type":"integer"},)"
-     R"("critical_limit":{"type":"integer"},"keys":{"type":"array","readOnly":true,"items":{"type":"object"}}}})",
+     R"({"type":"object","properties":{"name":{"type":"string","readOnly":true},)"
+     R"("disabled":{"type":"boolean"},)"
+     R"("channels":{"type":"array","items":{"$ref":"#/components/schemas/Channel"}},)"
+     R"("categories":{"type":"array",)"
+     R"("items":{"type":"string"}},"max_priority":{"type":"string"},)"
+     R"("rate_limit":{"type":"integer"},)"
+     R"("critical_limit":{"type":"integer"},"keys":{"type":"array","readOnly":true,)"
+     R"("items":{"type":"object"}}}})",
      R"({"max_priority":"critical","rate_limit":500})"},
-    {"NewApp", R"({"allOf":[{"$ref":"#/components/schemas/App"},{"type":"object","required":["name"]}]})", R"({"name":"shop"})"},
+    {"NewApp", R"({"allOf":[{"$ref":"#/components/schemas/App"},{"type":"object","required":["name"]}]})",
+     R"({"name":"shop"})"},
     {"AppSecrets",
-     R"({"allOf":[{"$ref":"#/components/schemas/App"},{"type":"object","properties":{"app_key":{"type":"string"},)"
-     R"("app_secret":{"type":"string"},"test_app_key":{"type":"string"},"test_app_secret":{"type":"string"}}}]})", ""},
+     R"({"allOf":[{"$ref":"#/components/schemas/App"},{"type":"object",)"
+     R"("properties":{"app_key":{"type":"string"},)"
+     R"("app_secret":{"type":"string"},"test_app_key":{"type":"string"},)"
+     R"("test_app_secret":{"type":"string"}}}]})",
+     ""},
     {"NewAppKey",
-     R"({"type":"object","properties":{"test":{"type":"boolean"},"scopes":{"type":"array","items":{"enum":["send","read","people"]}}}})",
+     R"({"type":"object","properties":{"test":{"type":"boolean"},"scopes":{"type":"array",)"
+     R"("items":{"enum":["send","read","people"]}}}})",
      R"({"scopes":["send"]})"},
-    {"AppKeySecret", R"({"type":"object","properties":{"app_key":{"type":"string"},"app_secret":{"type":"string"}}})", ""},
+    {"AppKeySecret",
+     R"({"type":"object","properties":{"app_key":{"type":"string"},)"
+     R"("app_secret":{"type":"string"}}})", ""},
     {"ManagementKey",
-     R"({"type":"object","properties":{"name":{"type":"string"},"scopes":{"type":"array","items":{"type":"string"}},)"
-     R"("revoked":{"type":"boolean"},"created_at":{"type":"string"}}})", ""},
+     R"({"type":"object","properties":{"name":{"type":"string"},"scopes":{"type":"array",)"
+     R"("items":{"type":"string"}},)"
+     R"("revoked":{"type":"boolean"},"created_at":{"type":"string"}}})",
+     ""},
     {"NewManagementKey",
-     R"({"type":"object","required":["name","scopes"],"properties":{"name":{"type":"string"},"scopes":{"type":"array",)"
-     R"("items":{"type":"string"}}}})", R"({"name":"ops","scopes":["admin"]})"},
+     R"({"type":"object","required":["name","scopes"],"properties":{"name":{"type":"string"},)"
+     R"("scopes":{"type":"array",)"
+     R"("items":{"type":"string"}}}})",
+     R"({"name":"ops","scopes":["admin"]})"},
     {"ManagementToken",
-     R"({"type":"object","properties":{"name":{"type":"string"},"scopes":{"type":"array"},"token":{"type":"string"}}})", ""},
+     R"({"type":"object","properties":{"name":{"type":"string"},"scopes":{"type":"array"},)"
+     R"("token":{"type":"string"}}})",
+     ""},
     // ---- running
     {"Health", R"({"type":"object","properties":{"status":{"type":"string"}}})", ""},
     {"Readiness",
-     R"({"type":"object","properties":{"status":{"enum":["ready","not_ready"]},"reasons":{"type":"array","items":{"type":"object"}}}})", ""},
+     R"({"type":"object","properties":{"status":{"enum":["ready","not_ready"]},)"
+     R"("reasons":{"type":"array","items":{"type":"object"}}}})",
+     ""},
     {"SandboxMessage",
      R"({"type":"object","properties":{"id":{"type":"string"},"delivery_id":{"type":"string"},)"
      R"("notification_id":{"type":"string"},"channel":{"type":"string"},"to":{"type":"string"},)"
-     R"("content":{"type":"object"},"at":{"type":"string"}}})", ""},
-    {"ClockMove", R"({"type":"object","required":["advance"],"properties":{"advance":{"type":"string"}}})", R"({"advance":"5m"})"},
+     R"("content":{"type":"object"},"at":{"type":"string"}}})",
+     ""},
+    {"ClockMove", R"({"type":"object","required":["advance"],"properties":{"advance":{"type":"string"}}})",
+     R"({"advance":"5m"})"},
     {"Clock", R"({"type":"object","properties":{"now":{"type":"string"}}})", ""},
 };
 
@@ -249,10 +386,11 @@ const Schema* find_schema(std::string_view name) noexcept {
 std::string schema_json(std::string_view name) {
   if (const Schema* const schema = find_schema(name)) return std::string(schema->json);
   if (!name.ends_with("List") || find_schema(name.substr(0, name.size() - 4)) == nullptr) return {};
-  return fmt::format(R"({{"type":"object","required":["data"],"properties":{{"data":{{"type":"array","items":)"
-                     R"({{"$ref":"#/components/schemas/{}"}}}},"page":{{"type":"object","properties":)"
-                     R"({{"next":{{"type":["string","null"]}}}}}}}}}})",
-                     name.substr(0, name.size() - 4));
+  return fmt::format(
+      R"({{"type":"object","required":["data"],"properties":{{"data":{{"type":"array","items":)"
+      R"({{"$ref":"#/components/schemas/{}"}}}},"page":{{"type":"object","properties":)"
+      R"({{"next":{{"type":["string","null"]}}}}}}}}}})",
+      name.substr(0, name.size() - 4));
 }
 
 }  // namespace carillon::api

@@ -16,7 +16,8 @@ constexpr std::string_view kNotJsonItem = "an item must be an object";
 // The Idempotency-Key of a send; quotes (RFC 8941 strings) are taken off.
 std::string_view event_id_header(const Call& call) {
   std::string_view text = call.request.header("Idempotency-Key");
-  if (text.size() >= 2 && text.starts_with('"') && text.ends_with('"')) text = text.substr(1, text.size() - 2);
+  if (text.size() >= 2 && text.starts_with('"') && text.ends_with('"'))
+    text = text.substr(1, text.size() - 2);
   return text;
 }
 
@@ -27,14 +28,15 @@ void apply_event_id(model::SendRequest& request, std::string_view key, base::Pro
   } else if (request.event_id.empty()) {
     request.event_id = key;
   } else if (request.event_id != key) {
-    problems.push_back({"/event_id", "conflicting_fields", "event_id and Idempotency-Key differ; give one of them"});
+    problems.push_back(
+        {"/event_id", "conflicting_fields", "event_id and Idempotency-Key differ; give one of them"});
   }
 }
 
 // Reads one send out of a parsed body; `body` is its text.
 std::expected<pipeline::SendItem, Failure> read_item(base::JsonElement element, std::string body,
-                                                     std::optional<Channel> fixed_channel, std::string_view event_id,
-                                                     Time now) {
+                                                     std::optional<Channel> fixed_channel,
+                                                     std::string_view event_id, Time now) {
   static const std::string kNoPrefix;
   base::Problems problems;
   auto request = std::make_shared<model::SendRequest>(
@@ -155,7 +157,8 @@ std::expected<Batch, Failure> read_batch(Call& call) {
   const std::size_t count = array->size();
   if (count == 0) return failed_at("/notifications", "required", "a batch has at least one send");
   if (count > model::kBatchItemsMax) {
-    return failed_at("/notifications", "too_many", fmt::format("a batch has at most {} sends", model::kBatchItemsMax));
+    return failed_at("/notifications", "too_many",
+                     fmt::format("a batch has at most {} sends", model::kBatchItemsMax));
   }
   const auto slices = batch_slices(call.request.body);
   const std::string_view batch_key = event_id_header(call);
@@ -166,14 +169,16 @@ std::expected<Batch, Failure> read_batch(Call& call) {
     // A key written with escapes is not found by the scanner; its items are written anew.
     std::string body = slices.size() == count ? std::string(slices[i]) : base::to_json(element);
     if (body.size() > model::kRequestMax) {
-      batch.read.push_back(failed(413, "body_too_large", fmt::format("one send has at most {} bytes", model::kRequestMax)));
+      batch.read.push_back(
+          failed(413, "body_too_large", fmt::format("one send has at most {} bytes", model::kRequestMax)));
     } else if (!element.is_object()) {
       batch.read.push_back(failed_at("", "wrong_type", std::string(kNotJsonItem)));
     } else {
       // The key of a batch stands for each item without an event id of its own.
       base::JsonElement own;
       const bool has_own = element["event_id"].get(own) == simdjson::SUCCESS && !own.is_null();
-      const std::string key = batch_key.empty() || has_own ? std::string() : fmt::format("{}#{}", batch_key, i);
+      const std::string key =
+          batch_key.empty() || has_own ? std::string() : fmt::format("{}#{}", batch_key, i);
       batch.read.push_back(read_item(element, std::move(body), std::nullopt, key, call.now));
     }
     ++i;
@@ -249,8 +254,15 @@ Task<Answer> explain(Call& call) {
 }
 
 constexpr Route send_route(std::string_view pattern, Handler handler, std::string_view summary) {
-  return {.method = "POST", .pattern = pattern, .access = allow(kScopeSend, "send"), .handler = handler,
-          .tag = "Sending", .summary = summary, .request = "SendRequest", .response = "SendAnswer", .status = 202,
+  return {.method = "POST",
+          .pattern = pattern,
+          .access = allow(kScopeSend, "send"),
+          .handler = handler,
+          .tag = "Sending",
+          .summary = summary,
+          .request = "SendRequest",
+          .response = "SendAnswer",
+          .status = 202,
           .kind = RouteKind::Sends};
 }
 
@@ -259,17 +271,30 @@ constexpr Route send_route(std::string_view pattern, Handler handler, std::strin
 std::span<const Route> sending_routes() {
   static const Route kRoutes[] = {
       send_route("/v1/notifications", send_any, "Send a notification"),
-      {.method = "POST", .pattern = "/v1/notifications/batch", .access = allow(kScopeSend, "send"),
-       .handler = send_batch, .tag = "Sending", .summary = "Send up to 1,000 notifications; each stands for itself",
-       .request = "BatchRequest", .response = "BatchAnswer", .status = 202, .kind = RouteKind::Sends,
+      {.method = "POST",
+       .pattern = "/v1/notifications/batch",
+       .access = allow(kScopeSend, "send"),
+       .handler = send_batch,
+       .tag = "Sending",
+       .summary = "Send up to 1,000 notifications; each stands for itself",
+       .request = "BatchRequest",
+       .response = "BatchAnswer",
+       .status = 202,
+       .kind = RouteKind::Sends,
        .body_max = model::kBatchBytesMax},
       send_route("/v1/push/send", send_on<Channel::Push>, "Send by push only"),
       send_route("/v1/sms/send", send_on<Channel::Sms>, "Send by SMS only"),
       send_route("/v1/email/send", send_on<Channel::Email>, "Send by e-mail only"),
       send_route("/v1/voice/send", send_on<Channel::Voice>, "Send by voice call only"),
-      {.method = "POST", .pattern = "/v1/notifications/explain", .access = allow(kScopeSend, "send"),
-       .handler = explain, .tag = "Sending", .summary = "Say what a send would do, without doing it",
-       .request = "SendRequest", .response = "ExplainList", .kind = RouteKind::Sends},
+      {.method = "POST",
+       .pattern = "/v1/notifications/explain",
+       .access = allow(kScopeSend, "send"),
+       .handler = explain,
+       .tag = "Sending",
+       .summary = "Say what a send would do, without doing it",
+       .request = "SendRequest",
+       .response = "ExplainList",
+       .kind = RouteKind::Sends},
   };
   return kRoutes;
 }

@@ -61,7 +61,9 @@ std::vector<std::string_view> elements(Scanner& scanner) {
   scanner.step();
   scanner.skip_space();
   while (!scanner.is_at_end() && scanner.peek() != ']') {
-    slices.push_back(scanner.value());
+    const std::string_view slice = scanner.value();
+    if (slice.empty()) break;  // not JSON
+    slices.push_back(slice);
     scanner.skip_space();
     if (scanner.peek() == ',') scanner.step();
     scanner.skip_space();

@@ -31,7 +31,8 @@ std::expected<Target, Failure> read_target(std::string_view channel, std::string
     if (!phone) return failed_at("/address", "invalid_phone", phone.error().message);
     target.address = std::move(*phone);
   } else if (address.empty() || address.size() > kAddressMax) {
-    return failed_at("/address", "invalid_address", fmt::format("give an address of 1 to {} bytes", kAddressMax));
+    return failed_at("/address", "invalid_address",
+                     fmt::format("give an address of 1 to {} bytes", kAddressMax));
   }
   return target;
 }
@@ -99,7 +100,9 @@ Task<Answer> remove(Call& call, std::string_view channel, std::string_view addre
 }
 
 Task<Answer> remove_by_path(Call& call) { return remove(call, call.args[0], call.args[1]); }
-Task<Answer> remove_by_query(Call& call) { return remove(call, call.param("channel"), call.param("address")); }
+Task<Answer> remove_by_query(Call& call) {
+  return remove(call, call.param("channel"), call.param("address"));
+}
 
 // With an address: whether that one is suppressed, as a list of one or none.
 Task<Answer> look_up(Call& call, Paging paging) {
@@ -135,18 +138,39 @@ Task<Answer> list(Call& call) {
 
 std::span<const Route> suppression_routes() {
   static const Route kRoutes[] = {
-      {.method = "POST", .pattern = "/v1/suppressions", .access = allow(kScopePeople, "people"), .handler = add,
-       .tag = "People", .summary = "Never contact this address", .request = "Suppression",
-       .response = "Suppression", .status = 201, .kind = RouteKind::Creates},
-      {.method = "GET", .pattern = "/v1/suppressions", .access = allow(kScopePeople, "people"), .handler = list,
-       .tag = "People", .summary = "List suppressed addresses, or look one up", .response = "SuppressionList",
+      {.method = "POST",
+       .pattern = "/v1/suppressions",
+       .access = allow(kScopePeople, "people"),
+       .handler = add,
+       .tag = "People",
+       .summary = "Never contact this address",
+       .request = "Suppression",
+       .response = "Suppression",
+       .status = 201,
+       .kind = RouteKind::Creates},
+      {.method = "GET",
+       .pattern = "/v1/suppressions",
+       .access = allow(kScopePeople, "people"),
+       .handler = list,
+       .tag = "People",
+       .summary = "List suppressed addresses, or look one up",
+       .response = "SuppressionList",
        .query = "limit after channel address"},
-      {.method = "DELETE", .pattern = "/v1/suppressions", .access = allow(kScopePeople, "people"),
-       .handler = remove_by_query, .tag = "People", .summary = "Allow an address again", .status = 204,
+      {.method = "DELETE",
+       .pattern = "/v1/suppressions",
+       .access = allow(kScopePeople, "people"),
+       .handler = remove_by_query,
+       .tag = "People",
+       .summary = "Allow an address again",
+       .status = 204,
        .query = "channel address"},
-      {.method = "DELETE", .pattern = "/v1/suppressions/{channel}/{address}",
-       .access = allow(kScopePeople, "people"), .handler = remove_by_path, .tag = "People",
-       .summary = "Allow an address again", .status = 204},
+      {.method = "DELETE",
+       .pattern = "/v1/suppressions/{channel}/{address}",
+       .access = allow(kScopePeople, "people"),
+       .handler = remove_by_path,
+       .tag = "People",
+       .summary = "Allow an address again",
+       .status = 204},
   };
   return kRoutes;
 }

@@ -32,7 +32,9 @@ store::RecordKey head_key(const Call& call) {
   return {std::string(pipeline::kKindTemplate), call.who.project, call.args[0]};
 }
 
-Failure no_template(const Call& call) { return not_found(fmt::format("template '{}'", call.args[0].substr(0, 64))); }
+Failure no_template(const Call& call) {
+  return not_found(fmt::format("template '{}'", call.args[0].substr(0, 64)));
+}
 
 // Null when there is none, or it was deleted.
 Task<Result<std::optional<Head>>> load_head(Call& call) {
@@ -55,11 +57,14 @@ Task<Result<void>> store_head(Call& call, Head head) {
   co_return Result<void>{};
 }
 
-Task<std::expected<std::shared_ptr<const model::Template>, Failure>> load_version(Call& call, std::int64_t version) {
+Task<std::expected<std::shared_ptr<const model::Template>, Failure>> load_version(Call& call,
+                                                                                  std::int64_t version) {
   std::string key = call.args[0];
-  auto found = co_await call.deps.directory.template_version(call.who.project, std::move(key), static_cast<int>(version));
+  auto found = co_await call.deps.directory.template_version(call.who.project, std::move(key),
+                                                             static_cast<int>(version));
   if (!found && found.error().code == Errc::NotFound) {
-    co_return std::unexpected(not_found(fmt::format("version {} of template '{}'", version, call.args[0].substr(0, 64))));
+    co_return std::unexpected(
+        not_found(fmt::format("version {} of template '{}'", version, call.args[0].substr(0, 64))));
   }
   if (!found) co_return std::unexpected(Failure(found.error()));
   co_return std::move(*found);
@@ -93,7 +98,8 @@ std::expected<model::Template, Failure> read_draft(const Call& call) {
   base::Problems problems;
   model::Template draft = model::read_template(*root, call.args[0], problems);
   if (!draft.category.empty() && !call.view().categories.contains(draft.category)) {
-    problems.push_back({"/category", "unknown_category", fmt::format("there is no category '{}'", draft.category)});
+    problems.push_back(
+        {"/category", "unknown_category", fmt::format("there is no category '{}'", draft.category)});
   }
   if (!problems.empty()) return std::unexpected(Failure(std::move(problems)));
   return draft;
@@ -103,9 +109,10 @@ Task<Answer> put_template(Call& call) {
   CARILLON_CO_TRY(model::Template draft, read_draft(call));
   CARILLON_CO_TRY(const bool publish, flag_param(call, "publish", true));
   const std::int64_t before = call.view().templates.contains(call.args[0])
-                                  ? call.view().templates.find(call.args[0])->second->version : 0;
-  CARILLON_CO_TRY(const int version, co_await call.deps.directory.put_template(call.who.project, draft, publish,
-                                                                              call.actor()));
+                                  ? call.view().templates.find(call.args[0])->second->version
+                                  : 0;
+  CARILLON_CO_TRY(const int version,
+                  co_await call.deps.directory.put_template(call.who.project, draft, publish, call.actor()));
   draft.version = version;
   base::JsonWriter out(4096);
   write_template(out, draft, publish ? version : before);
@@ -116,7 +123,8 @@ Task<Answer> put_template(Call& call) {
 Task<Answer> get_template(Call& call) {
   CARILLON_CO_TRY(const auto head, co_await load_head(call));
   if (!head) co_return std::unexpected(no_template(call));
-  CARILLON_CO_TRY(const auto t, co_await load_version(call, head->published != 0 ? head->published : head->latest));
+  CARILLON_CO_TRY(const auto t,
+                  co_await load_version(call, head->published != 0 ? head->published : head->latest));
   base::JsonWriter out(4096);
   write_template(out, *t, head->published);
   co_return json_reply(out);
@@ -173,7 +181,7 @@ Task<Answer> list_templates(Call& call) {
   page.limit = paging.limit;
   page.after_key = paging.after.key;
   CARILLON_CO_TRY(const auto rows, co_await call.deps.store.list_records(std::string(pipeline::kKindTemplate),
-                                                                        call.who.project, page));
+                                                                         call.who.project, page));
   base::JsonWriter out(1024);
   out.object().key("data").array();
   for (const auto& row : rows) {
@@ -205,7 +213,8 @@ struct PreviewRequest {
 };
 
 std::expected<PreviewRequest, Failure> read_preview(const Call& call) {
-  const auto root = parse_body(call.request.body.empty() ? std::string_view("{}") : std::string_view(call.request.body));
+  const auto root =
+      parse_body(call.request.body.empty() ? std::string_view("{}") : std::string_view(call.request.body));
   if (!root) return std::unexpected(root.error());
   base::Problems problems;
   base::ObjectReader reader(*root, "", problems);
@@ -283,11 +292,19 @@ Task<Answer> preview(Call& call) {
   co_return json_reply(out);
 }
 
-constexpr Route content_route(std::string_view method, std::string_view pattern, Access access, Handler handler,
-                              std::string_view summary, std::string_view request, std::string_view response,
-                              std::string_view query = {}, int status = 200) {
-  return {.method = method, .pattern = pattern, .access = access, .handler = handler, .tag = "Templates",
-          .summary = summary, .request = request, .response = response, .status = status, .query = query,
+constexpr Route content_route(std::string_view method, std::string_view pattern, Access access,
+                              Handler handler, std::string_view summary, std::string_view request,
+                              std::string_view response, std::string_view query = {}, int status = 200) {
+  return {.method = method,
+          .pattern = pattern,
+          .access = access,
+          .handler = handler,
+          .tag = "Templates",
+          .summary = summary,
+          .request = request,
+          .response = response,
+          .status = status,
+          .query = query,
           .body_max = kTemplateMax};
 }
 
@@ -297,20 +314,23 @@ std::span<const Route> template_routes() {
   static constexpr Access kRead = allow(kScopeAny, "templates");
   static constexpr Access kWrite = manage("templates");
   static const Route kRoutes[] = {
-      content_route("GET", "/v1/templates", kRead, list_templates, "List templates", {}, "TemplateList", "limit after"),
+      content_route("GET", "/v1/templates", kRead, list_templates, "List templates", {}, "TemplateList",
+                    "limit after"),
       content_route("PUT", "/v1/templates/{key}", kWrite, put_template,
-                    "Store the next version; publish=false keeps it a draft", "Template", "Template", "publish"),
-      content_route("GET", "/v1/templates/{key}", kRead, get_template, "The published version, else the newest", {},
+                    "Store the next version; publish=false keeps it a draft", "Template", "Template",
+                    "publish"),
+      content_route("GET", "/v1/templates/{key}", kRead, get_template,
+                    "The published version, else the newest", {}, "Template"),
+      content_route("DELETE", "/v1/templates/{key}", kWrite, delete_template,
+                    "Take it out of use; versions stay", {}, {}, {}, 204),
+      content_route("GET", "/v1/templates/{key}/versions", kRead, list_versions, "The versions, newest first",
+                    {}, "TemplateVersionList"),
+      content_route("GET", "/v1/templates/{key}/versions/{n}", kRead, get_version, "One version", {},
                     "Template"),
-      content_route("DELETE", "/v1/templates/{key}", kWrite, delete_template, "Take it out of use; versions stay", {},
-                    {}, {}, 204),
-      content_route("GET", "/v1/templates/{key}/versions", kRead, list_versions, "The versions, newest first", {},
-                    "TemplateVersionList"),
-      content_route("GET", "/v1/templates/{key}/versions/{n}", kRead, get_version, "One version", {}, "Template"),
       content_route("POST", "/v1/templates/{key}/versions/{n}/publish", kWrite, publish_version,
                     "Use this version from now on", {}, "Template"),
-      content_route("POST", "/v1/templates/{key}/preview", kRead, preview, "What it says with these parameters",
-                    "PreviewRequest", "Preview"),
+      content_route("POST", "/v1/templates/{key}/preview", kRead, preview,
+                    "What it says with these parameters", "PreviewRequest", "Preview"),
   };
   return kRoutes;
 }
