@@ -12,16 +12,16 @@ namespace carillon::app {
 
 // Options every command has, and what the chosen one does.
 struct Shell {
-  CommandLine line;           // --config --data --listen --set
-  bool json = false;          // --json: one JSON document on standard output, nothing else there
-  std::function<int()> run;   // set by the parsed command; its exit status
+  CommandLine line;          // --config --data --listen --set
+  bool json = false;         // --json: one JSON document on standard output, nothing else there
+  std::function<int()> run;  // set by the parsed command; its exit status
 };
 
 // Adds --data, --config, --set and --json to a command.
 void add_common(CLI::App& command, Shell& shell);
 
-void add_serve(CLI::App& root, Shell& shell);   // serve
-void add_sim(CLI::App& root, Shell& shell);     // sim
+void add_serve(CLI::App& root, Shell& shell);      // serve
+void add_sim(CLI::App& root, Shell& shell);        // sim
 void add_reference(CLI::App& root, Shell& shell);  // reference (generated documents), version
 void add_admin(CLI::App& root, Shell& shell);      // app key
 void add_people(CLI::App& root, Shell& shell);     // user suppression

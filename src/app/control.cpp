@@ -110,7 +110,9 @@ class ControlServerImpl final : public ControlServer {
     if (!ec) acceptor_.bind(endpoint, ec);
     if (!ec) ::chmod(path_.c_str(), 0600);
     if (!ec) acceptor_.listen(16, ec);
-    if (ec) return fail(Errc::Unavailable, fmt::format("cannot listen on the control socket {}: {}", path_, ec.message()));
+    if (ec)
+      return fail(Errc::Unavailable,
+                  fmt::format("cannot listen on the control socket {}: {}", path_, ec.message()));
     gate_.spawn(executor_, "accept", [this] { return accept_loop(); });
     return {};
   }
@@ -184,7 +186,8 @@ Result<std::unique_ptr<ControlServer>> ControlServer::open(Node& node) {
   return server;
 }
 
-Result<std::optional<net::HttpResponse>> control_call(const std::string& data, const net::HttpRequest& request) {
+Result<std::optional<net::HttpResponse>> control_call(const std::string& data,
+                                                      const net::HttpRequest& request) {
   asio::io_context context;
   local::socket socket(context);
   boost::system::error_code ec;
@@ -193,7 +196,8 @@ Result<std::optional<net::HttpResponse>> control_call(const std::string& data, c
     return std::optional<net::HttpResponse>{};
   }
   if (ec == asio::error::access_denied) {
-    return fail(Errc::PermissionDenied, "the server of this data folder runs as another user; run this command as that user");
+    return fail(Errc::PermissionDenied,
+                "the server of this data folder runs as another user; run this command as that user");
   }
   const std::string text = encode(request);
   const auto length = length_prefix(text.size());

@@ -30,6 +30,7 @@ class ControlServer {
 
 // Asks the running server of that folder; nullopt when none listens. Errors: Unavailable (it listens
 // but does not answer) · PermissionDenied (another user's).
-Result<std::optional<net::HttpResponse>> control_call(const std::string& data, const net::HttpRequest& request);
+Result<std::optional<net::HttpResponse>> control_call(const std::string& data,
+                                                      const net::HttpRequest& request);
 
 }  // namespace carillon::app

@@ -24,8 +24,10 @@ std::string_view trimmed(std::string_view text) {
 Result<std::unique_ptr<base::KeyRing>> ring_of(std::string_view base64, const std::string& where) {
   auto root = base::unbase64(trimmed(base64));
   if (!root || root->size() != kKeyBytes) {
-    return fail(Errc::InvalidArgument,
-                fmt::format("{} does not hold a key; it is 32 random bytes in base64: openssl rand -base64 32", where));
+    return fail(
+        Errc::InvalidArgument,
+        fmt::format("{} does not hold a key; it is 32 random bytes in base64: openssl rand -base64 32",
+                    where));
   }
   CARILLON_TRY(auto ring, base::KeyRing::derive(base::Secret(std::move(*root))));
   return std::make_unique<base::KeyRing>(std::move(ring));
@@ -40,8 +42,8 @@ Result<void> write_private_file(const std::string& path, std::string_view conten
     return fail(Errc::Unavailable, fmt::format("cannot {} {}: {}", what, path, std::strerror(errno)));
   };
   if (fd < 0) return failed("make");
-  const bool is_written = ::write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size()) &&
-                          ::fsync(fd) == 0;
+  const bool is_written =
+      ::write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size()) && ::fsync(fd) == 0;
   ::close(fd);
   if (!is_written) return failed("write");
   if (::rename(part.c_str(), path.c_str()) != 0) return failed("rename");
@@ -68,12 +70,16 @@ Result<std::unique_ptr<base::KeyRing>> load_keys(const AppOptions& options) {
     return ring_of(text, path);
   }
   if (std::filesystem::exists(options.data + "/carillon.db")) {
-    return fail(Errc::FailedPrecondition,
-                fmt::format("{} is missing but the store is there; put the key back, or give CARILLON_SECRETS_KEY", path));
+    return fail(
+        Errc::FailedPrecondition,
+        fmt::format("{} is missing but the store is there; put the key back, or give CARILLON_SECRETS_KEY",
+                    path));
   }
   std::error_code ec;
   std::filesystem::create_directories(options.data, ec);
-  if (ec) return fail(Errc::Unavailable, fmt::format("cannot make the data folder {}: {}", options.data, ec.message()));
+  if (ec)
+    return fail(Errc::Unavailable,
+                fmt::format("cannot make the data folder {}: {}", options.data, ec.message()));
   const std::string text = base::base64(base::random_bytes(kKeyBytes));
   CARILLON_CHECK(write_private_file(path, text + "\n"));
   return ring_of(text, path);

@@ -8,8 +8,9 @@ namespace {
 
 int run(int argc, char** argv) {
   using namespace carillon::app;
-  CLI::App root{"Carillon takes notifications, decides who gets them on which channel and when, and never loses one.",
-                "carillon"};
+  CLI::App root{
+      "Carillon takes notifications, decides who gets them on which channel and when, and never loses one.",
+      "carillon"};
   root.footer(
       "Start here:  carillon serve\n"
       "Then:        carillon send --help\n"
@@ -28,9 +29,7 @@ int run(int argc, char** argv) {
   add_reference(root, shell);
   try {
     root.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    return root.exit(e) == 0 ? 0 : 2;
-  }
+  } catch (const CLI::ParseError& e) { return root.exit(e) == 0 ? 0 : 2; }
   return shell.run ? shell.run() : 0;
 }
 
@@ -39,9 +38,7 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     return run(argc, argv);
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "carillon: %s\n", e.what());
-  } catch (...) {
+  } catch (const std::exception& e) { std::fprintf(stderr, "carillon: %s\n", e.what()); } catch (...) {
     std::fprintf(stderr, "carillon: an unknown exception ended the process\n");
   }
   return 70;

@@ -33,10 +33,12 @@ Result<std::string> sqlite_folder(const AppOptions& options) {
 
 Result<void> check_mix(const AppOptions& options) {
   if (options.queue_url != "embedded:") {
-    return fail(Errc::InvalidArgument, fmt::format("queue.url '{}' is not known; give embedded:", options.queue_url));
+    return fail(Errc::InvalidArgument,
+                fmt::format("queue.url '{}' is not known; give embedded:", options.queue_url));
   }
   if (options.cache_url != "memory:") {
-    return fail(Errc::InvalidArgument, fmt::format("cache.url '{}' is not known; give memory:", options.cache_url));
+    return fail(Errc::InvalidArgument,
+                fmt::format("cache.url '{}' is not known; give memory:", options.cache_url));
   }
   return {};
 }
@@ -69,7 +71,9 @@ Result<void> Node::open_store() {
   std::error_code ec;
   std::filesystem::create_directories(folder, ec);
   std::filesystem::create_directories(options_.data, ec);
-  if (ec) return fail(Errc::Unavailable, fmt::format("cannot make the data folder {}: {}", options_.data, ec.message()));
+  if (ec)
+    return fail(Errc::Unavailable,
+                fmt::format("cannot make the data folder {}: {}", options_.data, ec.message()));
   CARILLON_TRY(keys_, load_keys(options_));
   store::SqliteOptions sqlite;
   sqlite.folder = folder;
@@ -88,9 +92,11 @@ Result<void> Node::open_store() {
 Result<void> Node::open_rest(Role role) {
   delivery_ = std::make_unique<Worker>("delivery");
   const auto cores = static_cast<std::int64_t>(std::thread::hardware_concurrency());
-  const auto wanted = options_.server.threads > 0 ? options_.server.threads : std::max<std::int64_t>(1, cores / 2);
+  const auto wanted =
+      options_.server.threads > 0 ? options_.server.threads : std::max<std::int64_t>(1, cores / 2);
   const std::int64_t threads = role == Role::Administer ? 1 : wanted;
-  for (std::int64_t i = 0; i < threads; ++i) api_workers_.push_back(std::make_unique<Worker>(fmt::format("api-{}", i)));
+  for (std::int64_t i = 0; i < threads; ++i)
+    api_workers_.push_back(std::make_unique<Worker>(fmt::format("api-{}", i)));
   const auto main = delivery_->executor();
   CARILLON_TRY(const std::string instance, load_instance(options_.data));
   CARILLON_TRY(const auto registration, run_on(main, store_->register_process(instance, clock_.now())));
@@ -101,14 +107,15 @@ Result<void> Node::open_rest(Role role) {
   cache_ = cache::make_memory();
   CARILLON_TRY(directory_, run_on(main, pipeline::Directory::open(*store_, *keys_, clock_)));
   if (role == Role::Serve) {
-    pipeline::Pipeline::Deps deps{*store_, *queue_, *cache_, clock_,     *keys_, metrics_,
-                                  *ids_,   *directory_, owner_, main, api_executors()};
+    pipeline::Pipeline::Deps deps{*store_, *queue_,     *cache_, clock_, *keys_,         metrics_,
+                                  *ids_,   *directory_, owner_,  main,   api_executors()};
     CARILLON_TRY(pipeline_, pipeline::Pipeline::open(std::move(deps), options_.pipeline));
   }
-  api::Deps deps{pipeline_.get(), *directory_, *store_, *cache_, clock_, *keys_, metrics_, *ids_, [this](Millis by) {
-                   clock_.advance(by);
-                   if (pipeline_) pipeline_->nudge();
-                 }};
+  api::Deps deps{
+      pipeline_.get(), *directory_, *store_, *cache_, clock_, *keys_, metrics_, *ids_, [this](Millis by) {
+        clock_.advance(by);
+        if (pipeline_) pipeline_->nudge();
+      }};
   api_ = api::Api::open(std::move(deps), options_.api);
   register_process_metrics();
   return {};
@@ -131,7 +138,8 @@ std::vector<boost::asio::any_io_executor> Node::api_executors() {
 
 net::HttpResponse Node::call(net::HttpRequest request) {
   const net::HttpPeer peer{"local", false};
-  return run_on(api_workers_.front()->executor(), api_->handle(std::move(request), peer, api::Entrance::Control));
+  return run_on(api_workers_.front()->executor(),
+                api_->handle(std::move(request), peer, api::Entrance::Control));
 }
 
 void Node::stop() {

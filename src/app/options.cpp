@@ -12,23 +12,33 @@ constexpr double kYear = 365.0 * 86'400'000;
 void describe_server(base::SettingsGroup& group, ServerOptions& o) {
   group.text("listen", o.listen).help("Address and port of the API and the console.");
   group.text("public_listen", o.public_listen)
-      .help("A second address that only serves tracking, unsubscribing, client calls and provider callbacks.");
+      .help(
+          "A second address that only serves tracking, unsubscribing, client calls and provider callbacks.");
   group.text("public_url", o.public_url)
       .help("How the world reaches this server, for every link that leaves it: https://notify.example.com.");
-  group.text("tls_certificate", o.tls_certificate).help("PEM file with the certificate chain; empty serves plain HTTP.");
+  group.text("tls_certificate", o.tls_certificate)
+      .help("PEM file with the certificate chain; empty serves plain HTTP.");
   group.text("tls_key", o.tls_key).help("PEM file with the certificate's private key.");
-  group.integer("threads", o.threads).range(0, 256).help("Threads answering requests; 0 takes half of the cores.");
-  group.integer("connections", o.connections).range(1, 1'000'000).help("Connections at a time; more are answered 503.");
+  group.integer("threads", o.threads)
+      .range(0, 256)
+      .help("Threads answering requests; 0 takes half of the cores.");
+  group.integer("connections", o.connections)
+      .range(1, 1'000'000)
+      .help("Connections at a time; more are answered 503.");
   group.boolean("test_clock", o.test_clock).help("Lets POST /v1/test/clock move the clock. Only for tests.");
 }
 
 void describe_store(base::SettingsGroup& group, StoreOptions& o) {
   group.text("url", o.url).help("sqlite:PATH; empty takes carillon.db in the data folder.");
   group.bytes("cache", o.cache_bytes).range(1 << 20, 1e12).help("Page cache of the writing connection.");
-  group.bytes("profile_cache", o.profile_cache_bytes).range(0, 1e12).help("Recently used recipients kept in memory.");
-  group.bytes("notification_cache", o.notification_cache_bytes).range(1 << 20, 1e12)
+  group.bytes("profile_cache", o.profile_cache_bytes)
+      .range(0, 1e12)
+      .help("Recently used recipients kept in memory.");
+  group.bytes("notification_cache", o.notification_cache_bytes)
+      .range(1 << 20, 1e12)
       .help("Recently accepted requests kept in memory for the workers.");
-  group.bytes("disk_free_min", o.disk_free_min).range(0, 1e15)
+  group.bytes("disk_free_min", o.disk_free_min)
+      .range(0, 1e15)
       .help("Sends are answered 503 while less disk is free than this or 3 percent.");
 }
 
@@ -36,15 +46,21 @@ void describe_rest(base::Settings& settings, AppOptions& o) {
   settings.group("queue").text("url", o.queue_url).help("embedded: keeps hints in this process.");
   settings.group("cache").text("url", o.cache_url).help("memory: keeps rate buckets in this process.");
   auto& dedup = settings.group("dedup");
-  dedup.duration("window", o.store.dedup_window).range(60'000, kYear).help("How long an event id is remembered.");
-  dedup.bytes("max_memory", o.store.dedup_memory).range(1 << 20, 1e12)
+  dedup.duration("window", o.store.dedup_window)
+      .range(60'000, kYear)
+      .help("How long an event id is remembered.");
+  dedup.bytes("max_memory", o.store.dedup_memory)
+      .range(1 << 20, 1e12)
       .help("Memory for event ids; older ones are then looked up on disk.");
   auto& secrets = settings.group("secrets");
   secrets.secret("key", o.secrets_key).help("Base64 of the 32 bytes every other key is derived from.");
-  secrets.text("key_file", o.secrets_key_file).help("A file with that key; empty takes secret.key in the data folder.");
+  secrets.text("key_file", o.secrets_key_file)
+      .help("A file with that key; empty takes secret.key in the data folder.");
   auto& log = settings.group("log");
-  log.choice("level", o.log_level, {"debug", "info", "warn", "error"}).help("The least important line that is written.");
-  log.choice("format", o.log_format, {"auto", "text", "json"}).help("auto writes text on a terminal and JSON elsewhere.");
+  log.choice("level", o.log_level, {"debug", "info", "warn", "error"})
+      .help("The least important line that is written.");
+  log.choice("format", o.log_format, {"auto", "text", "json"})
+      .help("auto writes text on a terminal and JSON elsewhere.");
 }
 
 }  // namespace
@@ -70,8 +86,10 @@ Result<AppOptions> load_options(const CommandLine& line, char** environment) {
   if (!options.config.empty()) CARILLON_CHECK(settings.load_file(options.config));
   CARILLON_TRY(const auto unknown, settings.load_environment(environment));
   for (const auto& name : unknown) base::log_warn("{} is no setting of Carillon and is ignored", name);
-  if (!line.data.empty()) options.data = line.data;
-  else if (const auto data = env("CARILLON_DATA"); !data.empty()) options.data = data;
+  if (!line.data.empty())
+    options.data = line.data;
+  else if (const auto data = env("CARILLON_DATA"); !data.empty())
+    options.data = data;
   if (!line.listen.empty()) options.server.listen = line.listen;
   for (const auto& set : line.sets) {
     const auto equals = set.find('=');
@@ -90,7 +108,8 @@ Result<AppOptions> load_options(const CommandLine& line, char** environment) {
 Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& text) {
   const auto colon = text.rfind(':');
   if (colon == std::string::npos) {
-    return fail(Errc::InvalidArgument, fmt::format("'{}' is no address; give HOST:PORT such as 127.0.0.1:8080", text));
+    return fail(Errc::InvalidArgument,
+                fmt::format("'{}' is no address; give HOST:PORT such as 127.0.0.1:8080", text));
   }
   std::string host = text.substr(0, colon);
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
@@ -100,7 +119,8 @@ Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& te
   const char* last = text.data() + text.size();
   const auto [end, ec] = std::from_chars(first, last, port);
   if (ec != std::errc{} || end != last || first == last) {
-    return fail(Errc::InvalidArgument, fmt::format("'{}' has no port; give HOST:PORT such as 127.0.0.1:8080", text));
+    return fail(Errc::InvalidArgument,
+                fmt::format("'{}' has no port; give HOST:PORT such as 127.0.0.1:8080", text));
   }
   return std::pair{std::move(host), port};
 }

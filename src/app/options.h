@@ -15,16 +15,16 @@ namespace carillon::app {
 
 struct ServerOptions {
   std::string listen = "127.0.0.1:8080";
-  std::string public_listen;           // host:port for /t /u /p /v1/me /v1/callbacks only; empty: none
+  std::string public_listen;  // host:port for /t /u /p /v1/me /v1/callbacks only; empty: none
   std::string public_url;
   std::string tls_certificate, tls_key;
-  std::int64_t threads = 0;            // 0: half of the machine's cores, at least 1
+  std::int64_t threads = 0;  // 0: half of the machine's cores, at least 1
   std::int64_t connections = 10'000;
   bool test_clock = false;
 };
 
 struct StoreOptions {
-  std::string url;                     // empty: sqlite:DATA/carillon.db
+  std::string url;  // empty: sqlite:DATA/carillon.db
   std::int64_t cache_bytes = 16 << 20;
   std::int64_t profile_cache_bytes = 24 << 20;
   std::int64_t notification_cache_bytes = 16 << 20;
@@ -35,12 +35,12 @@ struct StoreOptions {
 
 struct AppOptions {
   std::string data = "./carillon-data";
-  std::string config;                  // file that was read; empty: none
+  std::string config;  // file that was read; empty: none
   ServerOptions server;
   StoreOptions store;
   std::string queue_url = "embedded:";
   std::string cache_url = "memory:";
-  base::Secret secrets_key;            // base64 of 32 bytes
+  base::Secret secrets_key;  // base64 of 32 bytes
   std::string secrets_key_file;
   std::string log_level = "info", log_format = "auto";
   pipeline::Options pipeline;

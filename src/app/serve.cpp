@@ -31,8 +31,8 @@ int failed(const Error& error) {
 }
 
 void setup_log(const AppOptions& options) {
-  const auto level = options.log_level == "debug"  ? base::LogLevel::Debug
-                     : options.log_level == "warn" ? base::LogLevel::Warn
+  const auto level = options.log_level == "debug"   ? base::LogLevel::Debug
+                     : options.log_level == "warn"  ? base::LogLevel::Warn
                      : options.log_level == "error" ? base::LogLevel::Error
                                                     : base::LogLevel::Info;
   const auto format = options.log_format == "json"   ? base::LogFormat::Json
@@ -60,12 +60,16 @@ struct FirstSecrets {
 Result<FirstSecrets> make_first_secrets(Node& node) {
   const auto executor = node.api_executors().front();
   auto& directory = node.directory();
-  auto app = boost::asio::co_spawn(executor, directory.create_app(pipeline::kDefaultProject, "default", "system"),
-                                   boost::asio::use_future).get();
+  auto app =
+      boost::asio::co_spawn(executor, directory.create_app(pipeline::kDefaultProject, "default", "system"),
+                            boost::asio::use_future)
+          .get();
   if (!app) return std::unexpected(app.error());
   std::vector<std::string> scopes{"admin"};
-  auto token = boost::asio::co_spawn(executor, directory.create_management_key("first", std::move(scopes), "system"),
-                                     boost::asio::use_future).get();
+  auto token =
+      boost::asio::co_spawn(executor, directory.create_management_key("first", std::move(scopes), "system"),
+                            boost::asio::use_future)
+          .get();
   if (!token) return std::unexpected(token.error());
   return FirstSecrets{app->live.key, app->live.secret, app->test.key, app->test.secret, std::move(*token)};
 }
@@ -91,8 +95,8 @@ void print_welcome(const FirstSecrets& s, const std::string& url) {
       "-d '{\"to\":[{\"email\":\"ok@sandbox.carillon.test\"}],\"channels\":[\"email\"],"
       "\"title\":\"Hello\",\"body\":\"The bells ring.\"}'\n\n"
       "It ends in the sandbox, since no integration is configured yet: %s/sandbox\n\n",
-      url.c_str(), s.app_key.c_str(), s.app_secret.c_str(), s.test_key.c_str(), s.test_secret.c_str(), s.token.c_str(),
-      s.app_key.c_str(), s.app_secret.c_str(), url.c_str(), url.c_str());
+      url.c_str(), s.app_key.c_str(), s.app_secret.c_str(), s.test_key.c_str(), s.test_secret.c_str(),
+      s.token.c_str(), s.app_key.c_str(), s.app_secret.c_str(), url.c_str(), url.c_str());
   std::fflush(stdout);
 }
 
@@ -123,7 +127,8 @@ bool is_public_path(std::string_view path) {
   return false;
 }
 
-Result<std::unique_ptr<net::HttpServer>> open_listener(Node& node, const std::string& listen, bool is_public) {
+Result<std::unique_ptr<net::HttpServer>> open_listener(Node& node, const std::string& listen,
+                                                       bool is_public) {
   CARILLON_TRY(const auto address, parse_listen(listen));
   const auto& server = node.options().server;
   net::HttpServerOptions http;
@@ -142,7 +147,8 @@ Result<std::unique_ptr<net::HttpServer>> open_listener(Node& node, const std::st
       return api->handle(std::move(request), std::move(peer), api::Entrance::Tcp);
     };
   }
-  return net::HttpServer::open(node.api_executors(), std::move(http), std::move(handler), &api::Api::body_limit);
+  return net::HttpServer::open(node.api_executors(), std::move(http), std::move(handler),
+                               &api::Api::body_limit);
 }
 
 int serve(const CommandLine& line) {
@@ -186,8 +192,10 @@ int serve(const CommandLine& line) {
 
 void add_common(CLI::App& command, Shell& shell) {
   command.add_option("--data", shell.line.data, "Data folder (default ./carillon-data, or CARILLON_DATA)");
-  command.add_option("--config", shell.line.config, "Settings file (default carillon.toml, or CARILLON_CONFIG)");
-  command.add_option("--set", shell.line.sets, "One setting as group.name=value; may be repeated")->allow_extra_args(false);
+  command.add_option("--config", shell.line.config,
+                     "Settings file (default carillon.toml, or CARILLON_CONFIG)");
+  command.add_option("--set", shell.line.sets, "One setting as group.name=value; may be repeated")
+      ->allow_extra_args(false);
   command.add_flag("--json", shell.json, "Print one JSON document");
 }
 
@@ -210,7 +218,8 @@ void add_sim(CLI::App& root, Shell& shell) {
     const auto& setting = group.settings()[i];
     std::string flag = "--" + setting.name;
     for (char& c : flag) c = c == '_' ? '-' : c;
-    auto help = setting.def.empty() ? setting.help : fmt::format("{} Default: {}.", setting.help, setting.def);
+    auto help =
+        setting.def.empty() ? setting.help : fmt::format("{} Default: {}.", setting.help, setting.def);
     if (setting.type == base::SettingType::Boolean) {
       command->add_flag_callback(flag, [i] { values[i] = "true"; }, help);
     } else {

@@ -75,8 +75,8 @@ Taken take_from(std::int64_t& full_at, const Take& take, std::int64_t now) {
   if (taken.allowed) {
     full_at += cost * interval;
   } else {
-    taken.retry_after = cost > limit || take.limit < 1 ? Millis(take.per)
-                                                       : to_millis_up(full_at + cost * interval - burst - now);
+    const bool is_never = cost > limit || take.limit < 1;
+    taken.retry_after = is_never ? Millis(take.per) : to_millis_up(full_at + cost * interval - burst - now);
   }
   taken.remaining = take.limit < 1 ? 0 : (now + burst - full_at) / interval;
   taken.reset_after = to_millis_up(full_at - now);

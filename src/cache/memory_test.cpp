@@ -33,7 +33,8 @@ TEST(MemoryCache, ForgetsTheLeastRecentlyUsedFirst) {
   ASSERT_TRUE(run(cache->mark_sent({"a", "b", "c"}, Millis(60'000), kStart)));
   EXPECT_EQ(*run(cache->were_sent({"a"}, kStart)), std::vector<bool>{true});
   ASSERT_TRUE(run(cache->mark_sent({"d"}, Millis(60'000), kStart)));
-  EXPECT_EQ(*run(cache->were_sent({"b", "a", "c", "d"}, kStart)), (std::vector<bool>{false, true, true, true}));
+  const std::vector<bool> expected{false, true, true, true};
+  EXPECT_EQ(*run(cache->were_sent({"b", "a", "c", "d"}, kStart)), expected);
 }
 
 TEST(MemoryCache, StaysWithinItsBoundWhateverTheKeys) {

@@ -25,8 +25,8 @@ Result<T> decode_record(std::string_view json, std::string_view what, Read read)
   T value;
   read(reader, value, problems);
   if (!problems.empty()) {
-    return fail(Errc::Corruption, fmt::format("a stored {} does not read back: {} {}", what, problems[0].pointer,
-                                              problems[0].detail));
+    return fail(Errc::Corruption, fmt::format("a stored {} does not read back: {} {}", what,
+                                              problems[0].pointer, problems[0].detail));
   }
   return value;
 }
@@ -147,7 +147,10 @@ void write_app(JsonWriter& out, const App& app) {
     for (const auto& [scope, text] : kScopes) {
       if (key.scopes & static_cast<unsigned>(scope)) out.value(text);
     }
-    out.end_array().field("created_at", to_rfc3339(key.created_at)).field("revoked", key.is_revoked).end_object();
+    out.end_array()
+        .field("created_at", to_rfc3339(key.created_at))
+        .field("revoked", key.is_revoked)
+        .end_object();
   }
   out.end_array().end_object();
 }
@@ -174,7 +177,8 @@ std::string encode(const Integration& integration) {
   JsonWriter out;
   out.object()
       .field("provider", integration.provider)
-      .key("settings").raw(integration.settings)
+      .key("settings")
+      .raw(integration.settings)
       .field("enabled", integration.enabled)
       .field("paused", integration.paused)
       .end_object();
@@ -262,7 +266,9 @@ void write_route(JsonWriter& out, const Route& route) {
 
 bool Pause::matches(std::string_view app_name, std::string_view category_key, std::string_view template_name,
                     Channel channel_of_delivery, Priority delivery_priority) const noexcept {
-  const auto fits = [](const std::string& wanted, std::string_view value) { return wanted.empty() || wanted == value; };
+  const auto fits = [](const std::string& wanted, std::string_view value) {
+    return wanted.empty() || wanted == value;
+  };
   return fits(app, app_name) && fits(category, category_key) && fits(template_key, template_name) &&
          fits(channel, name(channel_of_delivery)) && fits(priority, name(delivery_priority));
 }
@@ -338,7 +344,8 @@ std::string clock_text(int minutes) { return fmt::format("{:02}:{:02}", minutes 
 
 std::optional<int> parse_clock(std::string_view text) {
   const auto digit = [&](std::size_t i) { return text[i] >= '0' && text[i] <= '9'; };
-  if (text.size() != 5 || text[2] != ':' || !digit(0) || !digit(1) || !digit(3) || !digit(4)) return std::nullopt;
+  if (text.size() != 5 || text[2] != ':' || !digit(0) || !digit(1) || !digit(3) || !digit(4))
+    return std::nullopt;
   const int hours = (text[0] - '0') * 10 + (text[1] - '0');
   const int minutes = (text[3] - '0') * 10 + (text[4] - '0');
   if (hours > 23 || minutes > 59) return std::nullopt;
@@ -385,9 +392,9 @@ std::string encode(const ProjectSettings& settings) {
 }
 
 Result<ProjectSettings> decode_project_settings(std::string_view json) {
-  return decode_record<ProjectSettings>(json, "settings", [](ObjectReader& r, ProjectSettings& s, Problems& problems) {
-    read_settings_fields(r, s, problems);
-  });
+  return decode_record<ProjectSettings>(
+      json, "settings",
+      [](ObjectReader& r, ProjectSettings& s, Problems& problems) { read_settings_fields(r, s, problems); });
 }
 
 void read_project_settings(JsonElement body, ProjectSettings& into, Problems& problems) {

@@ -29,15 +29,15 @@ struct AppKey {
 };
 
 struct App {
-  std::int64_t id = 0;      // the record's id; stored with each notification
+  std::int64_t id = 0;  // the record's id; stored with each notification
   std::int32_t project = 1;
-  std::string name;         // its key in the API
+  std::string name;  // its key in the API
   bool is_disabled = false;
-  std::vector<Channel> channels;         // empty: every channel
-  std::vector<std::string> categories;   // empty: every category
+  std::vector<Channel> channels;        // empty: every channel
+  std::vector<std::string> categories;  // empty: every category
   Priority max_priority = Priority::High;
-  std::int64_t rate_limit = 0;           // notifications per second; 0: none
-  std::int64_t critical_limit = 0;       // critical ones per second; 0: 100
+  std::int64_t rate_limit = 0;      // notifications per second; 0: none
+  std::int64_t critical_limit = 0;  // critical ones per second; 0: 100
   std::vector<AppKey> keys;
   [[nodiscard]] bool may_use(Channel channel) const noexcept;
   [[nodiscard]] bool may_use_category(std::string_view category) const noexcept;
@@ -62,11 +62,11 @@ Result<ManagementKey> decode_management_key(std::string_view json);
 struct Integration {
   std::string key;
   std::string provider;
-  std::string settings = "{}";      // JSON; secrets sealed
+  std::string settings = "{}";  // JSON; secrets sealed
   bool enabled = true;
-  std::string paused;               // why, when the system or a person paused it; empty: it works
+  std::string paused;  // why, when the system or a person paused it; empty: it works
   Time created_at{};
-  std::int64_t position = 0;        // the record's id: order of creation
+  std::int64_t position = 0;  // the record's id: order of creation
 };
 std::string encode(const Integration& integration);
 Result<Integration> decode_integration(std::string_view json);
@@ -77,7 +77,10 @@ struct Route {
   // match: an empty field matches everything
   std::optional<Channel> channel;
   std::string platform, country, app, category;
-  struct Step { std::string integration; std::int64_t weight = 1; };
+  struct Step {
+    std::string integration;
+    std::int64_t weight = 1;
+  };
   std::vector<Step> chain;
 };
 std::string encode(const Route& route);

@@ -245,10 +245,12 @@ TEST(Explain, HasTheShapeOfTheContract) {
   EXPECT_EQ(
       out.str(),
       R"({"recipient":"user:u1","channel":"sms","device_id":null,"decision":"suppress","reason":"opted_out",)"
-      R"("checks":[{"check":"preference","result":"stop","rule":"user:sms:*","value":"opt_out","source":"user",)"
+      R"("checks":[{"check":"preference","result":"stop","rule":"user:sms:*",)"
+      R"("value":"opt_out","source":"user",)"
       R"("at":"2026-11-20T10:00:00.000Z"}],)"
       R"("content":{"template":"order_shipped","version":3,"locale":"ko","segments":1},)"
-      R"("route":{"rule":"default","chain":["a","b"],"chosen":"b","skipped":[{"integration":"a","why":"paused"}]}})");
+      R"("route":{"rule":"default","chain":["a","b"],"chosen":"b",)"
+      R"("skipped":[{"integration":"a","why":"paused"}]}})");
 }
 
 TEST(Explain, ShowsNullForWhatIsNotKnownYet) {

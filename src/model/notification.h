@@ -47,7 +47,12 @@ struct FallbackStep {
 };
 
 enum class IfPast : std::uint8_t { Now, NextDay, Skip };
-struct LocalSendTime { int year = 0; unsigned month = 0, day = 0; int minute_of_day = 0; IfPast if_past = IfPast::Now; };
+struct LocalSendTime {
+  int year = 0;
+  unsigned month = 0, day = 0;
+  int minute_of_day = 0;
+  IfPast if_past = IfPast::Now;
+};
 
 // A validated request (CONTRACT §6). What it names (user, template, category) is checked later, by
 // accept.

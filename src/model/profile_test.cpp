@@ -177,7 +177,8 @@ TEST(User, PointsAtEveryMistakeAndKeepsTheOldValues) {
   profile.email = "kim@example.com";
   const auto problems = into_user(
       R"({"user_id":"u2","email":"kim","country_code":"XX","phone_number":"12","locale":"x",
-          "time_zone":"Mars/Olympus","attributes":[],"name":"a\nb","addresses":[{"channel":"sms"}],"devices":[],"birthday":1})",
+          "time_zone":"Mars/Olympus","attributes":[],"name":"a\nb","addresses":[{"channel":"sms"}],)"
+          R"("devices":[],"birthday":1})",
       profile);
   EXPECT_TRUE(complains(problems, "/user_id", "invalid_value"));
   EXPECT_TRUE(complains(problems, "/email", "invalid_email"));
@@ -262,7 +263,8 @@ TEST(Device, TakesAnyVisibleTokenAndNothingElse) {
     return fmt::format(R"({{"platform":"ios","endpoints":[{{"service":"apns","token":"{}"}}]}})", token);
   };
   EXPECT_TRUE(into_device(named("iphone-1"), device).empty());
-  for (const std::string& token : {std::string(), std::string("with space"), std::string(kTokenMax + 1, 'a')}) {
+  const std::string too_long(kTokenMax + 1, 'a');
+  for (const std::string& token : {std::string(), std::string("with space"), too_long}) {
     EXPECT_FALSE(into_device(named(token), device).empty()) << token;
   }
   device.device_id = "with space";

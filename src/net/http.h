@@ -25,14 +25,18 @@ struct HttpRequest {
 
   [[nodiscard]] std::string_view path() const noexcept;   // target up to '?'
   [[nodiscard]] std::string_view query() const noexcept;  // after '?', or empty
-  [[nodiscard]] std::string_view header(std::string_view name) const noexcept { return find_header(headers, name); }
+  [[nodiscard]] std::string_view header(std::string_view name) const noexcept {
+    return find_header(headers, name);
+  }
 };
 
 struct HttpResponse {
   int status = 0;
   Headers headers;
   std::string body;
-  [[nodiscard]] std::string_view header(std::string_view name) const noexcept { return find_header(headers, name); }
+  [[nodiscard]] std::string_view header(std::string_view name) const noexcept {
+    return find_header(headers, name);
+  }
 };
 
 // Why a request has no response. The line between the two decides what may be sent again.

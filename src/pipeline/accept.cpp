@@ -36,7 +36,8 @@ Refusal unavailable(const Error& error) {
 }
 
 std::string event_scope(const Caller& caller) {
-  return fmt::format("{}/{}/{}", caller.project, caller.app ? caller.app->id : 0, caller.is_test ? "test" : "live");
+  return fmt::format("{}/{}/{}", caller.project, caller.app ? caller.app->id : 0,
+                     caller.is_test ? "test" : "live");
 }
 
 }  // namespace
@@ -45,7 +46,8 @@ AcceptMetrics AcceptMetrics::make(base::Metrics& metrics) {
   AcceptMetrics m;
   for (std::size_t c = 0; c < model::kChannelCount; ++c) {
     const std::string channel(model::name(static_cast<model::Channel>(c)));
-    m.accepted[c] = metrics.counter("carillon_accepted_total", "Deliveries accepted.", {{"channel", channel}});
+    m.accepted[c] =
+        metrics.counter("carillon_accepted_total", "Deliveries accepted.", {{"channel", channel}});
     for (std::size_t p = 0; p < model::kPriorityCount; ++p) {
       const std::string priority(model::name(static_cast<model::Priority>(p)));
       m.bytes[c][p] = metrics.histogram("carillon_event_bytes", "Size of accepted requests.",
@@ -56,8 +58,9 @@ AcceptMetrics AcceptMetrics::make(base::Metrics& metrics) {
   m.repeats = metrics.counter("carillon_repeats_total", "Sends whose event id had been accepted before.");
   m.refused = metrics.counter("carillon_refused_total", "Sends refused with a problem.");
   m.unavailable = metrics.counter("carillon_unavailable_total", "Sends answered 503.");
-  m.seconds = metrics.histogram("carillon_accept_seconds", "From a send's arrival at the pipeline to its commit.",
-                                base::Metrics::latency_buckets_s());
+  m.seconds =
+      metrics.histogram("carillon_accept_seconds", "From a send's arrival at the pipeline to its commit.",
+                        base::Metrics::latency_buckets_s());
   return m;
 }
 
@@ -85,17 +88,20 @@ struct Acceptor::Call {
 
 Acceptor::Acceptor(const Pipeline::Deps& deps, boost::asio::any_io_executor executor, const Options& options,
                    AcceptMetrics metrics, Publish publish)
-    : deps_(deps), executor_(std::move(executor)), options_(options), metrics_(metrics), publish_(std::move(publish)) {}
+    : deps_(deps),
+      executor_(std::move(executor)),
+      options_(options),
+      metrics_(metrics),
+      publish_(std::move(publish)) {}
 
 Acceptor::~Acceptor() { gate_.wait(base::Deadline::never()); }
 
-void Acceptor::close() {
-  is_closed_ = true;
-}
+void Acceptor::close() { is_closed_ = true; }
 
 Task<std::vector<SendResult>> Acceptor::send(Caller caller, std::vector<SendItem> items) {
   const std::size_t count = items.size();
-  if (is_closed_ || waiting_items_ + count > static_cast<std::size_t>(options_.accept_backlog) + kBatchItems) {
+  if (is_closed_ ||
+      waiting_items_ + count > static_cast<std::size_t>(options_.accept_backlog) + kBatchItems) {
     metrics_.unavailable.add(count);
     Refusal r = make_refusal(503, is_closed_ ? "stopping" : "overloaded",
                              is_closed_ ? "this process is stopping; send it to another or again in a moment"
@@ -176,8 +182,8 @@ Task<void> plan_one(Directory& directory, const Snapshot& snapshot, Work& work, 
   work.people.channels = &work.plan->channels;
 }
 
-Task<std::optional<Refusal>> check_critical_rate(cache::Cache& cache, const Caller& caller, std::int64_t count,
-                                                 Time now) {
+Task<std::optional<Refusal>> check_critical_rate(cache::Cache& cache, const Caller& caller,
+                                                 std::int64_t count, Time now) {
   if (!caller.app) co_return std::nullopt;
   cache::Take take;
   take.key = fmt::format("critical/{}", caller.app->id);
@@ -187,9 +193,10 @@ Task<std::optional<Refusal>> check_critical_rate(cache::Cache& cache, const Call
   takes.push_back(std::move(take));
   auto taken = co_await cache.take(std::move(takes), now);
   if (!taken || taken->front().allowed) co_return std::nullopt;
-  Refusal r = make_refusal(429, "critical_rate_exceeded",
-                           "this app sends more critical notifications per second than it may; slow down, or use "
-                           "the priority high");
+  Refusal r =
+      make_refusal(429, "critical_rate_exceeded",
+                   "this app sends more critical notifications per second than it may; slow down, or use "
+                   "the priority high");
   r.retry_after = taken->front().retry_after;
   co_return r;
 }
@@ -234,7 +241,8 @@ void lower_to_bulk(Work& work, model::Notification& n, SendAnswer& answer) {
                         work.plan->app->max_priority == model::Priority::Critical;
   if (may_stay || n.priority == model::Priority::Bulk) return;
   n.priority = model::Priority::Bulk;
-  answer.warnings.push_back({"priority_lowered", "more than 256 endpoints: it is expanded as bulk", std::nullopt});
+  answer.warnings.push_back(
+      {"priority_lowered", "more than 256 endpoints: it is expanded as bulk", std::nullopt});
 }
 
 // Decides what becomes of one planned send: its notification row, its deliveries, the answer so far.
@@ -255,8 +263,10 @@ std::expected<std::pair<store::AcceptItem, SendAnswer>, Refusal> build(Work& wor
   answer.event_id = request.event_id;
   answer.recipients = routed.recipients;
   if (work.plan->is_lowered) {
-    answer.warnings.push_back({"priority_lowered", fmt::format("sent as {}: the category or the app allows no more",
-                                                               model::name(work.plan->priority)), std::nullopt});
+    answer.warnings.push_back(
+        {"priority_lowered",
+         fmt::format("sent as {}: the category or the app allows no more", model::name(work.plan->priority)),
+         std::nullopt});
   }
   auto& n = item.notification;
   if (request.draft) {
@@ -301,17 +311,21 @@ Task<Refusal> reused(store::Store& store, std::int64_t first, std::string body, 
     const auto new_body = b.parse(body);
     if (old_body && new_body) pointer = model::first_difference(*old_body, *new_body);
   }
-  Refusal r = make_refusal(422, "event_id_reused",
-                           fmt::format("the event id '{}' was accepted with another body ({} differs); one business "
-                                       "event has one id", event_id, pointer.empty() ? "something" : pointer));
-  r.problems.push_back({pointer.empty() ? "/event_id" : pointer, "event_id_reused",
-                        fmt::format("differs from the first body, {}", base::id_text(base::kNotificationPrefix, first))});
+  Refusal r =
+      make_refusal(422, "event_id_reused",
+                   fmt::format("the event id '{}' was accepted with another body ({} differs); one business "
+                               "event has one id",
+                               event_id, pointer.empty() ? "something" : pointer));
+  r.problems.push_back(
+      {pointer.empty() ? "/event_id" : pointer, "event_id_reused",
+       fmt::format("differs from the first body, {}", base::id_text(base::kNotificationPrefix, first))});
   co_return r;
 }
 
 void hint_due(const std::vector<model::Delivery>& deliveries, Time now, std::vector<store::Hint>& hints) {
   for (const auto& d : deliveries) {
-    if (d.status == DeliveryStatus::Pending && d.due_at && *d.due_at <= now) hints.push_back({d.id, d.lane()});
+    if (d.status == DeliveryStatus::Pending && d.due_at && *d.due_at <= now)
+      hints.push_back({d.id, d.lane()});
   }
 }
 
@@ -363,7 +377,8 @@ class Acceptor::Batch {
       const auto over = co_await check_critical_rate(deps_.cache, call->caller, critical, now_);
       if (!over) continue;
       for (std::size_t i = first; i < works_.size(); ++i) {
-        if (works_[i].plan && works_[i].plan->priority == model::Priority::Critical) works_[i].refusal = *over;
+        if (works_[i].plan && works_[i].plan->priority == model::Priority::Critical)
+          works_[i].refusal = *over;
       }
     }
   }
@@ -465,8 +480,10 @@ class Acceptor::Batch {
       }
     }
     const auto channel = static_cast<std::size_t>(routed.channel);
-    metrics_.bytes[channel][static_cast<std::size_t>(routed.priority)].observe(static_cast<double>(routed.bytes));
-    metrics_.accepted[channel].add(static_cast<std::uint64_t>(routed.answer.reached + routed.answer.suppressed));
+    metrics_.bytes[channel][static_cast<std::size_t>(routed.priority)].observe(
+        static_cast<double>(routed.bytes));
+    metrics_.accepted[channel].add(
+        static_cast<std::uint64_t>(routed.answer.reached + routed.answer.suppressed));
   }
 
   Acceptor& owner_;
@@ -492,7 +509,8 @@ void Acceptor::answer(std::vector<std::unique_ptr<Call>>& calls) {
     for (const auto& result : call->results) {
       if (!result && result.error().status < 500) metrics_.refused.add();
     }
-    metrics_.seconds.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - call->since).count());
+    metrics_.seconds.observe(
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - call->since).count());
     // Resuming the waiting coroutine from here would nest one send in another.
     auto resume = [c = std::move(call)]() mutable { c->resume(); };
     boost::asio::post(executor_, std::move(resume));

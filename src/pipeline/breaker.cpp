@@ -84,7 +84,8 @@ std::size_t RateBucket::take(std::size_t wanted, bool is_critical, Time now) {
   const double seconds = last_ && now > *last_ ? std::chrono::duration<double>(now - *last_).count() : 0;
   tokens_ = std::min(burst, tokens_ + seconds * rate_);
   last_ = now;
-  const double reserve = is_critical ? 0 : static_cast<double>(static_cast<std::int64_t>(burst * kCriticalShare));
+  const double reserve =
+      is_critical ? 0 : static_cast<double>(static_cast<std::int64_t>(burst * kCriticalShare));
   // Sums of fractions come out a hair below the whole token they are.
   constexpr double kRounding = 1e-9;
   const double free = std::max(0.0, tokens_ - reserve + kRounding);

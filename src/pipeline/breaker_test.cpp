@@ -144,7 +144,8 @@ TEST(Breaker, NeverOpensWhenItIsToldNotTo) {
   EXPECT_TRUE(breaker.allows(kStart));
 }
 
-// Whatever the votes and the time between them: it is open at most ten minutes, and then exactly one call goes.
+// Whatever the votes and the time between them: it is open at most ten minutes, and then exactly one call
+// goes.
 TEST(Breaker, AlwaysComesToAProbe) {
   EXPECT_TRUE(rc::check([](const std::vector<std::pair<std::int8_t, std::uint16_t>>& steps) {
     Breaker breaker;
@@ -197,8 +198,8 @@ TEST(RateBucket, GivesOthersTheWholeRateWhileNothingCriticalComes) {
 TEST(RateBucket, NeverGivesMoreThanBurstAndRefill) {
   EXPECT_TRUE(rc::check([] {
     const double rate = static_cast<double>(*rc::gen::inRange(1, 10'000)) / 10.0;
-    const auto steps = *rc::gen::container<std::vector<std::tuple<int, int, bool>>>(rc::gen::tuple(
-        rc::gen::inRange(-50, 300), rc::gen::inRange(0, 200), rc::gen::arbitrary<bool>()));
+    const auto steps = *rc::gen::container<std::vector<std::tuple<int, int, bool>>>(
+        rc::gen::tuple(rc::gen::inRange(-50, 300), rc::gen::inRange(0, 200), rc::gen::arbitrary<bool>()));
     RateBucket bucket(rate);
     Time now = kStart, latest = kStart;
     std::size_t sum = 0;

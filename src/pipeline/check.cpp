@@ -87,13 +87,19 @@ bool Deliverer::stops_by_user(FlightPtr& flight, const ProjectView& view, const 
   const auto& quiet = profile.quiet_hours ? profile.quiet_hours : view.settings.quiet_hours;
   if (!quiet || flight->category->quiet_hours == model::QuietPolicy::Ignore) return false;
   std::string_view zone = view.settings.time_zone;
-  if (device && !device->time_zone.empty()) zone = device->time_zone;
-  else if (!profile.time_zone.empty()) zone = profile.time_zone;
+  if (device && !device->time_zone.empty())
+    zone = device->time_zone;
+  else if (!profile.time_zone.empty())
+    zone = profile.time_zone;
   const auto decision = model::apply_quiet_hours(*flight->category, quiet, zone, deps_.clock.now(), false);
   switch (decision.kind) {
     case model::DecisionKind::Send: return false;
-    case model::DecisionKind::Hold: record(flight, DeliveryStatus::Held, Reason::QuietHours, decision.due_at); return true;
-    case model::DecisionKind::Suppress: record(flight, DeliveryStatus::Suppressed, Reason::QuietHours); return true;
+    case model::DecisionKind::Hold:
+      record(flight, DeliveryStatus::Held, Reason::QuietHours, decision.due_at);
+      return true;
+    case model::DecisionKind::Suppress:
+      record(flight, DeliveryStatus::Suppressed, Reason::QuietHours);
+      return true;
   }
   return false;
 }
@@ -105,9 +111,11 @@ Deliverer::Step Deliverer::check(FlightPtr& flight, const Snapshot& snapshot, bo
     return Step::Recorded;
   }
   const auto category = view->categories.find(flight->notification->category);
-  flight->category = category != view->categories.end() ? category->second : view->categories.find("general")->second;
+  flight->category =
+      category != view->categories.end() ? category->second : view->categories.find("general")->second;
   const auto app_it = snapshot.apps.find(flight->notification->app);
-  const std::string_view app = app_it != snapshot.apps.end() ? std::string_view(app_it->second->name) : std::string_view{};
+  const std::string_view app =
+      app_it != snapshot.apps.end() ? std::string_view(app_it->second->name) : std::string_view{};
   const model::Device* device = nullptr;
   if (stops_early(flight, *view, app) || stops_by_user(flight, *view, device)) return Step::Recorded;
 
@@ -121,7 +129,8 @@ Deliverer::Step Deliverer::check(FlightPtr& flight, const Snapshot& snapshot, bo
     target.environment = device->environment;
   } else {
     target.address = plain_address(*flight);
-    target.service = target.channel == Channel::Push ? model::default_push_service(target.platform) : std::string_view{};
+    target.service =
+        target.channel == Channel::Push ? model::default_push_service(target.platform) : std::string_view{};
     if (target.address.empty()) {
       record(flight, DeliveryStatus::Suppressed, Reason::NoAddress);
       return Step::Recorded;
@@ -179,7 +188,8 @@ Deliverer::Step Deliverer::choose_account(FlightPtr& flight, const ProjectView& 
       record(flight, DeliveryStatus::Held, Reason::IntegrationPaused, d.expires_at);
     } else {
       const Verdict v = provider_down(d, *flight->category, flight->notification->accepted_at, now);
-      record(flight, v.to, v.reason, v.due_at, v.is_dead_letter ? "provider_down: no integration answered in time" : "");
+      record(flight, v.to, v.reason, v.due_at,
+             v.is_dead_letter ? "provider_down: no integration answered in time" : "");
     }
     return Step::Recorded;
   }

@@ -88,7 +88,8 @@ std::vector<store::ClaimRequest> Deliverer::wanted_claims() {
   return wanted;
 }
 
-void Deliverer::return_unused(const std::vector<store::ClaimRequest>& asked, const std::vector<model::Delivery>& rows) {
+void Deliverer::return_unused(const std::vector<store::ClaimRequest>& asked,
+                              const std::vector<model::Delivery>& rows) {
   std::array<std::size_t, model::kLaneCount> got{};
   for (const auto& row : rows) ++got[row.lane().index()];
   for (const auto& request : asked) {
@@ -101,7 +102,8 @@ void Deliverer::return_unused(const std::vector<store::ClaimRequest>& asked, con
   }
 }
 
-void Deliverer::take_claimed(std::vector<model::Delivery> rows, const std::vector<store::ClaimRequest>& asked) {
+void Deliverer::take_claimed(std::vector<model::Delivery> rows,
+                             const std::vector<store::ClaimRequest>& asked) {
   claim_size_.observe(static_cast<double>(rows.size()));
   return_unused(asked, rows);
   for (auto& row : rows) {

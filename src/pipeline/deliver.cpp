@@ -36,7 +36,8 @@ Task<void> Deliverer::run_queue(model::Queue queue) {
   const Channel channel = model::channel_of(queue);
   while (!is_stopping_) {
     // Without any account the flights still have to be looked at: they are held for a route.
-    const std::size_t slots = windows_.has_ready(queue) ? integrations_.free_slots(channel).value_or(kBatchMax) : 0;
+    const std::size_t slots =
+        windows_.has_ready(queue) ? integrations_.free_slots(channel).value_or(kBatchMax) : 0;
     if (slots == 0) {
       co_await wake.wait();
       continue;
@@ -150,7 +151,8 @@ Result<model::Message> render_one(const Flight& flight, const model::CompiledTem
   model::CompiledTemplate::Input input;
   input.channel = flight.delivery.channel();
   input.params = request.params;
-  input.overrides = changes.params.empty() ? std::string_view(entry.params) : std::string_view(changes.params);
+  input.overrides =
+      changes.params.empty() ? std::string_view(entry.params) : std::string_view(changes.params);
   const auto want = [&](std::string_view locale) {
     if (!locale.empty()) input.locales.push_back(locale);
   };
@@ -201,7 +203,8 @@ Task<void> Deliverer::render(std::vector<FlightPtr>& flights) {
       --flight->account->reserved;
       base::JsonWriter note;
       note.object().field("check", "content").field("value", message.error().message).end_object();
-      recorder_.decided(std::move(flight), DeliveryStatus::Failed, Reason::RenderFailed, std::nullopt, note.str());
+      recorder_.decided(std::move(flight), DeliveryStatus::Failed, Reason::RenderFailed, std::nullopt,
+                        note.str());
     }
   }
   std::erase_if(flights, [](const FlightPtr& flight) { return !flight; });
@@ -219,7 +222,8 @@ void Deliverer::begin(std::vector<FlightPtr> flights) {
   CARILLON_FAILPOINT("deliver.before_journal");
   for (const auto& flight : flights) journal_.start(flight->delivery.id, flight->delivery.epoch);
   if (const auto flushed = journal_.flush(); !flushed) {
-    base::log_error("nothing is sent while the outcome journal cannot be written: {}", flushed.error().message);
+    base::log_error("nothing is sent while the outcome journal cannot be written: {}",
+                    flushed.error().message);
     for (auto& flight : flights) give_back(std::move(flight));
     return;
   }
@@ -260,7 +264,8 @@ void Deliverer::finished(providers::Job& job, model::Outcome outcome) {
   if (outcome.kind == model::OutcomeKind::Sent) account.guard.good(now);
   if (outcome.kind == model::OutcomeKind::Throttled) {
     constexpr Millis kLongest{900'000};
-    account.throttled_until = now + std::clamp(outcome.retry_after.value_or(Millis(1000)), Millis(100), kLongest);
+    account.throttled_until =
+        now + std::clamp(outcome.retry_after.value_or(Millis(1000)), Millis(100), kLongest);
   }
   account.outcomes[static_cast<std::size_t>(outcome.kind)].add();
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - flight->begun;

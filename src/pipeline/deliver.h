@@ -68,7 +68,8 @@ class Deliverer final : public providers::JobSink {
 
   // check.cpp
   Step check(FlightPtr& flight, const Snapshot& snapshot, bool is_suppressed);
-  Step choose_account(FlightPtr& flight, const ProjectView& view, std::string_view app, const model::Device* device);
+  Step choose_account(FlightPtr& flight, const ProjectView& view, std::string_view app,
+                      const model::Device* device);
   bool stops_early(FlightPtr& flight, const ProjectView& view, std::string_view app);
   bool stops_by_user(FlightPtr& flight, const ProjectView& view, const model::Device*& device);
   void record(FlightPtr& flight, model::DeliveryStatus to, model::Reason reason,

@@ -97,7 +97,8 @@ Result<std::string> map_secrets(std::string_view settings, std::string_view prov
   for (const auto [key, value] : object) {
     out.key(key);
     std::string_view text;
-    if (std::ranges::find(secrets, key) != secrets.end() && value.get_string().get(text) == simdjson::SUCCESS) {
+    if (std::ranges::find(secrets, key) != secrets.end() &&
+        value.get_string().get(text) == simdjson::SUCCESS) {
       CARILLON_CHECK(change(out, key, text));
     } else {
       out.element(value);
@@ -125,7 +126,8 @@ class ViewBuilder {
  private:
   void add(model::Category category) {
     std::string key = category.key;
-    view_->categories.insert_or_assign(std::move(key), std::make_shared<const model::Category>(std::move(category)));
+    view_->categories.insert_or_assign(std::move(key),
+                                       std::make_shared<const model::Category>(std::move(category)));
   }
 
   Task<Result<void>> read_categories() {
@@ -241,7 +243,8 @@ Task<Result<void>> Directory::reload() {
   CARILLON_CO_TRY(auto projects, co_await all_records(store_, std::string(kKindProject), 0));
   for (std::size_t i = 0; i < projects.size(); ++i) {
     const ProjectRecord project = decode_project(projects[i].data);
-    const auto id = projects[i].key.key == "default" ? kDefaultProject : static_cast<std::int32_t>(projects[i].id);
+    const auto id =
+        projects[i].key.key == "default" ? kDefaultProject : static_cast<std::int32_t>(projects[i].id);
     ViewBuilder builder(store_, id);
     CARILLON_CO_TRY(auto view, co_await builder.build());
     view->name = projects[i].key.key;
@@ -271,9 +274,10 @@ Task<Result<void>> Directory::reload() {
   co_return Result<void>{};
 }
 
-Task<Result<Record>> Directory::put(Record record, std::optional<std::int64_t> expected_version, std::string actor) {
-  CARILLON_CO_TRY(Record stored, co_await store_.put_record(std::move(record), expected_version, std::move(actor),
-                                                            clock_.now()));
+Task<Result<Record>> Directory::put(Record record, std::optional<std::int64_t> expected_version,
+                                    std::string actor) {
+  CARILLON_CO_TRY(Record stored, co_await store_.put_record(std::move(record), expected_version,
+                                                            std::move(actor), clock_.now()));
   CARILLON_CO_CHECK(co_await reload());
   co_return stored;
 }
@@ -300,7 +304,8 @@ model::AppKey stored_key(const Directory::NewKey& key, const base::KeyRing& keys
 
 }  // namespace
 
-Task<Result<Directory::NewApp>> Directory::create_app(std::int32_t project, std::string name, std::string actor) {
+Task<Result<Directory::NewApp>> Directory::create_app(std::int32_t project, std::string name,
+                                                      std::string actor) {
   NewApp made{{}, make_key(false), make_key(true)};
   made.app.name = name;
   made.app.project = project;
@@ -312,8 +317,10 @@ Task<Result<Directory::NewApp>> Directory::create_app(std::int32_t project, std:
   auto stored = co_await put(std::move(record), 0, std::move(actor));
   if (!stored) {
     if (stored.error().code == Errc::Conflict) {
-      co_return fail(Errc::AlreadyExists, fmt::format("an app named '{}' exists; choose another name, or add a key "
-                                                      "to it with 'carillon app key'", made.app.name));
+      co_return fail(Errc::AlreadyExists,
+                     fmt::format("an app named '{}' exists; choose another name, or add a key "
+                                 "to it with 'carillon app key'",
+                                 made.app.name));
     }
     co_return std::unexpected(stored.error());
   }
@@ -352,7 +359,8 @@ Task<Result<std::string>> Directory::create_management_key(std::string name, std
   auto stored = co_await put(std::move(record), 0, std::move(actor));
   if (!stored) {
     if (stored.error().code == Errc::Conflict) {
-      co_return fail(Errc::AlreadyExists, fmt::format("a key named '{}' exists; choose another name", key.name));
+      co_return fail(Errc::AlreadyExists,
+                     fmt::format("a key named '{}' exists; choose another name", key.name));
     }
     co_return std::unexpected(stored.error());
   }
@@ -373,8 +381,8 @@ Result<CredentialView> Directory::check_app_key(const Snapshot& snapshot, std::s
   return it->second;
 }
 
-Result<std::shared_ptr<const model::ManagementKey>> Directory::check_management_token(const Snapshot& snapshot,
-                                                                                      std::string_view token) const {
+Result<std::shared_ptr<const model::ManagementKey>> Directory::check_management_token(
+    const Snapshot& snapshot, std::string_view token) const {
   const auto hash = base::hex(base::hmac_sha256(keys_.credential_pepper.reveal(), token));
   const auto it = snapshot.management.find(std::string_view(hash));
   if (it == snapshot.management.end() || it->second->is_revoked) {
@@ -384,7 +392,8 @@ Result<std::shared_ptr<const model::ManagementKey>> Directory::check_management_
 }
 
 Task<Result<std::shared_ptr<const model::Template>>> Directory::template_version(std::int32_t project,
-                                                                                 std::string key, int version) {
+                                                                                 std::string key,
+                                                                                 int version) {
   const auto current = snapshot();
   if (const auto* view = current->project(project)) {
     const auto it = view->templates.find(key);
@@ -432,7 +441,10 @@ Task<Result<int>> Directory::put_template(std::int32_t project, model::Template 
   version.data = content.str();
   CARILLON_CO_CHECK(co_await store_.put_record(std::move(version), 0, actor, clock_.now()));
   base::JsonWriter out;
-  out.object().field("latest", draft.version).field("published", publish ? draft.version : published).end_object();
+  out.object()
+      .field("latest", draft.version)
+      .field("published", publish ? draft.version : published)
+      .end_object();
   Record record;
   record.key = std::move(key);
   record.data = out.str();
@@ -442,7 +454,8 @@ Task<Result<int>> Directory::put_template(std::int32_t project, model::Template 
 
 Task<Result<void>> Directory::put_integration(std::int32_t project, model::Integration integration,
                                               std::string actor) {
-  const auto seal = [&](base::JsonWriter& out, std::string_view setting, std::string_view text) -> Result<void> {
+  const auto seal = [&](base::JsonWriter& out, std::string_view setting,
+                        std::string_view text) -> Result<void> {
     const auto context = seal_context(project, integration.key, setting);
     // A value this installation sealed for this very setting is kept: settings read from the store.
     if (text.starts_with("v1:") && keys_.sealer.open(text, context)) {
@@ -456,7 +469,8 @@ Task<Result<void>> Directory::put_integration(std::int32_t project, model::Integ
   const auto current = snapshot();
   const auto* view = current->project(project);
   if (view == nullptr) co_return fail(Errc::NotFound, "there is no such project");
-  const bool ends_sandbox = view->sandbox_is_default && integration.provider != providers::sandbox_type().name;
+  const bool ends_sandbox =
+      view->sandbox_is_default && integration.provider != providers::sandbox_type().name;
   if (ends_sandbox) {
     Record record;
     record.key = RecordKey{std::string(kKindProject), 0, view->name};
@@ -471,13 +485,14 @@ Task<Result<void>> Directory::put_integration(std::int32_t project, model::Integ
 }
 
 Result<std::string> Directory::open_settings(std::int32_t project, const model::Integration& i) const {
-  return map_secrets(i.settings, i.provider,
-                     [&](base::JsonWriter& out, std::string_view setting, std::string_view text) -> Result<void> {
-                       CARILLON_TRY(const base::Secret secret,
-                                    keys_.sealer.open(text, seal_context(project, i.key, setting)));
-                       out.value(secret.reveal());
-                       return {};
-                     });
+  return map_secrets(
+      i.settings, i.provider,
+      [&](base::JsonWriter& out, std::string_view setting, std::string_view text) -> Result<void> {
+        CARILLON_TRY(const base::Secret secret,
+                     keys_.sealer.open(text, seal_context(project, i.key, setting)));
+        out.value(secret.reveal());
+        return {};
+      });
 }
 
 std::string Directory::masked_settings(const model::Integration& i) const {

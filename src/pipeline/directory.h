@@ -35,7 +35,7 @@ inline constexpr std::string_view kKindTemplateVersion = "template_version";  //
 inline constexpr std::string_view kKindIntegration = "integration";
 inline constexpr std::string_view kKindRoute = "route";
 inline constexpr std::string_view kKindPause = "pause";
-inline constexpr std::string_view kKindSettings = "settings";                 // one per project: "project"
+inline constexpr std::string_view kKindSettings = "settings";  // one per project: "project"
 
 inline constexpr std::int32_t kDefaultProject = 1;
 
@@ -68,7 +68,7 @@ struct CredentialView {
 struct Snapshot {
   std::uint64_t generation = 0;
   std::unordered_map<std::int32_t, std::shared_ptr<const ProjectView>> projects;
-  TextMap<CredentialView> app_keys;                       // by ck_…
+  TextMap<CredentialView> app_keys;                                          // by ck_…
   std::unordered_map<std::int64_t, std::shared_ptr<const model::App>> apps;  // by id
   TextMap<std::shared_ptr<const model::ManagementKey>> management;           // by token hash
   std::unordered_map<std::string, std::int32_t> project_ids;
@@ -92,8 +92,13 @@ class Directory {
   Task<Result<void>> reload();
 
   // Makes an app with a live and a test key. `secret` of the answer is shown once.
-  struct NewKey { std::string key, secret; };
-  struct NewApp { model::App app; NewKey live, test; };
+  struct NewKey {
+    std::string key, secret;
+  };
+  struct NewApp {
+    model::App app;
+    NewKey live, test;
+  };
   Task<Result<NewApp>> create_app(std::int32_t project, std::string name, std::string actor);
   // Another key for an app (rotation). Errors: NotFound · ResourceExhausted (ten live keys).
   Task<Result<NewKey>> add_app_key(std::int32_t project, std::string name, bool is_test, unsigned scopes,
@@ -112,7 +117,8 @@ class Directory {
   Task<Result<std::shared_ptr<const model::Template>>> template_version(std::int32_t project, std::string key,
                                                                         int version);
   // Stores `draft` as the next version and, with `publish`, makes it the published one. Its number.
-  Task<Result<int>> put_template(std::int32_t project, model::Template draft, bool publish, std::string actor);
+  Task<Result<int>> put_template(std::int32_t project, model::Template draft, bool publish,
+                                 std::string actor);
 
   // Keeps an integration with its secret settings sealed. `settings` in clear. `reason`: paused.
   Task<Result<void>> put_integration(std::int32_t project, model::Integration integration, std::string actor);

@@ -48,7 +48,8 @@ Task<void> Expander::run() {
       const auto expanded = co_await expand((*notifications)[i], (*due)[i].cursor);
       if (!expanded && expanded.error().code != Errc::Conflict) {
         base::log_warn("{} cannot be expanded now: {}",
-                       base::id_text(base::kNotificationPrefix, (*due)[i].notification), expanded.error().message);
+                       base::id_text(base::kNotificationPrefix, (*due)[i].notification),
+                       expanded.error().message);
         has_more = false;
       }
     }
@@ -56,7 +57,8 @@ Task<void> Expander::run() {
   is_running_ = false;
 }
 
-Task<Result<void>> Expander::expand(std::shared_ptr<const model::Notification> notification, std::int64_t cursor) {
+Task<Result<void>> Expander::expand(std::shared_ptr<const model::Notification> notification,
+                                    std::int64_t cursor) {
   const Time now = deps_.clock.now();
   auto routed = co_await route_stored(*notification, now);
   Routed rows = routed ? std::move(*routed) : not_expandable(routed.error(), *notification, now);
@@ -106,7 +108,8 @@ Task<std::expected<Routed, Refusal>> Expander::route_stored(const model::Notific
 }
 
 // The cursor is an index into `to`: a chunk ends where an entry's deliveries end.
-Task<Result<void>> Expander::commit_chunks(const model::Notification& n, Routed routed, std::int64_t cursor, Time now) {
+Task<Result<void>> Expander::commit_chunks(const model::Notification& n, Routed routed, std::int64_t cursor,
+                                           Time now) {
   auto& rows = routed.deliveries;
   std::size_t at = 0;
   while (at < rows.size() && rows[at].to_index < cursor) ++at;
@@ -118,7 +121,8 @@ Task<Result<void>> Expander::commit_chunks(const model::Notification& n, Routed 
     store::ExpandItem item;
     item.notification = n.id;
     item.expected_cursor = cursor;
-    item.next_cursor = is_done ? static_cast<std::int64_t>(n.request ? n.request->to.size() : 1) : rows[end].to_index;
+    item.next_cursor =
+        is_done ? static_cast<std::int64_t>(n.request ? n.request->to.size() : 1) : rows[end].to_index;
     item.done = is_done;
     const std::size_t count = end - at;
     const std::int64_t first = count > 0 ? deps_.ids.take(count) : 0;

@@ -25,7 +25,8 @@ class Expander {
  private:
   Task<Result<void>> expand(std::shared_ptr<const model::Notification> notification, std::int64_t cursor);
   Task<std::expected<Routed, Refusal>> route_stored(const model::Notification& notification, Time now);
-  Task<Result<void>> commit_chunks(const model::Notification& notification, Routed routed, std::int64_t cursor, Time now);
+  Task<Result<void>> commit_chunks(const model::Notification& notification, Routed routed,
+                                   std::int64_t cursor, Time now);
 
   const Pipeline::Deps& deps_;
   Publish publish_;

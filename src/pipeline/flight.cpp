@@ -4,8 +4,9 @@
 
 namespace carillon::pipeline {
 
-// Smooth weighted round robin: each turn everybody earns their share, the richest is served and pays for all. The
-// credits stay from call to call: with few slots at a time the smallest share would never get a turn otherwise.
+// Smooth weighted round robin: each turn everybody earns their share, the richest is served and pays for all.
+// The credits stay from call to call: with few slots at a time the smallest share would never get a turn
+// otherwise.
 std::vector<FlightPtr> Windows::take(model::Queue queue, std::size_t count) {
   static constexpr std::array<int, model::kPriorityCount> kShare{16, 8, 4, 1};
   static constexpr int kShares = 29;

@@ -24,8 +24,8 @@ struct Flight {
   std::size_t others_available = 0;  // further accounts that could be asked at once
   bool has_next_endpoint = false;
   providers::Job job;
-  SteadyTime prepared{};             // when it was last checked
-  SteadyTime begun{};                // when it was handed to the provider
+  SteadyTime prepared{};  // when it was last checked
+  SteadyTime begun{};     // when it was handed to the provider
   Time begun_at{};
 };
 using FlightPtr = std::unique_ptr<Flight>;
@@ -33,14 +33,15 @@ using FlightPtr = std::unique_ptr<Flight>;
 // What is claimed, per queue × priority. Delivery thread only.
 class Windows {
  public:
-  Windows(std::size_t window, std::size_t careful_window) : window_(window), careful_window_(careful_window) {}
+  Windows(std::size_t window, std::size_t careful_window)
+      : window_(window), careful_window_(careful_window) {}
 
   [[nodiscard]] std::size_t limit(model::Lane lane) const noexcept {
     switch (lane.queue) {
       case model::Queue::Sms:
       case model::Queue::Voice:
       case model::Queue::Chat: return careful_window_;  // little may be in doubt after a crash
-      default: return window_;  // every other queue
+      default: return window_;                          // every other queue
     }
   }
   [[nodiscard]] std::size_t room(model::Lane lane) const noexcept {

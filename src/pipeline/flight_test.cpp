@@ -31,7 +31,8 @@ std::array<std::size_t, model::kPriorityCount> by_priority(const std::vector<Fli
 
 TEST(Windows, ServesPrioritiesSixteenEightFourOne) {
   Windows windows(1024, 32);
-  for (std::size_t p = 0; p < model::kPriorityCount; ++p) fill(windows, Queue::Email, static_cast<Priority>(p), 1000);
+  for (std::size_t p = 0; p < model::kPriorityCount; ++p)
+    fill(windows, Queue::Email, static_cast<Priority>(p), 1000);
   EXPECT_EQ(by_priority(windows.take(Queue::Email, 290)), (std::array<std::size_t, 4>{160, 80, 40, 10}));
   EXPECT_EQ(by_priority(windows.take(Queue::Email, 29)), (std::array<std::size_t, 4>{16, 8, 4, 1}));
 }
@@ -47,7 +48,8 @@ TEST(Windows, GivesSharesNobodyWantsToTheOthersMostUrgentFirst) {
 TEST(Windows, StarvesNobodyHoweverFewMayGoAtATime) {
   for (std::size_t at_a_time = 1; at_a_time <= 5; ++at_a_time) {
     Windows windows(1024, 32);
-    for (std::size_t p = 0; p < model::kPriorityCount; ++p) fill(windows, Queue::Sms, static_cast<Priority>(p), 1000);
+    for (std::size_t p = 0; p < model::kPriorityCount; ++p)
+      fill(windows, Queue::Sms, static_cast<Priority>(p), 1000);
     std::array<std::size_t, model::kPriorityCount> sum{};
     for (std::size_t taken = 0; taken < 29 * at_a_time; taken += at_a_time) {
       const auto counts = by_priority(windows.take(Queue::Sms, at_a_time));
@@ -92,7 +94,8 @@ TEST(Windows, BoundsEachLaneAndLittleOfWhatIsInDoubtAfterACrash) {
   Windows windows(100, 8);
   const model::Lane mail{Queue::Email, Priority::Normal}, bulk{Queue::Email, Priority::Bulk};
   EXPECT_EQ(windows.room(mail), 100U);
-  for (const auto queue : {Queue::Sms, Queue::Voice, Queue::Chat}) EXPECT_EQ(windows.room({queue, Priority::Normal}), 8U);
+  for (const auto queue : {Queue::Sms, Queue::Voice, Queue::Chat})
+    EXPECT_EQ(windows.room({queue, Priority::Normal}), 8U);
   windows.reserve(mail, 100);
   EXPECT_EQ(windows.room(mail), 0U);
   EXPECT_EQ(windows.room(bulk), 100U) << "bulk has a quota of its own";

@@ -103,8 +103,9 @@ Task<Result<model::Explain>> explain_stored(const Pipeline::Deps& deps, std::int
   if (const auto* view = snapshot->project(d.project)) {
     const auto category = view->categories.find(stored.notification->category);
     if (category != view->categories.end() && stored.profile) {
-      [[maybe_unused]] const bool is_in = model::is_opted_in(*category->second, stored.profile->preferences, d.channel(),
-                                                             model::platform_of(d.queue), &e.decision.checks);
+      [[maybe_unused]] const bool is_in =
+          model::is_opted_in(*category->second, stored.profile->preferences, d.channel(),
+                             model::platform_of(d.queue), &e.decision.checks);
     }
   }
   add_noted_check(d.note, e.decision.checks);
@@ -119,8 +120,8 @@ Task<Result<model::Message>> render_stored(const Pipeline::Deps& deps, std::int6
   const auto& n = *stored.notification;
   std::shared_ptr<model::CompiledTemplate> content;
   if (!n.template_key.empty()) {
-    CARILLON_CO_TRY(auto source, co_await deps.directory.template_version(n.project, n.template_key,
-                                                                          n.template_version));
+    CARILLON_CO_TRY(auto source,
+                    co_await deps.directory.template_version(n.project, n.template_key, n.template_version));
     CARILLON_CO_TRY(content, model::CompiledTemplate::compile(std::move(source)));
   } else {
     static const model::Content kNothing;
@@ -132,9 +133,11 @@ Task<Result<model::Message>> render_stored(const Pipeline::Deps& deps, std::int6
   model::CompiledTemplate::Input input;
   input.channel = stored.delivery.channel();
   input.params = n.request->params;
-  input.overrides = changes.params.empty() ? std::string_view(entry.params) : std::string_view(changes.params);
+  input.overrides =
+      changes.params.empty() ? std::string_view(entry.params) : std::string_view(changes.params);
   input.hide_sensitive = true;
-  for (const std::string_view locale : {std::string_view(entry.locale), std::string_view(n.request->locale)}) {
+  for (const std::string_view locale :
+       {std::string_view(entry.locale), std::string_view(n.request->locale)}) {
     if (!locale.empty()) input.locales.push_back(locale);
   }
   if (stored.profile) {

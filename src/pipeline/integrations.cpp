@@ -17,8 +17,8 @@ using model::Priority;
 using model::Reason;
 
 constexpr std::string_view kSandboxKey = "sandbox";
-constexpr std::string_view kTestKey = "test";       // of providers opened for one question
-constexpr Millis kShortThrottle{2000};              // waited for in the window; longer ones hold
+constexpr std::string_view kTestKey = "test";  // of providers opened for one question
+constexpr Millis kShortThrottle{2000};         // waited for in the window; longer ones hold
 constexpr auto kTestTimeout = std::chrono::seconds(20);
 constexpr auto kTestCloseTimeout = std::chrono::seconds(2);
 constexpr auto kGracePoll = std::chrono::milliseconds(20);
@@ -74,7 +74,7 @@ struct Integrations::Impl {
   };
   struct Project {
     TextMap<Entry> configured;
-    Entry sandbox;                    // for when none is configured
+    Entry sandbox;  // for when none is configured
   };
 
   explicit Impl(Deps d) : deps(std::move(d)) {}
@@ -129,8 +129,10 @@ struct Integrations::Impl {
     return common;
   }
 
-  Result<std::unique_ptr<providers::Provider>> open_provider(const providers::ProviderType& type, std::string_view key,
-                                                             const std::string& settings, base::Problems& problems,
+  Result<std::unique_ptr<providers::Provider>> open_provider(const providers::ProviderType& type,
+                                                             std::string_view key,
+                                                             const std::string& settings,
+                                                             base::Problems& problems,
                                                              providers::CommonOptions& common) const {
     base::JsonDocument document;
     CARILLON_TRY(const auto root, document.parse(settings));
@@ -170,14 +172,15 @@ struct Integrations::Impl {
   void register_metrics(Account& account) const {
     const std::string channel(account.type->is_any_channel ? "any" : model::name(account.type->channel));
     for (std::size_t k = 0; k < model::kOutcomeKindCount; ++k) {
-      account.outcomes[k] = deps.metrics.counter(
-          "carillon_provider_outcomes_total", "Answers of providers.",
-          {{"integration", account.key},
-           {"channel", channel},
-           {"outcome", std::string(model::name(static_cast<model::OutcomeKind>(k)))}});
+      account.outcomes[k] =
+          deps.metrics.counter("carillon_provider_outcomes_total", "Answers of providers.",
+                               {{"integration", account.key},
+                                {"channel", channel},
+                                {"outcome", std::string(model::name(static_cast<model::OutcomeKind>(k)))}});
     }
-    account.latency = deps.metrics.histogram("carillon_provider_seconds", "From handing a message over to the answer.",
-                                             base::Metrics::latency_buckets_s(), {{"integration", account.key}});
+    account.latency =
+        deps.metrics.histogram("carillon_provider_seconds", "From handing a message over to the answer.",
+                               base::Metrics::latency_buckets_s(), {{"integration", account.key}});
     auto flag = std::make_shared<std::atomic<bool>>(false);
     account.breaker.show_in(flag);
     deps.metrics.gauge("carillon_breaker_open", "1 while an integration is left alone after failures.",
@@ -204,7 +207,8 @@ struct Integrations::Impl {
     const auto* type = providers::find_provider(i.provider);
     if (!i.enabled || type == nullptr) return remove(project, i.key);
     auto& entry = project.configured[i.key];
-    if (entry.account && (entry.account->type != type || entry.settings != i.settings)) bury(std::move(entry.account));
+    if (entry.account && (entry.account->type != type || entry.settings != i.settings))
+      bury(std::move(entry.account));
     if (!entry.account) {
       entry = Entry{make_account(id, i, *type), i.settings, false};
       return;
@@ -267,7 +271,8 @@ struct Integrations::Impl {
       entry->has_unstored_pause = true;
     }
     auto stored = co_await store_pause(project, key, std::move(why), std::move(actor));
-    if (Entry* entry = find_entry(project, key); entry != nullptr && stored) entry->has_unstored_pause = false;
+    if (Entry* entry = find_entry(project, key); entry != nullptr && stored)
+      entry->has_unstored_pause = false;
     co_return stored;
   }
 
@@ -361,7 +366,8 @@ void Integrations::apply(const Snapshot& snapshot) {
   if (impl_->is_closed) return;
   for (auto& [id, project] : impl_->projects) {
     if (snapshot.project(id) != nullptr) continue;
-    while (!project.configured.empty()) impl_->remove(project, std::string(project.configured.begin()->first));
+    while (!project.configured.empty())
+      impl_->remove(project, std::string(project.configured.begin()->first));
   }
   for (const auto& [id, view] : snapshot.projects) impl_->apply_project(id, *view);
 }
@@ -372,8 +378,8 @@ std::vector<Account*> Integrations::candidates(const ProjectView& view, const Qu
     if (Account* sandbox = impl_->sandbox_of(query.project)) result.push_back(sandbox);
     return result;
   }
-  const RouteChain chain =
-      route_chain(view, {query.channel, query.platform, query.country, query.app, query.category, query.delivery});
+  const RouteChain chain = route_chain(
+      view, {query.channel, query.platform, query.country, query.app, query.category, query.delivery});
   result.reserve(chain.integrations.size());
   for (const auto* integration : chain.integrations) {
     Account* account = impl_->find(query.project, integration->key);
@@ -406,7 +412,8 @@ std::optional<std::size_t> Integrations::free_slots(Channel channel) {
 
 void Integrations::for_each(const std::function<void(Account&)>& visit) { impl_->for_each(visit); }
 
-Task<Result<void>> Integrations::pause(std::int32_t project, std::string key, std::string why, std::string actor) {
+Task<Result<void>> Integrations::pause(std::int32_t project, std::string key, std::string why,
+                                       std::string actor) {
   auto task = [impl = impl_.get(), project, k = std::move(key), w = std::move(why), a = std::move(actor)] {
     return impl->pause(project, k, w, a);
   };
@@ -425,7 +432,8 @@ Task<Result<providers::TestReport>> Integrations::test(std::int32_t project, std
   return impl_->on_delivery<Result<providers::TestReport>>(std::move(task), closing());
 }
 
-Task<Result<providers::TestReport>> Integrations::test_settings(std::string provider, std::string settings_json,
+Task<Result<providers::TestReport>> Integrations::test_settings(std::string provider,
+                                                                std::string settings_json,
                                                                 base::Problems& problems) {
   auto task = [impl = impl_.get(), p = std::move(provider), s = std::move(settings_json)] {
     return impl->test_settings(p, s);

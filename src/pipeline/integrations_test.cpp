@@ -131,8 +131,9 @@ class IntegrationsTest : public testing::Test {
     if (!store) throw std::runtime_error(store.error().message);
     store_ = std::move(*store);
     directory_ = std::move(*run(Directory::open(*store_, *keys_, clock_)));
-    integrations_ = std::make_unique<Integrations>(Integrations::Deps{
-        io_.get_executor(), clock_, *directory_, metrics_, box_, "https://carillon.example", "carillon.example"});
+    integrations_ = std::make_unique<Integrations>(
+        Integrations::Deps{io_.get_executor(), clock_, *directory_, metrics_, box_,
+                           "https://carillon.example", "carillon.example"});
     apply();
   }
   ~IntegrationsTest() override {
@@ -167,7 +168,9 @@ class IntegrationsTest : public testing::Test {
   }
   void put_mail(std::string key, std::string from = "a@example.com") {
     put(std::move(key), "smtp",
-        fmt::format(R"({{"endpoint":"smtp://127.0.0.1:1","from_email":"{}","password":"p","timeout":"3s","rate":9}})", from));
+        fmt::format(
+            R"({{"endpoint":"smtp://127.0.0.1:1","from_email":"{}","password":"p","timeout":"3s","rate":9}})",
+            from));
   }
   [[nodiscard]] Account* find(std::string_view key) { return integrations_->find(kDefaultProject, key); }
   std::vector<std::string> candidates(Integrations::Query query) {
@@ -284,7 +287,8 @@ TEST_F(IntegrationsTest, PausesAndResumesInTheConfigurationToo) {
   Account* account = find("mail");
   ASSERT_TRUE(run(integrations_->pause(kDefaultProject, "mail", "535: wrong password", "system")));
   EXPECT_EQ(account->unavailable(kNow), Reason::IntegrationPaused);
-  EXPECT_EQ(directory_->snapshot()->project(kDefaultProject)->find_integration("mail")->paused, "535: wrong password");
+  EXPECT_EQ(directory_->snapshot()->project(kDefaultProject)->find_integration("mail")->paused,
+            "535: wrong password");
   apply();
   EXPECT_EQ(find("mail"), account) << "a pause is no reason to connect anew";
   EXPECT_EQ(account->paused, "535: wrong password");
@@ -311,7 +315,8 @@ TEST_F(IntegrationsTest, TestsSettingsWithoutKeepingThem) {
   base::Problems problems;
   const auto unknown = run(integrations_->test_settings("nope", "{}", problems));
   EXPECT_EQ(unknown.error().code, Errc::NotFound);
-  const auto bad = run(integrations_->test_settings("smtp", R"({"endpoint":"smtp://127.0.0.1:1"})", problems));
+  const auto bad =
+      run(integrations_->test_settings("smtp", R"({"endpoint":"smtp://127.0.0.1:1"})", problems));
   EXPECT_EQ(bad.error().code, Errc::InvalidArgument);
   ASSERT_FALSE(problems.empty());
   EXPECT_EQ(problems.front().pointer, "/settings/from_email");
@@ -344,7 +349,8 @@ TEST_F(IntegrationsTest, ShowsItsMetrics) {
   put_mail("mail");
   find("mail")->outcomes[static_cast<std::size_t>(model::OutcomeKind::Sent)].add(3);
   EXPECT_EQ(metrics_.value("carillon_provider_outcomes_total",
-                           {{"integration", "mail"}, {"channel", "email"}, {"outcome", "sent"}}), 3U);
+                           {{"integration", "mail"}, {"channel", "email"}, {"outcome", "sent"}}),
+            3U);
   EXPECT_NE(metrics_.text().find("carillon_breaker_open{integration=\"mail\"} 0"), std::string::npos);
   for (int i = 0; i < 20; ++i) find("mail")->breaker.record(-1, kNow);
   EXPECT_NE(metrics_.text().find("carillon_breaker_open{integration=\"mail\"} 1"), std::string::npos);

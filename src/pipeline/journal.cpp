@@ -29,7 +29,8 @@ constexpr int kNumberTries = 1000;            // names tried for a new segment
 std::string errno_text() { return std::generic_category().message(errno); }
 
 std::unexpected<Error> io_error(std::string_view what, const std::string& path) {
-  return fail(Errc::Unavailable, fmt::format("the outcome journal cannot {} {}: {}", what, path, errno_text()));
+  return fail(Errc::Unavailable,
+              fmt::format("the outcome journal cannot {} {}: {}", what, path, errno_text()));
 }
 
 // A file descriptor that closes itself.
@@ -93,7 +94,8 @@ Result<void> write_boot_file(const std::string& folder, const std::string& boot_
   const std::string path = folder + "/" + std::string(kBootFile), draft = path + ".new";
   {
     const File file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (!file || !write_all(file.get(), boot_id, 0) || ::fsync(file.get()) != 0) return io_error("write", draft);
+    if (!file || !write_all(file.get(), boot_id, 0) || ::fsync(file.get()) != 0)
+      return io_error("write", draft);
   }
   if (::rename(draft.c_str(), path.c_str()) != 0) return io_error("write", path);
   const File directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -112,7 +114,8 @@ Result<std::vector<std::string>> segment_names(const std::string& folder) {
     if (name.ends_with(kSuffix)) names.push_back(std::move(name));
   }
   if (ec && ec != std::errc::no_such_file_or_directory) {
-    return fail(Errc::Unavailable, fmt::format("the outcome journal cannot list {}: {}", folder, ec.message()));
+    return fail(Errc::Unavailable,
+                fmt::format("the outcome journal cannot list {}: {}", folder, ec.message()));
   }
   std::ranges::sort(names);
   return names;
@@ -302,19 +305,22 @@ class FileJournal final : public Journal {
   std::uint64_t last_number_ = 0;
   std::deque<Segment> segments_;  // the last one is written to
   File file_;
-  std::size_t offset_ = 0;        // where the next flush goes
-  bool is_torn_ = false;          // behind offset_ there is half a flush that could not be cut off
+  std::size_t offset_ = 0;  // where the next flush goes
+  bool is_torn_ = false;    // behind offset_ there is half a flush that could not be cut off
   std::string outcomes_, starts_;
-  std::vector<Key> pending_;      // whose starts are in starts_
+  std::vector<Key> pending_;  // whose starts are in starts_
   OpenStarts open_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Journal>> Journal::open(std::string folder, store::Owner owner, JournalOptions options) {
+Result<std::unique_ptr<Journal>> Journal::open(std::string folder, store::Owner owner,
+                                               JournalOptions options) {
   std::error_code ec;
   fs::create_directories(folder, ec);
-  if (ec) return fail(Errc::Unavailable, fmt::format("the outcome journal cannot make {}: {}", folder, ec.message()));
+  if (ec)
+    return fail(Errc::Unavailable,
+                fmt::format("the outcome journal cannot make {}: {}", folder, ec.message()));
   auto boot_id = read_boot_id();
   CARILLON_CHECK(write_boot_file(folder, boot_id));
   auto journal = std::make_unique<FileJournal>(std::move(folder), owner, options, std::move(boot_id));

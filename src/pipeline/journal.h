@@ -27,7 +27,8 @@ class Journal {
  public:
   // Makes the folder when missing and starts a new segment for `owner`. Old segments stay until
   // discard(). Errors: Unavailable.
-  static Result<std::unique_ptr<Journal>> open(std::string folder, store::Owner owner, JournalOptions options = {});
+  static Result<std::unique_ptr<Journal>> open(std::string folder, store::Owner owner,
+                                               JournalOptions options = {});
   virtual ~Journal() = default;
 
   // Buffered until flush(), which must come before the bytes reach a provider (start) and before the

@@ -2,8 +2,8 @@
 // carillon_base in build/:
 //
 //   clang++-19 -std=c++23 -O2 -Isrc src/pipeline/journal_bench.cpp src/pipeline/journal.cpp
-//     src/pipeline/journal_format.cpp build/libcarillon_base.a build/libcarillon_model.a -fuse-ld=lld -lfmt -lsimdjson
-//     -lcrypto -lspdlog -lpthread -o build/journal_bench && build/journal_bench
+//     src/pipeline/journal_format.cpp build/libcarillon_base.a build/libcarillon_model.a -fuse-ld=lld -lfmt
+//     -lsimdjson -lcrypto -lspdlog -lpthread -o build/journal_bench && build/journal_bench
 //
 // Prints nanoseconds per append (a start and an outcome are two), in flushes of 256, with settlements.
 #include <fmt/format.h>

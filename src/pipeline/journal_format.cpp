@@ -129,7 +129,8 @@ void append_start(std::string& out, std::int64_t delivery, std::uint32_t epoch) 
   out.append(record, kStartSize);
 }
 
-void append_outcome(std::string& out, std::int64_t delivery, std::uint32_t epoch, const model::Outcome& outcome) {
+void append_outcome(std::string& out, std::int64_t delivery, std::uint32_t epoch,
+                    const model::Outcome& outcome) {
   const std::size_t from = out.size();
   out.append(kPrefixSize, '\0');
   put(out, delivery);

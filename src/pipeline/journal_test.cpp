@@ -312,9 +312,7 @@ std::string small_segment() {
 void expect_written(const Journal::Replay& replay) {
   for (const auto& [key, found] : replay.found) {
     EXPECT_TRUE(key.delivery >= 1 && key.delivery <= 3 && key.epoch == 1U) << key.delivery;
-    if (found.outcome) {
-      EXPECT_EQ(found.outcome->detail, rich_outcome().detail);
-    }
+    if (found.outcome) { EXPECT_EQ(found.outcome->detail, rich_outcome().detail); }
   }
 }
 
@@ -367,8 +365,8 @@ TEST(JournalFormat, ReadsGarbageAsNothing) {
 }
 
 TEST(JournalFormat, ReadsBackEveryOutcome) {
-  EXPECT_TRUE(rc::check([](std::int64_t delivery, std::uint32_t epoch, std::int32_t status, const std::string& detail,
-                           const std::string& id, bool is_suspicious) {
+  EXPECT_TRUE(rc::check([](std::int64_t delivery, std::uint32_t epoch, std::int32_t status,
+                           const std::string& detail, const std::string& id, bool is_suspicious) {
     Outcome outcome;
     outcome.kind = static_cast<OutcomeKind>(*rc::gen::inRange<std::uint8_t>(0, model::kOutcomeKindCount));
     outcome.status = status;
@@ -410,7 +408,8 @@ TEST_F(JournalTest, CountsLikeAPlainMapWhateverTheOrder) {
     // Four starts per segment: the oldest open one tells the first segment that must be there.
     const std::size_t last_segment = static_cast<std::size_t>(next_id - 1) / 4;
     std::size_t oldest_needed = last_segment;
-    for (const auto id : started) oldest_needed = std::min(oldest_needed, static_cast<std::size_t>(id / 4096 - 1) / 4);
+    for (const auto id : started)
+      oldest_needed = std::min(oldest_needed, static_cast<std::size_t>(id / 4096 - 1) / 4);
     RC_ASSERT(segments().size() == last_segment - oldest_needed + 1);
     for (const auto id : started) journal->settled(id, 1);
     RC_ASSERT(segments().size() == 1U);

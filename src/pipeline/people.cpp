@@ -48,7 +48,8 @@ struct Asked {
 
 void collect_raw(PeopleQuery& query, std::vector<Asked>& asked) {
   for (const auto& entry : query.request->to) {
-    const bool is_raw = entry.kind == model::RecipientKind::Email || entry.kind == model::RecipientKind::Phone ||
+    const bool is_raw = entry.kind == model::RecipientKind::Email ||
+                        entry.kind == model::RecipientKind::Phone ||
                         entry.kind == model::RecipientKind::Address;
     if (!is_raw) continue;
     for (const model::Channel channel : *query.channels) asked.push_back({&query, channel, entry.id});

@@ -74,9 +74,10 @@ class PipelineImpl final : public Pipeline {
         options_(std::move(options)),
         journal_(std::move(journal)),
         sandbox_(deps_.store, deps_.ids, deps_.clock),
-        integrations_(Integrations::Deps{deps_.delivery, deps_.clock, deps_.directory, deps_.metrics, sandbox_,
-                                         options_.public_url, options_.hello_name}),
-        windows_(static_cast<std::size_t>(options_.window), static_cast<std::size_t>(options_.careful_window)),
+        integrations_(Integrations::Deps{deps_.delivery, deps_.clock, deps_.directory, deps_.metrics,
+                                         sandbox_, options_.public_url, options_.hello_name}),
+        windows_(static_cast<std::size_t>(options_.window),
+                 static_cast<std::size_t>(options_.careful_window)),
         recorder_(deps_, *journal_, windows_, recorder_hooks()),
         deliverer_(deps_, options_, *journal_, windows_, recorder_, integrations_),
         expander_(deps_, publisher()),
@@ -115,11 +116,14 @@ class PipelineImpl final : public Pipeline {
     return explain_stored(deps_, delivery);
   }
 
-  Task<Result<model::Message>> rendered(std::int64_t delivery) override { return render_stored(deps_, delivery); }
+  Task<Result<model::Message>> rendered(std::int64_t delivery) override {
+    return render_stored(deps_, delivery);
+  }
 
   Task<Result<store::CancelResult>> cancel(std::int64_t notification, std::string) override {
     CARILLON_CO_TRY(auto result, co_await deps_.store.cancel(notification, deps_.clock.now()));
-    CARILLON_CO_TRY(auto turned, co_await deps_.store.cancel_chunk(notification, kCancelChunk, deps_.clock.now()));
+    CARILLON_CO_TRY(auto turned,
+                    co_await deps_.store.cancel_chunk(notification, kCancelChunk, deps_.clock.now()));
     if (turned == kCancelChunk) {
       gate_.spawn(deps_.delivery, "cancel", [this, notification] { return cancel_rest(notification); });
     }
@@ -128,7 +132,8 @@ class PipelineImpl final : public Pipeline {
 
   Task<Result<std::vector<store::ReplayResult>>> replay(std::vector<store::ReplayItem> items,
                                                         std::string actor) override {
-    CARILLON_CO_TRY(auto results, co_await deps_.store.replay(std::move(items), std::move(actor), deps_.clock.now()));
+    CARILLON_CO_TRY(auto results,
+                    co_await deps_.store.replay(std::move(items), std::move(actor), deps_.clock.now()));
     std::vector<store::Hint> hints;
     for (const auto& result : results) {
       if (result.replayed) hints.push_back({result.delivery, result.lane});
@@ -187,10 +192,12 @@ class PipelineImpl final : public Pipeline {
         [this](model::Lane lane) { deliverer_.freed(lane); },
         [this](std::int32_t project, std::string key, std::string why) {
           base::log_error("integration '{}' is paused: {}", key, why);
-          gate_.spawn(deps_.delivery, "pause", [this, project, k = std::move(key), w = std::move(why)]() -> Task<void> {
-            const auto paused = co_await integrations_.pause(project, k, w, "system");
-            if (!paused) base::log_warn("the pause of '{}' is not stored: {}", k, paused.error().message);
-          });
+          gate_.spawn(deps_.delivery, "pause",
+                      [this, project, k = std::move(key), w = std::move(why)]() -> Task<void> {
+                        const auto paused = co_await integrations_.pause(project, k, w, "system");
+                        if (!paused)
+                          base::log_warn("the pause of '{}' is not stored: {}", k, paused.error().message);
+                      });
         }};
   }
 
@@ -221,7 +228,8 @@ class PipelineImpl final : public Pipeline {
   void reconfigure() {
     integrations_.apply(*deps_.directory.snapshot());
     seen_generation_ = deps_.directory.snapshot()->generation;
-    for (const auto reason : {model::Reason::Paused, model::Reason::NoRoute, model::Reason::IntegrationPaused}) {
+    for (const auto reason :
+         {model::Reason::Paused, model::Reason::NoRoute, model::Reason::IntegrationPaused}) {
       gate_.spawn(deps_.delivery, "unhold", [this, reason] { return unhold(reason); });
     }
   }
@@ -274,7 +282,7 @@ class PipelineImpl final : public Pipeline {
   }
 
   void register_gauges() {
-    const auto count = [this](const char* gauge, const char* help, std::int64_t store::LaneDepth::*field) {
+    const auto count = [this](const char* gauge, const char* help, std::int64_t store::LaneDepth::* field) {
       deps_.metrics.gauges(gauge, help, [this, field] {
         base::Metrics::Series series;
         const std::lock_guard lock(depths_mutex_);
@@ -283,24 +291,27 @@ class PipelineImpl final : public Pipeline {
       });
     };
     count("carillon_queue_ready", "Deliveries that are due and not taken.", &store::LaneDepth::ready);
-    count("carillon_queue_retrying", "Deliveries waiting for their next attempt.", &store::LaneDepth::retrying);
+    count("carillon_queue_retrying", "Deliveries waiting for their next attempt.",
+          &store::LaneDepth::retrying);
     count("carillon_queue_held", "Deliveries held for a time or a condition.", &store::LaneDepth::held);
     count("carillon_queue_in_flight", "Deliveries a worker has taken.", &store::LaneDepth::in_flight);
     count("carillon_queue_dead", "Dead letters nobody replayed yet.", &store::LaneDepth::dead);
-    deps_.metrics.gauges("carillon_queue_oldest_age_seconds", "How long the oldest due delivery has been due.", [this] {
-      base::Metrics::Series series;
-      const std::lock_guard lock(depths_mutex_);
-      for (const auto& d : depths_) {
-        if (!d.oldest_due) continue;
-        const std::chrono::duration<double> age = deps_.clock.now() - *d.oldest_due;
-        series.emplace_back(lane_labels(d.lane), std::max(0.0, age.count()));
-      }
-      return series;
-    });
+    deps_.metrics.gauges("carillon_queue_oldest_age_seconds",
+                         "How long the oldest due delivery has been due.", [this] {
+                           base::Metrics::Series series;
+                           const std::lock_guard lock(depths_mutex_);
+                           for (const auto& d : depths_) {
+                             if (!d.oldest_due) continue;
+                             const std::chrono::duration<double> age = deps_.clock.now() - *d.oldest_due;
+                             series.emplace_back(lane_labels(d.lane), std::max(0.0, age.count()));
+                           }
+                           return series;
+                         });
   }
 
   static base::Labels lane_labels(model::Lane lane) {
-    return {{"queue", std::string(model::name(lane.queue))}, {"priority", std::string(model::name(lane.priority))}};
+    return {{"queue", std::string(model::name(lane.queue))},
+            {"priority", std::string(model::name(lane.priority))}};
   }
 
   Task<void> housekeeping() {
@@ -317,7 +328,8 @@ class PipelineImpl final : public Pipeline {
   }
 
   Task<bool> finish(base::Deadline deadline) {
-    while (deliverer_.in_flight() > 0 && !deadline.passed()) co_await base::sleep_for(std::chrono::milliseconds(10));
+    while (deliverer_.in_flight() > 0 && !deadline.passed())
+      co_await base::sleep_for(std::chrono::milliseconds(10));
     co_await integrations_.close(deadline);
     co_return co_await recorder_.settled(deadline);
   }
@@ -345,15 +357,20 @@ class PipelineImpl final : public Pipeline {
 }  // namespace
 
 void describe(base::SettingsGroup& group, Options& options) {
-  group.integer("window", options.window).range(16, 65'536)
+  group.integer("window", options.window)
+      .range(16, 65'536)
       .help("Deliveries taken and not yet recorded, per queue and priority.");
-  group.integer("careful_window", options.careful_window).range(1, 4096)
+  group.integer("careful_window", options.careful_window)
+      .range(1, 4096)
       .help("The same for SMS, voice and chat, of which little may be in doubt after a crash.");
-  group.integer("accept_backlog", options.accept_backlog).range(64, 1'000'000)
+  group.integer("accept_backlog", options.accept_backlog)
+      .range(64, 1'000'000)
       .help("Sends waiting for their commit before more are answered 503.");
-  group.duration("refill_interval", options.refill_interval).range(10, 60'000)
+  group.duration("refill_interval", options.refill_interval)
+      .range(10, 60'000)
       .help("How often every queue looks for rows that became due.");
-  group.duration("drain_timeout", options.drain_timeout).range(0, 600'000)
+  group.duration("drain_timeout", options.drain_timeout)
+      .range(0, 600'000)
       .help("How long a stopping process waits for answers of providers.");
 }
 

@@ -42,9 +42,9 @@ struct Caller {
 
 // One send as it arrived. `request` was read from `body` without problems.
 struct SendItem {
-  std::string body;                        // JSON as received
+  std::string body;  // JSON as received
   std::shared_ptr<model::SendRequest> request;
-  base::Hash128 fingerprint{};             // only when it has an event id
+  base::Hash128 fingerprint{};  // only when it has an event id
 };
 
 // Why a send was not accepted: becomes a problem+json.
@@ -55,7 +55,10 @@ struct Refusal {
   std::optional<Millis> retry_after;
 };
 
-struct Warning { std::string code, detail; std::optional<model::Channel> channel; };
+struct Warning {
+  std::string code, detail;
+  std::optional<model::Channel> channel;
+};
 
 struct SendAnswer {
   bool is_duplicate = false;
@@ -63,7 +66,7 @@ struct SendAnswer {
   std::string event_id;
   model::NotificationStatus status = model::NotificationStatus::Sending;
   std::optional<Time> dedup_until;
-  bool has_counts = false;                 // false while expanding, scheduled, or a repeat
+  bool has_counts = false;  // false while expanding, scheduled, or a repeat
   std::int64_t recipients = 0, reached = 0, suppressed = 0;
   std::vector<std::pair<model::DeliveryStatus, std::int64_t>> deliveries;  // only those above 0
   std::vector<Warning> warnings;
@@ -76,7 +79,7 @@ struct Options {
   std::int64_t accept_backlog = 8192;  // requests waiting for a commit before 503
   Millis refill_interval{1000};        // how often lanes look for due rows
   Millis drain_timeout{25'000};
-  std::string journal_folder;          // DATA/journal
+  std::string journal_folder;  // DATA/journal
   std::string public_url, hello_name;
 };
 void describe(base::SettingsGroup& group, Options& options);
@@ -93,8 +96,8 @@ class Pipeline {
     base::IdGenerator& ids;
     Directory& directory;
     store::Owner owner;
-    boost::asio::any_io_executor delivery;              // one thread
-    std::vector<boost::asio::any_io_executor> api;      // one thread each
+    boost::asio::any_io_executor delivery;          // one thread
+    std::vector<boost::asio::any_io_executor> api;  // one thread each
   };
   // Replays the journal, recovers rows of earlier runs, then starts. Blocks the calling thread (which
   // must not run the executors). Errors: Unavailable, Corruption (store, journal folder).

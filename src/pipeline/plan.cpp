@@ -53,14 +53,16 @@ std::vector<model::Channel> choose_channels(const model::SendRequest& request, c
 }
 
 // What must be there to say, on every channel asked for.
-void check_coverage(const model::Template& t, const std::vector<model::Channel>& channels, base::Problems& problems) {
+void check_coverage(const model::Template& t, const std::vector<model::Channel>& channels,
+                    base::Problems& problems) {
   const auto it = t.content.find(t.default_locale);
   if (it == t.content.end()) return;
   const model::Content& content = it->second;
   for (const model::Channel channel : channels) {
     if (!content.covers(channel)) {
-      problems.push_back({"/template", "missing_content",
-                          fmt::format("template '{}' says nothing for the channel {}", t.key, model::name(channel))});
+      problems.push_back(
+          {"/template", "missing_content",
+           fmt::format("template '{}' says nothing for the channel {}", t.key, model::name(channel))});
     } else if (channel == model::Channel::Email && content.title.empty() &&
                (!content.email || content.email->subject.empty())) {
       problems.push_back({"/template", "missing_subject",
@@ -77,9 +79,9 @@ void check_all_params(const model::Template& t, const model::SendRequest& reques
     model::check_params(t, request.params, request.to[i].params, fmt::format("/to/{}/params", i), problems);
     if (problems.size() >= base::kMaxProblems) return;
   }
-  const bool is_any_plain = is_shared_enough || std::ranges::any_of(request.to, [](const model::Recipient& r) {
-                              return r.params.empty();
-                            });
+  const bool is_any_plain =
+      is_shared_enough ||
+      std::ranges::any_of(request.to, [](const model::Recipient& r) { return r.params.empty(); });
   if (is_any_plain) model::check_params(t, request.params, {}, "/params", problems);
 }
 
@@ -93,8 +95,8 @@ void choose_priority(Plan& plan, const model::SendRequest& request) {
 
 }  // namespace
 
-std::expected<Plan, Refusal> make_plan(const ProjectView& view, std::shared_ptr<const model::App> app, bool is_test,
-                                       const model::SendRequest& request,
+std::expected<Plan, Refusal> make_plan(const ProjectView& view, std::shared_ptr<const model::App> app,
+                                       bool is_test, const model::SendRequest& request,
                                        std::shared_ptr<const model::Template> tmpl, Time now) {
   if (auto refused = unsupported(request)) return std::move(*refused);
   base::Problems late;
@@ -116,8 +118,9 @@ std::expected<Plan, Refusal> make_plan(const ProjectView& view, std::shared_ptr<
     }
     plan.tmpl = std::move(tmpl);
   }
-  const std::string& category =
-      !request.category_given && plan.tmpl && !plan.tmpl->category.empty() ? plan.tmpl->category : request.category;
+  const std::string& category = !request.category_given && plan.tmpl && !plan.tmpl->category.empty()
+                                    ? plan.tmpl->category
+                                    : request.category;
   const auto found = view.categories.find(category);
   if (found == view.categories.end()) {
     return refuse(422, "unknown_category", "/category", fmt::format("there is no category '{}'", category));
@@ -129,13 +132,15 @@ std::expected<Plan, Refusal> make_plan(const ProjectView& view, std::shared_ptr<
   }
   plan.channels = choose_channels(request, plan.tmpl.get(), *plan.category);
   if (plan.channels.empty()) {
-    return refuse(422, "no_channels", "/channels",
-                  "name the channels here, in the template or in the category, for example [\"push\",\"email\"]");
+    return refuse(
+        422, "no_channels", "/channels",
+        "name the channels here, in the template or in the category, for example [\"push\",\"email\"]");
   }
   for (const model::Channel channel : plan.channels) {
     if (plan.app && !plan.app->may_use(channel)) {
-      return refuse(403, "channel_not_allowed", "/channels",
-                    fmt::format("the app '{}' may not use the channel {}", plan.app->name, model::name(channel)));
+      return refuse(
+          403, "channel_not_allowed", "/channels",
+          fmt::format("the app '{}' may not use the channel {}", plan.app->name, model::name(channel)));
     }
   }
   if (plan.tmpl) {

@@ -57,7 +57,8 @@ TEST_F(PlanTest, TakesChannelsFromTheRequestThenTheTemplateThenTheCategory) {
   EXPECT_EQ(by_template->category->key, "news");
   EXPECT_EQ(by_template->tmpl->version, 3);
 
-  const auto by_request = plan(R"({"to":[{"user_id":"ann"}],"template":"t","channels":["email"],"category":"general"})");
+  const auto by_request =
+      plan(R"({"to":[{"user_id":"ann"}],"template":"t","channels":["email"],"category":"general"})");
   ASSERT_TRUE(by_request) << by_request.error().detail;
   EXPECT_EQ(by_request->channels, std::vector<Channel>{Channel::Email});
   EXPECT_EQ(by_request->category->key, "general");
@@ -65,10 +66,10 @@ TEST_F(PlanTest, TakesChannelsFromTheRequestThenTheTemplateThenTheCategory) {
 
 TEST_F(PlanTest, RefusesWhatItDoesNotKnow) {
   expect_refused(hello(R"("channels":["push"],"category":"nope")"), 422, "unknown_category", "/category");
-  expect_refused(R"({"to":[{"user_id":"ann"}],"template":"nope","channels":["push"]})", 422, "unknown_template",
-                 "/template");
-  expect_refused(R"({"to":[{"user_id":"ann"},{"group":"g"}],"body":"b","channels":["push"]})", 422, "unknown_group",
-                 "/to/1/group");
+  expect_refused(R"({"to":[{"user_id":"ann"}],"template":"nope","channels":["push"]})", 422,
+                 "unknown_template", "/template");
+  expect_refused(R"({"to":[{"user_id":"ann"},{"group":"g"}],"body":"b","channels":["push"]})", 422,
+                 "unknown_group", "/to/1/group");
 }
 
 TEST_F(PlanTest, RefusesAVersionNobodyLookedUp) {
@@ -96,7 +97,8 @@ TEST_F(PlanTest, RefusesWhatTheAppMayNotUse) {
   expect_refused(hello(R"("channels":["push","email"])"), 403, "channel_not_allowed", "/channels");
   EXPECT_TRUE(plan(hello(R"("channels":["push"])")));
   app_->categories = {"general"};
-  expect_refused(hello(R"("channels":["push"],"category":"security")"), 403, "category_not_allowed", "/category");
+  expect_refused(hello(R"("channels":["push"],"category":"security")"), 403, "category_not_allowed",
+                 "/category");
 }
 
 TEST_F(PlanTest, HoldsAMemberToNoAppsGrants) {
@@ -106,8 +108,8 @@ TEST_F(PlanTest, HoldsAMemberToNoAppsGrants) {
 
 TEST_F(PlanTest, RefusesContentThatSaysNothingOnAChannel) {
   put_template("mail_only", R"({"content":{"en":{"email":{"subject":"S","text":"B"}}}})");
-  expect_refused(R"({"to":[{"user_id":"ann"}],"template":"mail_only","channels":["sms"]})", 422, "missing_content",
-                 "/template");
+  expect_refused(R"({"to":[{"user_id":"ann"}],"template":"mail_only","channels":["sms"]})", 422,
+                 "missing_content", "/template");
   put_channels("texts", {Channel::Sms});
   expect_refused(R"({"to":[{"user_id":"ann"}],"email":{"subject":"S","text":"B"},"category":"texts"})", 422,
                  "missing_content", "/channels");
@@ -115,10 +117,11 @@ TEST_F(PlanTest, RefusesContentThatSaysNothingOnAChannel) {
 
 TEST_F(PlanTest, RefusesMailWithoutASubject) {
   put_template("bare", R"({"content":{"en":{"body":"B"}}})");
-  expect_refused(R"({"to":[{"user_id":"ann"}],"template":"bare","channels":["email"]})", 422, "missing_subject",
-                 "/template");
+  expect_refused(R"({"to":[{"user_id":"ann"}],"template":"bare","channels":["email"]})", 422,
+                 "missing_subject", "/template");
   put_channels("mails", {Channel::Email});
-  expect_refused(R"({"to":[{"user_id":"ann"}],"body":"B","category":"mails"})", 422, "missing_subject", "/subject");
+  expect_refused(R"({"to":[{"user_id":"ann"}],"body":"B","category":"mails"})", 422, "missing_subject",
+                 "/subject");
 }
 
 TEST_F(PlanTest, RefusesMissingParametersWhereTheyAreMissing) {
@@ -127,7 +130,8 @@ TEST_F(PlanTest, RefusesMissingParametersWhereTheyAreMissing) {
   expect_refused(R"({"to":[{"user_id":"ann"}],"template":"t","channels":["push"]})", 422, "missing_parameter",
                  "/params/name");
   expect_refused(R"({"to":[{"user_id":"ann","params":{"name":"A"}},{"user_id":"bob","params":{"x":"y"}}],
-                     "template":"t","channels":["push"]})", 422, "missing_parameter", "/to/1/params/name");
+                     "template":"t","channels":["push"]})",
+                 422, "missing_parameter", "/to/1/params/name");
   EXPECT_TRUE(plan(R"({"to":[{"user_id":"ann","params":{"name":"A"}}],"template":"t","channels":["push"]})"));
   EXPECT_TRUE(plan(R"({"to":[{"user_id":"ann"}],"params":{"name":"A"},"template":"t","channels":["push"]})"));
 }

@@ -71,26 +71,34 @@ store::RecordItem outcome_record(const Flight& flight, const model::Outcome& out
   item.to = v.to;
   if (!is_plain_success) item.attempt = attempt_of(flight, outcome, d.attempts);
   if (v.is_dead_letter) {
-    item.dead_letter = fmt::format("{}: {} {} {}", model::name(v.reason), name(outcome.kind), outcome.code, outcome.detail);
+    item.dead_letter =
+        fmt::format("{}: {} {} {}", model::name(v.reason), name(outcome.kind), outcome.code, outcome.detail);
   }
   return item;
 }
 
 Recorder::Recorder(const Pipeline::Deps& deps, Journal& journal, Windows& windows, Hooks hooks)
-    : deps_(deps), journal_(journal), windows_(windows), hooks_(std::move(hooks)), wake_(deps.delivery), idle_(deps.delivery) {
+    : deps_(deps),
+      journal_(journal),
+      windows_(windows),
+      hooks_(std::move(hooks)),
+      wake_(deps.delivery),
+      idle_(deps.delivery) {
   for (std::size_t c = 0; c < model::kChannelCount; ++c) {
     for (std::size_t s = 0; s < model::kDeliveryStatusCount; ++s) {
-      by_status_[c][s] = deps.metrics.counter(
-          "carillon_recorded_total", "Status changes recorded, by the new status.",
-          {{"channel", std::string(model::name(static_cast<Channel>(c)))},
-           {"status", std::string(model::name(static_cast<DeliveryStatus>(s)))}});
+      by_status_[c][s] =
+          deps.metrics.counter("carillon_recorded_total", "Status changes recorded, by the new status.",
+                               {{"channel", std::string(model::name(static_cast<Channel>(c)))},
+                                {"status", std::string(model::name(static_cast<DeliveryStatus>(s)))}});
     }
   }
-  stale_ = deps.metrics.counter("carillon_stale_records_total", "Results of claims that had been taken over.");
+  stale_ =
+      deps.metrics.counter("carillon_stale_records_total", "Results of claims that had been taken over.");
   for (std::size_t p = 0; p < model::kPriorityCount; ++p) {
-    latency_[p] = deps.metrics.histogram("carillon_sent_seconds", "From accept to the recorded answer of the provider.",
-                                         base::Metrics::latency_buckets_s(),
-                                         {{"priority", std::string(model::name(static_cast<model::Priority>(p)))}});
+    latency_[p] =
+        deps.metrics.histogram("carillon_sent_seconds", "From accept to the recorded answer of the provider.",
+                               base::Metrics::latency_buckets_s(),
+                               {{"priority", std::string(model::name(static_cast<model::Priority>(p)))}});
   }
   gate_.spawn(deps.delivery, "writer", [this] { return run(); });
 }
@@ -123,9 +131,7 @@ void Recorder::forget(Flight& flight, Entry& entry, const model::Outcome& outcom
     switch (flight.account->guard.suspicious(now)) {
       case InvalidationGuard::Verdict::Forget: break;
       case InvalidationGuard::Verdict::Keep: return;
-      case InvalidationGuard::Verdict::Suspect:
-        v.pause_integration = true;
-        return;
+      case InvalidationGuard::Verdict::Suspect: v.pause_integration = true; return;
     }
   }
   const Channel channel = flight.delivery.channel();
@@ -136,7 +142,8 @@ void Recorder::forget(Flight& flight, Entry& entry, const model::Outcome& outcom
     dead.invalid_since = outcome.invalid_since;
     entry.item.dead_address = std::move(dead);
   } else if (is_suppressible(channel)) {
-    entry.item.suppress.emplace(channel, address_key(deps_.keys.address_hash, channel, flight.job.target.address));
+    entry.item.suppress.emplace(channel,
+                                address_key(deps_.keys.address_hash, channel, flight.job.target.address));
     entry.item.suppress_reason = outcome.code.empty() ? "hard_bounce" : outcome.code;
   }
 }
@@ -151,19 +158,21 @@ void Recorder::finished(FlightPtr flight, const model::Outcome& outcome) {
   entry.was_journaled = true;
   forget(*flight, entry, outcome, v);
   if (v.pause_integration && flight->account != nullptr) {
-    const std::string why = outcome.detail.empty() ? outcome.code : fmt::format("{}: {}", outcome.code, outcome.detail);
+    const std::string why =
+        outcome.detail.empty() ? outcome.code : fmt::format("{}: {}", outcome.code, outcome.detail);
     hooks_.misconfigured(flight->account->project, flight->account->key, why);
   }
   auto effects = std::move(entry.item);
-  entry.item = outcome_record(*flight, outcome, v, flight->account ? flight->account->key : std::string{}, now);
+  entry.item =
+      outcome_record(*flight, outcome, v, flight->account ? flight->account->key : std::string{}, now);
   entry.item.dead_address = std::move(effects.dead_address);
   entry.item.suppress = std::move(effects.suppress);
   entry.item.suppress_reason = std::move(effects.suppress_reason);
   push(std::move(entry));
 }
 
-void Recorder::decided(FlightPtr flight, DeliveryStatus to, Reason reason, std::optional<Time> due, std::string note,
-                       std::string dead_letter) {
+void Recorder::decided(FlightPtr flight, DeliveryStatus to, Reason reason, std::optional<Time> due,
+                       std::string note, std::string dead_letter) {
   Entry entry = entry_of(*flight);
   auto& d = entry.item.delivery;
   d.reason = reason;

@@ -15,14 +15,14 @@ namespace carillon::pipeline {
 
 // The record of an answer: the delivery's new values, the attempt and what follows for the address.
 // `key`: of the integration that was asked.
-[[nodiscard]] store::RecordItem outcome_record(const Flight& flight, const model::Outcome& outcome, const Verdict& v,
-                                               std::string key, Time now);
+[[nodiscard]] store::RecordItem outcome_record(const Flight& flight, const model::Outcome& outcome,
+                                               const Verdict& v, std::string key, Time now);
 
 // Delivery thread only.
 class Recorder {
  public:
   struct Hooks {
-    std::function<void(model::Lane)> freed;                    // a place in that window is free
+    std::function<void(model::Lane)> freed;  // a place in that window is free
     std::function<void(std::int32_t, std::string, std::string)> misconfigured;  // project, integration, why
   };
   Recorder(const Pipeline::Deps& deps, Journal& journal, Windows& windows, Hooks hooks);

@@ -37,7 +37,8 @@ store::RecordItem decided(const Flight& flight, const model::Outcome& outcome, T
   // Time has passed since: what is to be sent again need not wait for a schedule.
   if (outcome.kind == model::OutcomeKind::Ambiguous && v.to == DeliveryStatus::Retrying) v.due_at = now;
   auto item = outcome_record(flight, outcome, v, flight.delivery.integration, now);
-  if (outcome.kind == model::OutcomeKind::Ambiguous) item.delivery.claims_lost = flight.delivery.claims_lost + 1;
+  if (outcome.kind == model::OutcomeKind::Ambiguous)
+    item.delivery.claims_lost = flight.delivery.claims_lost + 1;
   return item;
 }
 
@@ -53,7 +54,8 @@ store::RecordItem judge(const Flight& flight, const Journal::Replay& journal, Ti
     return released(flight, now);
   }
   ++counts.ambiguous;
-  return decided(flight, model::Outcome::ambiguous("this process ended while the provider was being asked"), now);
+  return decided(flight, model::Outcome::ambiguous("this process ended while the provider was being asked"),
+                 now);
 }
 
 }  // namespace
@@ -94,8 +96,9 @@ Task<Result<Recovered>> recover(const Pipeline::Deps& deps, std::string journal_
   CARILLON_FAILPOINT("recover.after_discard");
   const std::size_t total = counts.replayed + counts.ambiguous + counts.released;
   if (total > 0) {
-    base::log_info("recovered {} deliveries of an earlier run: {} had been answered, {} may have been sent, {} had not",
-                   total, counts.replayed, counts.ambiguous, counts.released);
+    base::log_info(
+        "recovered {} deliveries of an earlier run: {} had been answered, {} may have been sent, {} had not",
+        total, counts.replayed, counts.ambiguous, counts.released);
   }
   co_return counts;
 }

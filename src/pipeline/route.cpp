@@ -25,7 +25,7 @@ struct Candidate {
   const model::Device* device = nullptr;
   Channel channel = Channel::Push;
   Platform platform = Platform::None;
-  std::string_view address;                 // empty for push to devices
+  std::string_view address;  // empty for push to devices
 };
 
 class Router {
@@ -53,13 +53,14 @@ class Router {
     }
   }
 
-  void route_user(std::size_t i, std::string_view user_id, std::string_view field, const std::string* only_device) {
+  void route_user(std::size_t i, std::string_view user_id, std::string_view field,
+                  const std::string* only_device) {
     const auto it = in_.people.users.find(user_id);
     if (it == in_.people.users.end() || !it->second) {
       if (!in_.request.skip_unknown_users && !in_.skips_unknown_users) {
-        out_.problems.push_back({fmt::format("/to/{}/{}", i, field), "unknown_user",
-                                 fmt::format("there is no user '{}'; register them first, or set on_unknown to skip",
-                                             user_id)});
+        out_.problems.push_back(
+            {fmt::format("/to/{}/{}", i, field), "unknown_user",
+             fmt::format("there is no user '{}'; register them first, or set on_unknown to skip", user_id)});
         return;
       }
       for (const Channel channel : in_.plan.channels) add_unknown(i, user_id, channel);
@@ -145,7 +146,8 @@ class Router {
     d.kind = DecisionKind::Suppress;
     d.reason = reason;
     d.checks = std::move(checks_);
-    d.checks.push_back(Check{std::move(check), "stop", {}, std::move(value), std::move(source), std::nullopt});
+    d.checks.push_back(
+        Check{std::move(check), "stop", {}, std::move(value), std::move(source), std::nullopt});
     return d;
   }
 
@@ -153,9 +155,11 @@ class Router {
   void decide(Candidate& c) {
     checks_.clear();
     if (c.device == nullptr && c.address.empty()) {
-      return add(c, suppress(Reason::NoAddress, "address", fmt::format("no {} address", model::name(c.channel))));
+      return add(
+          c, suppress(Reason::NoAddress, "address", fmt::format("no {} address", model::name(c.channel))));
     }
-    if (is_repeat(c)) return add(c, suppress(Reason::DuplicateRecipient, "recipient", "named twice", "request"));
+    if (is_repeat(c))
+      return add(c, suppress(Reason::DuplicateRecipient, "recipient", "named twice", "request"));
     if (!c.address.empty() && !in_.people.suppressed.empty()) {
       const auto hit = in_.people.suppressed.find(People::key(c.channel, c.address));
       if (hit != in_.people.suppressed.end()) {
@@ -163,7 +167,8 @@ class Router {
       }
     }
     if (c.device != nullptr && !c.device->enabled) {
-      return add(c, suppress(Reason::DeviceBlocked, "device", "notifications are switched off on the device"));
+      return add(c,
+                 suppress(Reason::DeviceBlocked, "device", "notifications are switched off on the device"));
     }
     auto* checks = in_.wants_explain ? &checks_ : nullptr;
     static const std::vector<model::Preference> kNone;
@@ -184,8 +189,10 @@ class Router {
       return d;
     }
     std::string_view zone = settings.time_zone;
-    if (c.device && !c.device->time_zone.empty()) zone = c.device->time_zone;
-    else if (c.profile && !c.profile->time_zone.empty()) zone = c.profile->time_zone;
+    if (c.device && !c.device->time_zone.empty())
+      zone = c.device->time_zone;
+    else if (c.profile && !c.profile->time_zone.empty())
+      zone = c.profile->time_zone;
     auto d = model::apply_quiet_hours(*in_.plan.category, quiet, zone, in_.now, in_.wants_explain);
     if (in_.wants_explain) d.checks.insert(d.checks.begin(), checks_.begin(), checks_.end());
     return d;
@@ -220,7 +227,8 @@ class Router {
     d.reason = decision.reason;
     if (c.profile) d.user_id = c.profile->user_id;
     if (c.device) d.device_id = c.device->device_id;
-    const std::string_view country = c.profile ? std::string_view(c.profile->country_code) : std::string_view{};
+    const std::string_view country =
+        c.profile ? std::string_view(c.profile->country_code) : std::string_view{};
     const RouteChoice choice = choose_route(in_.plan, c.channel, c.platform, country, 0);
     d.is_sandbox = choice.is_sandbox;
     settle(d, decision, choice, c);
@@ -266,7 +274,8 @@ class Router {
     charge.delivery = out_.deliveries.size();
     const std::string_view key = cap->key.empty() ? in_.plan.category->key : cap->key;
     // A raw address is its own recipient: the Store adds the user, of which it has none.
-    charge.cap_key = fmt::format("{}/{}/{}", key, model::name(c.channel), c.profile ? std::string_view{} : c.address);
+    charge.cap_key =
+        fmt::format("{}/{}/{}", key, model::name(c.channel), c.profile ? std::string_view{} : c.address);
     charge.limit = cap->limit;
     charge.per = cap->per;
     charge.drop = cap->on_exceed == model::CapPolicy::Drop;
@@ -287,20 +296,26 @@ class Router {
     for (const auto& warning : out_.warnings) {
       if (warning.channel == channel) return;
     }
-    out_.warnings.push_back({"no_route",
-                             fmt::format("no integration carries {}; the deliveries wait for one", model::name(channel)),
-                             channel});
+    out_.warnings.push_back(
+        {"no_route",
+         fmt::format("no integration carries {}; the deliveries wait for one", model::name(channel)),
+         channel});
   }
 
   static std::string note_of(const std::vector<Check>& checks) {
     if (checks.empty()) return {};
     const Check& last = checks.back();
     base::JsonWriter out;
-    out.object().field("check", last.check).field("value", last.value).field("source", last.source).end_object();
+    out.object()
+        .field("check", last.check)
+        .field("value", last.value)
+        .field("source", last.source)
+        .end_object();
     return out.str();
   }
 
-  void explain(const Candidate& c, model::Decision decision, const RouteChoice& choice, const model::Delivery& d) {
+  void explain(const Candidate& c, model::Decision decision, const RouteChoice& choice,
+               const model::Delivery& d) {
     model::Explain e;
     const auto& entry = in_.request.to[c.to_index];
     e.recipient = c.profile ? "user:" + c.profile->user_id

@@ -27,7 +27,7 @@ struct Plan {
   std::shared_ptr<const model::Template> tmpl;  // null: inline content
   std::vector<model::Channel> channels;
   model::Priority priority = model::Priority::Normal;
-  bool is_lowered = false;                      // the request asked for more than it may have
+  bool is_lowered = false;  // the request asked for more than it may have
   std::optional<Time> expires_at;
 };
 
@@ -35,14 +35,16 @@ struct Plan {
 // of every entry. `tmpl`: the version the request names, when it is not the published one.
 // Refusal: 422 unknown_category unknown_template no_channels missing_parameter … · 403
 // category_not_allowed channel_not_allowed.
-[[nodiscard]] std::expected<Plan, Refusal> make_plan(const ProjectView& view, std::shared_ptr<const model::App> app,
-                                                     bool is_test, const model::SendRequest& request,
+[[nodiscard]] std::expected<Plan, Refusal> make_plan(const ProjectView& view,
+                                                     std::shared_ptr<const model::App> app, bool is_test,
+                                                     const model::SendRequest& request,
                                                      std::shared_ptr<const model::Template> tmpl, Time now);
 
 // What is known about the recipients. Missing users are null entries.
 struct People {
-  std::unordered_map<std::string_view, std::shared_ptr<const model::Profile>> users;  // by user_id in the request
-  std::unordered_map<std::string_view, std::string> device_owner;                     // device_id → user_id
+  std::unordered_map<std::string_view, std::shared_ptr<const model::Profile>>
+      users;                                                       // by user_id in the request
+  std::unordered_map<std::string_view, std::string> device_owner;  // device_id → user_id
   // (channel, address) pairs that must not be contacted.
   std::unordered_map<std::string, store::Suppression> suppressed;
   [[nodiscard]] static std::string key(model::Channel channel, std::string_view address) {
@@ -53,10 +55,10 @@ struct People {
 struct Routed {
   std::vector<model::Delivery> deliveries;  // ids not set; in order of `to`
   std::vector<store::CapCharge> caps;
-  std::vector<std::int64_t> address_keys;   // of raw addresses, for the history index
-  std::vector<model::Explain> explains;     // one per delivery, when asked for
+  std::vector<std::int64_t> address_keys;  // of raw addresses, for the history index
+  std::vector<model::Explain> explains;    // one per delivery, when asked for
   std::vector<Warning> warnings;
-  base::Problems problems;                  // not empty: refuse
+  base::Problems problems;  // not empty: refuse
   std::int64_t recipients = 0;
 };
 
@@ -75,7 +77,8 @@ struct RouteInput {
 void collect_addresses(const std::vector<model::Channel>& channels, const model::Profile& profile,
                        const std::function<void(model::Channel, std::string_view)>& each);
 // The hash under which an address is suppressed and looked up.
-[[nodiscard]] base::Hash128 address_key(const base::KeyedHash& hash, model::Channel channel, std::string_view address);
+[[nodiscard]] base::Hash128 address_key(const base::KeyedHash& hash, model::Channel channel,
+                                        std::string_view address);
 // What the profile holds for a channel other than push; empty: nothing.
 [[nodiscard]] std::string_view address_of(const model::Profile& profile, model::Channel channel);
 

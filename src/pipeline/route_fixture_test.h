@@ -17,7 +17,8 @@ class RouteFixture : public testing::Test {
   static constexpr Time kNow = from_ms(1'790'000'000'000);  // 2026-09-21T14:13:20Z
 
   RouteFixture() {
-    for (const auto& category : {model::general_category(), model::security_category()}) put_category(category);
+    for (const auto& category : {model::general_category(), model::security_category()})
+      put_category(category);
     put_integration("ios", "apns");
     put_integration("android", "fcm");
     put_integration("mail", "smtp");
@@ -77,7 +78,8 @@ class RouteFixture : public testing::Test {
     base::Problems problems;
     const auto root = document.parse(json);
     EXPECT_TRUE(root) << json;
-    requests_.push_back(std::make_unique<model::SendRequest>(model::read_send_request(*root, {}, "", problems)));
+    requests_.push_back(
+        std::make_unique<model::SendRequest>(model::read_send_request(*root, {}, "", problems)));
     for (const auto& p : problems) ADD_FAILURE() << p.pointer << " " << p.code << " " << p.detail;
     return *requests_.back();
   }

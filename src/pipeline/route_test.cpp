@@ -196,7 +196,8 @@ TEST_F(RouteTest, SharesACapBetweenTheDevicesOfEachOfSeveralUsers) {
   const auto bob = add_user("bob");
   bob->devices.push_back(device("b1", Platform::Ios, "apns"));
   bob->devices.push_back(device("b2", Platform::Ios, "apns"));
-  const auto out = routed(send(R"({"user_id":"ann"},{"user_id":"bob"})", R"("push")", R"("category":"news")"));
+  const auto out =
+      routed(send(R"({"user_id":"ann"},{"user_id":"bob"})", R"("push")", R"("category":"news")"));
   ASSERT_EQ(out.caps.size(), 2U);
   EXPECT_EQ(out.caps[0].delivery, 0U);
   EXPECT_EQ(out.caps[0].count, 2U);
@@ -213,8 +214,8 @@ TEST_F(RouteTest, ChargesNoCapForWhatIsNotSent) {
 
 TEST_F(RouteTest, CapsRawAddressesByThemselvesAndTestKeysNever) {
   put_cap(model::CapPolicy::Drop);
-  const std::string asked = send(R"({"email":"a@example.com"},{"email":"b@example.com"})", R"("email")",
-                                 R"("category":"news")");
+  const std::string asked =
+      send(R"({"email":"a@example.com"},{"email":"b@example.com"})", R"("email")", R"("category":"news")");
   const auto out = routed(asked);
   ASSERT_EQ(out.caps.size(), 2U);
   EXPECT_NE(out.caps[0].cap_key, out.caps[1].cap_key);
@@ -256,7 +257,8 @@ TEST_F(RouteTest, MarksAsSandboxWhatARouteSendsThere) {
 
 TEST_F(RouteTest, HoldsForARouteAndWarnsOncePerChannel) {
   std::erase_if(view_.integrations, [](const auto& i) { return i.provider == "smtp"; });
-  const auto out = routed(send(R"({"user_id":"ann"},{"email":"x@example.com"})", R"("email")", R"("ttl":"1h")"));
+  const auto out =
+      routed(send(R"({"user_id":"ann"},{"email":"x@example.com"})", R"("email")", R"("ttl":"1h")"));
   ASSERT_EQ(out.deliveries.size(), 2U);
   for (const auto& d : out.deliveries) {
     EXPECT_EQ(d.status, DeliveryStatus::Held);
@@ -285,8 +287,8 @@ TEST_F(RouteTest, RefusesUnknownRecipientsWithTheirPointer) {
 }
 
 TEST_F(RouteTest, ShowsUnknownRecipientsAsSuppressedWhenAskedToSkipThem) {
-  const auto out = routed(send(R"({"user_id":"who"},{"device_id":"what"})", R"("push","email")",
-                               R"("on_unknown":"skip")"));
+  const auto out = routed(
+      send(R"({"user_id":"who"},{"device_id":"what"})", R"("push","email")", R"("on_unknown":"skip")"));
   EXPECT_TRUE(out.problems.empty());
   ASSERT_EQ(out.deliveries.size(), 3U);
   for (const auto& d : out.deliveries) expect_suppressed(d, Reason::UnknownUser);
@@ -296,18 +298,21 @@ TEST_F(RouteTest, ShowsUnknownRecipientsAsSuppressedWhenAskedToSkipThem) {
 TEST_F(RouteTest, RefusesAddressesThatFitNoChannelAskedFor) {
   people_.device_owner["phone"] = "ann";
   const auto out = routed(send(R"({"email":"x@example.com"},{"phone":"+821012345678"},{"device_id":"phone"},
-                                  {"device_token":"t","platform":"ios"})", R"("webhook")"));
+                                  {"device_token":"t","platform":"ios"})",
+                               R"("webhook")"));
   std::vector<std::string> pointers;
   for (const auto& problem : out.problems) {
     EXPECT_EQ(problem.code, "recipient_channel_mismatch");
     pointers.push_back(problem.pointer);
   }
-  EXPECT_EQ(pointers, (std::vector<std::string>{"/to/0/email", "/to/1/phone", "/to/2/device_id", "/to/3/device_token"}));
+  EXPECT_EQ(pointers, (std::vector<std::string>{"/to/0/email", "/to/1/phone", "/to/2/device_id",
+                                                "/to/3/device_token"}));
 }
 
 TEST_F(RouteTest, ReachesRawAddressesOnTheChannelsTheyFit) {
   const auto out = routed(send(R"({"email":"x@example.com"},{"phone":"+821012345678"},
-                                  {"device_token":"t","platform":"android"})", R"("email","sms","push")"));
+                                  {"device_token":"t","platform":"android"})",
+                               R"("email","sms","push")"));
   ASSERT_TRUE(out.problems.empty());
   ASSERT_EQ(out.deliveries.size(), 3U);
   expect_due(out.deliveries[0], Queue::Email);
@@ -327,7 +332,8 @@ TEST_F(RouteTest, DeliversIntoTheInboxAtOnce) {
 }
 
 TEST_F(RouteTest, CarriesPriorityAndTtlIntoEveryDelivery) {
-  const auto out = routed(send(R"({"user_id":"ann"})", R"("push","email")", R"("priority":"bulk","ttl":"5m")"));
+  const auto out =
+      routed(send(R"({"user_id":"ann"})", R"("push","email")", R"("priority":"bulk","ttl":"5m")"));
   for (const auto& d : out.deliveries) {
     EXPECT_EQ(d.priority, model::Priority::Bulk);
     EXPECT_EQ(d.expires_at, kNow + std::chrono::minutes(5));
@@ -338,12 +344,14 @@ TEST_F(RouteTest, CarriesPriorityAndTtlIntoEveryDelivery) {
 TEST_F(RouteTest, RoutesMoreEndpointsThanFitIntoOneAnswer) {
   std::string to;
   for (int i = 0; i < 300; ++i) to += fmt::format(R"({}{{"email":"u{}@example.com"}})", i ? "," : "", i);
-  EXPECT_EQ(routed(send(to, R"("email")")).deliveries.size(), 300U) << "the caller expands them in the background";
+  EXPECT_EQ(routed(send(to, R"("email")")).deliveries.size(), 300U)
+      << "the caller expands them in the background";
 }
 
 TEST_F(RouteTest, ExplainsEveryDeliveryWithoutRawAddresses) {
   ann().preferences = {{"sms", "*", false}};
-  const auto out = routed(send(R"({"user_id":"ann"},{"email":"secret@example.com"})", R"("email","sms")"), true);
+  const auto out =
+      routed(send(R"({"user_id":"ann"},{"email":"secret@example.com"})", R"("email","sms")"), true);
   ASSERT_EQ(out.explains.size(), out.deliveries.size());
   EXPECT_EQ(out.explains[0].recipient, "user:ann");
   EXPECT_EQ(out.explains[0].decision.kind, model::DecisionKind::Send);
@@ -359,8 +367,8 @@ TEST_F(RouteTest, ExplainsEveryDeliveryWithoutRawAddresses) {
 
 TEST_F(RouteTest, DecidesTheSameWithAndWithoutExplaining) {
   ann().preferences = {{"push.ios", "*", false}};
-  const std::string asked = send(R"({"user_id":"ann"},{"user_id":"ann"},{"email":"ann@example.com"})",
-                                 R"("push","email","sms")");
+  const std::string asked =
+      send(R"({"user_id":"ann"},{"user_id":"ann"},{"email":"ann@example.com"})", R"("push","email","sms")");
   const auto plain = routed(asked, false), explained = routed(asked, true);
   ASSERT_EQ(plain.deliveries.size(), explained.deliveries.size());
   EXPECT_TRUE(plain.explains.empty());
@@ -371,8 +379,10 @@ TEST_F(RouteTest, DecidesTheSameWithAndWithoutExplaining) {
 }
 
 TEST_F(RouteTest, KeepsTheSameAddressOnTwoChannelsApartInItsHash) {
-  EXPECT_NE(address_key(hash_, Channel::Sms, "+821012345678"), address_key(hash_, Channel::Voice, "+821012345678"));
-  EXPECT_EQ(address_key(hash_, Channel::Sms, "+821012345678"), address_key(hash_, Channel::Sms, "+821012345678"));
+  EXPECT_NE(address_key(hash_, Channel::Sms, "+821012345678"),
+            address_key(hash_, Channel::Voice, "+821012345678"));
+  EXPECT_EQ(address_key(hash_, Channel::Sms, "+821012345678"),
+            address_key(hash_, Channel::Sms, "+821012345678"));
 }
 
 TEST_F(RouteTest, CollectsEveryAddressThatSuppressionsAreAskedFor) {

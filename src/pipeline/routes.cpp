@@ -15,9 +15,12 @@ bool serves(const providers::ProviderType& type, model::Channel channel, model::
 }
 
 bool matches(const model::Route& route, const RouteQuery& query) {
-  const auto fits = [](const std::string& wanted, std::string_view value) { return wanted.empty() || wanted == value; };
-  return (!route.channel || *route.channel == query.channel) && fits(route.platform, model::name(query.platform)) &&
-         fits(route.country, query.country) && fits(route.app, query.app) && fits(route.category, query.category);
+  const auto fits = [](const std::string& wanted, std::string_view value) {
+    return wanted.empty() || wanted == value;
+  };
+  return (!route.channel || *route.channel == query.channel) &&
+         fits(route.platform, model::name(query.platform)) && fits(route.country, query.country) &&
+         fits(route.app, query.app) && fits(route.category, query.category);
 }
 
 // The step that goes first, drawn by weight from the delivery's id.
@@ -51,7 +54,8 @@ RouteChain route_chain(const ProjectView& view, const RouteQuery& query) {
     const std::size_t first = draw(route.chain, query.delivery);
     for (std::size_t i = 0; i < route.chain.size(); ++i) {
       const std::size_t at = i == 0 ? first : (i <= first ? i - 1 : i);
-      if (const auto* integration = view.find_integration(route.chain[at].integration)) add(*integration, true);
+      if (const auto* integration = view.find_integration(route.chain[at].integration))
+        add(*integration, true);
     }
     return result;
   }

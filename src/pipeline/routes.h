@@ -19,7 +19,7 @@ struct RouteQuery {
 };
 
 struct RouteChain {
-  std::string_view rule;                              // key of the route; empty: order of creation
+  std::string_view rule;                                // key of the route; empty: order of creation
   std::vector<const model::Integration*> integrations;  // point into the view; best first
 };
 

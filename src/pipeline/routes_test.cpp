@@ -54,7 +54,8 @@ RouteQuery push(Platform platform) {
 using Keys = std::vector<std::string>;
 
 TEST(RouteChain, TakesTheIntegrationsOfTheChannelInOrderOfCreationWithoutARoute) {
-  const auto view = view_with({integration("m1", "smtp"), integration("t", "twilio_sms"), integration("m2", "smtp")});
+  const auto view =
+      view_with({integration("m1", "smtp"), integration("t", "twilio_sms"), integration("m2", "smtp")});
   const auto chain = route_chain(view, mail());
   EXPECT_EQ(keys(chain), (Keys{"m1", "m2"}));
   EXPECT_EQ(chain.rule, "");
@@ -147,7 +148,8 @@ TEST(RouteChain, DrawsTheFirstPlaceByWeightAndKeepsTheOrderOfTheRest) {
 }
 
 TEST(RouteChain, GivesADeliveryTheSameOrderEachTime) {
-  const auto view = view_with({integration("a", "smtp"), integration("b", "smtp")}, {route("r", {{"a", 1}, {"b", 1}})});
+  const auto view =
+      view_with({integration("a", "smtp"), integration("b", "smtp")}, {route("r", {{"a", 1}, {"b", 1}})});
   auto query = mail();
   query.delivery = 123'456'789'012;
   const auto order = keys(route_chain(view, query));
@@ -155,7 +157,8 @@ TEST(RouteChain, GivesADeliveryTheSameOrderEachTime) {
 }
 
 TEST(RouteChain, KeepsItsOrderWhenNoWeightIsAboveZero) {
-  const auto view = view_with({integration("a", "smtp"), integration("b", "smtp")}, {route("r", {{"b", 0}, {"a", 0}})});
+  const auto view =
+      view_with({integration("a", "smtp"), integration("b", "smtp")}, {route("r", {{"b", 0}, {"a", 0}})});
   EXPECT_EQ(keys(route_chain(view, mail())), (Keys{"b", "a"}));
 }
 

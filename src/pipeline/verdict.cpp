@@ -56,7 +56,8 @@ Verdict throttled(const VerdictInput& in) {
   }
   v.to = DeliveryStatus::Retrying;
   v.reason = Reason::Throttled;
-  const Millis wait = std::clamp(in.outcome.retry_after.value_or(kThrottleDefault), Millis(100), kThrottleMax);
+  const Millis wait =
+      std::clamp(in.outcome.retry_after.value_or(kThrottleDefault), Millis(100), kThrottleMax);
   v.due_at = in.others_available > 0 ? in.now : in.now + wait;
   return v;
 }
@@ -91,8 +92,7 @@ Verdict misconfigured(const VerdictInput& in) {
 }
 
 Verdict ambiguous(const VerdictInput& in) {
-  const auto policy =
-      in.category.on_unknown.value_or(model::default_unknown_policy(in.delivery.channel()));
+  const auto policy = in.category.on_unknown.value_or(model::default_unknown_policy(in.delivery.channel()));
   Verdict v;
   if (policy == model::UnknownPolicy::Resend) {
     v = later(in, Reason::UnknownOutcome, Millis(0));
@@ -132,7 +132,8 @@ Verdict verdict(const VerdictInput& in) {
   return v;
 }
 
-Verdict provider_down(const model::Delivery& delivery, const model::Category& category, Time accepted_at, Time now) {
+Verdict provider_down(const model::Delivery& delivery, const model::Category& category, Time accepted_at,
+                      Time now) {
   Verdict v;
   const Millis age = now - accepted_at;
   if (!delivery.expires_at && age > model::age_limit(category.kind)) {

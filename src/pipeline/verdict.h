@@ -13,7 +13,7 @@ namespace carillon::pipeline {
 
 struct VerdictInput {
   const model::Outcome& outcome;
-  const model::Delivery& delivery;   // as claimed
+  const model::Delivery& delivery;  // as claimed
   const model::Category& category;
   Time accepted_at;
   Time now;
@@ -26,9 +26,9 @@ struct Verdict {
   model::DeliveryStatus to = model::DeliveryStatus::Sent;
   model::Reason reason = model::Reason::None;
   std::optional<Time> due_at;
-  bool counts = false;            // attempts + 1
-  bool is_resend = false;         // resent + 1
-  bool forget_address = false;    // the address is dead
+  bool counts = false;          // attempts + 1
+  bool is_resend = false;       // resent + 1
+  bool forget_address = false;  // the address is dead
   bool pause_integration = false;
   bool is_dead_letter = false;
 };

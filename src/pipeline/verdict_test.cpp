@@ -30,7 +30,8 @@ struct Question {
     delivery.status = DeliveryStatus::Processing;
   }
   [[nodiscard]] Verdict ask() const {
-    return verdict({outcome, delivery, category, accepted_at, kNow, 0.5, others_available, has_next_endpoint});
+    return verdict(
+        {outcome, delivery, category, accepted_at, kNow, 0.5, others_available, has_next_endpoint});
   }
 };
 
@@ -70,7 +71,8 @@ TEST(Verdict, RetriesAfterOneFiveFifteenMinutesAndAnHourAndThenGivesUp) {
 TEST(Verdict, SpreadsRetriesByAFifthToEitherSide) {
   Question question(of(OutcomeKind::NotSent));
   const auto at = [&](double random01) {
-    return *verdict({question.outcome, question.delivery, question.category, kNow, kNow, random01, 0, false}).due_at;
+    return *verdict({question.outcome, question.delivery, question.category, kNow, kNow, random01, 0, false})
+                .due_at;
   };
   EXPECT_EQ(at(0.0), kNow + seconds(48));
   EXPECT_GT(at(0.999), kNow + seconds(71));
@@ -250,8 +252,8 @@ TEST(Verdict, EndsResendsAsUnknownNotAsDead) {
   EXPECT_FALSE(v.is_resend);
 }
 
-// Whatever the outcome: the row ends in a state the machine allows, waits only when it is open, and a retry that
-// counts nothing is never in the past.
+// Whatever the outcome: the row ends in a state the machine allows, waits only when it is open, and a retry
+// that counts nothing is never in the past.
 TEST(Verdict, AlwaysMakesARowTheStateMachineAllows) {
   EXPECT_TRUE(rc::check([] {
     Question question(of(static_cast<OutcomeKind>(*rc::gen::inRange<int>(0, model::kOutcomeKindCount)),
@@ -261,7 +263,8 @@ TEST(Verdict, AlwaysMakesARowTheStateMachineAllows) {
     question.others_available = *rc::gen::inRange<std::size_t>(0, 4);
     question.has_next_endpoint = *rc::gen::arbitrary<bool>();
     question.accepted_at = kNow - Millis(*rc::gen::inRange(0, 400'000'000));
-    if (*rc::gen::arbitrary<bool>()) question.outcome.retry_after = Millis(*rc::gen::inRange(-1000, 10'000'000));
+    if (*rc::gen::arbitrary<bool>())
+      question.outcome.retry_after = Millis(*rc::gen::inRange(-1000, 10'000'000));
     const Verdict v = question.ask();
     const bool is_open = v.to == DeliveryStatus::Retrying || v.to == DeliveryStatus::Held;
     RC_ASSERT(is_open || model::is_final(v.to));

@@ -20,6 +20,7 @@
 #include "model/notification.h"
 #include "model/profile.h"
 #include "store/store_types.h"
+#include "store/store_views.h"
 
 namespace carillon::store {
 
@@ -44,14 +45,16 @@ class Store {
   // Takes due rows: by ids from hints, or the lane's oldest when `ids` is empty. Sets Processing,
   // owner and epoch + 1, committed before it returns. Rows that are not due, final or taken are left
   // out. Expired rows are returned too, marked by expires_at <= now: the caller records Expire.
-  virtual Task<Result<std::vector<model::Delivery>>> claim(std::vector<ClaimRequest> requests, Owner owner, Time now) = 0;
+  virtual Task<Result<std::vector<model::Delivery>>> claim(std::vector<ClaimRequest> requests, Owner owner,
+                                                           Time now) = 0;
   // Writes what became of claimed rows, fenced by owner and epoch; one flag per item: false = stale,
   // nothing written for it. With it: attempt row, dead letter, dead address, counters, roll-ups,
   // completion of the notification.
   virtual Task<Result<std::vector<bool>>> record(std::vector<RecordItem> items, Owner owner, Time now) = 0;
   // Rows still Processing under an owner older than `owner` (same instance), in id order above
   // `after`, at most `limit`. Their record() is fenced by the epoch they carry, with that old owner.
-  virtual Task<Result<std::vector<OwnedDelivery>>> owned_before(Owner owner, std::int64_t after, std::size_t limit) = 0;
+  virtual Task<Result<std::vector<OwnedDelivery>>> owned_before(Owner owner, std::int64_t after,
+                                                                std::size_t limit) = 0;
 
   // ---- acting on what is stored
   virtual Task<Result<CancelResult>> cancel(std::int64_t notification, Time now) = 0;
@@ -60,8 +63,11 @@ class Store {
   // Held rows (reason given) whose condition cleared become Pending, due now, at most `limit`, oldest
   // first; returns their ids and lanes for hints.
   virtual Task<Result<std::vector<Hint>>> unhold(HoldFilter filter, std::size_t limit, Time now) = 0;
-  // Dead letters and failed or unknown deliveries back to Pending, generation + 1, audited.
-  virtual Task<Result<std::vector<ReplayResult>>> replay(std::vector<ReplayItem> items, std::string actor, Time now) = 0;
+  // Dead letters and failed or unknown deliveries back to Pending, generation + 1, attempts 0, audited.
+  // What an item changes is kept in the delivery's note: {"changes":{"params":…,"address":…,
+  // "integration":…}}; the worker applies it.
+  virtual Task<Result<std::vector<ReplayResult>>> replay(std::vector<ReplayItem> items, std::string actor,
+                                                         Time now) = 0;
   // Notifications accepted as Scheduled (due at send_at) or Expanding (due at once) that are not fully
   // expanded, with their cursor, oldest due first; they stay due until expand() with `done`.
   virtual Task<Result<std::vector<DueExpansion>>> due_expansions(std::size_t limit, Time now) = 0;
@@ -72,26 +78,33 @@ class Store {
   // ---- people
   // In order of `keys`; null for the unknown. Never older than the last committed change seen by this
   // process. Cheap for a handful (inline on the caller's thread), at most 1,024 keys.
-  virtual Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> profiles(std::vector<UserKey> keys) = 0;
+  virtual Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> profiles(
+      std::vector<UserKey> keys) = 0;
   // Writes a profile if its stored version is `profile.version`; the version goes up by one. Tokens it
   // names move here from other users in the same transaction (device_moved). Errors: Conflict (reload
   // and redo) · AlreadyExists (users.unique_email).
-  virtual Task<Result<PutProfileResult>> put_profile(model::Profile profile, ProfileChange change, Time now) = 0;
+  virtual Task<Result<PutProfileResult>> put_profile(model::Profile profile, ProfileChange change,
+                                                     Time now) = 0;
   // Removes user and devices; suppressions and history ids stay. Errors: NotFound.
   virtual Task<Result<void>> delete_profile(UserKey key, std::string actor, Time now) = 0;
-  virtual Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> list_profiles(std::int32_t project, ListPage page) = 0;
+  virtual Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> list_profiles(std::int32_t project,
+                                                                                         ListPage page) = 0;
   // Who holds a push token or device id. Errors: NotFound.
   virtual Task<Result<TokenOwner>> find_device(std::int32_t project, std::string device_id) = 0;
   virtual Task<Result<std::vector<PreferenceChange>>> preference_log(UserKey key, ListPage page) = 0;
   // For each (channel, address hash) whether contacting it is forbidden, and since when.
-  virtual Task<Result<std::vector<std::optional<Suppression>>>> suppressed(std::int32_t project, std::vector<AddressKey> keys) = 0;
-  virtual Task<Result<void>> put_suppression(Suppression suppression, bool is_removed, std::string actor, Time now) = 0;
+  virtual Task<Result<std::vector<std::optional<Suppression>>>> suppressed(std::int32_t project,
+                                                                           std::vector<AddressKey> keys) = 0;
+  virtual Task<Result<void>> put_suppression(Suppression suppression, bool is_removed, std::string actor,
+                                             Time now) = 0;
   virtual Task<Result<std::vector<Suppression>>> list_suppressions(std::int32_t project, ListPage page) = 0;
 
   // ---- looking
   // Null for the unknown. `with_body` false leaves body and request empty.
-  virtual Task<Result<std::vector<std::shared_ptr<const model::Notification>>>> notifications(std::vector<std::int64_t> ids) = 0;
-  virtual Task<Result<std::vector<model::Delivery>>> deliveries_of(std::int64_t notification, ListPage page) = 0;
+  virtual Task<Result<std::vector<std::shared_ptr<const model::Notification>>>> notifications(
+      std::vector<std::int64_t> ids) = 0;
+  virtual Task<Result<std::vector<model::Delivery>>> deliveries_of(std::int64_t notification,
+                                                                   ListPage page) = 0;
   virtual Task<Result<DeliveryDetail>> delivery(std::int64_t id) = 0;
   // Newest first; examines at most 20,000 rows and may return a short page with `next` set.
   virtual Task<Result<NotificationPage>> list_notifications(HistoryFilter filter) = 0;
@@ -108,15 +121,18 @@ class Store {
   // Errors of get: NotFound. put: Conflict when `expected_version` is not the stored one (0: must not
   // exist; nullopt: whatever). Every change carries its audit entry in the same transaction.
   virtual Task<Result<Record>> get_record(RecordKey key) = 0;
-  virtual Task<Result<Record>> put_record(Record record, std::optional<std::int64_t> expected_version, std::string actor, Time now) = 0;
+  virtual Task<Result<Record>> put_record(Record record, std::optional<std::int64_t> expected_version,
+                                          std::string actor, Time now) = 0;
   virtual Task<Result<void>> delete_record(RecordKey key, std::string actor, Time now) = 0;
-  virtual Task<Result<std::vector<Record>>> list_records(std::string kind, std::int32_t project, ListPage page) = 0;
+  virtual Task<Result<std::vector<Record>>> list_records(std::string kind, std::int32_t project,
+                                                         ListPage page) = 0;
   virtual Task<Result<std::vector<AuditEntry>>> list_audit(std::int32_t project, ListPage page) = 0;
 
   // ---- sandbox and small durable state
   // The newest 100,000 are kept. Ids must be ascending.
   virtual Task<Result<void>> add_sandbox_messages(std::vector<SandboxMessage> messages) = 0;
-  virtual Task<Result<std::vector<SandboxMessage>>> list_sandbox_messages(std::int32_t project, ListPage page) = 0;
+  virtual Task<Result<std::vector<SandboxMessage>>> list_sandbox_messages(std::int32_t project,
+                                                                          ListPage page) = 0;
   // Answers kept for Idempotency-Key on creating POSTs: the stored answer, or nullopt.
   virtual Task<Result<std::optional<std::string>>> get_answer(std::string key, Time now) = 0;
   virtual Task<Result<void>> put_answer(std::string key, std::string answer, Time expires, Time now) = 0;
@@ -126,11 +142,11 @@ class Store {
 };
 
 struct SqliteOptions {
-  std::string folder;                          // the data folder; made when missing
-  std::int64_t cache_bytes = 16 << 20;         // page cache of the writer; readers take a quarter
+  std::string folder;                   // the data folder; made when missing
+  std::int64_t cache_bytes = 16 << 20;  // page cache of the writer; readers take a quarter
   std::int64_t profile_cache_bytes = 24 << 20;
   std::int64_t notification_cache_bytes = 16 << 20;  // recently accepted ones, for the workers
-  std::int64_t dedup_memory_bytes = 256 << 20; // PIPELINE §1
+  std::int64_t dedup_memory_bytes = 256 << 20;       // PIPELINE §1
   Millis dedup_window{24 * 3'600'000};
   std::int64_t disk_free_min_bytes = 1 << 30;  // accept answers Unavailable below this or 3 %
   const base::KeyRing* keys = nullptr;         // outlives the store

@@ -28,7 +28,7 @@ struct Registration {
   bool is_new_store = false;    // made by this open
 };
 struct Health {
-  bool can_write = true;        // false: disk low or failing; `why` says which
+  bool can_write = true;  // false: disk low or failing; `why` says which
   std::string why;
   std::int64_t disk_free_bytes = 0;
   std::int64_t file_bytes = 0;
@@ -36,37 +36,39 @@ struct Health {
 
 // ---- accept
 struct CapCharge {
-  std::size_t delivery = 0;     // index into AcceptItem::deliveries; the first of its user × channel
-  std::size_t count = 1;        // deliveries in a row that share this charge
+  std::size_t delivery = 0;  // index into AcceptItem::deliveries; the first of its user × channel
+  std::size_t count = 1;     // deliveries in a row that share this charge
   std::string cap_key;
   std::int64_t limit = 0;
   Millis per{0};
-  bool drop = false;            // else held(frequency_cap) until a token frees
+  bool drop = false;  // else held(frequency_cap) until a token frees
 };
 struct AcceptItem {
-  model::Notification notification;            // id set by the caller
-  std::vector<model::Delivery> deliveries;     // ids contiguous from notification.first_delivery
+  model::Notification notification;         // id set by the caller
+  std::vector<model::Delivery> deliveries;  // ids contiguous from notification.first_delivery
   std::vector<CapCharge> caps;
-  std::optional<base::Hash128> event;          // hash of (app, event_id); none: no dedup
+  std::optional<base::Hash128> event;  // hash of (app, event_id); none: no dedup
   base::Hash128 fingerprint{};
-  std::vector<std::int64_t> address_keys;      // history look-up keys (raw addresses)
+  std::vector<std::int64_t> address_keys;  // history look-up keys (raw addresses)
 };
 enum class Accepted : std::uint8_t { New, Duplicate, EventIdReused };
 struct AcceptResult {
   Accepted kind = Accepted::New;
-  std::int64_t notification = 0;               // the first one's id when it is a repeat
+  std::int64_t notification = 0;  // the first one's id when it is a repeat
   std::optional<Time> dedup_until;
-  std::vector<model::Delivery> changed;        // deliveries a cap held or suppressed
+  std::vector<model::Delivery> changed;  // deliveries a cap held or suppressed
 };
 struct ExpandItem {
   std::int64_t notification = 0;
   std::int64_t expected_cursor = 0, next_cursor = 0;
   bool done = false;
-  std::vector<model::Delivery> deliveries;     // ids contiguous
+  std::vector<model::Delivery> deliveries;  // ids contiguous
   std::vector<CapCharge> caps;
 };
 
-struct DueExpansion { std::int64_t notification = 0, cursor = 0; };
+struct DueExpansion {
+  std::int64_t notification = 0, cursor = 0;
+};
 
 // ---- claim and record
 struct ClaimRequest {
@@ -74,39 +76,54 @@ struct ClaimRequest {
   std::vector<std::int64_t> ids;  // from hints; empty: scan the lane in due order
   std::size_t limit = 256;        // 1 to 4,096
 };
-struct OwnedDelivery { model::Delivery delivery; Owner owner; };
-struct Hint { std::int64_t id = 0; model::Lane lane; };
+struct OwnedDelivery {
+  model::Delivery delivery;
+  Owner owner;
+};
+struct Hint {
+  std::int64_t id = 0;
+  model::Lane lane;
+};
 
-struct DeadAddress {              // forget this endpoint of this device
+struct DeadAddress {  // forget this endpoint of this device
   std::string service, token;
   std::optional<Time> invalid_since;  // only if registered at or before this
 };
 struct RecordItem {
-  model::Delivery delivery;       // as claimed (epoch is the fence), with the new values set
+  model::Delivery delivery;  // as claimed (epoch is the fence), with the new values set
   model::DeliveryStatus to = model::DeliveryStatus::Sent;
-  std::optional<model::Attempt> attempt;       // absent for a first-try success
+  std::optional<model::Attempt> attempt;  // absent for a first-try success
   std::optional<DeadAddress> dead_address;
   std::optional<std::pair<model::Channel, base::Hash128>> suppress;  // hard bounce and the like
   std::string suppress_reason;
-  std::string dead_letter;        // reason text; written when `to` is Dead or Unknown
+  std::string dead_letter;             // reason text; written when `to` is Dead or Unknown
   std::string category, template_key;  // for the roll-ups
   std::int64_t app = 0;
 };
-struct CancelResult { std::size_t cancelled = 0, in_flight = 0, already_sent = 0; };
+struct CancelResult {
+  std::size_t cancelled = 0, in_flight = 0, already_sent = 0;
+};
 struct HoldFilter {
-  std::int32_t project = 0;       // 0: all
+  std::int32_t project = 0;  // 0: all
   model::Reason reason = model::Reason::Paused;
-  std::string integration;        // of that integration, or empty
+  std::string integration;  // of that integration, or empty
   std::optional<model::Queue> queue;
 };
 struct ReplayItem {
   std::int64_t delivery = 0;
-  std::string params;             // replaces to[i].params when not empty (JSON object)
-  std::string address;            // replaces a raw address when not empty
-  std::string integration;        // asked first when not empty
+  std::string params;       // replaces to[i].params when not empty (JSON object)
+  std::string address;      // replaces a raw address when not empty
+  std::string integration;  // asked first when not empty
 };
-struct ReplayResult { std::int64_t delivery = 0; bool replayed = false; std::string why; model::Lane lane; };
-struct Retention { Millis notifications{90LL * 86'400'000}, audit{400LL * 86'400'000}, stats{400LL * 86'400'000}; };
+struct ReplayResult {
+  std::int64_t delivery = 0;
+  bool replayed = false;
+  std::string why;
+  model::Lane lane;
+};
+struct Retention {
+  Millis notifications{90LL * 86'400'000}, audit{400LL * 86'400'000}, stats{400LL * 86'400'000};
+};
 
 // ---- people
 struct UserKey {
@@ -115,14 +132,24 @@ struct UserKey {
   friend bool operator==(const UserKey&, const UserKey&) = default;
 };
 struct ProfileChange {
-  std::string actor;              // for audit and preference log
-  std::string source;             // "api" "cli" "callback" "import"
+  std::string actor;   // for audit and preference log
+  std::string source;  // "api" "cli" "callback" "import"
   bool is_preference_change = false;
   bool unique_email = false;
 };
-struct PutProfileResult { std::int64_t version = 0; std::vector<std::string> moved_from; };
-struct TokenOwner { std::string user_id; model::Device device; };
-struct PreferenceChange { Time at{}; std::string actor, source, change; std::int64_t id = 0; };  // change: JSON
+struct PutProfileResult {
+  std::int64_t version = 0;
+  std::vector<std::string> moved_from;
+};
+struct TokenOwner {
+  std::string user_id;
+  model::Device device;
+};
+struct PreferenceChange {
+  Time at{};
+  std::string actor, source, change;
+  std::int64_t id = 0;
+};  // change: JSON
 struct AddressKey {
   model::Channel channel = model::Channel::Email;
   base::Hash128 hash{};
@@ -132,89 +159,8 @@ struct Suppression {
   std::int32_t project = 0;
   model::Channel channel = model::Channel::Email;
   base::Hash128 hash{};
-  std::string hint;               // masked address for people: "a…@example.com"
-  std::string reason;             // hard_bounce complaint stop manual
-  Time at{};
-};
-
-// ---- looking
-struct ListPage {
-  std::int64_t after = 0;         // id of the last row seen; 0: from the newest
-  std::size_t limit = 50;         // 1 to 200
-  std::string after_key;          // for lists ordered by key
-};
-struct HistoryFilter {
-  std::int32_t project = 0;
-  std::int64_t app = 0;           // 0: any
-  std::int64_t after = 0;
-  std::size_t limit = 50;
-  std::optional<Time> from, until;
-  std::string event_id, user_id, category;
-  std::int64_t address_key = 0;
-  std::optional<model::Channel> channel;
-  std::vector<model::DeliveryStatus> statuses;
-  std::optional<model::NotificationStatus> notification_status;
-};
-struct NotificationPage { std::vector<model::Notification> rows; std::int64_t next = 0; };  // next 0: the end
-struct DeliveryPage { std::vector<model::Delivery> rows; std::int64_t next = 0; };
-struct DeliveryDetail { model::Delivery delivery; std::vector<model::Attempt> attempts; };
-struct DeadLetter {
-  std::int64_t id = 0, delivery = 0, notification = 0;
-  model::Queue queue = model::Queue::None;
-  std::string kind, reason, error;  // kind: "delivery"
-  Time at{};
-  bool is_closed = false;
-};
-struct DeadLetterPage { std::vector<DeadLetter> rows; std::int64_t next = 0; };
-struct CounterRow {
-  std::int32_t project = 0;
-  model::Queue queue = model::Queue::None;
-  model::Priority priority = model::Priority::Normal;
-  bool is_sandbox = false;
-  std::optional<model::DeliveryStatus> status;  // nullopt: accepted
-  std::int64_t n = 0;
-};
-struct LaneDepth {
-  model::Lane lane;
-  std::int64_t ready = 0, retrying = 0, held = 0, in_flight = 0, dead = 0;
-  std::optional<Time> oldest_due;
-};
-struct StatsQuery { std::int32_t project = 0; Time from{}, until{}; };
-struct StatsRow {
-  Time hour{};
-  std::int64_t app = 0;
-  std::string category, template_key, integration;
-  model::Channel channel = model::Channel::Push;
-  model::DeliveryStatus status = model::DeliveryStatus::Sent;
-  std::int64_t n = 0;
-};
-
-// ---- records
-struct RecordKey {
-  std::string kind;               // "app" "key" "category" "template" "template_version" "integration" …
-  std::int32_t project = 0;       // 0: of the installation
-  std::string key;
-};
-struct Record {
-  RecordKey key;
-  std::int64_t id = 0;            // ascending over all records
-  std::int64_t version = 0;
-  std::string data;               // JSON; secrets in it are sealed
-  Time created_at{}, updated_at{};
-};
-struct AuditEntry {
-  std::int64_t id = 0;
-  std::int32_t project = 0;
-  Time at{};
-  std::string actor, action, object, detail;
-};
-struct SandboxMessage {
-  std::int64_t id = 0;
-  std::int32_t project = 0;
-  std::int64_t delivery = 0, notification = 0;
-  model::Channel channel = model::Channel::Push;
-  std::string to;                 // the address as text
-  std::string content;            // JSON
+  std::string hint;    // masked address for people: "a…@example.com"
+  std::string reason;  // hard_bounce complaint stop manual
   Time at{};
 };
 

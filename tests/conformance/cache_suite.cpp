@@ -106,7 +106,9 @@ TEST_P(CacheSuite, CountsRatesAboveOnePerMillisecond) {
 
 TEST_P(CacheSuite, RemembersWhatWasSentForItsTime) {
   ASSERT_TRUE(run(cache_->mark_sent({"7/0", "8/1"}, Millis(1000), start_)));
-  const auto ask = [&](Millis after) { return *run(cache_->were_sent({"7/0", "7/1", "8/1"}, start_ + after)); };
+  const auto ask = [&](Millis after) {
+    return *run(cache_->were_sent({"7/0", "7/1", "8/1"}, start_ + after));
+  };
   EXPECT_EQ(ask(Millis(999)), (std::vector<bool>{true, false, true}));
   EXPECT_EQ(ask(Millis(1000)), (std::vector<bool>{false, false, false}));
 }

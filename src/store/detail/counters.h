@@ -12,6 +12,7 @@
 #include "model/notification.h"
 #include "model/status.h"
 #include "store/store_types.h"
+#include "store/store_views.h"
 
 namespace carillon::store::detail {
 

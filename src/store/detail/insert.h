@@ -8,6 +8,7 @@
 #include "model/notification.h"
 #include "store/detail/txn.h"
 #include "store/store_types.h"
+#include "store/store_views.h"
 
 namespace carillon::store::detail {
 

@@ -1,5 +1,7 @@
 // Looking at what is stored, by id and by number: deliveries of a notification, one delivery with its
 // attempts, dead letters, roll-ups.
+#include "store/detail/lists.h"
+
 #include <algorithm>
 
 #include "store/detail/look_up.h"

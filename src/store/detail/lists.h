@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "store/store_types.h"
+#include "store/store_views.h"
 
 namespace carillon::store::detail {
 

@@ -9,6 +9,7 @@
 #include "store/detail/lists.h"
 #include "store/detail/words.h"
 #include "store/store_types.h"
+#include "store/store_views.h"
 
 namespace carillon::store::detail {
 

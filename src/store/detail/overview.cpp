@@ -12,13 +12,15 @@ std::shared_ptr<const model::SendRequest> parse_request(const std::string& body)
   const auto root = document.parse(body);
   if (!root) return nullptr;
   base::Problems problems;
-  auto request = std::make_shared<const model::SendRequest>(model::read_send_request(*root, std::nullopt, "", problems));
+  auto request =
+      std::make_shared<const model::SendRequest>(model::read_send_request(*root, std::nullopt, "", problems));
   return problems.empty() ? std::move(request) : nullptr;
 }
 
 }  // namespace
 
-Task<Result<std::vector<std::shared_ptr<const model::Notification>>>> SqliteStore::notifications(std::vector<std::int64_t> ids) {
+Task<Result<std::vector<std::shared_ptr<const model::Notification>>>> SqliteStore::notifications(
+    std::vector<std::int64_t> ids) {
   std::vector<std::shared_ptr<const model::Notification>> found(ids.size());
   bool is_complete = true;
   for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -74,15 +76,17 @@ Task<Result<std::vector<LaneDepth>>> SqliteStore::lane_depths(Time now) {
     for (std::size_t i = 0; i < lanes.size(); ++i) {
       lanes[i].lane = lane_at(static_cast<std::int64_t>(i));
       if (lanes[i].ready + lanes[i].retrying + lanes[i].held == 0) continue;
-      Statement s = db.statement("SELECT due_at FROM delivery INDEXED BY delivery_due WHERE lane = ?1 AND due_at <= ?2 "
-                                 "ORDER BY due_at LIMIT 1");
+      Statement s = db.statement(
+          "SELECT due_at FROM delivery INDEXED BY delivery_due WHERE lane = ?1 AND due_at <= ?2 "
+          "ORDER BY due_at LIMIT 1");
       CARILLON_TRY(const bool has_row, s.bind(1, static_cast<std::int64_t>(i)).bind(2, now).next());
       if (has_row) lanes[i].oldest_due = s.time(0);
     }
     return {};
   });
   if (!read) co_return std::unexpected(read.error());
-  std::erase_if(lanes, [](const LaneDepth& d) { return d.ready + d.retrying + d.held + d.in_flight + d.dead == 0; });
+  std::erase_if(lanes,
+                [](const LaneDepth& d) { return d.ready + d.retrying + d.held + d.in_flight + d.dead == 0; });
   co_return lanes;
 }
 
@@ -91,7 +95,8 @@ Task<Result<std::vector<CounterRow>>> SqliteStore::recount() {
   co_return co_await read([](Db& db) -> Result<std::vector<CounterRow>> {
     std::map<CounterKey, std::int64_t> difference;
     {
-      Statement s = db.statement("SELECT project, lane, flags & 1, status, count(*) FROM delivery GROUP BY 1, 2, 3, 4");
+      Statement s =
+          db.statement("SELECT project, lane, flags & 1, status, count(*) FROM delivery GROUP BY 1, 2, 3, 4");
       for (;;) {
         CARILLON_TRY(const bool has_row, s.next());
         if (!has_row) break;
@@ -107,8 +112,10 @@ Task<Result<std::vector<CounterRow>>> SqliteStore::recount() {
       CARILLON_TRY(const bool has_row, s.next());
       if (!has_row) break;
       const std::int64_t status = s.integer(3);
-      difference[counter_key(s.as<std::int32_t>(0), lane_at(s.integer(1)), s.integer(2) != 0,
-                             status < 0 ? std::nullopt : std::optional(static_cast<model::DeliveryStatus>(status)))] -= s.integer(4);
+      difference[counter_key(
+          s.as<std::int32_t>(0), lane_at(s.integer(1)), s.integer(2) != 0,
+          status < 0 ? std::nullopt : std::optional(static_cast<model::DeliveryStatus>(status)))] -=
+          s.integer(4);
     }
     std::vector<CounterRow> rows;
     for (const auto& [key, n] : difference) {

@@ -24,12 +24,15 @@ constexpr std::int64_t kBallastOnlyAbove = 4LL << 30;  // free bytes: a small di
 constexpr std::int64_t kDiskFreePercent = 3;
 constexpr std::int64_t kDiskCheckEveryMs = 1'000;
 
-struct DiskSpace { std::int64_t free = 0, total = 0; };
+struct DiskSpace {
+  std::int64_t free = 0, total = 0;
+};
 
 DiskSpace disk_space(const std::string& folder) {
-  struct statvfs s {};
+  struct statvfs s{};
   if (::statvfs(folder.c_str(), &s) != 0) return {};
-  return {static_cast<std::int64_t>(s.f_bavail * s.f_frsize), static_cast<std::int64_t>(s.f_blocks * s.f_frsize)};
+  return {static_cast<std::int64_t>(s.f_bavail * s.f_frsize),
+          static_cast<std::int64_t>(s.f_blocks * s.f_frsize)};
 }
 
 std::int64_t steady_ms() {
@@ -38,7 +41,8 @@ std::int64_t steady_ms() {
 
 }  // namespace
 
-SqliteStore::SqliteStore(SqliteOptions options) : options_(std::move(options)), path_(options_.folder + "/carillon.db") {}
+SqliteStore::SqliteStore(SqliteOptions options)
+    : options_(std::move(options)), path_(options_.folder + "/carillon.db") {}
 
 SqliteStore::~SqliteStore() { close(); }
 
@@ -57,13 +61,16 @@ Result<std::unique_ptr<Store>> SqliteStore::open(SqliteOptions options) {
 Result<void> SqliteStore::lock_folder() {
   const std::string path = options_.folder + "/carillon.lock";
   lock_fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (lock_fd_ < 0) return fail(Errc::Unavailable, fmt::format("cannot open {}: {}", path, std::generic_category().message(errno)));
+  if (lock_fd_ < 0)
+    return fail(Errc::Unavailable,
+                fmt::format("cannot open {}: {}", path, std::generic_category().message(errno)));
   if (::flock(lock_fd_, LOCK_EX | LOCK_NB) != 0) {
     char holder[32] = {};
     const ssize_t n = ::pread(lock_fd_, holder, sizeof holder - 1, 0);
     const std::string_view pid(holder, n > 0 ? static_cast<std::size_t>(n) : 0);
-    return fail(Errc::FailedPrecondition, fmt::format("{} is in use by process {}", options_.folder,
-                                                      pid.empty() ? std::string_view("(unknown)") : pid.substr(0, pid.find('\n'))));
+    return fail(Errc::FailedPrecondition,
+                fmt::format("{} is in use by process {}", options_.folder,
+                            pid.empty() ? std::string_view("(unknown)") : pid.substr(0, pid.find('\n'))));
   }
   const std::string pid = fmt::format("{}\n", ::getpid());
   if (::ftruncate(lock_fd_, 0) != 0 || ::pwrite(lock_fd_, pid.data(), pid.size(), 0) < 0) {
@@ -88,11 +95,12 @@ Result<void> SqliteStore::open_database() {
   CARILLON_CHECK(suppression_filter_.load(*db));
   readers_ = std::make_unique<Readers>(path_, options_.cache_bytes / 4);
   Writer::Hooks hooks{.free_ballast = [this] { return free_ballast(); },
-                      .disk_state = [this](bool is_failing, const Error* why) {
-                        const std::lock_guard lock(why_mutex_);
-                        why_ = why == nullptr ? std::string() : why->message;
-                        is_failing_.store(is_failing);
-                      }};
+                      .disk_state =
+                          [this](bool is_failing, const Error* why) {
+                            const std::lock_guard lock(why_mutex_);
+                            why_ = why == nullptr ? std::string() : why->message;
+                            is_failing_.store(is_failing);
+                          }};
   writer_ = std::make_unique<Writer>(std::move(db), words_, counters_, options_.metrics, std::move(hooks));
   return {};
 }
@@ -108,7 +116,8 @@ void SqliteStore::make_ballast() {
 
 bool SqliteStore::free_ballast() {
   const bool is_freed = ::unlink((options_.folder + "/ballast").c_str()) == 0;
-  if (is_freed) base::log_error("store: the disk is full; gave up the ballast so that results can be recorded");
+  if (is_freed)
+    base::log_error("store: the disk is full; gave up the ballast so that results can be recorded");
   return is_freed;
 }
 
@@ -118,7 +127,8 @@ bool SqliteStore::accepts_writes() const {
   if (now - checked >= kDiskCheckEveryMs &&
       disk_checked_ms_.compare_exchange_strong(checked, now, std::memory_order_relaxed)) {
     const DiskSpace space = disk_space(options_.folder);
-    has_room_.store(space.free >= std::max(options_.disk_free_min_bytes, space.total / 100 * kDiskFreePercent));
+    has_room_.store(space.free >=
+                    std::max(options_.disk_free_min_bytes, space.total / 100 * kDiskFreePercent));
   }
   return has_room_.load(std::memory_order_relaxed);
 }
@@ -127,7 +137,7 @@ Health SqliteStore::health() const {
   Health h;
   h.disk_free_bytes = disk_space(options_.folder).free;
   for (const char* suffix : {"", "-wal"}) {
-    struct stat s {};
+    struct stat s{};
     if (::stat((path_ + suffix).c_str(), &s) == 0) h.file_bytes += s.st_size;
   }
   if (is_failing_.load()) {

@@ -16,6 +16,7 @@
 
 #include "model/profile.h"
 #include "store/store_types.h"
+#include "store/store_views.h"
 
 namespace carillon::store::detail {
 

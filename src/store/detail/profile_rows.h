@@ -9,6 +9,7 @@
 #include "model/profile.h"
 #include "store/detail/txn.h"
 #include "store/store_types.h"
+#include "store/store_views.h"
 
 namespace carillon::store::detail {
 

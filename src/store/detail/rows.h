@@ -8,6 +8,7 @@
 #include "store/detail/sqlite.h"
 #include "store/detail/words.h"
 #include "store/store_types.h"
+#include "store/store_views.h"
 
 namespace carillon::store::detail {
 

@@ -40,27 +40,35 @@ class SqliteStore final : public Store {
   Health health() const override;
   Task<Result<std::vector<Result<AcceptResult>>>> accept(std::vector<AcceptItem> items, Time now) override;
   Task<Result<void>> expand(ExpandItem item, Time now) override;
-  Task<Result<std::vector<model::Delivery>>> claim(std::vector<ClaimRequest> requests, Owner owner, Time now) override;
+  Task<Result<std::vector<model::Delivery>>> claim(std::vector<ClaimRequest> requests, Owner owner,
+                                                   Time now) override;
   Task<Result<std::vector<bool>>> record(std::vector<RecordItem> items, Owner owner, Time now) override;
-  Task<Result<std::vector<OwnedDelivery>>> owned_before(Owner owner, std::int64_t after, std::size_t limit) override;
+  Task<Result<std::vector<OwnedDelivery>>> owned_before(Owner owner, std::int64_t after,
+                                                        std::size_t limit) override;
   Task<Result<CancelResult>> cancel(std::int64_t notification, Time now) override;
   Task<Result<std::size_t>> cancel_chunk(std::int64_t notification, std::size_t limit, Time now) override;
   Task<Result<std::vector<Hint>>> unhold(HoldFilter filter, std::size_t limit, Time now) override;
-  Task<Result<std::vector<ReplayResult>>> replay(std::vector<ReplayItem> items, std::string actor, Time now) override;
+  Task<Result<std::vector<ReplayResult>>> replay(std::vector<ReplayItem> items, std::string actor,
+                                                 Time now) override;
   Task<Result<std::vector<DueExpansion>>> due_expansions(std::size_t limit, Time now) override;
   Task<Result<bool>> housekeeping(const Retention& retention, Time now) override;
 
-  Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> profiles(std::vector<UserKey> keys) override;
+  Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> profiles(
+      std::vector<UserKey> keys) override;
   Task<Result<PutProfileResult>> put_profile(model::Profile profile, ProfileChange change, Time now) override;
   Task<Result<void>> delete_profile(UserKey key, std::string actor, Time now) override;
-  Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> list_profiles(std::int32_t project, ListPage page) override;
+  Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> list_profiles(std::int32_t project,
+                                                                                 ListPage page) override;
   Task<Result<TokenOwner>> find_device(std::int32_t project, std::string device_id) override;
   Task<Result<std::vector<PreferenceChange>>> preference_log(UserKey key, ListPage page) override;
-  Task<Result<std::vector<std::optional<Suppression>>>> suppressed(std::int32_t project, std::vector<AddressKey> keys) override;
-  Task<Result<void>> put_suppression(Suppression suppression, bool is_removed, std::string actor, Time now) override;
+  Task<Result<std::vector<std::optional<Suppression>>>> suppressed(std::int32_t project,
+                                                                   std::vector<AddressKey> keys) override;
+  Task<Result<void>> put_suppression(Suppression suppression, bool is_removed, std::string actor,
+                                     Time now) override;
   Task<Result<std::vector<Suppression>>> list_suppressions(std::int32_t project, ListPage page) override;
 
-  Task<Result<std::vector<std::shared_ptr<const model::Notification>>>> notifications(std::vector<std::int64_t> ids) override;
+  Task<Result<std::vector<std::shared_ptr<const model::Notification>>>> notifications(
+      std::vector<std::int64_t> ids) override;
   Task<Result<std::vector<model::Delivery>>> deliveries_of(std::int64_t notification, ListPage page) override;
   Task<Result<DeliveryDetail>> delivery(std::int64_t id) override;
   Task<Result<NotificationPage>> list_notifications(HistoryFilter filter) override;
@@ -72,12 +80,15 @@ class SqliteStore final : public Store {
   Task<Result<std::vector<CounterRow>>> recount() override;
 
   Task<Result<Record>> get_record(RecordKey key) override;
-  Task<Result<Record>> put_record(Record record, std::optional<std::int64_t> expected_version, std::string actor, Time now) override;
+  Task<Result<Record>> put_record(Record record, std::optional<std::int64_t> expected_version,
+                                  std::string actor, Time now) override;
   Task<Result<void>> delete_record(RecordKey key, std::string actor, Time now) override;
-  Task<Result<std::vector<Record>>> list_records(std::string kind, std::int32_t project, ListPage page) override;
+  Task<Result<std::vector<Record>>> list_records(std::string kind, std::int32_t project,
+                                                 ListPage page) override;
   Task<Result<std::vector<AuditEntry>>> list_audit(std::int32_t project, ListPage page) override;
   Task<Result<void>> add_sandbox_messages(std::vector<SandboxMessage> messages) override;
-  Task<Result<std::vector<SandboxMessage>>> list_sandbox_messages(std::int32_t project, ListPage page) override;
+  Task<Result<std::vector<SandboxMessage>>> list_sandbox_messages(std::int32_t project,
+                                                                  ListPage page) override;
   Task<Result<std::optional<std::string>>> get_answer(std::string key, Time now) override;
   Task<Result<void>> put_answer(std::string key, std::string answer, Time expires, Time now) override;
   void close() override;
@@ -143,8 +154,8 @@ class SqliteStore final : public Store {
   bool is_new_ = false;
   Words words_;
   Counters counters_;
-  ClaimLog claims_;    // writer thread
-  FreshRows fresh_;    // writer thread
+  ClaimLog claims_;  // writer thread
+  FreshRows fresh_;  // writer thread
   std::unique_ptr<Dedup> dedup_;
   std::unique_ptr<NotificationCache> notification_cache_;
   std::unique_ptr<ProfileCache> profile_cache_;

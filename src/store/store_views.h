@@ -1,0 +1,112 @@
+// What is read back out of the Store: pages of history, counters, records.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "model/channel.h"
+#include "model/notification.h"
+#include "model/status.h"
+
+namespace carillon::store {
+
+// ---- looking
+struct ListPage {
+  std::int64_t after = 0;  // id of the last row seen; 0: from the newest
+  std::size_t limit = 50;  // 1 to 200
+  std::string after_key;   // for lists ordered by key
+};
+struct HistoryFilter {
+  std::int32_t project = 0;
+  std::int64_t app = 0;  // 0: any
+  std::int64_t after = 0;
+  std::size_t limit = 50;
+  std::optional<Time> from, until;
+  std::string event_id, user_id, category;
+  std::int64_t address_key = 0;
+  std::optional<model::Channel> channel;
+  std::vector<model::DeliveryStatus> statuses;
+  std::optional<model::NotificationStatus> notification_status;
+};
+struct NotificationPage {
+  std::vector<model::Notification> rows;
+  std::int64_t next = 0;
+};  // next 0: the end
+struct DeliveryPage {
+  std::vector<model::Delivery> rows;
+  std::int64_t next = 0;
+};
+struct DeliveryDetail {
+  model::Delivery delivery;
+  std::vector<model::Attempt> attempts;
+};
+struct DeadLetter {
+  std::int64_t id = 0, delivery = 0, notification = 0;
+  model::Queue queue = model::Queue::None;
+  std::string kind, reason, error;  // kind: "delivery"
+  Time at{};
+  bool is_closed = false;
+};
+struct DeadLetterPage {
+  std::vector<DeadLetter> rows;
+  std::int64_t next = 0;
+};
+struct CounterRow {
+  std::int32_t project = 0;
+  model::Queue queue = model::Queue::None;
+  model::Priority priority = model::Priority::Normal;
+  bool is_sandbox = false;
+  std::optional<model::DeliveryStatus> status;  // nullopt: accepted
+  std::int64_t n = 0;
+};
+struct LaneDepth {
+  model::Lane lane;
+  std::int64_t ready = 0, retrying = 0, held = 0, in_flight = 0, dead = 0;
+  std::optional<Time> oldest_due;
+};
+struct StatsQuery {
+  std::int32_t project = 0;
+  Time from{}, until{};
+};
+struct StatsRow {
+  Time hour{};
+  std::int64_t app = 0;
+  std::string category, template_key, integration;
+  model::Channel channel = model::Channel::Push;
+  model::DeliveryStatus status = model::DeliveryStatus::Sent;
+  std::int64_t n = 0;
+};
+
+// ---- records
+struct RecordKey {
+  std::string kind;          // "app" "key" "category" "template" "template_version" "integration" …
+  std::int32_t project = 0;  // 0: of the installation
+  std::string key;
+};
+struct Record {
+  RecordKey key;
+  std::int64_t id = 0;  // ascending over all records
+  std::int64_t version = 0;
+  std::string data;  // JSON; secrets in it are sealed
+  Time created_at{}, updated_at{};
+};
+struct AuditEntry {
+  std::int64_t id = 0;
+  std::int32_t project = 0;
+  Time at{};
+  std::string actor, action, object, detail;
+};
+struct SandboxMessage {
+  std::int64_t id = 0;
+  std::int32_t project = 0;
+  std::int64_t delivery = 0, notification = 0;
+  model::Channel channel = model::Channel::Push;
+  std::string to;       // the address as text
+  std::string content;  // JSON
+  Time at{};
+};
+
+}  // namespace carillon::store
