@@ -67,7 +67,8 @@ class Row:
         return "aim" if reaches(self.aim) else "yes" if reaches(self.least) else "NO"
 
 
-def table():
+def table(sizes):
+    many = f"{sizes.rows:,}"
     return {
         "accept_single": Row("accepted/s, sending paused, single POSTs, 64 connections", "/s", 25_000, 60_000),
         "accept_batch": Row(f"accepted/s, sending paused, batches of {BATCH}", "/s", 60_000, 150_000),
@@ -77,11 +78,11 @@ def table():
         "cpu_batch": Row("server CPU per notification end to end, batches", "µs", 30, 12, True),
         "apns_sender": Row("APNs sender: h2load's CPU per request ÷ ours", "%", 70, 95),
         "p99": Row("p99 accept → handed to provider at 2,000/s", "ms", 50, 5, True),
-        "pending_rows": Row("throughput with 10,000,000 pending rows, vs empty", "%", 70, 95),
-        "event_ids": Row("throughput with 10,000,000 random event ids, vs empty", "%", 70, 95),
+        "pending_rows": Row(f"throughput with {many} pending rows, vs empty", "%", 70, 95),
+        "event_ids": Row(f"throughput with {many} random event ids, vs empty", "%", 70, 95),
         "memory_idle": Row("memory, idle", "MB", 60, 25, True),
-        "memory_pending": Row("memory with 10,000,000 pending", "MB", 300, 150, True),
-        "restart": Row("restart to ready with 10,000,000 pending", "s", 10, 1, True),
+        "memory_pending": Row(f"memory with {many} pending", "MB", 300, 150, True),
+        "restart": Row(f"restart to ready with {many} pending", "s", 10, 1, True),
     }
 
 
@@ -365,7 +366,8 @@ def main():
     parser.add_argument("--keep", action="store_true", help="leave the data folders")
     parser.add_argument("--folder", default=str(ROOT / "build" / "bench-data"), help="where data is kept meanwhile")
     options = parser.parse_args()
-    sizes, rows = Sizes(options.quick), table()
+    sizes = Sizes(options.quick)
+    rows = table(sizes)
     folder = pathlib.Path(options.folder)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -98,7 +98,7 @@ class World:
 
     # ---- the end
 
-    def settle(self):
+    def settle(self, patience_s=120):
         """All faults end, every client gets its answers, every delivery its end."""
         self.simulator.faults()
         self.clients.finish()
@@ -115,7 +115,7 @@ class World:
             time.sleep(0.1)
             return False
         harness.wait_until(is_settled, lambda: f"open: {self.server.accountability()} {self.server.get('/v1/queues')}",
-                           120)
+                           patience_s)
 
     def verdict(self):
         most = self.kills * WINDOW * LANES + self.faulty_rounds * WINDOW * LANES * 20
