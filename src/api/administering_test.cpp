@@ -97,7 +97,7 @@ TEST_F(AdministeringTest, FiltersChooseNotifications) {
   as_app("PUT", "/v1/users/u1", R"({"email":"ok@sandbox.carillon.test"})");
   const auto wanted =
       as_app("POST", "/v1/notifications",
-             R"({"event_id":"e9","to":[{"user_id":"u1"}],"channels":["email"],"title":"Hi"})");
+             R"({"event_id":"e9","to":[{"user_id":"u1"}],"channels":["email"],"title":"Hi","body":"y"})");
   as_app("POST", "/v1/notifications", kMail);
   const std::string id = at(wanted, "/id");
   for (const std::string filter : {"event_id=e9", "user_id=u1"}) {
@@ -195,9 +195,9 @@ TEST_F(AdministeringTest, CancelStopsWhatIsHeld) {
 }
 
 TEST_F(AdministeringTest, WhatFailedIsReplayedToAnotherAddress) {
-  const auto sent =
-      as_app("POST", "/v1/notifications",
-             R"({"to":[{"email":"bounce@sandbox.carillon.test"}],"channels":["email"],"title":"Hi"})");
+  const auto sent = as_app(
+      "POST", "/v1/notifications",
+      R"({"to":[{"email":"bounce@sandbox.carillon.test"}],"channels":["email"],"title":"Hi","body":"y"})");
   const std::string list = "/v1/notifications/" + at(sent, "/id") + "/deliveries";
   ASSERT_EQ(await(list, "/data/0/status", "failed"), "failed");
   const std::string delivery = at(as_app("GET", list), "/data/0/id");

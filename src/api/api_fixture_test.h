@@ -185,6 +185,7 @@ class ApiTest : public testing::Test {
 };
 
 inline constexpr const char* kMail =
-    R"({"to":[{"email":"ok@sandbox.carillon.test"}],"channels":["email"],"title":"Hello","body":"The bells ring."})";
+    R"({"to":[{"email":"ok@sandbox.carillon.test"}],"channels":["email"],)"
+    R"("title":"Hello","body":"The bells ring."})";
 
 }  // namespace carillon::api

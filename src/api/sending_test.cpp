@@ -4,7 +4,8 @@ namespace carillon::api {
 namespace {
 
 std::string mail_with(std::string_view member) {
-  return R"({"to":[{"email":"ok@sandbox.carillon.test"}],"channels":["email"],"title":"Hello","body":"Text",)" +
+  return R"({"to":[{"email":"ok@sandbox.carillon.test"}],"channels":["email"],"title":"Hello",)"
+         R"("body":"Text",)" +
          std::string(member) + "}";
 }
 
@@ -53,8 +54,8 @@ TEST_F(ApiTest, IdempotencyKeyIsTheAliasOfEventId) {
 }
 
 TEST_F(ApiTest, ChannelCallsFixTheirChannel) {
-  const auto fits =
-      as_app("POST", "/v1/email/send", R"({"to":[{"email":"ok@sandbox.carillon.test"}],"title":"Hi"})");
+  const auto fits = as_app("POST", "/v1/email/send",
+                           R"({"to":[{"email":"ok@sandbox.carillon.test"}],"title":"Hi","body":"y"})");
   EXPECT_EQ(fits.status, 202) << fits.body;
   const auto other = as_app("POST", "/v1/sms/send", kMail);
   EXPECT_EQ(other.status, 422);
@@ -90,13 +91,13 @@ TEST_F(ApiTest, BadInputIsAProblemWithAPointer) {
       {R"({"to":[{"phone":"12"}],"body":"x","channels":["sms"]})", 422, "invalid_phone", "/to/0/phone"},
       {R"({"to":[{"email":"a@example.com"}],"title":"x","channels":["fax"]})", 422, "invalid_channel",
        "/channels/0"},
-      {R"({"to":[{"email":"a@example.com"}],"title":"x"})", 422, "no_channels", "/channels"},
-      {R"({"to":[{"user_id":"nobody"}],"title":"x","channels":["email"]})", 422, "unknown_user",
+      {R"({"to":[{"email":"a@example.com"}],"title":"x","body":"y"})", 422, "no_channels", "/channels"},
+      {R"({"to":[{"user_id":"nobody"}],"title":"x","body":"y","channels":["email"]})", 422, "unknown_user",
        "/to/0/user_id"},
       {R"({"to":[{"email":"a@example.com"}],"template":"none","channels":["email"]})", 422,
        "unknown_template", "/template"},
-      {R"({"to":[{"email":"a@example.com"}],"title":"x","channels":["email"],"category":"none"})", 422,
-       "unknown_category", "/category"},
+      {R"({"to":[{"email":"a@example.com"}],"title":"x","body":"y","channels":["email"],"category":"none"})",
+       422, "unknown_category", "/category"},
   };
   for (const BadInput& bad : table) {
     const auto answer = as_app("POST", "/v1/notifications", bad.body);

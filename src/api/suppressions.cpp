@@ -89,7 +89,7 @@ Task<Answer> add(Call& call) {
   co_return json_reply(out, 201);
 }
 
-Task<Answer> remove(Call& call, std::string_view channel, std::string_view address) {
+Task<Answer> remove(Call& call, std::string channel, std::string address) {
   CARILLON_CO_TRY(const Target target, read_target(channel, address));
   store::Suppression s = make(call, target);
   std::vector<store::AddressKey> keys{{s.channel, s.hash}};
@@ -101,7 +101,7 @@ Task<Answer> remove(Call& call, std::string_view channel, std::string_view addre
 
 Task<Answer> remove_by_path(Call& call) { return remove(call, call.args[0], call.args[1]); }
 Task<Answer> remove_by_query(Call& call) {
-  return remove(call, call.param("channel"), call.param("address"));
+  return remove(call, std::string(call.param("channel")), std::string(call.param("address")));
 }
 
 // With an address: whether that one is suppressed, as a list of one or none.
