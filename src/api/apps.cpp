@@ -306,8 +306,8 @@ std::span<const Route> app_routes() {
       admin_route("POST", "/v1/apps", kApps, post_app, "Make an app; its secrets are shown once", "NewApp",
                   "AppSecrets", 201),
       admin_route("GET", "/v1/apps/{name}", kApps, get_app, "One app and its keys", {}, "App"),
-      admin_route("PATCH", "/v1/apps/{name}", kApps, patch_app, "Change grants and limits, or disable it", "App",
-                  "App"),
+      admin_route("PATCH", "/v1/apps/{name}", kApps, patch_app, "Change grants and limits, or disable it",
+                  "App", "App"),
       admin_route("POST", "/v1/apps/{name}/keys", kApps, post_app_key,
                   "Make another key; its secret is shown once", "NewAppKey", "AppKeySecret", 201),
       admin_route("DELETE", "/v1/apps/{name}/keys/{app_key}", kApps, delete_app_key,
@@ -315,7 +315,8 @@ std::span<const Route> app_routes() {
       admin_route("GET", "/v1/keys", kAdmin, list_keys, "List management tokens", {}, "ManagementKeyList"),
       admin_route("POST", "/v1/keys", kAdmin, post_key, "Make a management token; it is shown once",
                   "NewManagementKey", "ManagementToken", 201),
-      admin_route("DELETE", "/v1/keys/{name}", kAdmin, delete_key, "Refuse this token from now on", {}, {}, 204),
+      admin_route("DELETE", "/v1/keys/{name}", kAdmin, delete_key, "Refuse this token from now on", {}, {},
+                  204),
   };
   return kRoutes;
 }
