@@ -255,6 +255,7 @@ class PipelineImpl final : public Pipeline {
 
   // Looks for what became due: retries, holds with a time, schedules, hints that were lost.
   Task<void> tick() {
+    co_await look_for_due();
     while (!is_draining_) {
       co_await tick_.wait(base::Deadline::after(options_.refill_interval));
       if (is_draining_) co_return;
@@ -278,10 +279,24 @@ class PipelineImpl final : public Pipeline {
       if (depth.oldest_due && *depth.oldest_due <= due) deliverer_.scan(depth.lane);
     }
     const std::lock_guard lock(depths_mutex_);
-    depths_ = std::move(*depths);
+    depths_ = empty_depths();
+    for (const auto& depth : *depths) {
+      if (depth.lane.index() < depths_.size()) depths_[depth.lane.index()] = depth;
+    }
+  }
+
+  // Every lane has its series: an alarm on a lane that was never used must not be about nothing.
+  static std::vector<store::LaneDepth> empty_depths() {
+    std::vector<store::LaneDepth> depths(model::kLaneCount);
+    for (std::size_t i = 0; i < model::kLaneCount; ++i) {
+      depths[i].lane.queue = static_cast<model::Queue>(i / model::kPriorityCount);
+      depths[i].lane.priority = static_cast<model::Priority>(i % model::kPriorityCount);
+    }
+    return depths;
   }
 
   void register_gauges() {
+    depths_ = empty_depths();
     const auto count = [this](const char* gauge, const char* help, std::int64_t store::LaneDepth::* field) {
       deps_.metrics.gauges(gauge, help, [this, field] {
         base::Metrics::Series series;
@@ -296,17 +311,17 @@ class PipelineImpl final : public Pipeline {
     count("carillon_queue_held", "Deliveries held for a time or a condition.", &store::LaneDepth::held);
     count("carillon_queue_in_flight", "Deliveries a worker has taken.", &store::LaneDepth::in_flight);
     count("carillon_queue_dead", "Dead letters nobody replayed yet.", &store::LaneDepth::dead);
-    deps_.metrics.gauges("carillon_queue_oldest_age_seconds",
-                         "How long the oldest due delivery has been due.", [this] {
-                           base::Metrics::Series series;
-                           const std::lock_guard lock(depths_mutex_);
-                           for (const auto& d : depths_) {
-                             if (!d.oldest_due) continue;
-                             const std::chrono::duration<double> age = deps_.clock.now() - *d.oldest_due;
-                             series.emplace_back(lane_labels(d.lane), std::max(0.0, age.count()));
-                           }
-                           return series;
-                         });
+    const char* const help = "How long the oldest due delivery has been due.";
+    deps_.metrics.gauges("carillon_queue_oldest_age_seconds", help, [this] {
+      base::Metrics::Series series;
+      const Time now = deps_.clock.now();
+      const std::lock_guard lock(depths_mutex_);
+      for (const auto& d : depths_) {
+        const std::chrono::duration<double> age = now - d.oldest_due.value_or(now);
+        series.emplace_back(lane_labels(d.lane), std::max(0.0, age.count()));
+      }
+      return series;
+    });
   }
 
   static base::Labels lane_labels(model::Lane lane) {

@@ -18,6 +18,17 @@ using model::DeliveryStatus;
 using model::Platform;
 using model::Reason;
 
+// Mail systems that tell Ann@ from ann@ are rarer than people who type one for the other: to suppress an
+// address, to find it and to meet it twice, case does not count. What is written to is as it was given.
+std::string same_mailbox(Channel channel, std::string_view address) {
+  std::string folded(address);
+  if (channel != Channel::Email) return folded;
+  for (char& c : folded) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return folded;
+}
+
 // One endpoint that is about to become a delivery.
 struct Candidate {
   std::size_t to_index = 0;
@@ -205,7 +216,7 @@ class Router {
     if (c.device != nullptr) {
       key.append(c.profile->user_id).append("\n").append(c.device->device_id);
     } else {
-      key.append(c.address);
+      key.append(same_mailbox(c.channel, c.address));
     }
     return !seen_.insert(std::move(key)).second;
   }
@@ -372,7 +383,8 @@ void collect_addresses(const std::vector<Channel>& channels, const model::Profil
 base::Hash128 address_key(const base::KeyedHash& hash, Channel channel, std::string_view address) {
   // A STOP to a text and a refused call are about the same number, but are not the same wish.
   const char kind = static_cast<char>('0' + static_cast<int>(channel));
-  return hash({std::string_view(&kind, 1), address});
+  if (channel != Channel::Email) return hash({std::string_view(&kind, 1), address});
+  return hash({std::string_view(&kind, 1), same_mailbox(channel, address)});
 }
 
 RouteChoice choose_route(const Plan& plan, Channel channel, Platform platform, std::string_view country,
