@@ -279,6 +279,11 @@ class Server(Process):
         self.test = (first["test_app_key"], first["test_app_secret"])
         self.token = first["management_token"]
 
+    def end(self):
+        super().end()
+        # 256 MiB kept for a full disk; the test's folder outlives the test.
+        (self.data / "ballast").unlink(missing_ok=True)
+
     def restart(self, kill=False):
         """Ends (by SIGTERM, or by kill -9) and starts again on the same folder and port."""
         self.kill() if kill else self.stop()
