@@ -33,6 +33,15 @@ void apply_event_id(model::SendRequest& request, std::string_view key, base::Pro
   }
 }
 
+// The stored request is read again after a restart, when nobody knows any more where it came in: what
+// the address said about the channel is written into it.
+std::string with_channel(base::JsonElement element, std::string body, Channel channel) {
+  if (element.at_key("channels").error() == simdjson::SUCCESS) return body;
+  const auto open = body.find('{');
+  if (open == std::string::npos) return body;
+  return body.insert(open + 1, fmt::format("\"channels\":[\"{}\"],", model::name(channel)));
+}
+
 // Reads one send out of a parsed body; `body` is its text.
 std::expected<pipeline::SendItem, Failure> read_item(base::JsonElement element, std::string body,
                                                      std::optional<Channel> fixed_channel,
@@ -46,7 +55,7 @@ std::expected<pipeline::SendItem, Failure> read_item(base::JsonElement element, 
   if (!problems.empty()) return std::unexpected(Failure(std::move(problems)));
   pipeline::SendItem item;
   if (!request->event_id.empty()) item.fingerprint = model::fingerprint(element);
-  item.body = std::move(body);
+  item.body = fixed_channel ? with_channel(element, std::move(body), *fixed_channel) : std::move(body);
   item.request = std::move(request);
   return item;
 }

@@ -69,8 +69,10 @@ Result<std::unique_ptr<Node>> Node::open(AppOptions options, Role role) {
 Result<void> Node::open_store() {
   CARILLON_TRY(const std::string folder, sqlite_folder(options_));
   std::error_code ec;
-  std::filesystem::create_directories(folder, ec);
-  std::filesystem::create_directories(options_.data, ec);
+  const bool is_new = std::filesystem::create_directories(options_.data, ec);
+  // Personal data and keys live here; a folder somebody made keeps the mode they gave it.
+  if (is_new) std::filesystem::permissions(options_.data, std::filesystem::perms::owner_all, ec);
+  if (!ec) std::filesystem::create_directories(folder, ec);
   if (ec)
     return fail(Errc::Unavailable,
                 fmt::format("cannot make the data folder {}: {}", options_.data, ec.message()));

@@ -1,6 +1,7 @@
 // The second look of Deliverer: each claimed delivery against the present state of everything.
 #include <algorithm>
 
+#include "model/address.h"
 #include "model/decision.h"
 #include "pipeline/deliver.h"
 #include "pipeline/replay_changes.h"
@@ -143,32 +144,40 @@ Deliverer::Step Deliverer::check(FlightPtr& flight, const Snapshot& snapshot, bo
   return choose_account(flight, *view, app, device);
 }
 
-Deliverer::Step Deliverer::choose_account(FlightPtr& flight, const ProjectView& view, std::string_view app,
-                                          const model::Device* device) {
-  const auto& d = flight->delivery;
-  const Time now = deps_.clock.now();
+// The accounts to ask, best first; what an audited replay names comes before all others.
+std::vector<Account*> Deliverer::find_candidates(const Flight& flight, const ProjectView& view,
+                                                 std::string_view app, const model::Device* device) {
+  const auto& d = flight.delivery;
   std::vector<std::string_view> services;
   if (device != nullptr) {
     for (const auto& endpoint : device->endpoints) services.push_back(endpoint.service);
-  } else if (!flight->job.target.service.empty()) {
-    services.push_back(flight->job.target.service);
+  } else if (!flight.job.target.service.empty()) {
+    services.push_back(flight.job.target.service);
   }
-  const auto changes = replay_changes(d);
   Integrations::Query query;
   query.project = d.project;
   query.is_sandbox = d.is_sandbox;
   query.channel = d.channel();
-  query.platform = flight->job.target.platform;
-  query.country = flight->profile ? std::string_view(flight->profile->country_code) : std::string_view{};
+  query.platform = flight.job.target.platform;
+  query.country = flight.profile ? std::string_view(flight.profile->country_code) : std::string_view{};
   query.app = app;
-  query.category = flight->notification->category;
+  query.category = flight.notification->category;
   query.avoid = d.attempts > 0 ? std::string_view(d.integration) : std::string_view{};
   query.delivery = d.id;
   query.services = services;
   auto candidates = integrations_.candidates(view, query);
+  const auto changes = replay_changes(d);
   if (!changes.integration.empty()) {
     std::ranges::partition(candidates, [&](const Account* a) { return a->key == changes.integration; });
   }
+  return candidates;
+}
+
+Deliverer::Step Deliverer::choose_account(FlightPtr& flight, const ProjectView& view, std::string_view app,
+                                          const model::Device* device) {
+  const auto& d = flight->delivery;
+  const Time now = deps_.clock.now();
+  const auto candidates = find_candidates(*flight, view, app, device);
   if (candidates.empty()) {
     record(flight, DeliveryStatus::Held, Reason::NoRoute, d.expires_at);
     return Step::Recorded;
@@ -193,12 +202,18 @@ Deliverer::Step Deliverer::choose_account(FlightPtr& flight, const ProjectView& 
     }
     return Step::Recorded;
   }
+  const auto* endpoint = device != nullptr ? endpoint_for(*device, *chosen->type) : nullptr;
+  const std::string_view address =
+      endpoint != nullptr ? std::string_view(endpoint->token) : std::string_view(flight->job.target.address);
+  // Reserved recipients leave this server only to somebody who is not the real vendor (CONTRACT §6).
+  if (chosen->is_vendor && model::reserved_recipient(address) != model::ReservedRecipient::None) {
+    chosen = integrations_.find(d.project, providers::sandbox_type().name);
+  }
   if (!chosen->take_slot(d.priority, now)) return Step::Park;
   flight->account = chosen;
   flight->others_available = available - 1;
   flight->has_next_endpoint = false;
-  if (device != nullptr) {
-    const auto* endpoint = endpoint_for(*device, *chosen->type);
+  if (endpoint != nullptr) {
     flight->job.target.service = endpoint->service;
     flight->job.target.address = endpoint->token;
     flight->has_next_endpoint = std::ranges::any_of(candidates, [&](const Account* other) {

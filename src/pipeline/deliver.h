@@ -68,6 +68,8 @@ class Deliverer final : public providers::JobSink {
 
   // check.cpp
   Step check(FlightPtr& flight, const Snapshot& snapshot, bool is_suppressed);
+  std::vector<Account*> find_candidates(const Flight& flight, const ProjectView& view, std::string_view app,
+                                        const model::Device* device);
   Step choose_account(FlightPtr& flight, const ProjectView& view, std::string_view app,
                       const model::Device* device);
   bool stops_early(FlightPtr& flight, const ProjectView& view, std::string_view app);

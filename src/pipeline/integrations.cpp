@@ -163,6 +163,8 @@ struct Integrations::Impl {
       account.provider = std::move(*opened);
       account.rate = RateBucket(common.rate);
       account.timeout = common.timeout;
+      account.is_vendor = !account.type->default_endpoint.empty() &&
+                          common.endpoint == account.type->default_endpoint;
       return;
     }
     account.open_error = sentence(problems, opened.error());

@@ -37,6 +37,7 @@ class Account {
   std::unique_ptr<providers::Provider> provider;
   std::size_t in_flight = 0;
   Millis timeout{15'000};
+  bool is_vendor = false;  // its endpoint is the vendor's own: reserved recipients never go there
   base::Counter outcomes[model::kOutcomeKindCount];
   base::Histogram latency;
 

@@ -49,3 +49,13 @@ def test_more_than_ninety_days_ahead_is_refused(connected):
         "to": [{"email": "ann@example.test"}], "channels": ["email"], "title": "x", "body": "y",
         "send_at": in_hours(24 * 91)}, auth="app")
     assert problem.status == 422 and problem.pointers == ["/send_at"]
+
+
+def test_the_channel_of_the_address_it_came_to_survives_a_crash(make_server, simulator):
+    import harness
+    server = harness.connect(make_server(), simulator)
+    sent = server.expect(202, "POST", "/v1/email/send", {"to": [{"email": "ann@example.test"}], "title": "x",
+                                                         "body": "y", "send_at": in_hours(1)}, auth="app").body
+    server.restart(kill=True)
+    server.advance("2h")
+    assert server.wait_final(sent["id"])["outcome"] == "success"
