@@ -55,7 +55,7 @@ def test_the_channel_of_the_address_it_came_to_survives_a_crash(make_server, sim
     import harness
     server = harness.connect(make_server(), simulator)
     sent = server.expect(202, "POST", "/v1/email/send", {"to": [{"email": "ann@example.test"}], "title": "x",
-                                                         "body": "y", "send_at": in_hours(1)}, auth="app").body
+                                                         "body": "y", "send_at": in_hours(1)}, auth="app")
     server.restart(kill=True)
     server.advance("2h")
     assert server.wait_final(sent["id"])["outcome"] == "success"
