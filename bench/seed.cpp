@@ -103,7 +103,8 @@ class Seed {
     notification.accepted_at = now_;
     notification.body = fmt::format(
         R"({{"event_id":"seed-{}","to":[{{"user_id":"u{}"}}],)"
-        R"("category":"order_updates","template":"order_shipped","params":{{"item_name":"Item {}","order":"A-{}"}},"channels":["push"]}})",
+        R"("category":"order_updates","template":"order_shipped",)"
+        R"("params":{{"item_name":"Item {}","order":"A-{}"}},"channels":["push"]}})",
         n, n % 1'000'000, n, n);
     if (n < options_.event_ids) {
       base::Hash128 hash{};
