@@ -5,7 +5,8 @@
 
 Everything runs on this machine: server, simulator and load generator share its cores, as the figures ask.
 --short takes 2,000,000 rows and 300,000 sends instead of 10,000,000 and 1,000,000: minutes instead of half an hour.
---quick takes 100,000 users and rows and writes no file: its figures show that the machinery works. --only measures some rows; --keep leaves the data.
+--quick takes 100,000 users and rows and writes no file: its figures show that the machinery works.
+--only measures some rows; --keep leaves the data.
 """
 import argparse
 import datetime
@@ -341,7 +342,8 @@ def write_results(rows, sizes, sync_us, took_s):
                             text=True).stdout.strip()
     (ROOT / "bench" / "RESULTS.md").write_text(f"""# Results
 
-Made by `make bench` ({sizes.rows:,} rows, {sizes.sent:,} sends end to end) on {datetime.date.today()} at commit {commit or "(none)"}, in {took_s / 60:.0f} minutes.
+Made by `make bench` on {datetime.date.today()} at commit {commit or "(none)"}, in {took_s / 60:.0f} minutes:
+{sizes.rows:,} rows, {sizes.sent:,} sends end to end.
 
 Machine: {machine()}; a 4 KiB append with fdatasync takes {sync_us:.0f} µs.
 Server, simulator and load generator share it.

@@ -35,9 +35,11 @@ def test_queues_show_what_waits(connected, simulator):
     connected.wait_deliveries(held["id"], "held")
     lanes = {(q["queue"], q["priority"]): q for q in connected.get("/v1/queues")["data"]}
     assert lanes["email", "normal"]["retrying"] == 1 and lanes["sms", "normal"]["held"] == 1
+
     def gauge(name, queue):
         return connected.metric(f"carillon_queue_{name}", queue=queue, priority="normal")
-    harness.wait_until(lambda: gauge("retrying", "email") == 1 and gauge("held", "sms") == 1, "the gauges do not follow")
+    harness.wait_until(lambda: gauge("retrying", "email") == 1 and gauge("held", "sms") == 1,
+                       "the gauges do not follow")
     text = harness.request(connected.url + "/metrics").text
     for name in ("ready", "in_flight", "dead"):
         assert f"\ncarillon_queue_{name}{{" in text, name
