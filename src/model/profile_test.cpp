@@ -267,8 +267,9 @@ TEST(Device, TakesAnyVisibleTokenAndNothingElse) {
   for (const std::string& token : {std::string(), std::string("with space"), too_long}) {
     EXPECT_FALSE(into_device(named(token), device).empty()) << token;
   }
-  device.device_id = "with space";
-  EXPECT_TRUE(complains(into_device(R"({"platform":"ios"})", device), "/endpoints", "invalid_token"));
+  Device other;
+  other.device_id = "with space";
+  EXPECT_TRUE(complains(into_device(R"({"platform":"ios"})", other), "/endpoints", "invalid_token"));
 }
 
 std::string subscription(std::string_view endpoint, std::string_view p256dh, std::string_view auth) {

@@ -191,16 +191,19 @@ TEST(Pipeline, ReachesEveryChannelOfAUser) {
 
 TEST(Pipeline, AcceptsAnEventOnce) {
   World world;
-  const std::string body =
-      R"({"event_id":"e1","to":[{"email":"ok@sandbox.carillon.test"}],"channels":["email"],"title":"Hi"})";
-  const auto first = world.send(body);
-  const auto second = world.send(body);
+  const auto mail = [](std::string_view title) {
+    return fmt::format(
+        R"({{"event_id":"e1","to":[{{"email":"ok@sandbox.carillon.test"}}],"channels":["email"],)"
+        R"("title":"{}","body":"There"}})",
+        title);
+  };
+  const auto first = world.send(mail("Hi"));
+  const auto second = world.send(mail("Hi"));
   ASSERT_TRUE(first && second);
   EXPECT_FALSE(first->is_duplicate);
   EXPECT_TRUE(second->is_duplicate);
   EXPECT_EQ(first->id, second->id);
-  const auto other = world.send(
-      R"({"event_id":"e1","to":[{"email":"ok@sandbox.carillon.test"}],"channels":["email"],"title":"No"})");
+  const auto other = world.send(mail("No"));
   ASSERT_FALSE(other);
   EXPECT_EQ(other.error().code, "event_id_reused");
   EXPECT_EQ(other.error().problems.front().pointer, "/title");
@@ -256,7 +259,8 @@ TEST(Pipeline, WaitsForItsTime) {
   World world;
   const auto at = to_rfc3339(world.clock_.now() + std::chrono::hours(1));
   const auto answer = world.send(fmt::format(
-      R"({{"to":[{{"email":"ok@sandbox.carillon.test"}}],"channels":["email"],"title":"Hi","send_at":"{}"}})",
+      R"({{"to":[{{"email":"ok@sandbox.carillon.test"}}],"channels":["email"],)"
+      R"("title":"Hi","body":"x","send_at":"{}"}})",
       at));
   ASSERT_TRUE(answer) << answer.error().detail;
   EXPECT_EQ(answer->status, model::NotificationStatus::Scheduled);
