@@ -336,7 +336,7 @@ def markdown(rows):
     return "\n".join(lines)
 
 
-def write_results(rows, sizes, sync_us, took_s):
+def write_results(rows, sizes, sync_us, busy, took_s):
     notes = "\n".join(f"- {row.what}: {row.note}" for row in rows.values() if row.note)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True,
                             text=True).stdout.strip()
@@ -346,7 +346,8 @@ Made by `make bench` on {datetime.date.today()} at commit {commit or "(none)"}, 
 {sizes.rows:,} rows, {sizes.sent:,} sends end to end.
 
 Machine: {machine()}; a 4 KiB append with fdatasync takes {sync_us:.0f} µs.
-Server, simulator and load generator share it.
+Server, simulator and load generator share it. Load average before the first row: {busy:.1f}{"" if busy < 0.5 else
+    " — something else was running, so these figures are too low"}.
 Durable commits (WAL, synchronous=FULL); {sizes.users:,} users with three preferences and an iOS device each, drawn
 uniformly; a template with two parameters; every notification has its own event id.
 
@@ -377,7 +378,7 @@ def main():
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     say(machine())
-    sync_us, began = fsync_us(folder), time.monotonic()
+    sync_us, busy, began = fsync_us(folder), os.getloadavg()[0], time.monotonic()
     say(f"a 4 KiB append with fdatasync takes {sync_us:.0f} µs")
     bench = Bench(folder, sizes, rows)
     steps = {
@@ -407,7 +408,7 @@ def main():
             shutil.rmtree(folder, ignore_errors=True)
     print("\n" + markdown(rows))
     if not options.quick and not options.only:
-        write_results(rows, sizes, sync_us, time.monotonic() - began)
+        write_results(rows, sizes, sync_us, busy, time.monotonic() - began)
     return 1 if failed else 0
 
 
