@@ -273,9 +273,10 @@ bool Pause::matches(std::string_view app_name, std::string_view category_key, st
          fits(channel, name(channel_of_delivery)) && fits(priority, name(delivery_priority));
 }
 
-std::string encode(const Pause& pause) {
-  JsonWriter out;
-  out.object().key("scope").object();
+namespace {
+// What the stored form and the API's form share; the object stays open.
+void write_pause_fields(JsonWriter& out, const Pause& pause) {
+  out.key("scope").object();
   out.field_if("app", pause.app)
       .field_if("category", pause.category)
       .field_if("template", pause.template_key)
@@ -283,9 +284,15 @@ std::string encode(const Pause& pause) {
       .field_if("priority", pause.priority)
       .end_object()
       .field("reason", pause.reason)
-      .field("by", pause.by)
-      .field("at", to_ms(pause.at))
-      .end_object();
+      .field("by", pause.by);
+}
+}  // namespace
+
+std::string encode(const Pause& pause) {
+  JsonWriter out;
+  out.object();
+  write_pause_fields(out, pause);
+  out.field("at", to_ms(pause.at)).end_object();
   return out.str();
 }
 
@@ -326,17 +333,9 @@ void read_pause(JsonElement body, Pause& into, Problems& problems) {
 }
 
 void write_pause(JsonWriter& out, const Pause& pause) {
-  out.object().field("id", pause.id).key("scope").object();
-  out.field_if("app", pause.app)
-      .field_if("category", pause.category)
-      .field_if("template", pause.template_key)
-      .field_if("channel", pause.channel)
-      .field_if("priority", pause.priority)
-      .end_object()
-      .field("reason", pause.reason)
-      .field("by", pause.by)
-      .field("at", to_rfc3339(pause.at))
-      .end_object();
+  out.object().field("id", pause.id);
+  write_pause_fields(out, pause);
+  out.field("at", to_rfc3339(pause.at)).end_object();
 }
 
 namespace {
