@@ -23,7 +23,8 @@ def test_a_server_that_is_killed_keeps_its_promises(tmp_path, capsys):
             at_random = n >= len(places)
             place = places[n] if not at_random else world.rng.choice([None, *places]) if n % 2 else None
             world.round(place)
-        world.settle()
+        # 40 rounds have 120 s to drain; a longer run leaves a backlog in proportion.
+        world.settle(max(120, 3 * ROUNDS))
         verdict = world.verdict()
     finally:
         world.end()
