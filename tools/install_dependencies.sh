@@ -33,10 +33,11 @@ for group in "${@:-build}"; do
 done
 command -v dpkg-query >/dev/null || give_up "this script serves Debian 12 only; install the like of: ${wanted[*]}"
 
-# Prints those of the given packages that are not installed.
+# Prints those of the given packages that are not installed. dpkg-query fails when it does not know one of them, which
+# is what is asked here.
 not_installed() {
   local installed
-  installed=" $(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
+  installed=" $({ dpkg-query -W -f='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null || true; } |
     awk '$2 == "installed" { printf "%s ", $1 }') "
   printf '%s\n' "$@" | sort -u | while read -r package; do
     [[ $installed == *" $package "* ]] || echo "$package"
