@@ -122,7 +122,11 @@ Task<std::vector<SendResult>> Acceptor::send(Caller caller, std::vector<SendItem
         };
         waiting_items_ += count;
         waiting_.push_back(std::move(call));
-        if (under_way_ < kBatchesUnderWay && waiting_.size() == 1) {
+        // The first of a batch starts it, and so does each that fills one more: the next batch is routed while the
+        // one before commits.
+        const bool is_due = waiting_.size() == 1 || waiting_items_ >= (starting_ + 1) * kBatchItems;
+        if (is_due && starting_ + under_way_ < kBatchesUnderWay) {
+          ++starting_;
           gate_.spawn(executor_, "accept", [this] { return run(); });
         }
       },
@@ -132,6 +136,7 @@ Task<std::vector<SendResult>> Acceptor::send(Caller caller, std::vector<SendItem
 
 // Takes what has gathered, batch by batch, until nothing waits.
 Task<void> Acceptor::run() {
+  --starting_;
   ++under_way_;
   while (!waiting_.empty()) {
     std::vector<std::unique_ptr<Call>> batch;

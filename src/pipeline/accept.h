@@ -54,6 +54,7 @@ class Acceptor {
   Publish publish_;
   std::vector<std::unique_ptr<Call>> waiting_;
   std::size_t waiting_items_ = 0;
+  std::size_t starting_ = 0;   // runs spawned that have not begun
   std::size_t under_way_ = 0;  // batches between gathering and commit
   bool is_closed_ = false;
   base::TaskGate gate_{"accept"};

@@ -23,6 +23,7 @@ constexpr std::int64_t kBallastBytes = 256LL << 20;
 constexpr std::int64_t kBallastOnlyAbove = 4LL << 30;  // free bytes: a small disk is left alone
 constexpr std::int64_t kDiskFreePercent = 3;
 constexpr std::int64_t kDiskCheckEveryMs = 1'000;
+constexpr std::int64_t kPeopleCacheBytes = 4 << 20;  // the writer's share of people.db
 
 struct DiskSpace {
   std::int64_t free = 0, total = 0;
@@ -42,7 +43,9 @@ std::int64_t steady_ms() {
 }  // namespace
 
 SqliteStore::SqliteStore(SqliteOptions options)
-    : options_(std::move(options)), path_(options_.folder + "/carillon.db") {}
+    : options_(std::move(options)),
+      path_(options_.folder + "/carillon.db"),
+      people_path_(options_.folder + "/people.db") {}
 
 SqliteStore::~SqliteStore() { close(); }
 
@@ -80,9 +83,15 @@ Result<void> SqliteStore::lock_folder() {
 }
 
 Result<void> SqliteStore::open_database() {
+  {
+    CARILLON_TRY(const std::unique_ptr<Db> people, Db::open(people_path_, DbMode::Writer, kPeopleCacheBytes));
+    CARILLON_CHECK(migrate(*people, File::People));
+  }
   CARILLON_TRY(std::unique_ptr<Db> db, Db::open(path_, DbMode::Writer, options_.cache_bytes));
-  CARILLON_TRY(is_new_, migrate(*db));
+  CARILLON_CHECK(db->attach(people_path_, "people", kPeopleCacheBytes));
+  CARILLON_TRY(is_new_, migrate(*db, File::Everything));
   ::chmod(path_.c_str(), 0600);
+  ::chmod(people_path_.c_str(), 0600);
   CARILLON_CHECK(words_.load(*db));
   CARILLON_CHECK(counters_.load(*db));
   CARILLON_CHECK(claims_.load(*db));
@@ -94,6 +103,7 @@ Result<void> SqliteStore::open_database() {
   CARILLON_CHECK(history_->load(*db));
   CARILLON_CHECK(suppression_filter_.load(*db));
   readers_ = std::make_unique<Readers>(path_, options_.cache_bytes / 4);
+  people_readers_ = std::make_unique<Readers>(people_path_, options_.cache_bytes / 4);
   Writer::Hooks hooks{.free_ballast = [this] { return free_ballast(); },
                       .disk_state =
                           [this](bool is_failing, const Error* why) {
@@ -136,9 +146,9 @@ bool SqliteStore::accepts_writes() const {
 Health SqliteStore::health() const {
   Health h;
   h.disk_free_bytes = disk_space(options_.folder).free;
-  for (const char* suffix : {"", "-wal"}) {
+  for (const std::string& path : {path_, path_ + "-wal", people_path_, people_path_ + "-wal"}) {
     struct stat s{};
-    if (::stat((path_ + suffix).c_str(), &s) == 0) h.file_bytes += s.st_size;
+    if (::stat(path.c_str(), &s) == 0) h.file_bytes += s.st_size;
   }
   if (is_failing_.load()) {
     const std::lock_guard lock(why_mutex_);
@@ -175,6 +185,7 @@ void SqliteStore::close() {
   // Accepted work is finished first; then nobody reads, and the last connection leaves no WAL behind.
   if (writer_) writer_->close();
   if (readers_) readers_->close();
+  if (people_readers_) people_readers_->close();
   if (writer_) {
     writer_->close_database([this](Db& db) { dedup_->save(db, options_.folder + "/dedup.snapshot"); });
   }

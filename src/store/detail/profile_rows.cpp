@@ -36,10 +36,9 @@ Result<void> write_device_owners(Txn& txn, const model::Profile& who,
 
 }  // namespace
 
-Result<std::optional<model::Profile>> load_profile(Db& db, const UserKey& key) {
-  Statement s = db.statement("SELECT version, data FROM profile WHERE project = ?1 AND user_id = ?2");
-  CARILLON_TRY(const bool has_row, s.bind(1, std::int64_t{key.project}).bind(2, key.user_id).next());
-  if (!has_row) return std::nullopt;
+namespace {
+
+Result<std::optional<model::Profile>> read_profile(const Statement& s, const UserKey& key) {
   CARILLON_TRY(model::Profile profile, model::decode_profile(s.text(1)));
   profile.project = key.project;
   profile.user_id = key.user_id;
@@ -47,14 +46,45 @@ Result<std::optional<model::Profile>> load_profile(Db& db, const UserKey& key) {
   return profile;
 }
 
+}  // namespace
+
+std::int64_t profile_id(std::int32_t project, std::string_view user_id) {
+  // The key is no secret: two users made to meet cost the later one a second look-up, nothing else.
+  static const base::KeyedHash kHash("carillon.profile");
+  const std::string_view project_bytes(reinterpret_cast<const char*>(&project), sizeof project);
+  return kHash.low63({project_bytes, user_id});
+}
+
+Result<std::optional<model::Profile>> load_profile(Db& db, const UserKey& key) {
+  const std::int64_t id = profile_id(key.project, key.user_id);
+  Statement by_id = db.statement("SELECT version, data, user_id, project FROM profile WHERE id = ?1");
+  CARILLON_TRY(const bool is_there, by_id.bind(1, id).next());
+  if (is_there && by_id.text(2) == key.user_id && by_id.integer(3) == key.project)
+    return read_profile(by_id, key);
+  Statement s = db.statement("SELECT version, data FROM profile WHERE project = ?1 AND user_id = ?2");
+  CARILLON_TRY(const bool has_row, s.bind(1, std::int64_t{key.project}).bind(2, key.user_id).next());
+  if (!has_row) return std::nullopt;
+  return read_profile(s, key);
+}
+
 Result<void> write_profile(Txn& txn, const model::Profile& profile) {
   const std::string data = model::encode(profile);
-  Statement s = txn.db.statement(
-      "INSERT INTO profile(project, user_id, version, email, data) VALUES(?1, ?2, ?3, ?4, ?5) "
-      "ON CONFLICT(project, user_id) DO UPDATE SET version = excluded.version, email = excluded.email, "
-      "data = excluded.data");
-  s.bind(1, std::int64_t{profile.project}).bind(2, profile.user_id).bind(3, profile.version);
-  return s.bind_or_null(4, profile.email).bind(5, data).run();
+  const auto write = [&](std::optional<std::int64_t> id) {
+    Statement s = txn.db.statement(
+        "INSERT INTO profile(id, project, user_id, version, email, data) VALUES(?1, ?2, ?3, ?4, ?5, ?6) "
+        "ON CONFLICT(project, user_id) DO UPDATE SET version = excluded.version, email = excluded.email, "
+        "data = excluded.data");
+    if (id)
+      s.bind(1, *id);
+    else
+      s.bind_null(1);
+    s.bind(2, std::int64_t{profile.project}).bind(3, profile.user_id).bind(4, profile.version);
+    return s.bind_or_null(5, profile.email).bind(6, data).run();
+  };
+  const Result<void> done = write(profile_id(profile.project, profile.user_id));
+  // Another user has that id: this one takes a free one and is found by its name.
+  if (!done && done.error().code == Errc::AlreadyExists) return write(std::nullopt);
+  return done;
 }
 
 Result<void> remove_profile(Txn& txn, const UserKey& key) {

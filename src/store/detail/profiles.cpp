@@ -38,9 +38,10 @@ Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> SqliteStore::pr
     return {};
   };
   if (misses.size() <= kInlineMissesMax) {
-    if (Result<void> done = readers_->inline_read(load); !done) co_return std::unexpected(done.error());
+    if (Result<void> done = people_readers_->inline_read(load); !done)
+      co_return std::unexpected(done.error());
   } else {
-    CARILLON_CO_CHECK(co_await read(load));
+    CARILLON_CO_CHECK(co_await read_people(load));
   }
   co_return found;
 }
@@ -48,7 +49,7 @@ Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> SqliteStore::pr
 Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> SqliteStore::list_profiles(
     std::int32_t project, ListPage page) {
   using Profiles = std::vector<std::shared_ptr<const model::Profile>>;
-  co_return co_await read([project, page = std::move(page)](Db& db) -> Result<Profiles> {
+  co_return co_await read_people([project, page = std::move(page)](Db& db) -> Result<Profiles> {
     Profiles profiles;
     Statement s = db.statement(
         "SELECT user_id, version, data FROM profile WHERE project = ?1 AND user_id > ?2 "
@@ -102,7 +103,7 @@ bool is_named(const model::Device& device, const std::string& id) {
 }  // namespace
 
 Task<Result<TokenOwner>> SqliteStore::find_device(std::int32_t project, std::string device_id) {
-  co_return readers_->inline_read([&](Db& db) -> Result<TokenOwner> {
+  co_return people_readers_->inline_read([&](Db& db) -> Result<TokenOwner> {
     CARILLON_TRY(const auto users, holders_of(db, options_.keys->address_hash, project, device_id));
     std::optional<TokenOwner> best;
     for (const std::string& user : users) {
@@ -170,7 +171,7 @@ Result<bool> SqliteStore::forget_endpoint(Txn& txn, const UserKey& user, const s
 
 Task<Result<std::vector<PreferenceChange>>> SqliteStore::preference_log(UserKey key, ListPage page) {
   using Changes = std::vector<PreferenceChange>;
-  co_return co_await read([key = std::move(key), page](Db& db) -> Result<Changes> {
+  co_return co_await read_people([key = std::move(key), page](Db& db) -> Result<Changes> {
     Changes changes;
     Statement s = db.statement(
         "SELECT id, at, actor, source, change FROM preference_log WHERE project = ?1 "

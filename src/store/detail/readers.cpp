@@ -1,5 +1,7 @@
 #include "store/detail/readers.h"
 
+#include <pthread.h>
+
 namespace carillon::store::detail {
 namespace {
 
@@ -65,6 +67,7 @@ void Readers::give_back(std::unique_ptr<Db> db) {
 }
 
 void Readers::loop() {
+  ::pthread_setname_np(::pthread_self(), "store-reader");
   Result<std::unique_ptr<Db>> own = Db::open(path_, DbMode::Reader, cache_bytes_);
   for (;;) {
     std::shared_ptr<ReadJob> job;

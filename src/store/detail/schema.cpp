@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <span>
 #include <string>
 
 #include "store/detail/sqlite.h"
@@ -13,24 +14,35 @@ namespace {
 // Step n brings version n to n + 1. Never changed once released; new ones are added at the end.
 constexpr std::array kSteps{
 #include "store/schema/sqlite/0001_foundation.sql"
+    ,
+#include "store/schema/sqlite/0002_people.sql"
 };
+constexpr std::array kPeopleSteps{
+#include "store/schema/sqlite/people/0001_people.sql"
+};
+
+std::span<const char* const> steps_of(File file) {
+  return file == File::People ? std::span<const char* const>(kPeopleSteps) : kSteps;
+}
 
 }  // namespace
 
-std::int64_t schema_version() noexcept { return static_cast<std::int64_t>(kSteps.size()); }
+std::int64_t schema_version(File file) noexcept { return static_cast<std::int64_t>(steps_of(file).size()); }
 
-Result<bool> migrate(Db& db) {
-  CARILLON_TRY(const std::int64_t found, db.scalar("PRAGMA user_version"));
-  if (found > schema_version()) {
+Result<bool> migrate(Db& db, File file) {
+  const auto steps = steps_of(file);
+  const std::int64_t last = schema_version(file);
+  CARILLON_TRY(const std::int64_t found, db.scalar("PRAGMA main.user_version"));
+  if (found > last) {
     return fail(
         Errc::FailedPrecondition,
         fmt::format("the store was written by a newer version (schema {}, this program knows {}); use that "
                     "version or restore a backup",
-                    found, schema_version()));
+                    found, last));
   }
-  for (std::int64_t step = found; step < schema_version(); ++step) {
-    const std::string sql = fmt::format("BEGIN IMMEDIATE; {}; PRAGMA user_version = {}; COMMIT",
-                                        kSteps[static_cast<std::size_t>(step)], step + 1);
+  for (std::int64_t step = found; step < last; ++step) {
+    const std::string sql = fmt::format("BEGIN; {}; PRAGMA main.user_version = {}; COMMIT",
+                                        steps[static_cast<std::size_t>(step)], step + 1);
     if (Result<void> done = db.exec(sql.c_str()); !done) {
       if (db.in_transaction()) static_cast<void>(db.exec("ROLLBACK"));
       return std::unexpected(done.error());

@@ -20,6 +20,17 @@ void configure_library() {
   });
 }
 
+std::int64_t cache_kib(std::int64_t bytes) { return std::max<std::int64_t>(bytes / 1024, 512); }
+
+// A checkpoint every 64 MB by the writer itself keeps the WAL small; a second thread doing it let it grow
+// without end (PIPELINE §5).
+std::string durable(std::string_view schema) {
+  return fmt::format(
+      "PRAGMA {0}.journal_mode=WAL; PRAGMA {0}.synchronous=FULL; PRAGMA {0}.journal_size_limit=67108864;"
+      "PRAGMA wal_autocheckpoint=16384",
+      schema);
+}
+
 Error error_of(sqlite3* handle, int rc) {
   return Error{errc_of(rc), fmt::format("store: {} ({})", sqlite3_errmsg(handle), sqlite3_errstr(rc))};
 }
@@ -81,22 +92,25 @@ Result<std::unique_ptr<Db>> Db::open(const std::string& path, DbMode mode, std::
   if (rc != SQLITE_OK) return fail(errc_of(rc), fmt::format("cannot open {}: {}", path, sqlite3_errstr(rc)));
   sqlite3_extended_result_codes(handle, 1);
   sqlite3_busy_timeout(handle, 5'000);
-  CARILLON_CHECK(db->exec(
-      fmt::format("PRAGMA cache_size=-{}", std::max<std::int64_t>(cache_bytes / 1024, 512)).c_str()));
+  CARILLON_CHECK(db->exec(fmt::format("PRAGMA main.cache_size=-{}", cache_kib(cache_bytes)).c_str()));
   CARILLON_CHECK(
       db->exec("PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF; PRAGMA secure_delete=OFF;"
                "PRAGMA trusted_schema=OFF"));
   if (mode == DbMode::Reader) {
-    // Mapped: a page the system has in memory is read without a call and a copy.
-    CARILLON_CHECK(db->exec("PRAGMA query_only=ON; PRAGMA mmap_size=2147418112"));
+    CARILLON_CHECK(db->exec("PRAGMA query_only=ON"));
     return db;
   }
-  // A checkpoint every 64 MB by the writer itself keeps the WAL small; a second thread doing it let it
-  // grow without end (PIPELINE §5).
-  CARILLON_CHECK(
-      db->exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=16384;"
-               "PRAGMA journal_size_limit=67108864"));
+  CARILLON_CHECK(db->exec(durable("main").c_str()));
   return db;
+}
+
+Result<void> Db::attach(const std::string& path, const std::string& name, std::int64_t cache_bytes) {
+  {
+    CARILLON_TRY(Statement s, prepare_once("ATTACH ?1 AS " + name));
+    CARILLON_CHECK(s.bind(1, path).run());
+  }
+  CARILLON_CHECK(exec(fmt::format("PRAGMA {}.cache_size=-{}", name, cache_kib(cache_bytes)).c_str()));
+  return exec(durable(name).c_str());
 }
 
 Db::~Db() {

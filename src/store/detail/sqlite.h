@@ -97,13 +97,19 @@ class Statement {
   sqlite3_stmt* stmt_ = nullptr;
 };
 
-enum class DbMode : std::uint8_t { Writer, Reader };
+enum class DbMode : std::uint8_t {
+  Writer,  // makes the file when missing, WAL, synchronous=FULL
+  Reader   // query_only
+};
 
 class Db {
  public:
-  // Writer: makes the file when missing, WAL, synchronous=FULL. Reader: query_only.
   // Errors: Unavailable · Corruption.
   static Result<std::unique_ptr<Db>> open(const std::string& path, DbMode mode, std::int64_t cache_bytes);
+  // A writer's second file, under `name`. A transaction that writes both is atomic in each of them, not
+  // across: after a crash between the two commits, the main file may have it and the other not. Errors as
+  // open().
+  Result<void> attach(const std::string& path, const std::string& name, std::int64_t cache_bytes);
   ~Db();
   Db(const Db&) = delete;
   Db& operator=(const Db&) = delete;

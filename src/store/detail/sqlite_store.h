@@ -1,9 +1,12 @@
 // The Store on SQLite: one writer thread, inline and pooled readers, exact caches.
 //
-// Where to put a method: read a handful by key → `readers_.inline_read`; anything that scans →
-// `co_await read(…)`; anything that writes → `co_await write(…)`. Inside write() the answer may be an
-// error (Conflict, NotFound): only that call is rolled back. Changes of caches go into
-// `txn.after_commit`. Methods are spread over: accept.cpp claim.cpp record.cpp expand.cpp
+// Two files, one writer (decision 0005): people.db holds profile, endpoint_owner, device_owner and
+// preference_log, carillon.db everything else; the writer's connection sees both.
+//
+// Where to put a method: read a handful by key → `readers_->inline_read` (people: `people_readers_`);
+// anything that scans → `co_await read(…)` (`read_people`); anything that writes → `co_await write(…)`.
+// Inside write() the answer may be an error (Conflict, NotFound): only that call is rolled back. Changes of
+// caches go into `txn.after_commit`. Methods are spread over: accept.cpp claim.cpp record.cpp expand.cpp
 // replay.cpp maintain.cpp process.cpp
 // overview.cpp (hot path and engine) · profiles.cpp put_profile.cpp suppressions.cpp (people) ·
 // records.cpp sandbox.cpp · lists.cpp look_up.cpp (looking).
@@ -118,6 +121,15 @@ class SqliteStore final : public Store {
     co_return std::move(*job->result);
   }
 
+  // The same in people.db.
+  template <class F>
+  auto read_people(F call) -> Task<std::invoke_result_t<F&, Db&>> {
+    using T = typename std::invoke_result_t<F&, Db&>::value_type;
+    auto job = std::make_shared<CallRead<T, F>>(std::move(call));
+    co_await people_readers_->run(job);
+    co_return std::move(*job->result);
+  }
+
   // ---- profiles.cpp
   // Removes an endpoint (service, token) of a device from the profile, version + 1, when it was
   // registered at or before `invalid_since` (or any time when absent); also its endpoint_owner row.
@@ -149,7 +161,7 @@ class SqliteStore final : public Store {
   Result<bool> complete_expanded(Txn& txn);
 
   SqliteOptions options_;
-  std::string path_;
+  std::string path_, people_path_;
   int lock_fd_ = -1;
   bool is_new_ = false;
   Words words_;
@@ -162,6 +174,7 @@ class SqliteStore final : public Store {
   std::unique_ptr<History> history_;
   SuppressionFilter suppression_filter_;
   std::unique_ptr<Readers> readers_;
+  std::unique_ptr<Readers> people_readers_;  // of people.db
   std::unique_ptr<Writer> writer_;
 
   // Where retention's scan stands: open rows are stepped over. Writer thread.

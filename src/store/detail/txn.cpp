@@ -6,7 +6,8 @@ namespace carillon::store::detail {
 
 Result<void> Txn::begin() {
   clear();
-  return db.statement("BEGIN IMMEDIATE").run();
+  // Deferred: the files it does not write are not locked. Nobody else writes, so no upgrade can fail.
+  return db.statement("BEGIN").run();
 }
 
 Result<void> Txn::commit() {

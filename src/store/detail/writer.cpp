@@ -1,5 +1,7 @@
 #include "store/detail/writer.h"
 
+#include <pthread.h>
+
 #include <boost/asio/post.hpp>
 #include <algorithm>
 #include <chrono>
@@ -78,6 +80,7 @@ void Writer::close() {
 }
 
 void Writer::loop() {
+  ::pthread_setname_np(::pthread_self(), "store-writer");
   Group group;
   while (gather(group)) {
     execute(group);

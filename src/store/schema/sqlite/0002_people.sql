@@ -1,0 +1,15 @@
+R"sql(
+-- People move to people.db, attached as `people`. First the copy, by itself (two files do not commit as one), so that
+-- a crash between the two repeats it.
+INSERT OR REPLACE INTO people.profile SELECT id, project, user_id, version, email, data FROM main.profile;
+INSERT OR REPLACE INTO people.endpoint_owner SELECT project, hash, user_id, device_id FROM main.endpoint_owner;
+INSERT OR REPLACE INTO people.device_owner SELECT project, device_id, user_id FROM main.device_owner;
+INSERT OR REPLACE INTO people.preference_log SELECT id, project, user_id, at, actor, source, change
+  FROM main.preference_log;
+COMMIT;
+BEGIN;
+DROP TABLE main.profile;
+DROP TABLE main.endpoint_owner;
+DROP TABLE main.device_owner;
+DROP TABLE main.preference_log
+)sql"
