@@ -21,7 +21,7 @@ namespace carillon::app {
 // One thread running one io_context.
 class Worker {
  public:
-  explicit Worker(std::string name);
+  explicit Worker(std::string name, int nice = 0);
   ~Worker();  // runs out of work, joins
   [[nodiscard]] boost::asio::any_io_executor executor() { return context_.get_executor(); }
 

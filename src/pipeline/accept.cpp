@@ -8,6 +8,7 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "pipeline/flight.h"
 
 namespace carillon::pipeline {
 namespace {
@@ -81,18 +82,19 @@ struct Acceptor::Call {
     model::Channel channel = model::Channel::Push;
     model::Priority priority = model::Priority::Normal;
     std::size_t bytes = 0;
+    bool is_reserved = false;  // a place in the window for each hint
     std::string body;
   };
   std::vector<Routed> routed;
 };
 
 Acceptor::Acceptor(const Pipeline::Deps& deps, boost::asio::any_io_executor executor, const Options& options,
-                   AcceptMetrics metrics, Publish publish)
+                   AcceptMetrics metrics, Hooks hooks)
     : deps_(deps),
       executor_(std::move(executor)),
       options_(options),
       metrics_(metrics),
-      publish_(std::move(publish)) {}
+      hooks_(std::move(hooks)) {}
 
 Acceptor::~Acceptor() { gate_.wait(base::Deadline::never()); }
 
@@ -122,10 +124,10 @@ Task<std::vector<SendResult>> Acceptor::send(Caller caller, std::vector<SendItem
         };
         waiting_items_ += count;
         waiting_.push_back(std::move(call));
-        // The first of a batch starts it, and so does each that fills one more: the next batch is routed while the
-        // one before commits.
-        const bool is_due = waiting_.size() == 1 || waiting_items_ >= (starting_ + 1) * kBatchItems;
-        if (is_due && starting_ + under_way_ < kBatchesUnderWay) {
+        // While some are routed or commit, the next gathers; each further one starts when it is full.
+        const std::size_t runs = starting_ + under_way_;
+        const bool is_full = waiting_items_ >= (starting_ + 1) * kBatchItems;
+        if (runs < kBatchesUnderWay && (starting_ == 0 || is_full)) {
           ++starting_;
           gate_.spawn(executor_, "accept", [this] { return run(); });
         }
@@ -360,7 +362,10 @@ class Acceptor::Batch {
     for (auto& call : calls_) {
       for (auto& routed : call->routed) co_await settle(call->results[routed.item], routed);
     }
-    if (!hints_.empty()) owner_.publish_(hints_);
+    if (!taken_.empty()) owner_.hooks_.taken(std::move(taken_));
+    if (!hints_.empty()) owner_.hooks_.publish(hints_);
+    // A change of configuration releases what it held, but not what was stored after it by the old one.
+    if (is_any_held_ && views_ != deps_.directory.snapshot()) owner_.hooks_.held_by_the_past();
     CARILLON_FAILPOINT("accept.after_publish");
   }
 
@@ -413,6 +418,11 @@ class Acceptor::Batch {
     routed.store_index = items_.size();
     routed.answer = std::move(answer);
     hint_due(item.deliveries, now_, routed.hints);
+    routed.is_reserved = item.caps.empty() && reserve(routed.hints);
+    if (routed.is_reserved) item.take_for = deps_.owner;
+    is_any_held_ = is_any_held_ || std::ranges::any_of(item.deliveries, [](const model::Delivery& d) {
+                     return waits_for_configuration(d.status, d.reason);
+                   });
     routed.channel = item.deliveries.empty() ? model::Channel::Push : item.deliveries.front().channel();
     routed.priority = item.notification.priority;
     routed.bytes = item.notification.body.size();
@@ -420,7 +430,33 @@ class Acceptor::Batch {
     items_.push_back(std::move(item));
   }
 
+  // All of them or none.
+  bool reserve(const std::vector<store::Hint>& hints) {
+#ifdef CARILLON_MUTATION_ACK_BEFORE_COMMIT
+    return false;  // that build does not wait to learn what was taken
+#endif
+    for (std::size_t i = 0; i < hints.size(); ++i) {
+      if (owner_.hooks_.reserve(hints[i].lane)) continue;
+      while (i-- > 0) owner_.hooks_.unreserve(hints[i].lane);
+      return false;
+    }
+    return !hints.empty();
+  }
+
+  // What was stored as taken goes to the workers; places reserved for what was not are given back.
+  void hand_over(Call::Routed& routed, std::vector<model::Delivery>* taken) {
+    if (!routed.is_reserved) return;
+    if (taken != nullptr && taken->size() == routed.hints.size()) {
+      std::ranges::move(*taken, std::back_inserter(taken_));
+    } else {
+      for (const auto& hint : routed.hints) owner_.hooks_.unreserve(hint.lane);
+    }
+    routed.hints.clear();
+  }
+
   Task<void> settle(SendResult& result, Call::Routed& routed) {
+    const bool is_stored = *stored_ && (**stored_)[routed.store_index];
+    hand_over(routed, is_stored ? &(**stored_)[routed.store_index]->taken : nullptr);
     if (!*stored_ || !(**stored_)[routed.store_index]) {
       const Error& error = *stored_ ? (**stored_)[routed.store_index].error() : stored_->error();
       result = std::unexpected(unavailable(error));
@@ -501,6 +537,8 @@ class Acceptor::Batch {
   std::vector<store::AcceptItem> items_;
   std::optional<Result<std::vector<Result<store::AcceptResult>>>> stored_;
   std::vector<store::Hint> hints_;
+  std::vector<model::Delivery> taken_;
+  bool is_any_held_ = false;
 };
 
 Task<void> Acceptor::commit(std::vector<std::unique_ptr<Call>> calls) {

@@ -24,10 +24,19 @@ struct AcceptMetrics {
 
 class Acceptor {
  public:
-  // `publish` hands committed deliveries that are due to the workers; called on this thread.
-  using Publish = std::function<void(const std::vector<store::Hint>&)>;
+  // Where committed deliveries go. All called on this acceptor's thread.
+  struct Hooks {
+    // Due, waiting for a claim.
+    std::function<void(const std::vector<store::Hint>&)> publish;
+    // A place in the workers' window for a delivery that is taken while it is stored; false: there is none.
+    std::function<bool(model::Lane)> reserve;
+    std::function<void(model::Lane)> unreserve;
+    std::function<void(std::vector<model::Delivery>)> taken;  // stored as taken, a place reserved for each
+    // Deliveries were stored as held on a condition of a configuration that is no longer the present one.
+    std::function<void()> held_by_the_past;
+  };
   Acceptor(const Pipeline::Deps& deps, boost::asio::any_io_executor executor, const Options& options,
-           AcceptMetrics metrics, Publish publish);
+           AcceptMetrics metrics, Hooks hooks);
   ~Acceptor();
 
   // See Pipeline::send. Must be awaited on this acceptor's executor.
@@ -51,7 +60,7 @@ class Acceptor {
   boost::asio::any_io_executor executor_;
   const Options& options_;
   AcceptMetrics metrics_;
-  Publish publish_;
+  Hooks hooks_;
   std::vector<std::unique_ptr<Call>> waiting_;
   std::size_t waiting_items_ = 0;
   std::size_t starting_ = 0;   // runs spawned that have not begun

@@ -1,4 +1,6 @@
 // The claiming half of Deliverer: from hints and due rows to flights in the windows.
+#include <boost/asio/post.hpp>
+
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "pipeline/deliver.h"
@@ -39,13 +41,28 @@ void Deliverer::start() {
 
 void Deliverer::ring(model::Lane) { claim_wake_.set(); }
 
+bool Deliverer::try_reserve(model::Lane lane) noexcept {
+  return is_open_[lane.index()].load(std::memory_order_relaxed) && windows_.try_reserve(lane);
+}
+
+void Deliverer::unreserve(model::Lane lane, std::size_t n) {
+  windows_.release(lane, n);
+  boost::asio::post(deps_.delivery, [this, lane] { freed(lane); });
+}
+
+void Deliverer::taken(std::vector<model::Delivery> rows) {
+  boost::asio::post(deps_.delivery, [this, taken = std::move(rows)]() mutable { add(std::move(taken)); });
+}
+
 void Deliverer::scan(model::Lane lane) {
   scan_wanted_[lane.index()] = true;
+  has_hints(lane);
   claim_wake_.set();
 }
 
 void Deliverer::scan_all() {
   scan_wanted_.fill(true);
+  for (auto& is_open : is_open_) is_open.store(false, std::memory_order_relaxed);
   claim_wake_.set();
   for (auto& wake : queue_wake_) wake->set();
 }
@@ -67,9 +84,9 @@ std::vector<store::ClaimRequest> Deliverer::wanted_claims() {
   for (std::size_t i = 0; i < model::kLaneCount; ++i) {
     const model::Lane lane{static_cast<model::Queue>(i / model::kPriorityCount),
                            static_cast<model::Priority>(i % model::kPriorityCount)};
-    const std::size_t room = std::min(windows_.room(lane), kClaimMax);
     // A nearly full window waits until a quarter is free: claims in handfuls cost a commit each.
-    if (is_claiming_[i] || room == 0 || room < windows_.limit(lane) / 4) continue;
+    if (is_claiming_[i] || !windows_.is_worth_a_claim(lane)) continue;
+    const std::size_t room = std::min(windows_.room(lane), kClaimMax);
     store::ClaimRequest request;
     request.lane = lane;
     request.limit = room;
@@ -77,7 +94,11 @@ std::vector<store::ClaimRequest> Deliverer::wanted_claims() {
       queue::Batch batch = deps_.queue.poll(lane, room);
       if (batch.overflowed) scan_wanted_[i] = true;
       deps_.queue.commit(lane, batch.token);
-      if (batch.ids.empty() && !scan_wanted_[i]) continue;
+      if (batch.ids.empty() && !scan_wanted_[i]) {
+        // A hint that comes between the poll and this is only overtaken by what comes at the same moment.
+        is_open_[i].store(true, std::memory_order_relaxed);
+        continue;
+      }
       // Hints of a lane that overflowed are covered by the scan, which goes in due order.
       if (!scan_wanted_[i]) request.ids = std::move(batch.ids);
     }
@@ -106,6 +127,11 @@ void Deliverer::take_claimed(std::vector<model::Delivery> rows,
                              const std::vector<store::ClaimRequest>& asked) {
   claim_size_.observe(static_cast<double>(rows.size()));
   return_unused(asked, rows);
+  add(std::move(rows));
+}
+
+// Claimed rows, each with its place in a window.
+void Deliverer::add(std::vector<model::Delivery> rows) {
   for (auto& row : rows) {
     auto flight = std::make_unique<Flight>();
     flight->delivery = std::move(row);

@@ -74,6 +74,7 @@ Task<bool> Deliverer::prepare(std::vector<FlightPtr>& flights) {
   std::vector<FlightPtr> going, parked;
   going.reserve(flights.size());
   for (std::size_t i = 0; i < flights.size(); ++i) {
+    flights[i]->configuration = snapshot->generation;
     switch (check(flights[i], *snapshot, suppressed[i])) {
       case Step::Go: going.push_back(std::move(flights[i])); break;
       case Step::Park: parked.push_back(std::move(flights[i])); break;

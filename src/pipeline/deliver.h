@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -33,6 +34,18 @@ class Deliverer final : public providers::JobSink {
   // The lane has rows that are due: they are taken from the Store in due order.
   void scan(model::Lane lane);
   void scan_all();
+  // A place in the lane's window for a delivery that is about to be stored as taken (AcceptItem::take_for);
+  // false when the window is full or older rows of the lane wait. Any thread. Ends with taken() or
+  // unreserve().
+  [[nodiscard]] bool try_reserve(model::Lane lane) noexcept;
+  void unreserve(model::Lane lane, std::size_t n);
+  // Stored as taken, each with a place reserved. Any thread.
+  void taken(std::vector<model::Delivery> rows);
+  // The lane has hints that are not taken yet: what comes now waits behind them. Any thread, before
+  // publishing.
+  void has_hints(model::Lane lane) noexcept {
+    is_open_[lane.index()].store(false, std::memory_order_relaxed);
+  }
   // A window or an integration has room again.
   void freed(model::Lane lane);
   // Claims nothing more and begins nothing more; what is claimed and not begun is released.
@@ -50,6 +63,7 @@ class Deliverer final : public providers::JobSink {
   Task<void> claim_loop();
   std::vector<store::ClaimRequest> wanted_claims();
   void take_claimed(std::vector<model::Delivery> rows, const std::vector<store::ClaimRequest>& asked);
+  void add(std::vector<model::Delivery> rows);
   void return_unused(const std::vector<store::ClaimRequest>& asked, const std::vector<model::Delivery>& rows);
 
   // deliver.cpp
@@ -87,6 +101,7 @@ class Deliverer final : public providers::JobSink {
   std::array<std::unique_ptr<base::Signal>, model::kQueueCount> queue_wake_;
   std::array<bool, model::kLaneCount> scan_wanted_{};
   std::array<bool, model::kLaneCount> is_claiming_{};
+  std::array<std::atomic<bool>, model::kLaneCount> is_open_{};  // nothing older waits in that lane
   std::unordered_map<std::string, std::shared_ptr<model::CompiledTemplate>> compiled_;
   std::size_t in_flight_ = 0;
   bool is_stopping_ = false;

@@ -1,7 +1,9 @@
 // A delivery in the hands of this process: claimed, not yet recorded; and the windows that bound them.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -15,6 +17,14 @@
 
 namespace carillon::pipeline {
 
+// Holds that end by a change of configuration, not by time.
+inline constexpr std::array kConfigurationHolds{model::Reason::Paused, model::Reason::NoRoute,
+                                                model::Reason::IntegrationPaused};
+[[nodiscard]] inline bool waits_for_configuration(model::DeliveryStatus status, model::Reason reason) {
+  return status == model::DeliveryStatus::Held &&
+         std::ranges::find(kConfigurationHolds, reason) != kConfigurationHolds.end();
+}
+
 struct Flight {
   model::Delivery delivery;  // as claimed; epoch is the fence
   std::shared_ptr<const model::Notification> notification;
@@ -23,6 +33,7 @@ struct Flight {
   Account* account = nullptr;
   std::size_t others_available = 0;  // further accounts that could be asked at once
   bool has_next_endpoint = false;
+  std::uint64_t configuration = 0;  // generation of the snapshot it was checked against
   providers::Job job;
   SteadyTime prepared{};  // when it was last checked
   SteadyTime begun{};     // when it was handed to the provider
@@ -30,7 +41,7 @@ struct Flight {
 };
 using FlightPtr = std::unique_ptr<Flight>;
 
-// What is claimed, per queue × priority. Delivery thread only.
+// What is claimed, per queue × priority. Delivery thread only, but for try_reserve() and release().
 class Windows {
  public:
   Windows(std::size_t window, std::size_t careful_window)
@@ -45,12 +56,25 @@ class Windows {
     }
   }
   [[nodiscard]] std::size_t room(model::Lane lane) const noexcept {
-    const std::size_t used = open_[lane.index()];
+    const std::size_t used = open_[lane.index()].load(std::memory_order_relaxed);
     return used >= limit(lane) ? 0 : limit(lane) - used;
   }
+  // Enough room that what is claimed pays for its commit.
+  [[nodiscard]] bool is_worth_a_claim(model::Lane lane) const noexcept {
+    return room(lane) > 0 && room(lane) >= limit(lane) / 4;
+  }
   // Rows being claimed count as open from the moment they are asked for.
-  void reserve(model::Lane lane, std::size_t n) noexcept { open_[lane.index()] += n; }
-  void release(model::Lane lane, std::size_t n = 1) noexcept { open_[lane.index()] -= n; }
+  void reserve(model::Lane lane, std::size_t n) noexcept { open_[lane.index()].fetch_add(n); }
+  void release(model::Lane lane, std::size_t n = 1) noexcept { open_[lane.index()].fetch_sub(n); }
+  // A place for a row that is taken while it is stored; false when the window is full. Any thread.
+  [[nodiscard]] bool try_reserve(model::Lane lane) noexcept {
+    auto& open = open_[lane.index()];
+    std::size_t used = open.load(std::memory_order_relaxed);
+    while (used < limit(lane)) {
+      if (open.compare_exchange_weak(used, used + 1)) return true;
+    }
+    return false;
+  }
 
   void add(FlightPtr flight) {
     const model::Lane lane = flight->delivery.lane();
@@ -73,7 +97,7 @@ class Windows {
   std::vector<FlightPtr> take_all();
   [[nodiscard]] std::size_t open_total() const noexcept {
     std::size_t sum = 0;
-    for (const auto n : open_) sum += n;
+    for (const auto& n : open_) sum += n.load(std::memory_order_relaxed);
     return sum;
   }
 
@@ -83,7 +107,7 @@ class Windows {
   }
   const std::size_t window_, careful_window_;
   std::array<std::deque<FlightPtr>, model::kLaneCount> ready_;
-  std::array<std::size_t, model::kLaneCount> open_{};
+  std::array<std::atomic<std::size_t>, model::kLaneCount> open_{};
   std::array<std::array<int, model::kPriorityCount>, model::kQueueCount> credits_{};
 };
 

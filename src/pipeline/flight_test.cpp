@@ -104,6 +104,28 @@ TEST(Windows, BoundsEachLaneAndLittleOfWhatIsInDoubtAfterACrash) {
   EXPECT_EQ(windows.open_total(), 70U);
 }
 
+TEST(Windows, ClaimsWhenAQuarterIsFreeHoweverLargeTheyAre) {
+  for (const std::size_t limit : {std::size_t{1}, std::size_t{100}, std::size_t{65'536}}) {
+    Windows windows(limit, 8);
+    const model::Lane mail{Queue::Email, Priority::Normal};
+    EXPECT_TRUE(windows.is_worth_a_claim(mail)) << limit;
+    windows.reserve(mail, limit);
+    EXPECT_FALSE(windows.is_worth_a_claim(mail)) << limit;
+    windows.release(mail, (limit + 3) / 4);
+    EXPECT_TRUE(windows.is_worth_a_claim(mail)) << limit;
+  }
+}
+
+TEST(Windows, LetsNoMoreInThanTheyHold) {
+  Windows windows(2, 1);
+  const model::Lane mail{Queue::Email, Priority::Normal};
+  EXPECT_TRUE(windows.try_reserve(mail));
+  EXPECT_TRUE(windows.try_reserve(mail));
+  EXPECT_FALSE(windows.try_reserve(mail));
+  windows.release(mail);
+  EXPECT_TRUE(windows.try_reserve(mail));
+}
+
 TEST(Windows, HandsOverEverythingAtTheEnd) {
   Windows windows(100, 8);
   fill(windows, Queue::Email, Priority::Normal, 3);

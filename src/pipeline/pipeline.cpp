@@ -80,12 +80,12 @@ class PipelineImpl final : public Pipeline {
                  static_cast<std::size_t>(options_.careful_window)),
         recorder_(deps_, *journal_, windows_, recorder_hooks()),
         deliverer_(deps_, options_, *journal_, windows_, recorder_, integrations_),
-        expander_(deps_, publisher()),
+        expander_(deps_, [this](const std::vector<store::Hint>& hints) { publish(hints); }),
         tick_(deps_.delivery) {
     register_gauges();
     const AcceptMetrics metrics = AcceptMetrics::make(deps_.metrics);
     for (const auto& executor : deps_.api) {
-      acceptors_.push_back(std::make_unique<Acceptor>(deps_, executor, options_, metrics, publisher()));
+      acceptors_.push_back(std::make_unique<Acceptor>(deps_, executor, options_, metrics, acceptor_hooks()));
     }
   }
 
@@ -183,8 +183,13 @@ class PipelineImpl final : public Pipeline {
   }
 
  private:
-  Acceptor::Publish publisher() {
-    return [this](const std::vector<store::Hint>& hints) { publish(hints); };
+  Acceptor::Hooks acceptor_hooks() {
+    return Acceptor::Hooks{
+        .publish = [this](const std::vector<store::Hint>& hints) { publish(hints); },
+        .reserve = [this](model::Lane lane) { return deliverer_.try_reserve(lane); },
+        .unreserve = [this](model::Lane lane) { deliverer_.unreserve(lane, 1); },
+        .taken = [this](std::vector<model::Delivery> rows) { deliverer_.taken(std::move(rows)); },
+        .held_by_the_past = [this] { configuration_changed(); }};
   }
 
   Recorder::Hooks recorder_hooks() {
@@ -198,7 +203,8 @@ class PipelineImpl final : public Pipeline {
                         if (!paused)
                           base::log_warn("the pause of '{}' is not stored: {}", k, paused.error().message);
                       });
-        }};
+        },
+        [this] { configuration_changed(); }};
   }
 
   // Any thread. A lane's hints go over in one call.
@@ -210,6 +216,7 @@ class PipelineImpl final : public Pipeline {
       ids.push_back(hint.id);
     }
     for (const auto& [index, entry] : by_lane) {
+      deliverer_.has_hints(entry.first);
       // A queue that is away costs a second: the next scan finds the rows.
       [[maybe_unused]] const auto published = deps_.queue.publish(entry.first, entry.second);
     }
@@ -228,8 +235,7 @@ class PipelineImpl final : public Pipeline {
   void reconfigure() {
     integrations_.apply(*deps_.directory.snapshot());
     seen_generation_ = deps_.directory.snapshot()->generation;
-    for (const auto reason :
-         {model::Reason::Paused, model::Reason::NoRoute, model::Reason::IntegrationPaused}) {
+    for (const auto reason : kConfigurationHolds) {
       gate_.spawn(deps_.delivery, "unhold", [this, reason] { return unhold(reason); });
     }
   }

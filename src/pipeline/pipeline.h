@@ -74,7 +74,7 @@ struct SendAnswer {
 using SendResult = std::expected<SendAnswer, Refusal>;
 
 struct Options {
-  std::int64_t window = 1024;          // claimed and not yet recorded, per queue × priority
+  std::int64_t window = 8192;          // claimed and not yet recorded, per queue × priority
   std::int64_t careful_window = 32;    // the same for sms, voice, chat
   std::int64_t accept_backlog = 8192;  // requests waiting for a commit before 503
   Millis refill_interval{1000};        // how often lanes look for due rows

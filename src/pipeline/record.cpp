@@ -115,6 +115,7 @@ Recorder::Entry Recorder::entry_of(const Flight& flight) const {
   entry.item.delivery = flight.delivery;
   entry.lane = flight.delivery.lane();
   entry.epoch = flight.delivery.epoch;
+  entry.configuration = flight.configuration;
   if (flight.notification) {
     entry.item.category = flight.notification->category;
     entry.item.template_key = flight.notification->template_key;
@@ -247,6 +248,7 @@ Task<void> Recorder::write(std::vector<Entry> batch) {
 
 void Recorder::note_written(const std::vector<Entry>& batch, const std::vector<bool>& applied) {
   const Time now = deps_.clock.now();
+  std::optional<std::uint64_t> oldest_hold;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const Entry& entry = batch[i];
     if (entry.was_journaled) journal_.settled(entry.item.delivery.id, entry.epoch);
@@ -258,11 +260,16 @@ void Recorder::note_written(const std::vector<Entry>& batch, const std::vector<b
     }
     const auto channel = static_cast<std::size_t>(model::channel_of(entry.lane.queue));
     by_status_[channel][static_cast<std::size_t>(entry.item.to)].add();
+    if (waits_for_configuration(entry.item.to, entry.item.delivery.reason)) {
+      oldest_hold = std::min(oldest_hold.value_or(entry.configuration), entry.configuration);
+    }
     if (entry.item.to == DeliveryStatus::Sent) {
       const std::chrono::duration<double> took = now - entry.accepted_at;
       latency_[static_cast<std::size_t>(entry.lane.priority)].observe(took.count());
     }
   }
+  // A change of configuration releases what it held, but not what was written after it by the old one.
+  if (oldest_hold && *oldest_hold < deps_.directory.snapshot()->generation) hooks_.held_by_the_past();
 }
 
 Task<bool> Recorder::settled(base::Deadline deadline) {

@@ -24,6 +24,7 @@ class Recorder {
   struct Hooks {
     std::function<void(model::Lane)> freed;  // a place in that window is free
     std::function<void(std::int32_t, std::string, std::string)> misconfigured;  // project, integration, why
+    std::function<void()> held_by_the_past;                                     // see Acceptor::Hooks
   };
   Recorder(const Pipeline::Deps& deps, Journal& journal, Windows& windows, Hooks hooks);
   ~Recorder();
@@ -48,6 +49,7 @@ class Recorder {
     model::Lane lane;
     std::uint32_t epoch = 0;
     Time accepted_at{};
+    std::uint64_t configuration = 0;  // generation of the snapshot that was decided by
     bool was_journaled = false;
   };
   void push(Entry entry);

@@ -274,8 +274,28 @@ class Router {
       warn_no_route(c.channel);
       return;
     }
-    d.due_at = in_.now;
     charge_cap(c);
+    if (const model::Pause* pause = find_pause(c)) {
+      decision.kind = DecisionKind::Hold;
+      decision.reason = d.reason = Reason::Paused;
+      decision.checks.push_back(Check{"pause", "stop", {}, pause->reason, "pause", pause->at});
+      d.status = DeliveryStatus::Held;
+      d.due_at = d.expires_at;
+      return;
+    }
+    d.due_at = in_.now;
+  }
+
+  // The stop button. It is looked at again when the delivery is taken.
+  const model::Pause* find_pause(const Candidate& c) const {
+    const auto& pauses = in_.plan.view->pauses;
+    if (pauses.empty()) return nullptr;
+    const std::string_view app = in_.plan.app ? std::string_view(in_.plan.app->name) : std::string_view{};
+    const std::string_view tmpl = in_.plan.tmpl ? std::string_view(in_.plan.tmpl->key) : std::string_view{};
+    const auto it = std::ranges::find_if(pauses, [&](const model::Pause& pause) {
+      return pause.matches(app, in_.plan.category->key, tmpl, c.channel, in_.plan.priority);
+    });
+    return it == pauses.end() ? nullptr : &*it;
   }
 
   void charge_cap(const Candidate& c) {

@@ -270,6 +270,22 @@ TEST_F(RouteTest, HoldsForARouteAndWarnsOncePerChannel) {
   EXPECT_EQ(out.warnings[0].channel, Channel::Email);
 }
 
+TEST_F(RouteTest, HoldsWhatTheStopButtonIsPressedForAndNothingElse) {
+  model::Pause pause;
+  pause.channel = "email";
+  pause.reason = "wrong price in it";
+  view_.pauses.push_back(pause);
+  const auto out = routed(send(R"({"user_id":"ann"})", R"("email","sms")"), true);
+  ASSERT_EQ(out.deliveries.size(), 2U);
+  EXPECT_EQ(out.deliveries[0].status, DeliveryStatus::Held);
+  EXPECT_EQ(out.deliveries[0].reason, Reason::Paused);
+  EXPECT_FALSE(out.deliveries[0].due_at) << "it waits for the button, not for a time";
+  EXPECT_EQ(out.deliveries[1].status, DeliveryStatus::Pending);
+  ASSERT_EQ(out.explains.size(), 2U);
+  EXPECT_EQ(out.explains[0].decision.reason, Reason::Paused);
+  EXPECT_EQ(out.explains[0].decision.checks.back().value, "wrong price in it");
+}
+
 TEST_F(RouteTest, HoldsForARouteWithoutADueTimeWhenThereIsNoTtl) {
   view_.integrations.clear();
   const auto out = routed(send(R"({"user_id":"ann"})", R"("email")"));

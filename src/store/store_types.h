@@ -50,6 +50,9 @@ struct AcceptItem {
   std::optional<base::Hash128> event;  // hash of (app, event_id); none: no dedup
   base::Hash128 fingerprint{};
   std::vector<std::int64_t> address_keys;  // history look-up keys (raw addresses)
+  // Set: its deliveries that are pending and due are taken for this owner as they are stored, which saves the
+  // claim. Not together with caps, which may still change them.
+  std::optional<Owner> take_for;
 };
 enum class Accepted : std::uint8_t { New, Duplicate, EventIdReused };
 struct AcceptResult {
@@ -57,6 +60,7 @@ struct AcceptResult {
   std::int64_t notification = 0;  // the first one's id when it is a repeat
   std::optional<Time> dedup_until;
   std::vector<model::Delivery> changed;  // deliveries a cap held or suppressed
+  std::vector<model::Delivery> taken;    // as claim() would have returned them
 };
 struct ExpandItem {
   std::int64_t notification = 0;

@@ -53,7 +53,7 @@ class AcceptJob final : public Job {
       CARILLON_TRY(AcceptResult result, accept_one(txn, item));
       results.emplace_back(std::move(result));
     }
-    return {};
+    return log_taken(txn);
   }
 
   Result<void> run_items(Txn& txn) override {
@@ -74,11 +74,12 @@ class AcceptJob final : public Job {
         results.emplace_back(std::unexpected(ran.error()));
       }
     }
-    return {};
+    return log_taken(txn);
   }
 
   void committed() override {
     store_.dedup_->settle();
+    if (!taken_.empty()) store_.claims_.claimed(run_, taken_);
     for (std::size_t i = 0; i < items_.size(); ++i) {
       if (!results[i] || results[i]->kind != Accepted::New) continue;
       AcceptItem& item = items_[i];
@@ -86,11 +87,7 @@ class AcceptJob final : public Job {
       std::int32_t open = 0;
       for (const model::Delivery& d : item.deliveries) open += model::is_final(d.status) ? 0 : 1;
       for (const model::Delivery& d : results[i]->changed) open -= model::is_final(d.status) ? 1 : 0;
-      if (results[i]->changed.empty()) {
-        for (model::Delivery& d : item.deliveries) {
-          if (d.status == model::DeliveryStatus::Pending) store_.fresh_.put(std::move(d));
-        }
-      }
+      if (results[i]->changed.empty()) hand_over(item, *results[i]);
       store_.notification_cache_->put(
           std::make_shared<const model::Notification>(std::move(item.notification)), open);
     }
@@ -105,6 +102,32 @@ class AcceptJob final : public Job {
   std::optional<Error> failure;
 
  private:
+  // What is taken goes to the caller, what waits for its claim to where that looks first.
+  void hand_over(AcceptItem& item, AcceptResult& result) {
+    for (model::Delivery& d : item.deliveries) {
+      if (item.take_for && is_due(d, now_)) {
+        d.status = model::DeliveryStatus::Processing;
+        d.epoch = 1;
+        result.taken.push_back(std::move(d));
+      } else if (d.status == model::DeliveryStatus::Pending) {
+        store_.fresh_.put(std::move(d));
+      }
+    }
+  }
+
+  Result<void> log_taken(Txn& txn) {
+    taken_.clear();
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      if (!items_[i].take_for || !results[i] || results[i]->kind != Accepted::New) continue;
+      for (const model::Delivery& d : items_[i].deliveries) {
+        if (is_due(d, now_)) taken_.push_back(d.id);
+      }
+    }
+    if (taken_.empty()) return {};
+    CARILLON_TRY(run_, store_.claims_.add(txn, taken_));
+    return {};
+  }
+
   static bool errc_is_of_the_store(Errc code) {
     return code == Errc::Unavailable || code == Errc::Corruption;
   }
@@ -126,8 +149,9 @@ class AcceptJob final : public Job {
     const Origin origin{
         .app = n.app, .category = txn.words.id(n.category), .template_key = txn.words.id(n.template_key)};
     if (item.caps.empty()) {
-      CARILLON_CHECK(insert_deliveries(txn, item.deliveries, origin, now_));
+      CARILLON_CHECK(insert_deliveries(txn, item.deliveries, origin, now_, item.take_for));
     } else {
+      if (item.take_for) return fail(Errc::InvalidArgument, "a delivery with a cap cannot be taken at once");
       std::vector<model::Delivery> deliveries = item.deliveries;
       CARILLON_TRY(const auto changed,
                    charge_caps(txn, store_.options_.keys->lookup_hash, item.caps, deliveries, now_));
@@ -166,6 +190,8 @@ class AcceptJob final : public Job {
   SqliteStore& store_;
   std::vector<AcceptItem> items_;
   const Time now_;
+  std::vector<std::int64_t> taken_;
+  std::int64_t run_ = 0;  // of taken_
 };
 
 Task<Result<std::vector<Result<AcceptResult>>>> SqliteStore::accept(std::vector<AcceptItem> items, Time now) {

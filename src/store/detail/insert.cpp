@@ -93,21 +93,27 @@ void roll_up(Txn& txn, const model::Delivery& d, const Origin& origin, model::De
 }
 
 Result<void> insert_deliveries(Txn& txn, std::span<const model::Delivery> deliveries, const Origin& origin,
-                               Time now) {
+                               Time now, std::optional<Owner> owner) {
   Statement s = txn.db.statement(
       "INSERT INTO delivery(id, notification, project, lane, status, reason, flags, epoch, attempts, due_at, "
-      "finished_at, expires_at, to_index, generation, integration, user_id, device_id, provider_id, note) "
-      "VALUES(?1,?2,?3,?4,?5,?6,?7,0,0,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)");
+      "finished_at, expires_at, to_index, generation, integration, user_id, device_id, provider_id, note, "
+      "owner) "
+      "VALUES(?1,?2,?3,?4,?5,?6,?7,?18,0,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?19)");
   for (const model::Delivery& d : deliveries) {
+    const bool is_taken = owner && is_due(d, now);
+    const auto status = is_taken ? model::DeliveryStatus::Processing : d.status;
     const bool is_final = model::is_final(d.status);
     s.bind(1, d.id).bind(2, d.notification).bind(3, static_cast<std::int64_t>(d.project));
     s.bind(4, static_cast<std::int64_t>(d.lane().index()));
-    s.bind(5, static_cast<std::int64_t>(d.status)).bind(6, static_cast<std::int64_t>(d.reason));
+    s.bind(5, static_cast<std::int64_t>(status)).bind(6, static_cast<std::int64_t>(d.reason));
     s.bind(7, d.is_sandbox ? kFlagSandbox : 0);
+    s.bind(18, std::int64_t{is_taken ? 1 : 0}).bind_or_null(19, is_taken ? pack(*owner) : 0);
     // A pending one without a time is due now; only held ones may wait for a condition.
-    const bool is_due =
+    const bool needs_due =
         d.status == model::DeliveryStatus::Pending || d.status == model::DeliveryStatus::Retrying;
-    s.bind(8, is_final ? std::nullopt : is_due ? std::optional(d.due_at.value_or(now)) : d.due_at);
+    s.bind(8, is_final || is_taken ? std::nullopt
+              : needs_due          ? std::optional(d.due_at.value_or(now))
+                                   : d.due_at);
     s.bind(9, is_final ? std::optional(d.finished_at.value_or(now)) : std::nullopt);
     s.bind(10, d.expires_at).bind_or_null(11, d.to_index).bind_or_null(12, d.generation);
     s.bind_or_null(13, txn.words.id(d.integration));
@@ -120,7 +126,7 @@ Result<void> insert_deliveries(Txn& txn, std::span<const model::Delivery> delive
     s.bind_or_null(17, d.note);
     CARILLON_CHECK(s.run());
     txn.count(d.project, d.lane(), d.is_sandbox, std::nullopt, 1);
-    txn.count(d.project, d.lane(), d.is_sandbox, d.status, 1);
+    txn.count(d.project, d.lane(), d.is_sandbox, status, 1);
     roll_up(txn, d, origin, model::DeliveryStatus::Pending, now);
     if (is_final) roll_up(txn, d, origin, d.status, now);
   }

@@ -24,9 +24,15 @@ Result<std::vector<std::size_t>> charge_caps(Txn& txn, const base::KeyedHash& ha
                                              std::span<const CapCharge> caps,
                                              std::vector<model::Delivery>& deliveries, Time now);
 
-// Inserts the rows and counts them (counters, roll-ups of accepted and of those already final).
+// Pending, and nothing to wait for.
+[[nodiscard]] inline bool is_due(const model::Delivery& d, Time now) {
+  return d.status == model::DeliveryStatus::Pending && d.due_at.value_or(now) <= now;
+}
+
+// Inserts the rows and counts them (counters, roll-ups of accepted and of those already final). With an
+// owner, those that are due are stored as claimed by it: processing, epoch 1.
 Result<void> insert_deliveries(Txn& txn, std::span<const model::Delivery> deliveries, const Origin& origin,
-                               Time now);
+                               Time now, std::optional<Owner> owner = std::nullopt);
 
 // Adds one event to the hourly roll-up, unless it is a sandbox delivery.
 void roll_up(Txn& txn, const model::Delivery& delivery, const Origin& origin, model::DeliveryStatus status,

@@ -1,0 +1,150 @@
+#include "store/detail/schema.h"
+
+#include <stdlib.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <filesystem>
+#include <gtest/gtest.h>
+
+#include "store/detail/profile_rows.h"
+#include "store/detail/sqlite.h"
+#include "store/store.h"
+
+namespace carillon::store::detail {
+namespace {
+
+constexpr const char* kFoundation =
+#include "store/schema/sqlite/0001_foundation.sql"
+    ;
+
+class StoreFile : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    char path[] = "/tmp/carillon-schema-XXXXXX";
+    ASSERT_NE(::mkdtemp(path), nullptr);
+    folder_ = path;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  // SQL on one of the files, made when it is not there.
+  void exec(const std::string& file, const std::string& sql) const {
+    auto db = Db::open(folder_ + "/" + file, DbMode::Writer, 1 << 20);
+    ASSERT_TRUE(db) << db.error().message;
+    const auto done = (*db)->exec(sql.c_str());
+    ASSERT_TRUE(done) << done.error().message;
+  }
+  std::int64_t number(const std::string& file, const char* sql) const {
+    auto db = Db::open(folder_ + "/" + file, DbMode::Writer, 1 << 20);
+    return db ? (*db)->scalar(sql).value_or(-1) : -1;
+  }
+  Result<std::unique_ptr<Store>> open() const {
+    SqliteOptions options;
+    options.folder = folder_;
+    options.keys = &keys_;
+    options.disk_free_min_bytes = 0;
+    return open_sqlite(std::move(options));
+  }
+  template <class T>
+  static T run(Task<T> task) {
+    boost::asio::io_context io{1};
+    auto value = boost::asio::co_spawn(io, std::move(task), boost::asio::use_future);
+    io.run();
+    return value.get();
+  }
+  static std::shared_ptr<const model::Profile> find(Store& store, const std::string& user) {
+    std::vector<UserKey> keys{UserKey{1, user}};
+    auto found = run(store.profiles(std::move(keys)));
+    return found ? found->front() : nullptr;
+  }
+
+  std::string folder_;
+  base::KeyRing keys_ = base::KeyRing::derive(base::Secret(std::string(32, 'k'))).value();
+};
+
+TEST_F(StoreFile, OfTheFirstVersionKeepsItsPeople) {
+  exec("carillon.db", std::string(kFoundation) + "; PRAGMA user_version = 1");
+  exec("carillon.db",
+       R"(INSERT INTO profile(project, user_id, version, email, data) VALUES(1, 'ann', 3, 'ann@example.test',
+          '{"e":"ann@example.test"}');
+          INSERT INTO device_owner VALUES(1, 'd1', 'ann');
+          INSERT INTO preference_log(project, user_id, at, actor, source, change) VALUES(1, 'ann', 5, 'a', 'api', '{}'))");
+  {
+    auto store = open();
+    ASSERT_TRUE(store) << store.error().message;
+    const auto ann = find(**store, "ann");
+    ASSERT_TRUE(ann);
+    EXPECT_EQ(ann->version, 3);
+    EXPECT_EQ(ann->email, "ann@example.test");
+    const auto log = run((*store)->preference_log(UserKey{1, "ann"}, ListPage{}));
+    ASSERT_TRUE(log);
+    EXPECT_EQ(log->size(), 1U);
+    (*store)->close();
+  }
+  EXPECT_EQ(number("carillon.db", "SELECT count(*) FROM sqlite_master WHERE name = 'profile'"), 0);
+  EXPECT_EQ(number("carillon.db", "PRAGMA user_version"), schema_version(File::Everything));
+  EXPECT_EQ(number("people.db", "SELECT count(*) FROM device_owner"), 1);
+}
+
+TEST_F(StoreFile, RepeatsAMoveThatACrashInterrupted) {
+  exec("carillon.db", std::string(kFoundation) + "; PRAGMA user_version = 1");
+  exec("carillon.db",
+       "INSERT INTO profile(id, project, user_id, version, data) VALUES(7, 1, 'ann', 1, '{}')");
+  ASSERT_TRUE(open());  // copied and dropped …
+  exec("carillon.db",
+       "CREATE TABLE profile(id INTEGER PRIMARY KEY, project, user_id, version, email, data);"
+       "CREATE TABLE endpoint_owner(project, hash, user_id, device_id);"
+       "CREATE TABLE device_owner(project, device_id, user_id);"
+       "CREATE TABLE preference_log(id INTEGER PRIMARY KEY, project, user_id, at, actor, source, change);"
+       "INSERT INTO profile VALUES(7, 1, 'ann', 1, NULL, '{}'); PRAGMA user_version = 1");
+  auto store = open();  // … and once more, with the copy there already
+  ASSERT_TRUE(store) << store.error().message;
+  EXPECT_TRUE(find(**store, "ann"));
+  (*store)->close();
+  EXPECT_EQ(number("people.db", "SELECT count(*) FROM profile"), 1);
+}
+
+TEST_F(StoreFile, FromANewerVersionIsRefused) {
+  {
+    auto store = open();
+    ASSERT_TRUE(store);
+    (*store)->close();
+  }
+  exec("people.db", "PRAGMA user_version = 99");
+  const auto store = open();
+  ASSERT_FALSE(store);
+  EXPECT_EQ(store.error().code, Errc::FailedPrecondition);
+}
+
+TEST_F(StoreFile, FindsAUserWhoseRowIdAnotherHas) {
+  {
+    auto store = open();
+    ASSERT_TRUE(store);
+    (*store)->close();
+  }
+  exec("people.db", fmt::format("INSERT INTO profile(id, project, user_id, version, data) "
+                                "VALUES({}, 1, 'other', 1, '{{}}')",
+                                profile_id(1, "ann")));
+  auto store = open();
+  ASSERT_TRUE(store);
+  EXPECT_FALSE(find(**store, "ann"));
+  model::Profile ann;
+  ann.project = 1;
+  ann.user_id = "ann";
+  ann.name = "Ann";
+  ASSERT_TRUE(run((*store)->put_profile(ann, ProfileChange{.actor = "a", .source = "api"}, from_ms(1'000))));
+  ann.version = 1;
+  ann.name = "Anne";
+  ASSERT_TRUE(run((*store)->put_profile(ann, ProfileChange{.actor = "a", .source = "api"}, from_ms(2'000))));
+  (*store)->close();
+  store = open();
+  ASSERT_TRUE(store);
+  ASSERT_TRUE(find(**store, "ann"));
+  EXPECT_EQ(find(**store, "ann")->name, "Anne");
+  EXPECT_TRUE(find(**store, "other"));
+  (*store)->close();
+}
+
+}  // namespace
+}  // namespace carillon::store::detail
