@@ -69,7 +69,8 @@ TEST_F(StoreFile, OfTheFirstVersionKeepsItsPeople) {
        R"(INSERT INTO profile(project, user_id, version, email, data) VALUES(1, 'ann', 3, 'ann@example.test',
           '{"e":"ann@example.test"}');
           INSERT INTO device_owner VALUES(1, 'd1', 'ann');
-          INSERT INTO preference_log(project, user_id, at, actor, source, change) VALUES(1, 'ann', 5, 'a', 'api', '{}'))");
+          INSERT INTO preference_log(project, user_id, at, actor, source, change)
+            VALUES(1, 'ann', 5, 'a', 'api', '{}'))");
   {
     auto store = open();
     ASSERT_TRUE(store) << store.error().message;
