@@ -554,10 +554,11 @@ void Acceptor::answer(std::vector<std::unique_ptr<Call>>& calls) {
     }
     metrics_.seconds.observe(
         std::chrono::duration<double>(std::chrono::steady_clock::now() - call->since).count());
-    // Resuming the waiting coroutine from here would nest one send in another.
-    auto resume = [c = std::move(call)]() mutable { c->resume(); };
-    boost::asio::post(executor_, std::move(resume));
   }
+  // Resuming a waiting coroutine from here would nest one send in another.
+  boost::asio::post(executor_, [done = std::move(calls)]() mutable {
+    for (auto& call : done) call->resume();
+  });
 }
 
 Task<std::expected<std::vector<model::Explain>, Refusal>> Acceptor::explain(Caller caller, SendItem item) {

@@ -130,6 +130,17 @@ Task<Result<std::vector<bool>>> Deliverer::load_suppressed(std::vector<FlightPtr
 
 // A version is compiled once per process: kainjow's render is not thread-safe, this thread renders all.
 Task<std::shared_ptr<model::CompiledTemplate>> Deliverer::compiled(const model::Notification& n) {
+  // Mostly the one before: a campaign, or the one template of a busy service.
+  if (last_.content && last_.project == n.project && last_.version == n.template_version &&
+      last_.key == n.template_key) {
+    co_return last_.content;
+  }
+  auto content = co_await find_compiled(n);
+  if (content) last_ = {n.project, n.template_version, n.template_key, content};
+  co_return content;
+}
+
+Task<std::shared_ptr<model::CompiledTemplate>> Deliverer::find_compiled(const model::Notification& n) {
   const std::string key = fmt::format("{}/{}@{}", n.project, n.template_key, n.template_version);
   if (const auto it = compiled_.find(key); it != compiled_.end()) co_return it->second;
   auto source = co_await deps_.directory.template_version(n.project, n.template_key, n.template_version);

@@ -76,6 +76,7 @@ class Deliverer final : public providers::JobSink {
   Task<bool> put_back_all(std::vector<FlightPtr>& flights, const Error& error);
   Task<void> render(std::vector<FlightPtr>& flights);
   Task<std::shared_ptr<model::CompiledTemplate>> compiled(const model::Notification& notification);
+  Task<std::shared_ptr<model::CompiledTemplate>> find_compiled(const model::Notification& notification);
   void begin(std::vector<FlightPtr> flights);
   // Releases a claim whose slot was taken but not used.
   void give_back(FlightPtr flight);
@@ -103,6 +104,12 @@ class Deliverer final : public providers::JobSink {
   std::array<bool, model::kLaneCount> is_claiming_{};
   std::array<std::atomic<bool>, model::kLaneCount> is_open_{};  // nothing older waits in that lane
   std::unordered_map<std::string, std::shared_ptr<model::CompiledTemplate>> compiled_;
+  struct {
+    std::int32_t project = 0;
+    int version = 0;
+    std::string key;
+    std::shared_ptr<model::CompiledTemplate> content;
+  } last_;  // of compiled_
   std::size_t in_flight_ = 0;
   bool is_stopping_ = false;
   base::Histogram claim_size_;
