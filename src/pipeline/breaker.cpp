@@ -76,21 +76,30 @@ bool Breaker::allows(Time now) {
   return true;
 }
 
-std::size_t RateBucket::take(std::size_t wanted, bool is_critical, Time now) {
+double RateBucket::tokens_at(Time now) const {
+  const double burst = std::max(1.0, rate_);
+  if (!last_) return burst;
+  // A clock that stepped back refills nothing for that moment.
+  const double seconds = now > *last_ ? std::chrono::duration<double>(now - *last_).count() : 0;
+  return std::min(burst, tokens_ + seconds * rate_);
+}
+
+std::size_t RateBucket::allows(std::size_t wanted, bool is_critical, Time now) const {
   if (!(rate_ > 0)) return wanted;
   const double burst = std::max(1.0, rate_);
-  if (!last_) tokens_ = burst;
-  // A clock that stepped back refills nothing for that moment.
-  const double seconds = last_ && now > *last_ ? std::chrono::duration<double>(now - *last_).count() : 0;
-  tokens_ = std::min(burst, tokens_ + seconds * rate_);
-  last_ = now;
   const double reserve =
       is_critical ? 0 : static_cast<double>(static_cast<std::int64_t>(burst * kCriticalShare));
   // Sums of fractions come out a hair below the whole token they are.
   constexpr double kRounding = 1e-9;
-  const double free = std::max(0.0, tokens_ - reserve + kRounding);
-  const std::size_t taken = free >= static_cast<double>(wanted) ? wanted : static_cast<std::size_t>(free);
-  tokens_ = std::max(0.0, tokens_ - static_cast<double>(taken));
+  const double free = std::max(0.0, tokens_at(now) - reserve + kRounding);
+  return free >= static_cast<double>(wanted) ? wanted : static_cast<std::size_t>(free);
+}
+
+std::size_t RateBucket::take(std::size_t wanted, bool is_critical, Time now) {
+  if (!(rate_ > 0)) return wanted;
+  const std::size_t taken = allows(wanted, is_critical, now);
+  tokens_ = std::max(0.0, tokens_at(now) - static_cast<double>(taken));
+  last_ = now;
   return taken;
 }
 

@@ -60,8 +60,11 @@ class RateBucket {
   // How many of `wanted` may go now; takes them. A fifth of the burst (rounded down) is left for critical
   // ones.
   std::size_t take(std::size_t wanted, bool is_critical, Time now);
+  // How many of `wanted` may go now; takes nothing.
+  [[nodiscard]] std::size_t allows(std::size_t wanted, bool is_critical, Time now) const;
 
  private:
+  [[nodiscard]] double tokens_at(Time now) const;
   double rate_;
   double tokens_ = 0;
   std::optional<Time> last_;

@@ -160,6 +160,17 @@ TEST(Breaker, AlwaysComesToAProbe) {
   }));
 }
 
+TEST(RateBucket, TellsWithoutTakingAnything) {
+  RateBucket bucket(10);
+  const Time now = from_ms(1'790'000'000'000);
+  EXPECT_EQ(bucket.allows(100, true, now), 10U);
+  EXPECT_EQ(bucket.allows(100, false, now), 8U);
+  EXPECT_EQ(bucket.take(6, true, now), 6U);
+  EXPECT_EQ(bucket.allows(100, true, now), 4U);
+  EXPECT_EQ(bucket.allows(100, true, now + Millis(200)), 6U);
+  EXPECT_EQ(RateBucket(0).allows(100, false, now), 100U);
+}
+
 TEST(RateBucket, LetsEverythingGoWithoutALimit) {
   RateBucket bucket(0);
   EXPECT_EQ(bucket.take(100'000, false, kStart), 100'000U);

@@ -185,12 +185,19 @@ Deliverer::Step Deliverer::choose_account(FlightPtr& flight, const ProjectView& 
   Account* chosen = nullptr;
   std::size_t available = 0;
   bool is_all_paused = true;
+  // A slow one leaves half of the window to the others (PIPELINE §4); alone it may have all of it.
+  const std::size_t share = std::max<std::size_t>(1, windows_.limit(d.lane()) / 2);
+  bool chosen_has_room = false;
   for (Account* account : candidates) {
     const Reason why = account->unavailable(now);
     if (why != Reason::IntegrationPaused) is_all_paused = false;
     if (why != Reason::None) continue;
     ++available;
-    if (chosen == nullptr) chosen = account;
+    const bool has_room = account->held(d.lane()) < share;
+    if (chosen == nullptr || (!chosen_has_room && has_room)) {
+      chosen = account;
+      chosen_has_room = has_room;
+    }
   }
   if (chosen == nullptr) {
     if (is_all_paused) {
@@ -209,8 +216,8 @@ Deliverer::Step Deliverer::choose_account(FlightPtr& flight, const ProjectView& 
   if (chosen->is_vendor && model::reserved_recipient(address) != model::ReservedRecipient::None) {
     chosen = integrations_.find(d.project, providers::sandbox_type().name);
   }
-  if (!chosen->take_slot(d.priority, now)) return Step::Park;
   flight->account = chosen;
+  if (!chosen->take_slot(d.lane(), now)) return Step::Park;
   flight->others_available = available - 1;
   flight->has_next_endpoint = false;
   if (endpoint != nullptr) {

@@ -74,9 +74,14 @@ void Deliverer::freed(model::Lane lane) {
 
 void Deliverer::stop() {
   is_stopping_ = true;
-  for (auto& flight : windows_.take_all()) recorder_.release(std::move(flight));
+  release_rest();
   claim_wake_.set();
   for (auto& wake : queue_wake_) wake->set();
+}
+
+void Deliverer::release_rest() {
+  for (auto& flight : windows_.take_all()) recorder_.release(std::move(flight));
+  for (auto& flight : waiting_.take_all()) recorder_.release(std::move(flight));
 }
 
 std::vector<store::ClaimRequest> Deliverer::wanted_claims() {

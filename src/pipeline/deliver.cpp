@@ -18,6 +18,7 @@ using model::Reason;
 constexpr std::size_t kBatchMax = 256;     // flights prepared and begun together
 constexpr std::size_t kCompiledMax = 512;  // template versions kept ready
 constexpr auto kStoreRetry = std::chrono::milliseconds(200);
+constexpr auto kLookAgain = std::chrono::milliseconds(100);  // for slots, while deliveries wait for one
 
 }  // namespace
 
@@ -35,56 +36,55 @@ Task<void> Deliverer::run_queue(model::Queue queue) {
   auto& wake = *queue_wake_[static_cast<std::size_t>(queue)];
   const Channel channel = model::channel_of(queue);
   while (!is_stopping_) {
+    auto flights = waiting_.take(queue, kBatchMax, deps_.clock.now());
+    const bool has_ready = windows_.has_ready(queue);
     // Without any account the flights still have to be looked at: they are held for a route.
-    const std::size_t slots =
-        windows_.has_ready(queue) ? integrations_.free_slots(channel).value_or(kBatchMax) : 0;
-    if (slots == 0) {
-      co_await wake.wait();
+    const std::size_t slots = has_ready ? integrations_.free_slots(channel).value_or(kBatchMax) : 0;
+    for (auto& flight : windows_.take(queue, std::min(slots, kBatchMax)))
+      flights.push_back(std::move(flight));
+    if (flights.empty()) {
+      // An answer wakes this queue; a token or the end of a throttling comes with time.
+      const bool waits = has_ready || !waiting_.is_empty(queue);
+      co_await wake.wait(waits ? base::Deadline::after(kLookAgain) : base::Deadline::never());
       continue;
     }
-    auto flights = windows_.take(queue, std::min(slots, kBatchMax));
-    const bool has_parked = co_await prepare(flights);
+    co_await prepare(flights);
     if (is_stopping_) {
       for (auto& flight : flights) give_back(std::move(flight));
+      release_rest();  // what came back since stop()
       break;
     }
-    const bool has_begun = !flights.empty();
     begin(std::move(flights));
-    // Nothing could go and the rest waits for a slot or a token: somebody will wake this queue.
-    if (has_parked && !has_begun) co_await wake.wait(base::Deadline::after(std::chrono::milliseconds(100)));
   }
 }
 
 // Nothing is sent on half the facts: the flights wait until the store answers again.
-Task<bool> Deliverer::put_back_all(std::vector<FlightPtr>& flights, const Error& error) {
+Task<void> Deliverer::put_back_all(std::vector<FlightPtr>& flights, const Error& error) {
   base::log_warn("deliveries cannot be prepared: {}", error.message);
   for (auto it = flights.rbegin(); it != flights.rend(); ++it) windows_.put_back(std::move(*it));
   flights.clear();
   co_await base::sleep_for(kStoreRetry);
-  co_return true;
 }
 
-Task<bool> Deliverer::prepare(std::vector<FlightPtr>& flights) {
+Task<void> Deliverer::prepare(std::vector<FlightPtr>& flights) {
   const auto loaded = co_await load(flights);
   if (!loaded) co_return co_await put_back_all(flights, loaded.error());
   const auto asked = co_await load_suppressed(flights);
   if (!asked) co_return co_await put_back_all(flights, asked.error());
   const auto& suppressed = *asked;
   const auto snapshot = deps_.directory.snapshot();
-  std::vector<FlightPtr> going, parked;
+  std::vector<FlightPtr> going;
   going.reserve(flights.size());
   for (std::size_t i = 0; i < flights.size(); ++i) {
     flights[i]->configuration = snapshot->generation;
     switch (check(flights[i], *snapshot, suppressed[i])) {
       case Step::Go: going.push_back(std::move(flights[i])); break;
-      case Step::Park: parked.push_back(std::move(flights[i])); break;
+      case Step::Park: waiting_.add(std::move(flights[i])); break;
       case Step::Recorded: break;
     }
   }
-  for (auto it = parked.rbegin(); it != parked.rend(); ++it) windows_.put_back(std::move(*it));
   flights = std::move(going);
   co_await render(flights);
-  co_return !parked.empty();
 }
 
 Task<Result<void>> Deliverer::load(std::vector<FlightPtr>& flights) {
@@ -212,7 +212,7 @@ Task<void> Deliverer::render(std::vector<FlightPtr>& flights) {
     if (message) {
       flight->job.message = std::make_shared<const model::Message>(std::move(*message));
     } else {
-      --flight->account->reserved;
+      flight->account->give_back(flight->delivery.lane());
       base::JsonWriter note;
       note.object().field("check", "content").field("value", message.error().message).end_object();
       recorder_.decided(std::move(flight), DeliveryStatus::Failed, Reason::RenderFailed, std::nullopt,
@@ -223,7 +223,7 @@ Task<void> Deliverer::render(std::vector<FlightPtr>& flights) {
 }
 
 void Deliverer::give_back(FlightPtr flight) {
-  --flight->account->reserved;
+  flight->account->give_back(flight->delivery.lane());
   recorder_.release(std::move(flight));
 }
 
@@ -252,8 +252,7 @@ void Deliverer::begin(std::vector<FlightPtr> flights) {
     job.expires_at = flight->delivery.expires_at;
     job.collapse_key = flight->notification->request->collapse_key;
     job.now = now;
-    --flight->account->reserved;
-    ++flight->account->in_flight;
+    flight->account->begin();
     ++in_flight_;
     by_account[flight->account].push_back(&job);
     job.owner = flight.release();  // finished() takes it back
@@ -270,7 +269,7 @@ void Deliverer::finished(providers::Job& job, model::Outcome outcome) {
   FlightPtr flight(static_cast<Flight*>(job.owner));
   Account& account = *flight->account;
   const Time now = deps_.clock.now();
-  --account.in_flight;
+  account.finish(flight->delivery.lane());
   --in_flight_;
   account.breaker.record(model::breaker_vote(outcome.kind, outcome.status), now);
   if (outcome.kind == model::OutcomeKind::Sent) account.guard.good(now);

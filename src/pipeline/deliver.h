@@ -15,6 +15,7 @@
 #include "pipeline/flight.h"
 #include "pipeline/journal.h"
 #include "pipeline/record.h"
+#include "pipeline/waiting.h"
 
 namespace carillon::pipeline {
 
@@ -68,16 +69,18 @@ class Deliverer final : public providers::JobSink {
 
   // deliver.cpp
   Task<void> run_queue(model::Queue queue);
-  // Leaves in `flights` those to begin now; the others were recorded or put back. True: some were put
-  // back because no slot was free for them.
-  Task<bool> prepare(std::vector<FlightPtr>& flights);
+  // Leaves in `flights` those to begin now; the others were recorded, wait for a slot of their integration,
+  // or, when the store is away, were put back.
+  Task<void> prepare(std::vector<FlightPtr>& flights);
   Task<Result<void>> load(std::vector<FlightPtr>& flights);
   Task<Result<std::vector<bool>>> load_suppressed(std::vector<FlightPtr>& flights);
-  Task<bool> put_back_all(std::vector<FlightPtr>& flights, const Error& error);
+  Task<void> put_back_all(std::vector<FlightPtr>& flights, const Error& error);
   Task<void> render(std::vector<FlightPtr>& flights);
   Task<std::shared_ptr<model::CompiledTemplate>> compiled(const model::Notification& notification);
   Task<std::shared_ptr<model::CompiledTemplate>> find_compiled(const model::Notification& notification);
   void begin(std::vector<FlightPtr> flights);
+  // Releases what is claimed and not begun.
+  void release_rest();
   // Releases a claim whose slot was taken but not used.
   void give_back(FlightPtr flight);
 
@@ -98,6 +101,7 @@ class Deliverer final : public providers::JobSink {
   Windows& windows_;
   Recorder& recorder_;
   Integrations& integrations_;
+  Waiting waiting_;
   base::Signal claim_wake_;
   std::array<std::unique_ptr<base::Signal>, model::kQueueCount> queue_wake_;
   std::array<bool, model::kLaneCount> scan_wanted_{};

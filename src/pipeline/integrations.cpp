@@ -57,13 +57,44 @@ std::size_t Account::free_slots(Priority priority) const {
   return share > used ? std::min(unreserved, share - used) : 0;
 }
 
-bool Account::take_slot(Priority priority, Time now) {
-  if (unavailable(now) != Reason::None || free_slots(priority) == 0) return false;
+bool Account::take_slot(model::Lane lane, Time now) {
+  if (unavailable(now) != Reason::None || free_slots(lane.priority) == 0) return false;
   if (throttled_until && *throttled_until > now) return false;
-  if (rate.take(1, priority == Priority::Critical, now) == 0) return false;
+  if (rate.take(1, lane.priority == Priority::Critical, now) == 0) return false;
   if (!breaker.allows(now)) return false;
   ++reserved;
+  ++held_[lane.index()];
   return true;
+}
+
+void Account::give_back(model::Lane lane) noexcept {
+  --reserved;
+  --held_[lane.index()];
+}
+
+void Account::begin() noexcept {
+  --reserved;
+  ++in_flight;
+}
+
+void Account::finish(model::Lane lane) noexcept {
+  --in_flight;
+  --held_[lane.index()];
+}
+
+void Account::wait(model::Lane lane) noexcept {
+  ++waiting_;
+  ++held_[lane.index()];
+}
+
+void Account::stop_waiting(model::Lane lane) noexcept {
+  --waiting_;
+  --held_[lane.index()];
+}
+
+std::size_t Account::room(std::size_t wanted, Priority priority, Time now) const {
+  if (throttled_until && *throttled_until > now) return 0;
+  return rate.allows(std::min(wanted, free_slots(priority)), priority == Priority::Critical, now);
 }
 
 struct Integrations::Impl {
@@ -163,8 +194,8 @@ struct Integrations::Impl {
       account.provider = std::move(*opened);
       account.rate = RateBucket(common.rate);
       account.timeout = common.timeout;
-      account.is_vendor = !account.type->default_endpoint.empty() &&
-                          common.endpoint == account.type->default_endpoint;
+      account.is_vendor =
+          !account.type->default_endpoint.empty() && common.endpoint == account.type->default_endpoint;
       return;
     }
     account.open_error = sentence(problems, opened.error());
@@ -246,6 +277,7 @@ struct Integrations::Impl {
     if (!account->provider) return;
     graveyard.push_back(std::move(account));
     Account* dead = graveyard.back().get();
+    dead->paused = "replaced";  // what waits for it looks for another
     const auto task = [this, dead]() -> Task<void> {
       while (dead->is_used() && !is_closed) co_await base::sleep_for(kGracePoll);
       co_await dead->provider->close(is_closed ? close_deadline : base::Deadline::after(dead->timeout));

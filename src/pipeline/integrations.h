@@ -2,6 +2,7 @@
 // thread.
 #pragma once
 
+#include <array>
 #include <boost/asio/any_io_executor.hpp>
 #include <cstdint>
 #include <functional>
@@ -48,11 +49,25 @@ class Account {
   // yet begun.
   [[nodiscard]] std::size_t free_slots(model::Priority priority) const;
   // Takes one slot, one rate token and, in the breaker's half-open state, the probe; false: none free.
-  // Between this and Provider::send() the slot is counted in `reserved`.
-  [[nodiscard]] bool take_slot(model::Priority priority, Time now);
+  // What was taken ends with give_back(), or with begin() and then finish(), of the same lane.
+  [[nodiscard]] bool take_slot(model::Lane lane, Time now);
+  void give_back(model::Lane lane) noexcept;  // not used after all
+  void begin() noexcept;                      // just before Provider::send()
+  void finish(model::Lane lane) noexcept;     // the provider has answered
+  // A delivery waits until a slot may be free for it, and waits no more.
+  void wait(model::Lane lane) noexcept;
+  void stop_waiting(model::Lane lane) noexcept;
+  // How many of `wanted` could take a slot now; none while it is throttled.
+  [[nodiscard]] std::size_t room(std::size_t wanted, model::Priority priority, Time now) const;
+  // Places in that lane's window it has: of what it was given and of what waits for it.
+  [[nodiscard]] std::size_t held(model::Lane lane) const noexcept { return held_[lane.index()]; }
   std::size_t reserved = 0;  // taken, not yet handed to the provider
   std::size_t testing = 0;   // tests under way
-  [[nodiscard]] bool is_used() const noexcept { return in_flight + reserved + testing > 0; }
+  [[nodiscard]] bool is_used() const noexcept { return in_flight + reserved + testing + waiting_ > 0; }
+
+ private:
+  std::size_t waiting_ = 0;
+  std::array<std::size_t, model::kLaneCount> held_{};
 };
 
 class Integrations {

@@ -19,6 +19,8 @@ using std::chrono::seconds;
 
 constexpr Time kNow = from_ms(1'790'000'000'000);
 
+model::Lane lane(Priority priority) { return {model::Queue::Email, priority}; }
+
 // A provider with as many slots as the test says.
 class FakeProvider final : public providers::Provider {
  public:
@@ -42,13 +44,13 @@ class AccountTest : public testing::Test {
 };
 
 TEST_F(AccountTest, LeavesAFifthOfItsSlotsToCriticalOnes) {
-  for (int i = 0; i < 8; ++i) EXPECT_TRUE(account_.take_slot(Priority::Normal, kNow)) << i;
-  EXPECT_FALSE(account_.take_slot(Priority::High, kNow));
+  for (int i = 0; i < 8; ++i) EXPECT_TRUE(account_.take_slot(lane(Priority::Normal), kNow)) << i;
+  EXPECT_FALSE(account_.take_slot(lane(Priority::High), kNow));
   EXPECT_EQ(account_.free_slots(Priority::Bulk), 0U);
   EXPECT_EQ(account_.free_slots(Priority::Critical), 2U);
-  EXPECT_TRUE(account_.take_slot(Priority::Critical, kNow));
-  EXPECT_TRUE(account_.take_slot(Priority::Critical, kNow));
-  EXPECT_FALSE(account_.take_slot(Priority::Critical, kNow));
+  EXPECT_TRUE(account_.take_slot(lane(Priority::Critical), kNow));
+  EXPECT_TRUE(account_.take_slot(lane(Priority::Critical), kNow));
+  EXPECT_FALSE(account_.take_slot(lane(Priority::Critical), kNow));
   EXPECT_EQ(account_.reserved, 10U);
 }
 
@@ -62,9 +64,25 @@ TEST_F(AccountTest, CountsWhatTheProviderHoldsIntoTheShare) {
   EXPECT_EQ(account_.free_slots(Priority::Critical), 2U);
 }
 
+TEST_F(AccountTest, KnowsWhatItHoldsOfEachLane) {
+  ASSERT_TRUE(account_.take_slot(lane(Priority::Normal), kNow));
+  ASSERT_TRUE(account_.take_slot(lane(Priority::Normal), kNow));
+  ASSERT_TRUE(account_.take_slot(lane(Priority::Critical), kNow));
+  EXPECT_EQ(account_.held(lane(Priority::Normal)), 2U);
+  account_.begin();
+  EXPECT_EQ(account_.held(lane(Priority::Normal)), 2U) << "until the provider has answered";
+  EXPECT_EQ(account_.reserved, 2U);
+  account_.finish(lane(Priority::Normal));
+  account_.give_back(lane(Priority::Normal));
+  EXPECT_EQ(account_.held(lane(Priority::Normal)), 0U);
+  EXPECT_EQ(account_.held(lane(Priority::Critical)), 1U);
+  account_.give_back(lane(Priority::Critical));
+  EXPECT_FALSE(account_.is_used());
+}
+
 TEST_F(AccountTest, LetsOthersUseTheOnlySlotThereIs) {
   provider_->slots_ = 1;
-  EXPECT_TRUE(account_.take_slot(Priority::Bulk, kNow));
+  EXPECT_TRUE(account_.take_slot(lane(Priority::Bulk), kNow));
 }
 
 TEST_F(AccountTest, TellsWhyItMayNotBeAsked) {
@@ -80,33 +98,33 @@ TEST_F(AccountTest, TellsWhyItMayNotBeAsked) {
   account_.breaker.reset();
   account_.provider.reset();
   EXPECT_EQ(account_.unavailable(kNow), Reason::ProviderDown);
-  EXPECT_FALSE(account_.take_slot(Priority::Critical, kNow));
+  EXPECT_FALSE(account_.take_slot(lane(Priority::Critical), kNow));
 }
 
 TEST_F(AccountTest, WaitsOutAShortThrottleInTheWindow) {
   account_.throttled_until = kNow + seconds(2);
   EXPECT_EQ(account_.unavailable(kNow), Reason::None);
-  EXPECT_FALSE(account_.take_slot(Priority::Normal, kNow));
-  EXPECT_TRUE(account_.take_slot(Priority::Normal, kNow + seconds(2)));
+  EXPECT_FALSE(account_.take_slot(lane(Priority::Normal), kNow));
+  EXPECT_TRUE(account_.take_slot(lane(Priority::Normal), kNow + seconds(2)));
 }
 
 TEST_F(AccountTest, TakesAProbeOnlyWithASlotAndAToken) {
   for (int i = 0; i < 20; ++i) account_.breaker.record(-1, kNow);
   const Time later = kNow + seconds(30);
   provider_->slots_ = 0;
-  EXPECT_FALSE(account_.take_slot(Priority::Normal, later));
+  EXPECT_FALSE(account_.take_slot(lane(Priority::Normal), later));
   provider_->slots_ = 10;
-  EXPECT_TRUE(account_.take_slot(Priority::Normal, later)) << "the probe was not used up";
-  EXPECT_FALSE(account_.take_slot(Priority::Normal, later));
+  EXPECT_TRUE(account_.take_slot(lane(Priority::Normal), later)) << "the probe was not used up";
+  EXPECT_FALSE(account_.take_slot(lane(Priority::Normal), later));
   EXPECT_EQ(account_.unavailable(later), Reason::ProviderDown) << "others are held until it answered";
 }
 
 TEST_F(AccountTest, KeepsToItsRate) {
   account_.rate = RateBucket(2);
-  EXPECT_TRUE(account_.take_slot(Priority::Normal, kNow));
-  EXPECT_TRUE(account_.take_slot(Priority::Normal, kNow));
-  EXPECT_FALSE(account_.take_slot(Priority::Normal, kNow));
-  EXPECT_TRUE(account_.take_slot(Priority::Normal, kNow + Millis(500)));
+  EXPECT_TRUE(account_.take_slot(lane(Priority::Normal), kNow));
+  EXPECT_TRUE(account_.take_slot(lane(Priority::Normal), kNow));
+  EXPECT_FALSE(account_.take_slot(lane(Priority::Normal), kNow));
+  EXPECT_TRUE(account_.take_slot(lane(Priority::Normal), kNow + Millis(500)));
 }
 
 // ---- the accounts of a project, over a real store
@@ -256,7 +274,7 @@ TEST_F(IntegrationsTest, SaysWhyAnIntegrationCannotBeOpened) {
 TEST_F(IntegrationsTest, ReopensChangedSettingsAndKeepsTheOldAccountWhileItIsUsed) {
   put_mail("mail");
   Account* old = find("mail");
-  ASSERT_TRUE(old->take_slot(Priority::Normal, kNow));
+  ASSERT_TRUE(old->take_slot(lane(Priority::Normal), kNow));
   apply();
   EXPECT_EQ(find("mail"), old) << "nothing changed";
   put_mail("mail", "b@example.com");
@@ -264,7 +282,7 @@ TEST_F(IntegrationsTest, ReopensChangedSettingsAndKeepsTheOldAccountWhileItIsUse
   EXPECT_EQ(find("mail")->reserved, 0U);
   run(base::sleep_for(Millis(60)));
   EXPECT_EQ(old->reserved, 1U);
-  --old->reserved;
+  old->give_back(lane(Priority::Normal));
   run(base::sleep_for(Millis(60)));
 }
 
