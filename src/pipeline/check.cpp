@@ -203,7 +203,9 @@ Deliverer::Step Deliverer::choose_account(FlightPtr& flight, const ProjectView& 
     if (is_all_paused) {
       record(flight, DeliveryStatus::Held, Reason::IntegrationPaused, d.expires_at);
     } else {
-      const Verdict v = provider_down(d, *flight->category, flight->notification->accepted_at, now);
+      const Time began_at = age_began(d, flight->notification->accepted_at);
+      const Verdict v = provider_down(d, *flight->category, began_at, now);
+      if (v.is_dead_letter) std::ranges::for_each(candidates, [&](Account* a) { a->has_lost(now); });
       record(flight, v.to, v.reason, v.due_at,
              v.is_dead_letter ? "provider_down: no integration answered in time" : "");
     }

@@ -272,7 +272,10 @@ void Deliverer::finished(providers::Job& job, model::Outcome outcome) {
   account.finish(flight->delivery.lane());
   --in_flight_;
   account.breaker.record(model::breaker_vote(outcome.kind, outcome.status), now);
-  if (outcome.kind == model::OutcomeKind::Sent) account.guard.good(now);
+  if (outcome.kind == model::OutcomeKind::Sent) {
+    account.guard.good(now);
+    account.losses.has_answered = true;
+  }
   if (outcome.kind == model::OutcomeKind::Throttled) {
     constexpr Millis kLongest{900'000};
     account.throttled_until =

@@ -23,6 +23,13 @@
 
 namespace carillon::pipeline {
 
+// What ended because an account could not be asked in time, and is sent after all once it answers.
+struct Losses {
+  bool may_exist = true;      // a new account does not know what an earlier process or its predecessor lost
+  bool has_answered = false;  // since the last loss it took a message
+  Time look_at{};             // when to look for it next
+};
+
 // One account. Delivery thread only.
 class Account {
  public:
@@ -38,6 +45,9 @@ class Account {
   std::unique_ptr<providers::Provider> provider;
   std::size_t in_flight = 0;
   Millis timeout{15'000};
+  Losses losses;
+  // Its dead letter is written in a moment.
+  void has_lost(Time now) noexcept { losses = {true, false, now + Millis(5000)}; }
   bool is_vendor = false;  // its endpoint is the vendor's own: reserved recipients never go there
   base::Counter outcomes[model::kOutcomeKindCount];
   base::Histogram latency;

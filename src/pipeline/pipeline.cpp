@@ -15,6 +15,7 @@
 #include "pipeline/expand.h"
 #include "pipeline/history.h"
 #include "pipeline/recover.h"
+#include "pipeline/revive.h"
 
 namespace carillon::pipeline {
 namespace {
@@ -169,6 +170,7 @@ class PipelineImpl final : public Pipeline {
     }
     call_on(deps_.delivery, [&] {
       expander_.stop();
+      reviver_.stop();
       deliverer_.stop();
       tick_.set();
       housekeeping_wake_.set();
@@ -269,6 +271,7 @@ class PipelineImpl final : public Pipeline {
       co_await look_for_due();
       is_idle_ = windows_.open_total() == 0;
       gate_.spawn(deps_.delivery, "expand", [this] { return expander_.run(); });
+      gate_.spawn(deps_.delivery, "revive", [this] { return reviver_.run(); });
     }
   }
 
@@ -364,6 +367,7 @@ class PipelineImpl final : public Pipeline {
   Recorder recorder_;
   Deliverer deliverer_;
   Expander expander_;
+  Reviver reviver_{deps_, integrations_, [this](const std::vector<store::Hint>& hints) { publish(hints); }};
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   base::Signal tick_;
   base::Signal housekeeping_wake_{deps_.delivery};

@@ -5,6 +5,7 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "pipeline/replay_changes.h"
 #include "pipeline/route.h"
 
 namespace carillon::pipeline {
@@ -153,8 +154,11 @@ void Recorder::finished(FlightPtr flight, const model::Outcome& outcome) {
   journal_.outcome(flight->delivery.id, flight->delivery.epoch, outcome);
   const Time now = deps_.clock.now();
   const Time accepted = flight->notification ? flight->notification->accepted_at : now;
-  Verdict v = verdict({outcome, flight->delivery, *flight->category, accepted, now, random01(),
-                       flight->others_available, flight->has_next_endpoint});
+  Verdict v = verdict({outcome, flight->delivery, *flight->category, age_began(flight->delivery, accepted),
+                       now, random01(), flight->others_available, flight->has_next_endpoint});
+  if (v.is_dead_letter && v.reason == Reason::ProviderDown && flight->account != nullptr) {
+    flight->account->has_lost(now);
+  }
   Entry entry = entry_of(*flight);
   entry.was_journaled = true;
   forget(*flight, entry, outcome, v);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "pipeline/journal.h"
 #include "pipeline/record.h"
+#include "pipeline/replay_changes.h"
 
 namespace carillon::pipeline {
 namespace {
@@ -33,7 +34,8 @@ store::RecordItem released(const Flight& flight, Time now) {
 
 store::RecordItem decided(const Flight& flight, const model::Outcome& outcome, Time now) {
   const Time accepted = flight.notification ? flight.notification->accepted_at : now;
-  Verdict v = verdict({outcome, flight.delivery, *flight.category, accepted, now, 0.5, 0, false});
+  Verdict v = verdict(
+      {outcome, flight.delivery, *flight.category, age_began(flight.delivery, accepted), now, 0.5, 0, false});
   // Time has passed since: what is to be sent again need not wait for a schedule.
   if (outcome.kind == model::OutcomeKind::Ambiguous && v.to == DeliveryStatus::Retrying) v.due_at = now;
   auto item = outcome_record(flight, outcome, v, flight.delivery.integration, now);

@@ -1,6 +1,7 @@
 // What an audited replay changed about a delivery, as the Store keeps it in the delivery's note.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "model/notification.h"
@@ -11,6 +12,7 @@ struct ReplayChanges {
   std::string params;       // instead of to[i].params: a JSON object, or empty
   std::string address;      // instead of the raw address, or empty
   std::string integration;  // asked first, or empty
+  std::optional<Time> at;   // when it was replayed last
 };
 
 [[nodiscard]] inline ReplayChanges replay_changes(const model::Delivery& delivery) {
@@ -21,6 +23,7 @@ struct ReplayChanges {
   const auto root = document.parse(delivery.note);
   if (!root) return changes;
   base::ObjectReader reader(*root, "", problems);
+  if (Time at{}; reader.time("replayed_at", at)) changes.at = at;
   if (const auto object = reader.element("changes")) {
     base::ObjectReader inner(*object, "", problems);
     inner.json_object("params", changes.params, model::kRequestMax);
@@ -28,6 +31,11 @@ struct ReplayChanges {
     inner.text("integration", changes.integration, 64);
   }
   return changes;
+}
+
+// When the age of the delivery began: what is sent again after an outage has its time once more.
+[[nodiscard]] inline Time age_began(const model::Delivery& delivery, Time accepted_at) {
+  return delivery.generation == 0 ? accepted_at : replay_changes(delivery).at.value_or(accepted_at);
 }
 
 }  // namespace carillon::pipeline

@@ -17,7 +17,7 @@ constexpr Millis kThrottleMax{900'000};
 // Age of a delivery that never gets an answer worth an attempt: throttled or held again and again.
 bool is_too_old(const VerdictInput& in) {
   if (in.delivery.expires_at) return false;  // the ttl decides, when it is claimed
-  return in.now - in.accepted_at > model::age_limit(in.category.kind);
+  return in.now - in.began_at > model::age_limit(in.category.kind);
 }
 
 Verdict later(const VerdictInput& in, Reason reason, Millis vendor_wait) {
@@ -132,10 +132,10 @@ Verdict verdict(const VerdictInput& in) {
   return v;
 }
 
-Verdict provider_down(const model::Delivery& delivery, const model::Category& category, Time accepted_at,
+Verdict provider_down(const model::Delivery& delivery, const model::Category& category, Time began_at,
                       Time now) {
   Verdict v;
-  const Millis age = now - accepted_at;
+  const Millis age = now - began_at;
   if (!delivery.expires_at && age > model::age_limit(category.kind)) {
     v.to = DeliveryStatus::Dead;
     v.reason = Reason::ProviderDown;

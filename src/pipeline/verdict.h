@@ -15,7 +15,7 @@ struct VerdictInput {
   const model::Outcome& outcome;
   const model::Delivery& delivery;  // as claimed
   const model::Category& category;
-  Time accepted_at;
+  Time began_at;  // accepted, or replayed since
   Time now;
   double random01 = 0.5;             // for jitter, in [0, 1)
   std::size_t others_available = 0;  // further integrations that could be asked at once
@@ -38,6 +38,6 @@ struct Verdict {
 // No integration can be asked right now: wait 30 s → 10 min (growing with the time waited so far), or
 // give up when the ttl or the age limit of the category's kind has passed.
 [[nodiscard]] Verdict provider_down(const model::Delivery& delivery, const model::Category& category,
-                                    Time accepted_at, Time now);
+                                    Time began_at, Time now);
 
 }  // namespace carillon::pipeline

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include "pipeline/replay_changes.h"
+
 namespace carillon::pipeline {
 namespace {
 
@@ -315,6 +317,18 @@ TEST(ProviderDown, WaitsNoLongerThanTheTtlAndLeavesTheEndToIt) {
   const Verdict v = provider_down(delivery, model::general_category(), kNow - hours(100), kNow);
   EXPECT_EQ(v.to, DeliveryStatus::Held);
   EXPECT_EQ(v.due_at, kNow + seconds(7));
+}
+
+TEST(Verdict, GivesAReplayedDeliveryItsTimeOnceMore) {
+  const model::Category category = model::general_category();
+  model::Delivery delivery;
+  const Time accepted = kNow - hours(100);
+  EXPECT_EQ(provider_down(delivery, category, age_began(delivery, accepted), kNow).to, DeliveryStatus::Dead);
+  delivery.generation = 1;
+  EXPECT_EQ(age_began(delivery, accepted), accepted) << "replayed by an older version";
+  delivery.note = R"({"replayed_at":"2026-09-21T14:00:00.000Z","check":"content"})";
+  EXPECT_EQ(age_began(delivery, accepted), *parse_rfc3339("2026-09-21T14:00:00Z"));
+  EXPECT_EQ(provider_down(delivery, category, age_began(delivery, accepted), kNow).to, DeliveryStatus::Held);
 }
 
 }  // namespace

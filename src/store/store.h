@@ -64,8 +64,8 @@ class Store {
   // first; returns their ids and lanes for hints.
   virtual Task<Result<std::vector<Hint>>> unhold(HoldFilter filter, std::size_t limit, Time now) = 0;
   // Dead letters and failed or unknown deliveries back to Pending, generation + 1, attempts 0, audited.
-  // What an item changes is kept in the delivery's note: {"changes":{"params":…,"address":…,
-  // "integration":…}}; the worker applies it.
+  // When it was, and what an item changes, is kept in the delivery's note: {"replayed_at":…,
+  // "changes":{"params":…,"address":…,"integration":…}}; the worker applies it.
   virtual Task<Result<std::vector<ReplayResult>>> replay(std::vector<ReplayItem> items, std::string actor,
                                                          Time now) = 0;
   // Notifications accepted as Scheduled (due at send_at) or Expanding (due at once) that are not fully
@@ -110,6 +110,8 @@ class Store {
   virtual Task<Result<NotificationPage>> list_notifications(HistoryFilter filter) = 0;
   virtual Task<Result<DeliveryPage>> list_deliveries(HistoryFilter filter) = 0;
   virtual Task<Result<DeadLetterPage>> list_dead_letters(std::int32_t project, ListPage page) = 0;
+  // Those of a queue that ended as dead(provider_down) and were not replayed since, oldest first.
+  virtual Task<Result<std::vector<DeadLetter>>> list_outage_letters(OutageQuery query) = 0;
   // Sums of the counter rows; never counts a table.
   virtual Task<Result<std::vector<CounterRow>>> counters() = 0;
   virtual Task<Result<std::vector<LaneDepth>>> lane_depths(Time now) = 0;

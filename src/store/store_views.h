@@ -54,6 +54,12 @@ struct DeadLetterPage {
   std::vector<DeadLetter> rows;
   std::int64_t next = 0;
 };
+struct OutageQuery {
+  std::int32_t project = 0;
+  model::Queue queue = model::Queue::None;
+  std::int64_t after = 0;   // id of the last letter seen; 0: from the oldest
+  std::size_t limit = 256;  // 1 to 1,024
+};
 struct CounterRow {
   std::int32_t project = 0;
   model::Queue queue = model::Queue::None;

@@ -464,10 +464,19 @@ TEST_P(StoreSuite, ReplayOpensWhatFailedForANewGeneration) {
   EXPECT_EQ(again[0].generation, 1);
   EXPECT_EQ(again[0].attempts, 0);
   EXPECT_EQ(again[0].integration, "second");
-  EXPECT_EQ(again[0].note, R"({"changes":{"params":{"code":"42"},"integration":"second"}})");
+  const std::string replayed_at = fmt::format(R"({{"replayed_at":"{}",)", to_rfc3339(clock_.now()));
+  EXPECT_EQ(again[0].note, replayed_at + R"("changes":{"params":{"code":"42"},"integration":"second"}})");
   const auto letters = run(store_->list_dead_letters(1, {})).value().rows;
   ASSERT_EQ(letters.size(), 1U);
   EXPECT_TRUE(letters[0].is_closed);
+  record(again[0], DeliveryStatus::Failed);
+  clock_.advance(Millis(1000));
+  items.resize(1);
+  items[0] = {.delivery = taken[0].id, .params = {}, .address = {}, .integration = {}};
+  EXPECT_TRUE(run(store_->replay(items, "admin", clock_.now())).value()[0].replayed);
+  EXPECT_EQ(scan(kLane).at(0).note, fmt::format(R"({{"replayed_at":"{}",)", to_rfc3339(clock_.now())) +
+                                        R"("changes":{"params":{"code":"42"},"integration":"second"}})")
+      << "what an earlier replay changed stays";
   expect_accountable();
 }
 

@@ -352,6 +352,41 @@ TEST_P(Looking, ADeliveryShowsItsAttempts) {
   EXPECT_TRUE(run(store_->list_dead_letters(2, ListPage{})).value().rows.empty());
 }
 
+TEST_P(Looking, LettersOfAnOutageAreFoundUntilTheyAreReplayed) {
+  std::vector<std::int64_t> ids;
+  const auto end_as = [&](std::string why) {
+    ids.push_back(accept_for("kim") + 1);
+    store::RecordItem made;
+    made.delivery = claim({ids.back()}).at(0);
+    made.to = DeliveryStatus::Dead;
+    made.dead_letter = std::move(why);
+    ASSERT_TRUE(run(store_->record({made}, owner_, clock_.now())).value().at(0));
+  };
+  for (const char* why : {"provider_down: no integration answered in time", "retries_exhausted: not_sent",
+                          "provider_down", "provider_downright: something else"}) {
+    end_as(why);
+  }
+  restart();
+  const model::Queue queue = run(store_->delivery(ids[0])).value().delivery.queue;
+  const auto found = [&](store::OutageQuery query) {
+    Ids deliveries;
+    for (const auto& letter : run(store_->list_outage_letters(query)).value())
+      deliveries.push_back(letter.delivery);
+    return deliveries;
+  };
+  EXPECT_EQ(found({.project = 1, .queue = queue}), (Ids{ids[0], ids[2]}));
+  EXPECT_EQ(found({.project = 1, .queue = queue, .limit = 1}), Ids{ids[0]});
+  const auto first =
+      run(store_->list_outage_letters({.project = 1, .queue = queue, .limit = 1})).value().at(0);
+  EXPECT_EQ(found({.project = 1, .queue = queue, .after = first.id}), Ids{ids[2]});
+  EXPECT_TRUE(found({.project = 2, .queue = queue}).empty());
+  EXPECT_TRUE(found({.project = 1, .queue = model::Queue::Voice}).empty());
+  std::vector<store::ReplayItem> items(1);
+  items[0].delivery = ids[0];
+  ASSERT_TRUE(run(store_->replay(items, "system", clock_.now())).value().at(0).replayed);
+  EXPECT_EQ(found({.project = 1, .queue = queue}), Ids{ids[2]});
+}
+
 TEST_P(Looking, RollUpsCountWhatWasAcceptedAndWhatBecameOfIt) {
   const Time from = clock_.now();
   const std::int64_t id = accept_for("kim") + 1;

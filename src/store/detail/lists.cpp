@@ -27,6 +27,19 @@ model::Attempt read_attempt(const Statement& s, const Words& words, std::int64_t
                         .provider_id = s.string(8)};
 }
 
+#define CARILLON_DEAD_LETTER_COLUMNS "id, delivery, notification, queue, kind, reason, error, at, is_closed"
+DeadLetter read_dead_letter(const Statement& s) {
+  return DeadLetter{.id = s.integer(0),
+                    .delivery = s.integer(1),
+                    .notification = s.integer(2),
+                    .queue = s.as<model::Queue>(3),
+                    .kind = s.string(4),
+                    .reason = s.string(5),
+                    .error = s.string(6),
+                    .at = s.time(7),
+                    .is_closed = s.integer(8) != 0};
+}
+
 }  // namespace
 
 Task<Result<std::vector<model::Delivery>>> SqliteStore::deliveries_of(std::int64_t notification,
@@ -71,9 +84,9 @@ Task<Result<DeliveryDetail>> SqliteStore::delivery(std::int64_t id) {
 Task<Result<DeadLetterPage>> SqliteStore::list_dead_letters(std::int32_t project, ListPage page) {
   co_return co_await read([project, page](Db& db) -> Result<DeadLetterPage> {
     DeadLetterPage letters;
-    Statement s = db.statement(
-        "SELECT id, delivery, notification, queue, kind, reason, error, at, is_closed FROM dead_letter "
-        "INDEXED BY dead_letter_project WHERE project = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3");
+    Statement s = db.statement("SELECT " CARILLON_DEAD_LETTER_COLUMNS
+                               " FROM dead_letter INDEXED BY dead_letter_project WHERE project = ?1 AND id < "
+                               "?2 ORDER BY id DESC LIMIT ?3");
     s.bind(1, std::int64_t{project}).bind(2, below(page)).bind(3, rows_of(page) + 1);
     for (;;) {
       CARILLON_TRY(const bool has_row, s.next());
@@ -82,15 +95,25 @@ Task<Result<DeadLetterPage>> SqliteStore::list_dead_letters(std::int32_t project
         letters.next = letters.rows.back().id;
         return letters;
       }
-      letters.rows.push_back(DeadLetter{.id = s.integer(0),
-                                        .delivery = s.integer(1),
-                                        .notification = s.integer(2),
-                                        .queue = s.as<model::Queue>(3),
-                                        .kind = s.string(4),
-                                        .reason = s.string(5),
-                                        .error = s.string(6),
-                                        .at = s.time(7),
-                                        .is_closed = s.integer(8) != 0});
+      letters.rows.push_back(read_dead_letter(s));
+    }
+  });
+}
+
+Task<Result<std::vector<DeadLetter>>> SqliteStore::list_outage_letters(OutageQuery query) {
+  co_return co_await read([query](Db& db) -> Result<std::vector<DeadLetter>> {
+    std::vector<DeadLetter> letters;
+    Statement s =
+        db.statement("SELECT " CARILLON_DEAD_LETTER_COLUMNS
+                     " FROM dead_letter INDEXED BY dead_letter_outage "
+                     "WHERE is_closed = 0 AND reason >= 'provider_down' AND reason < 'provider_down;' "
+                     "AND project = ?1 AND queue = ?2 AND id > ?3 ORDER BY id LIMIT ?4");
+    s.bind(1, std::int64_t{query.project}).bind(2, static_cast<std::int64_t>(query.queue));
+    s.bind(3, query.after).bind(4, static_cast<std::int64_t>(query.limit));
+    for (;;) {
+      CARILLON_TRY(const bool has_row, s.next());
+      if (!has_row) return letters;
+      letters.push_back(read_dead_letter(s));
     }
   });
 }

@@ -6,20 +6,25 @@
 namespace carillon::store::detail {
 namespace {
 
-// The note with what this replay changes: {"changes":{"params":{…},"address":"…","integration":"…"}}; what it
-// held before stays, earlier changes are replaced.
-Result<std::string> changed_note(const std::string& note, const ReplayItem& item) {
-  if (item.params.empty() && item.address.empty() && item.integration.empty()) return note;
+// The note with this replay's time and what it changes:
+// {"replayed_at":"…","changes":{"params":{…},"address":"…", "integration":"…"}}; what it held before stays,
+// earlier changes are replaced by new ones.
+Result<std::string> changed_note(const std::string& note, const ReplayItem& item, Time now) {
+  const bool has_changes = !item.params.empty() || !item.address.empty() || !item.integration.empty();
   base::JsonWriter out;
-  out.object();
+  out.object().field("replayed_at", to_rfc3339(now));
   base::JsonDocument document;
   if (!note.empty()) {
     CARILLON_TRY(const base::JsonElement old, document.parse(note));
     if (old.is_object()) {
       for (const auto& [key, value] : base::JsonObject(old)) {
-        if (key != "changes") out.key(key).element(value);
+        if (key != "replayed_at" && (key != "changes" || !has_changes)) out.key(key).element(value);
       }
     }
+  }
+  if (!has_changes) {
+    out.end_object();
+    return out.str();
   }
   out.key("changes").object();
   if (!item.params.empty()) out.key("params").raw(item.params);
@@ -76,7 +81,7 @@ Task<Result<std::vector<ReplayResult>>> SqliteStore::replay(std::vector<ReplayIt
     // A person asked for it after its time had passed: it is not to expire at once.
     if (d.expires_at && *d.expires_at <= now) d.expires_at.reset();
     if (!item.integration.empty()) d.integration = item.integration;
-    CARILLON_TRY(d.note, changed_note(d.note, item));
+    CARILLON_TRY(d.note, changed_note(d.note, item, now));
     CARILLON_CHECK(write_row(txn, d));
     txn.count(d.project, d.lane(), d.is_sandbox, from, -1);
     txn.count(d.project, d.lane(), d.is_sandbox, d.status, 1);

@@ -16,6 +16,8 @@ constexpr std::array kSteps{
 #include "store/schema/sqlite/0001_foundation.sql"
     ,
 #include "store/schema/sqlite/0002_people.sql"
+    ,
+#include "store/schema/sqlite/0003_outage.sql"
 };
 constexpr std::array kPeopleSteps{
 #include "store/schema/sqlite/people/0001_people.sql"

@@ -77,6 +77,7 @@ class SqliteStore final : public Store {
   Task<Result<NotificationPage>> list_notifications(HistoryFilter filter) override;
   Task<Result<DeliveryPage>> list_deliveries(HistoryFilter filter) override;
   Task<Result<DeadLetterPage>> list_dead_letters(std::int32_t project, ListPage page) override;
+  Task<Result<std::vector<DeadLetter>>> list_outage_letters(OutageQuery query) override;
   Task<Result<std::vector<CounterRow>>> counters() override;
   Task<Result<std::vector<LaneDepth>>> lane_depths(Time now) override;
   Task<Result<std::vector<StatsRow>>> stats(StatsQuery query) override;
