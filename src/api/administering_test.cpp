@@ -140,13 +140,36 @@ TEST_F(AdministeringTest, CategoriesAreMadeChangedAndReset) {
   EXPECT_EQ(at(as_app("GET", "/v1/categories/orders"), "/channels/0"), "email");
   EXPECT_EQ(at(as_admin("PATCH", "/v1/categories/orders", R"({"kind":"marketing"})"), "/channels/0"),
             "email");
-  const auto mismatch =
-      as_admin("PUT", "/v1/categories/other", R"({"cap":{"key":"orders","limit":4,"per":"24h"}})");
-  EXPECT_EQ(at(mismatch, "/code"), "cap_mismatch") << mismatch.body;
   EXPECT_EQ(as_admin("DELETE", "/v1/categories/orders").status, 204);
   EXPECT_EQ(as_app("GET", "/v1/categories/orders").status, 404);
   EXPECT_EQ(as_admin("DELETE", "/v1/categories/general").status, 204);
   EXPECT_EQ(as_app("GET", "/v1/categories/general").status, 200);
+}
+
+TEST_F(AdministeringTest, CategoriesThatShareACountAgreeOnIt) {
+  const auto put = [&](std::string_view key, std::string_view cap) {
+    return as_admin("PUT", fmt::format("/v1/categories/{}", key), fmt::format(R"({{"cap":{}}})", cap));
+  };
+  ASSERT_EQ(put("orders", R"({"limit":3,"per":"24h"})").status, 201);
+  EXPECT_EQ(put("same", R"({"key":"orders","limit":3,"per":"1d","on_exceed":"drop"})").status, 201);
+  const auto limit = put("other", R"({"key":"orders","limit":4,"per":"24h"})");
+  EXPECT_EQ(limit.status, 422);
+  EXPECT_EQ(at(limit, "/code"), "cap_mismatch") << limit.body;
+  EXPECT_EQ(at(limit, "/errors/0/pointer"), "/cap/limit");
+  EXPECT_EQ(at(limit, "/errors/1"), "(none)");
+  EXPECT_NE(at(limit, "/errors/0/detail").find("'orders'"), std::string::npos) << limit.body;
+  const auto both = put("other", R"({"key":"orders","limit":4,"per":"1h"})");
+  EXPECT_EQ(at(both, "/errors/1/pointer"), "/cap/per") << both.body;
+  EXPECT_EQ(as_app("GET", "/v1/categories/other").status, 404) << "nothing is stored of what is refused";
+  const auto patch = as_admin("PATCH", "/v1/categories/orders", R"({"cap":{"limit":5,"per":"24h"}})");
+  EXPECT_EQ(at(patch, "/code"), "cap_mismatch") << patch.body;
+  EXPECT_NE(at(patch, "/errors/0/detail").find("'same'"), std::string::npos) << patch.body;
+  EXPECT_EQ(put("other", R"({"key":"others","limit":4,"per":"24h"})").status, 201);
+  ASSERT_EQ(put("security", R"({"limit":10,"per":"1h"})").status, 200);
+  EXPECT_EQ(at(put("codes", R"({"key":"security","limit":10,"per":"2h"})"), "/errors/0/pointer"), "/cap/per")
+      << "built-in ones are compared too";
+  EXPECT_EQ(as_admin("DELETE", "/v1/categories/same").status, 204);
+  EXPECT_EQ(as_admin("PATCH", "/v1/categories/orders", R"({"cap":{"limit":5,"per":"24h"}})").status, 200);
 }
 
 TEST_F(AdministeringTest, IntegrationsAndRoutesDependOnEachOther) {

@@ -14,17 +14,24 @@ Failure no_category(const Call& call) {
   return not_found(fmt::format("category '{}'", call.args[0].substr(0, 64)));
 }
 
-// Categories that share a count must agree on it.
+// Categories that share a count must agree on it. The first other one that does not is named.
 void check_cap(const Call& call, const model::Category& category, base::Problems& problems) {
   if (!category.cap) return;
+  const model::Category* first = nullptr;
   for (const auto& [key, other] : call.view().categories) {
     if (key == category.key || !other->cap || other->cap->key != category.cap->key) continue;
     if (other->cap->limit == category.cap->limit && other->cap->per == category.cap->per) continue;
-    problems.push_back({"/cap", "cap_mismatch",
-                        fmt::format("the category '{}' counts under the same key with {} per {}", key,
-                                    other->cap->limit, to_duration_text(other->cap->per))});
-    return;
+    if (first == nullptr || key < first->key) first = other.get();
   }
+  if (first == nullptr) return;
+  const auto differs = [&](std::string_view field) {
+    problems.push_back(
+        {fmt::format("/cap/{}", field), "cap_mismatch",
+         fmt::format("the category '{}' counts under the same key '{}' with {} per {}", first->key,
+                     first->cap->key, first->cap->limit, to_duration_text(first->cap->per))});
+  };
+  if (first->cap->limit != category.cap->limit) differs("limit");
+  if (first->cap->per != category.cap->per) differs("per");
 }
 
 Reply category_reply(const model::Category& category, int status) {
