@@ -46,6 +46,41 @@ TEST_F(AdministeringTest, ADeviceMovesToWhoeverRegistersItsTokenLast) {
   EXPECT_EQ(as_app("PUT", "/v1/users/u1/devices/d1", R"({"platform":"fridge"})").status, 422);
 }
 
+TEST_F(AdministeringTest, ADeviceInTheShortFormBelongsToTheOnlyApp) {
+  as_app("PUT", "/v1/users/u1", "{}");
+  const auto put = [&](std::string_view body) {
+    return as_app("PUT", "/v1/users/u1/devices/abcdef0123", std::string(body));
+  };
+  const auto configure = [&](std::string_view key, std::string_view topic, bool is_enabled = true) {
+    const auto made = as_admin(
+        "PUT", fmt::format("/v1/integrations/{}?test=false", key),
+        fmt::format(
+            R"({{"provider":"apns","enabled":{},"settings":{{"team_id":"ABCDE12345","key_id":"FGHIJ67890",)"
+            R"("private_key":"none","topic":"{}"}}}})",
+            is_enabled, topic));
+    ASSERT_LT(made.status, 300) << made.body;
+  };
+  const std::string_view ios = R"({"platform":"ios"})";
+  EXPECT_EQ(at(put(ios), "/bundle"), "(none)") << "nobody says what it could be";
+  configure("a", "com.example.a");
+  EXPECT_EQ(at(put(ios), "/bundle"), "com.example.a");
+  EXPECT_EQ(at(put(R"({"platform":"macos","bundle":"com.example.own"})"), "/bundle"), "com.example.own");
+  EXPECT_EQ(at(put(R"({"platform":"android"})"), "/bundle"), "(none)") << "another service";
+  EXPECT_EQ(at(put(R"({"platform":"ios","endpoints":[{"service":"apns","token":"aa"}]})"), "/bundle"),
+            "(none)");
+  configure("a_development", "com.example.a");
+  EXPECT_EQ(at(put(ios), "/bundle"), "com.example.a") << "two accounts of one app";
+  configure("b", "com.example.b");
+  const auto refused = put(ios);
+  EXPECT_EQ(refused.status, 422) << refused.body;
+  EXPECT_EQ(at(refused, "/errors/0/pointer"), "/bundle");
+  EXPECT_EQ(at(refused, "/errors/0/code"), "required");
+  EXPECT_NE(at(refused, "/errors/0/detail").find("com.example.a, com.example.b"), std::string::npos);
+  EXPECT_EQ(as_app("PATCH", "/v1/users/u1/devices/abcdef0123", R"({"enabled":false})").status, 200);
+  configure("b", "com.example.b", false);
+  EXPECT_EQ(at(put(ios), "/bundle"), "com.example.a");
+}
+
 TEST_F(AdministeringTest, PreferencesAreReplacedPatchedAndLogged) {
   as_app("PUT", "/v1/users/u1", "{}");
   const auto put = as_app("PUT", "/v1/users/u1/preferences",

@@ -3,6 +3,7 @@
 
 #include "api/router.h"
 #include "model/address.h"
+#include "providers/catalog.h"
 
 namespace carillon::api {
 namespace {
@@ -182,6 +183,37 @@ auto find_device(model::Profile& profile, std::string_view id) {
   return std::ranges::find(profile.devices, id, &model::Device::device_id);
 }
 
+// The apps whose devices the integrations in use serve through `service`, each once.
+std::vector<std::string> bundles_of(const Call& call, std::string_view service) {
+  std::vector<std::string> bundles;
+  for (const auto& integration : call.view().integrations) {
+    const auto* const type = providers::find_provider(integration.provider);
+    if (!integration.enabled || type == nullptr || type->service != service || type->bundle == nullptr)
+      continue;
+    const auto settings = call.deps.directory.open_settings(call.who.project, integration);
+    base::JsonDocument document;
+    const auto root =
+        settings ? document.parse(*settings) : fail(Errc::Corruption, "sealed with another key");
+    if (!root) continue;
+    std::string bundle = type->bundle(*root);
+    if (!bundle.empty() && std::ranges::find(bundles, bundle) == bundles.end())
+      bundles.push_back(std::move(bundle));
+  }
+  return bundles;
+}
+
+// A device in the short form that does not name its app belongs to the only one there is (CONTRACT §6).
+void fill_bundle(const Call& call, base::JsonElement body, model::Device& device, base::Problems& problems) {
+  if (!problems.empty() || names(body, "endpoints") || names(body, "bundle") || !device.bundle.empty())
+    return;
+  const auto bundles = bundles_of(call, model::default_push_service(device.platform));
+  if (bundles.size() == 1) device.bundle = bundles.front();
+  if (bundles.size() <= 1) return;
+  problems.push_back({"/bundle", "required",
+                      fmt::format("several apps have {} devices; name one of: {}",
+                                  model::name(device.platform), fmt::join(bundles, ", "))});
+}
+
 void put_device_into(const Call& call, base::JsonElement body, model::Profile& profile,
                      base::Problems& problems) {
   model::Device device;
@@ -189,6 +221,7 @@ void put_device_into(const Call& call, base::JsonElement body, model::Profile& p
   const auto it = find_device(profile, device.device_id);
   if (it != profile.devices.end()) device.last_logged_in_at = it->last_logged_in_at;
   model::read_device(body, device, call.now, problems);
+  fill_bundle(call, body, device, problems);
   if (it != profile.devices.end()) {
     *it = std::move(device);
   } else {
@@ -201,6 +234,7 @@ void patch_device_in(const Call& call, base::JsonElement body, model::Profile& p
   const auto it = find_device(profile, call.args[1]);
   if (it == profile.devices.end()) return;
   model::read_device(body, *it, call.now, problems);
+  if (names(body, "platform")) fill_bundle(call, body, *it, problems);
 }
 
 void drop_device(const Call& call, base::JsonElement, model::Profile& profile, base::Problems&) {

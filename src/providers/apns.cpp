@@ -85,6 +85,11 @@ class ApnsProvider final : public Provider {
 
 constexpr model::Platform kPlatforms[] = {model::Platform::Ios, model::Platform::Macos};
 
+std::string bundle_of(base::JsonElement settings) {
+  std::string_view topic;
+  return settings["topic"].get(topic) == simdjson::SUCCESS ? std::string(topic) : std::string{};
+}
+
 }  // namespace
 
 void describe_options(base::SettingsGroup& group, Options& options) {
@@ -159,6 +164,7 @@ extern const ProviderType apns{
     .payload_max = apns_detail::kPayloadMax,
     .in_flight_default = apns_detail::kInFlightDefault,
     .has_handle = true,
+    .bundle = apns_detail::bundle_of,
     .declare = declare_as<apns_detail::Options, apns_detail::describe_options>,
     .open = open_as<apns_detail::ApnsProvider, apns_detail::Options, apns_detail::describe_options>,
 };

@@ -157,6 +157,14 @@ class FcmProvider final : public Provider {
 constexpr model::Platform kPlatforms[] = {model::Platform::Android, model::Platform::Ios,
                                           model::Platform::Web};
 
+// The Firebase project, which only the service account names.
+std::string bundle_of(base::JsonElement settings) {
+  std::string_view text;
+  if (settings["service_account"].get(text) != simdjson::SUCCESS) return {};
+  const auto account = ServiceAccount::read(base::Secret(std::string(text)));
+  return account ? account->project_id : std::string{};
+}
+
 }  // namespace
 
 Result<ServiceAccount> ServiceAccount::read(const base::Secret& json) {
@@ -214,6 +222,7 @@ extern const ProviderType fcm{
     .payload_max = fcm_detail::kPayloadMax,
     .in_flight_default = fcm_detail::kInFlightDefault,
     .has_handle = true,
+    .bundle = fcm_detail::bundle_of,
     .declare = declare_as<fcm_detail::Options, fcm_detail::describe_options>,
     .open = open_as<fcm_detail::FcmProvider, fcm_detail::Options, fcm_detail::describe_options>,
 };

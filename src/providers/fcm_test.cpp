@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "providers/catalog.h"
 #include "providers/fixtures_test.h"
 
 namespace carillon::providers::fcm_detail {
@@ -119,10 +120,9 @@ TEST(Fcm, UsesTheCallersCollapseKeyForBothPlatforms) {
 TEST(Fcm, MergesTheFcmBlock) {
   Job job = job_of("token-1");
   auto message = message_of("Hi", "there");
-  message->fcm =
-      R"({"android":{"priority":"NORMAL","notification":{"channel_id":"orders"}},)"
-      R"("data":{"carillon":"x","a":"b"},)"
-      R"("fcm_options":{"analytics_label":"l"},"token":"someone-else"})";
+  message->fcm = R"({"android":{"priority":"NORMAL","notification":{"channel_id":"orders"}},)"
+                 R"("data":{"carillon":"x","a":"b"},)"
+                 R"("fcm_options":{"analytics_label":"l"},"token":"someone-else"})";
   job.message = message;
   base::JsonDocument document;
   const Built built = build(job);
@@ -160,6 +160,20 @@ TEST(FcmAccount, NamesTheFieldThatIsMissing) {
   EXPECT_TRUE(account.error().message.contains("private_key_id")) << account.error().message;
   EXPECT_FALSE(account.error().message.contains("secret-words"));
   EXPECT_FALSE(ServiceAccount::read(base::Secret("not json")));
+}
+
+TEST(FcmAccount, NamesTheProjectItsDevicesBelongTo) {
+  const auto bundle = [](std::string_view settings) {
+    base::JsonDocument document;
+    return find_provider("fcm")->bundle(*document.parse(settings));
+  };
+  const std::string account = R"({"client_email":"a@b.c","private_key":"k","private_key_id":"i",)"
+                              R"("token_uri":"https://example.com/token","project_id":"shop"})";
+  base::JsonWriter settings;
+  settings.object().field("service_account", account).end_object();
+  EXPECT_EQ(bundle(settings.str()), "shop");
+  EXPECT_EQ(bundle(R"({"service_account":"{}"})"), "");
+  EXPECT_EQ(bundle("{}"), "");
 }
 
 }  // namespace

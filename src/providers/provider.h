@@ -133,6 +133,9 @@ struct ProviderType {
   bool has_receipts = false;                  // the vendor reports delivery later
   bool echoes_id = false;                     // … and names our id in it
   bool has_handle = false;                    // repeating with the same handle is harmless
+  // Push: the app whose devices an account serves, by its settings with secrets in clear: bundle id, Firebase
+  // project. Empty: they do not say; null: they never do.
+  std::string (*bundle)(base::JsonElement settings) = nullptr;
   // Declares all settings on a throw-away Options (for listing) and opens one account. `settings` is
   // the JSON object as stored with secrets in clear. Errors of open: InvalidArgument with problems.
   void (*declare)(base::SettingsGroup& group) = nullptr;

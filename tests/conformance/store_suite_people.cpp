@@ -173,6 +173,27 @@ TEST_P(People, TheSameTokenOfAnotherBundleServiceOrProjectStays) {
   EXPECT_EQ(get("old")->version, 1);
 }
 
+TEST_P(People, ATokenRegisteredWithoutItsAppMovesFromAndToAnyApp) {
+  const auto with = [](const std::string& id, const std::string& bundle) {
+    Profile p = user(id);
+    p.devices = {device("phone", "token")};
+    p.devices[0].bundle = bundle;
+    return p;
+  };
+  const auto moved_from = [&](const Profile& p) { return put(p).value().moved_from; };
+  using Users = std::vector<std::string>;
+  EXPECT_TRUE(moved_from(with("first", "com.example.app")).empty());
+  EXPECT_TRUE(moved_from(with("other", "com.example.second")).empty());
+  Profile service = with("android", "com.example.app");
+  service.devices[0].endpoints[0].service = "fcm";
+  EXPECT_TRUE(moved_from(service).empty());
+  EXPECT_EQ(moved_from(with("second", "")), (Users{"first", "other"}));
+  EXPECT_EQ(moved_from(with("third", "com.example.app")), Users{"second"});
+  for (const char* id : {"first", "other", "second"}) EXPECT_TRUE(get(id)->devices.empty()) << id;
+  EXPECT_EQ(get("third")->devices.size(), 1U);
+  EXPECT_EQ(get("android")->devices.size(), 1U);
+}
+
 TEST_P(People, AnAnonymousProfileEndsWhenItsDeviceIsClaimed) {
   Profile anonymous = user("anon");
   anonymous.is_anonymous = true;

@@ -30,3 +30,16 @@ def test_the_new_owner_gets_the_new_messages(connected, simulator):
     assert sent_one(connected, to=[{"user_id": "first"}], **PUSH)["reason"] == "no_address"
     assert sent_one(connected, to=[{"user_id": "second"}], **PUSH)["status"] == "sent"
     assert only(simulator.messages("apns", 5))["recipient"] == phone
+
+
+def test_a_phone_known_only_by_its_platform_belongs_to_the_only_app_and_moves_too(connected, simulator):
+    phone, app = token("phone"), simulator.description["apns"]["topic"]
+    for user_id in ("first", "second"):
+        connected.put_user(user_id)
+    register(connected, "first", phone)
+    device = connected.put(f"/v1/users/second/devices/{phone}", {"platform": "ios"})
+    assert device["bundle"] == app
+    assert sent_one(connected, to=[{"user_id": "first"}], **PUSH)["reason"] == "no_address"
+    assert sent_one(connected, to=[{"user_id": "second"}], **PUSH)["status"] == "sent"
+    register(connected, "first", phone)
+    assert sent_one(connected, to=[{"user_id": "second"}], **PUSH)["reason"] == "no_address"

@@ -119,12 +119,56 @@ std::string audit_detail(const ProfileChange& change, std::int64_t version, std:
 
 // Another user of the project who holds a place of `profile`, with those places.
 using Holders = std::map<std::string, std::vector<base::Hash128>>;
+Result<void> find_holder(Txn& txn, const model::Profile& profile, const base::Hash128& place, Holders& into) {
+  Statement s = txn.db.statement("SELECT user_id FROM endpoint_owner WHERE project = ?1 AND hash = ?2");
+  CARILLON_TRY(const bool has_row, s.bind(1, std::int64_t{profile.project}).bind(2, place).next());
+  if (has_row && s.text(0) != profile.user_id) into[s.string(0)].push_back(place);
+  return {};
+}
+
+// A token registered without its app's name may be of any app: whoever holds it under another name.
+Result<void> find_named_holders(Txn& txn, const base::KeyedHash& hash, const model::Profile& profile,
+                                const model::Endpoint& endpoint, Holders& into) {
+  std::vector<std::string> users;
+  {
+    const auto [first, last] = token_range(hash, endpoint.token);
+    Statement s = txn.db.statement(
+        "SELECT user_id FROM endpoint_owner WHERE project = ?1 AND hash BETWEEN ?2 AND ?3 AND user_id <> ?4");
+    s.bind(1, std::int64_t{profile.project}).bind(2, first).bind(3, last).bind(4, profile.user_id);
+    for (;;) {
+      CARILLON_TRY(const bool has_row, s.next());
+      if (!has_row) break;
+      users.push_back(s.string(0));
+    }
+  }
+  for (const std::string& user : users) {
+    CARILLON_TRY(const auto holder, load_profile(txn.db, UserKey{profile.project, user}));
+    if (!holder) continue;
+    for (const model::Device& device : holder->devices) {
+      const auto is_it = [&](const model::Endpoint& e) {
+        return e.service == endpoint.service && e.token == endpoint.token;
+      };
+      if (device.bundle.empty() || !std::ranges::any_of(device.endpoints, is_it)) continue;
+      into[user].push_back(endpoint_hash(hash, endpoint.service, device.bundle, endpoint.token));
+    }
+  }
+  return {};
+}
+
 Result<Holders> other_holders(Txn& txn, const base::KeyedHash& hash, const model::Profile& profile) {
   Holders holders;
-  for (const OwnedEndpoint& e : endpoints_of(profile, hash)) {
-    Statement s = txn.db.statement("SELECT user_id FROM endpoint_owner WHERE project = ?1 AND hash = ?2");
-    CARILLON_TRY(const bool has_row, s.bind(1, std::int64_t{profile.project}).bind(2, e.hash).next());
-    if (has_row && s.text(0) != profile.user_id) holders[s.string(0)].push_back(e.hash);
+  for (const model::Device& device : profile.devices) {
+    for (const model::Endpoint& e : device.endpoints) {
+      const auto place_of = [&](std::string_view bundle) {
+        return endpoint_hash(hash, e.service, bundle, e.token);
+      };
+      CARILLON_CHECK(find_holder(txn, profile, place_of(device.bundle), holders));
+      if (device.bundle.empty()) {
+        CARILLON_CHECK(find_named_holders(txn, hash, profile, e, holders));
+      } else {
+        CARILLON_CHECK(find_holder(txn, profile, place_of(""), holders));
+      }
+    }
   }
   return holders;
 }
