@@ -1,9 +1,11 @@
 #include "model/address.h"
 
+#include <idn2.h>
 #include <simdjson.h>
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -15,9 +17,11 @@ namespace {
 constexpr std::size_t kLocalMax = 64;    // bytes, RFC 5321 §4.5.3.1.1
 constexpr std::size_t kDomainMax = 255;  // bytes, §4.5.3.1.2
 constexpr std::size_t kEmailMax = 254;   // bytes, §4.5.3.1.3 less the angle brackets
-constexpr std::size_t kLabelMax = 63;    // bytes, RFC 1035 §2.3.4
-constexpr std::size_t kLocaleMax = 35;   // bytes, RFC 5646 §4.4.1
-constexpr std::size_t kKeyMax = 64;      // bytes
+constexpr std::size_t kEmailTextMax =
+    1024;                               // bytes as given; a domain in UTF-8 may be longer than its ASCII form
+constexpr std::size_t kLabelMax = 63;   // bytes, RFC 1035 §2.3.4
+constexpr std::size_t kLocaleMax = 35;  // bytes, RFC 5646 §4.4.1
+constexpr std::size_t kKeyMax = 64;     // bytes
 
 // ISO 3166-1 alpha-2, officially assigned: 249 codes, ascending, each with one blank behind it.
 constexpr std::string_view kCountries =
@@ -87,9 +91,6 @@ Result<void> check_domain(std::string_view domain) {
   if (domain.empty() || domain.size() > kDomainMax)
     return bad_email("The domain of the e-mail address is empty or longer than 255 bytes.");
   if (domain.front() == '[') return bad_email("Use a domain name: mail to an address literal is not sent.");
-  if (std::ranges::any_of(domain, is_beyond_ascii)) {
-    return bad_email("Write the domain of the e-mail address in its ASCII form, beginning with xn--.");
-  }
   std::string_view rest = domain;
   std::size_t labels = 0;
   while (true) {
@@ -105,6 +106,22 @@ Result<void> check_domain(std::string_view domain) {
     if (std::ranges::all_of(label, is_digit)) return bad_email("Use a domain name, not an IP address.");
     return {};
   }
+}
+
+// The form DNS and SMTP know: IDNA 2008 with the mappings of UTS 46, lower case.
+Result<std::string> ascii_domain(std::string_view domain) {
+  std::string ascii(domain);
+  if (std::ranges::any_of(domain, is_beyond_ascii)) {
+    char* converted = nullptr;
+    const int flags = IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL;
+    if (idn2_to_ascii_8z(ascii.c_str(), &converted, flags) != IDN2_OK)
+      return bad_email("The domain of the e-mail address is no internationalised domain name.");
+    const std::unique_ptr<char, decltype(&idn2_free)> owned(converted, &idn2_free);
+    ascii = converted;
+  }
+  std::ranges::transform(ascii, ascii.begin(),
+                         [](char c) { return is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c; });
+  return ascii;
 }
 
 // Takes the next subtag off `rest`; empty at the end and where two hyphens meet.
@@ -141,23 +158,21 @@ bool are_trailing_subtags(std::span<const std::string_view> subtags) {
 
 Result<std::string> normalize_email(std::string_view text) {
   if (text.empty()) return bad_email("The e-mail address is empty.");
-  if (text.size() > kEmailMax) return bad_email("The e-mail address is longer than 254 bytes.");
+  if (text.size() > kEmailTextMax) return bad_email("The e-mail address is longer than 254 bytes.");
   if (has_control_character(text)) return bad_email("The e-mail address holds a control character.");
   if (!simdjson::validate_utf8(text.data(), text.size()))
     return bad_email("The e-mail address is not UTF-8.");
   const std::size_t at = text.rfind('@');
   if (at == std::string_view::npos) return bad_email("The e-mail address has no @.");
   const std::string_view local = text.substr(0, at);
-  const std::string_view domain = text.substr(at + 1);
   if (local.size() > kLocalMax) return bad_email("The part before @ is longer than 64 bytes.");
   if (!is_dot_string(local) && !is_quoted_string(local)) {
     return bad_email("The part before @ is empty or holds a character that must be quoted.");
   }
+  CARILLON_TRY(const std::string domain, ascii_domain(text.substr(at + 1)));
   CARILLON_CHECK(check_domain(domain));
-  std::string normalized(text);
-  for (std::size_t i = at + 1; i < normalized.size(); ++i) {
-    if (is_upper(normalized[i])) normalized[i] = static_cast<char>(normalized[i] - 'A' + 'a');
-  }
+  std::string normalized = fmt::format("{}@{}", local, domain);
+  if (normalized.size() > kEmailMax) return bad_email("The e-mail address is longer than 254 bytes.");
   return normalized;
 }
 

@@ -9,9 +9,10 @@
 
 namespace carillon::model {
 
-// Checks and normalises (domain in lower case; local part kept): RFC 5321 limits (64 / 255 / 254),
-// dot-atom or quoted local part, no control characters, a domain with a dot or an address literal
-// refused. UTF-8 local parts (RFC 6531) pass. Errors: InvalidArgument saying what is wrong.
+// Checks and normalises (domain in lower case, an internationalised one in its ASCII form; local part
+// kept): RFC 5321 limits (64 / 255 / 254), dot-atom or quoted local part, no control characters, a domain
+// without a dot or an address literal refused. UTF-8 local parts (RFC 6531) pass. Errors: InvalidArgument
+// saying what is wrong.
 Result<std::string> normalize_email(std::string_view text);
 
 // E.164 from "+…" or, with `country` (ISO 3166 alpha-2), from national form; libphonenumber decides

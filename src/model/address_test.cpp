@@ -42,7 +42,6 @@ TEST(Email, RefusesWhatNoServerTakes) {
                                       "a@x.com.",
                                       "a@[192.0.2.1]",
                                       "a@192.0.2.1",
-                                      "a@bücher.example",
                                       "\"\"@example.com",
                                       "\"a@example.com",
                                       "\"a\"b\"@example.com",
@@ -54,6 +53,24 @@ TEST(Email, RefusesWhatNoServerTakes) {
                                       "a@ex_ample.com"}) {
     EXPECT_EQ(email(text), "refused") << text;
   }
+}
+
+TEST(Email, KeepsInternationalisedDomainsInTheirAsciiForm) {
+  EXPECT_EQ(email("ann@bücher.example"), "ann@xn--bcher-kva.example");
+  EXPECT_EQ(email("Ann@BÜCHER.example"), "Ann@xn--bcher-kva.example");
+  EXPECT_EQ(email("a@bu\u0308cher.example"), "a@xn--bcher-kva.example") << "composed first";
+  EXPECT_EQ(email("a@straße.example"), "a@xn--strae-oqa.example");
+  EXPECT_EQ(email("김@한국。example"), "김@xn--3e0b707e.example") << "the full stop of East Asia";
+  EXPECT_EQ(email("a@例え.テスト"), "a@xn--r8jz45g.xn--zckzah");
+  EXPECT_EQ(email("a@ｅｘａｍｐｌｅ.com"), "a@example.com");
+  for (const std::string_view text :
+       {"a@bücher", "a@.bücher.example", "a@-bücher.example", "a@bü cher.example", "a@bü\u202Echer.example",
+        "a@bücher.１２", "a@[bücher]", "a@bü_cher.example"}) {
+    EXPECT_EQ(email(text), "refused") << text;
+  }
+  std::string label;
+  for (int i = 0; i < 60; ++i) label += "ü";
+  EXPECT_EQ(email("a@" + label + ".example"), "refused") << "64 bytes as ASCII";
 }
 
 TEST(Email, RefusesWhatCouldEndAHeaderLine) {
