@@ -457,7 +457,7 @@ class Acceptor::Batch {
   Task<void> settle(SendResult& result, Call::Routed& routed) {
     const bool is_stored = *stored_ && (**stored_)[routed.store_index];
     hand_over(routed, is_stored ? &(**stored_)[routed.store_index]->taken : nullptr);
-    if (!*stored_ || !(**stored_)[routed.store_index]) {
+    if (!is_stored) {
       const Error& error = *stored_ ? (**stored_)[routed.store_index].error() : stored_->error();
       result = std::unexpected(unavailable(error));
       metrics_.unavailable.add();

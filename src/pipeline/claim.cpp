@@ -45,8 +45,8 @@ bool Deliverer::try_reserve(model::Lane lane) noexcept {
   return is_open_[lane.index()].load(std::memory_order_relaxed) && windows_.try_reserve(lane);
 }
 
-void Deliverer::unreserve(model::Lane lane, std::size_t n) {
-  windows_.release(lane, n);
+void Deliverer::unreserve(model::Lane lane) {
+  windows_.release(lane);
   boost::asio::post(deps_.delivery, [this, lane] { freed(lane); });
 }
 
@@ -56,7 +56,7 @@ void Deliverer::taken(std::vector<model::Delivery> rows) {
 
 void Deliverer::scan(model::Lane lane) {
   scan_wanted_[lane.index()] = true;
-  has_hints(lane);
+  older_wait(lane);
   claim_wake_.set();
 }
 

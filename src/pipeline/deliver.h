@@ -39,12 +39,11 @@ class Deliverer final : public providers::JobSink {
   // false when the window is full or older rows of the lane wait. Any thread. Ends with taken() or
   // unreserve().
   [[nodiscard]] bool try_reserve(model::Lane lane) noexcept;
-  void unreserve(model::Lane lane, std::size_t n);
+  void unreserve(model::Lane lane);
   // Stored as taken, each with a place reserved. Any thread.
   void taken(std::vector<model::Delivery> rows);
-  // The lane has hints that are not taken yet: what comes now waits behind them. Any thread, before
-  // publishing.
-  void has_hints(model::Lane lane) noexcept {
+  // Rows of the lane are about to wait for a claim: what comes now waits behind them. Any thread.
+  void older_wait(model::Lane lane) noexcept {
     is_open_[lane.index()].store(false, std::memory_order_relaxed);
   }
   // A window or an integration has room again.

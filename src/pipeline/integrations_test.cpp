@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <future>
 
+#include "pipeline/fake_provider_test.h"
+
 namespace carillon::pipeline {
 namespace {
 
@@ -20,17 +22,6 @@ using std::chrono::seconds;
 constexpr Time kNow = from_ms(1'790'000'000'000);
 
 model::Lane lane(Priority priority) { return {model::Queue::Email, priority}; }
-
-// A provider with as many slots as the test says.
-class FakeProvider final : public providers::Provider {
- public:
-  explicit FakeProvider(std::size_t slots) : slots_(slots) {}
-  void send(std::span<providers::Job* const>, providers::JobSink&, base::Deadline) override {}
-  [[nodiscard]] std::size_t free_slots() const noexcept override { return slots_; }
-  Task<providers::TestReport> test(base::Deadline) override { co_return providers::TestReport{}; }
-  Task<void> close(base::Deadline) override { co_return; }
-  std::size_t slots_;
-};
 
 class AccountTest : public testing::Test {
  protected:

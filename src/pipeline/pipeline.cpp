@@ -189,7 +189,7 @@ class PipelineImpl final : public Pipeline {
     return Acceptor::Hooks{
         .publish = [this](const std::vector<store::Hint>& hints) { publish(hints); },
         .reserve = [this](model::Lane lane) { return deliverer_.try_reserve(lane); },
-        .unreserve = [this](model::Lane lane) { deliverer_.unreserve(lane, 1); },
+        .unreserve = [this](model::Lane lane) { deliverer_.unreserve(lane); },
         .taken = [this](std::vector<model::Delivery> rows) { deliverer_.taken(std::move(rows)); },
         .held_by_the_past = [this] { configuration_changed(); }};
   }
@@ -218,7 +218,7 @@ class PipelineImpl final : public Pipeline {
       ids.push_back(hint.id);
     }
     for (const auto& [index, entry] : by_lane) {
-      deliverer_.has_hints(entry.first);
+      deliverer_.older_wait(entry.first);
       // A queue that is away costs a second: the next scan finds the rows.
       [[maybe_unused]] const auto published = deps_.queue.publish(entry.first, entry.second);
     }

@@ -17,7 +17,7 @@ class Waiting {
  public:
   // For `flight->account`, which counts it as held until it is taken.
   void add(FlightPtr flight);
-  // Up to `limit` of a queue: of each integration as many as it seems to have slots for now, priorities
+  // Up to `limit` of a queue: of each integration as many as Account::room() allows, priorities
   // served 16:8:4:1, each in the order they came. Also those whose integration may not be asked any more:
   // they are to look for another.
   [[nodiscard]] std::vector<FlightPtr> take(model::Queue queue, std::size_t limit, Time now);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "pipeline/fake_provider_test.h"
+
 namespace carillon::pipeline {
 namespace {
 
@@ -9,17 +11,6 @@ using model::Priority;
 using model::Queue;
 
 constexpr Time kNow = from_ms(1'790'000'000'000);
-
-// A provider with as many slots as the test says.
-class FakeProvider final : public providers::Provider {
- public:
-  explicit FakeProvider(std::size_t slots) : slots_(slots) {}
-  void send(std::span<providers::Job* const>, providers::JobSink&, base::Deadline) override {}
-  [[nodiscard]] std::size_t free_slots() const noexcept override { return slots_; }
-  Task<providers::TestReport> test(base::Deadline) override { co_return providers::TestReport{}; }
-  Task<void> close(base::Deadline) override { co_return; }
-  std::size_t slots_;
-};
 
 class WaitingTest : public testing::Test {
  protected:

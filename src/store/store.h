@@ -155,7 +155,7 @@ struct SqliteOptions {
   base::Metrics* metrics = nullptr;            // outlives the store; may be null
 };
 
-// Opens or creates the store under `folder` (carillon.db), takes the folder's lock and migrates.
+// Opens or creates the store under `folder` (carillon.db, people.db), takes the folder's lock and migrates.
 // Errors: FailedPrecondition (another process has the folder: names its pid; a newer schema) ·
 // Unavailable (disk) · Corruption.
 Result<std::unique_ptr<Store>> open_sqlite(SqliteOptions options);

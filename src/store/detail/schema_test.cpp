@@ -1,7 +1,5 @@
 #include "store/detail/schema.h"
 
-#include <stdlib.h>
-
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
@@ -22,9 +20,8 @@ constexpr const char* kFoundation =
 class StoreFile : public ::testing::Test {
  protected:
   void SetUp() override {
-    char path[] = "/tmp/carillon-schema-XXXXXX";
-    ASSERT_NE(::mkdtemp(path), nullptr);
-    folder_ = path;
+    folder_ = testing::TempDir() + "carillon-schema-" + base::random_text(12);
+    std::filesystem::create_directories(folder_);
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 

@@ -113,21 +113,20 @@ class SqliteStore final : public Store {
     co_await writer_->run(job);
     co_return std::move(*job->result);
   }
-  // Runs `call` (Result<T>(Db&)) on a reader thread in one snapshot.
+  // Runs `call` (Result<T>(Db&)) on a reader thread in one snapshot; of people.db: read_people().
   template <class F>
-  auto read(F call) -> Task<std::invoke_result_t<F&, Db&>> {
-    using T = typename std::invoke_result_t<F&, Db&>::value_type;
-    auto job = std::make_shared<CallRead<T, F>>(std::move(call));
-    co_await readers_->run(job);
-    co_return std::move(*job->result);
+  auto read(F call) {
+    return read_on(*readers_, std::move(call));
   }
-
-  // The same in people.db.
   template <class F>
-  auto read_people(F call) -> Task<std::invoke_result_t<F&, Db&>> {
+  auto read_people(F call) {
+    return read_on(*people_readers_, std::move(call));
+  }
+  template <class F>
+  static auto read_on(Readers& readers, F call) -> Task<std::invoke_result_t<F&, Db&>> {
     using T = typename std::invoke_result_t<F&, Db&>::value_type;
     auto job = std::make_shared<CallRead<T, F>>(std::move(call));
-    co_await people_readers_->run(job);
+    co_await readers.run(job);
     co_return std::move(*job->result);
   }
 
