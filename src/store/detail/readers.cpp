@@ -24,10 +24,13 @@ void Readers::push(std::shared_ptr<ReadJob> job) {
     const std::lock_guard lock(mutex_);
     if (!closed_ && queue_.size() < kQueueMax) {
       queue_.push_back(std::move(job));
-      wake_.notify_one();
-      return;
+    } else if (!closed_) {
+      refusal = Error{Errc::ResourceExhausted, "store: too many reads are waiting"};
     }
-    if (!closed_) refusal = Error{Errc::ResourceExhausted, "store: too many reads are waiting"};
+  }
+  if (job == nullptr) {
+    wake_.notify_one();  // not under the lock: it would wake up only to wait for that
+    return;
   }
   job->fail_with(refusal);
   Resumer resumer;

@@ -14,6 +14,10 @@ namespace {
 // Expansion gets this share of a commit's rows while anything else waits (PIPELINE §5).
 constexpr std::size_t kExpandRowsMax = kCommitRowsMax * 3 / 10;
 
+// Results that would commit alone wait this long for something else to commit with: a sync less. Until
+// then the outcome journal keeps them.
+constexpr auto kResultsLinger = std::chrono::milliseconds(2);
+
 constexpr std::size_t index(JobClass c) noexcept { return static_cast<std::size_t>(c); }
 
 // Work that must go on when the disk is full: it frees more than it takes, and losing it means
@@ -56,13 +60,15 @@ Writer::Writer(std::unique_ptr<Db> db, Words& words, Counters& counters, base::M
 Writer::~Writer() { close(); }
 
 void Writer::push(std::shared_ptr<Job> job) {
+  bool is_awaited = true;
   {
     const std::lock_guard lock(mutex_);
-    if (!closed_) {
-      queues_[index(job->job_class)].push_back(std::move(job));
-      wake_.notify_one();
-      return;
-    }
+    is_awaited = !is_lingering_ || job->job_class != JobClass::Record;
+    if (!closed_) queues_[index(job->job_class)].push_back(std::move(job));
+  }
+  if (job == nullptr) {
+    if (is_awaited) wake_.notify_one();  // not under the lock: it would wake up only to wait for that
+    return;
   }
   job->fail_with(Error{Errc::Cancelled, "store: closed"});
   Resumer resumer;
@@ -89,12 +95,24 @@ void Writer::loop() {
   }
 }
 
+bool Writer::has_only_results() const {
+  for (std::size_t c = 0; c < kJobClassCount; ++c) {
+    if (queues_[c].empty() == (c == index(JobClass::Record))) return false;
+  }
+  return true;
+}
+
 bool Writer::gather(Group& group) {
   std::unique_lock lock(mutex_);
   const auto has_work = [this] {
     return std::ranges::any_of(queues_, [](const auto& q) { return !q.empty(); });
   };
   wake_.wait(lock, [&] { return closed_ || has_work(); });
+  if (has_only_results()) {
+    is_lingering_ = true;
+    wake_.wait_for(lock, kResultsLinger, [this] { return closed_ || !has_only_results(); });
+    is_lingering_ = false;
+  }
   if (!has_work()) return false;
   std::size_t rows = 0;
   for (const JobClass c : {JobClass::Record, JobClass::Claim, JobClass::AcceptCritical, JobClass::Accept}) {

@@ -142,6 +142,7 @@ class Writer {
   using Group = std::vector<std::shared_ptr<Job>>;
   void loop();
   bool gather(Group& group);
+  bool has_only_results() const;
   void take(JobClass job_class, std::size_t limit, std::size_t& rows, Group& group);
   void execute(Group& group);
   Result<void> attempt(Group& group, bool item_by_item);
@@ -158,6 +159,7 @@ class Writer {
   std::condition_variable wake_;
   std::array<std::deque<std::shared_ptr<Job>>, kJobClassCount> queues_;
   bool closed_ = false;
+  bool is_lingering_ = false;  // a result need not wake the thread
   std::thread thread_;
 };
 
