@@ -79,8 +79,13 @@ bool read_items(base::JsonElement element, Each each) {
 // Appends one value per item of an array, each read by `read(item, value)`.
 template <class T, class Read>
 bool read_list(base::JsonElement element, std::vector<T>& out, Read read) {
-  return read_items(element,
-                    [&](std::size_t, base::JsonElement item) { return read(item, out.emplace_back()); });
+  base::JsonArray items;
+  if (element.get_array().get(items) != simdjson::SUCCESS) return false;
+  out.reserve(items.size());
+  for (const base::JsonElement item : items) {
+    if (!read(item, out.emplace_back())) return false;
+  }
+  return true;
 }
 
 bool decode_endpoint(base::JsonElement element, Endpoint& out) {
@@ -222,20 +227,19 @@ std::string encode(const Profile& profile) {
   return out.end_object().str();
 }
 
-Result<Profile> decode_profile(std::string_view text) {
+Result<void> decode_profile(std::string_view text, Profile& profile) {
   // We wrote it ourselves, so the checks of JsonDocument (depth, duplicate keys) are not paid for here.
   thread_local simdjson::dom::parser parser;
   base::JsonObject object;
   if (parser.parse(text.data(), text.size()).get_object().get(object) != simdjson::SUCCESS) {
     return corrupt("is not a JSON object");
   }
-  Profile profile;
   for (const auto& [key, value] : object) {
     if (key.size() == 1 && !decode_field(key[0], value, profile)) {
       return corrupt(fmt::format("field \"{}\" has the wrong type or range", key));
     }
   }
-  return profile;
+  return {};
 }
 
 }  // namespace carillon::model

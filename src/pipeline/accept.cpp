@@ -17,7 +17,7 @@ using model::DeliveryStatus;
 using model::NotificationStatus;
 
 constexpr std::size_t kBatchItems = 1024;    // items routed and committed together
-constexpr std::size_t kBatchesUnderWay = 4;  // batches between gathering and commit
+constexpr std::size_t kBatchesUnderWay = 2;  // batches between gathering and commit
 constexpr std::int64_t kCriticalPerSecond = 100;
 
 Refusal make_refusal(int status, std::string code, std::string detail, std::string pointer = {}) {
@@ -79,6 +79,7 @@ struct Acceptor::Call {
     std::size_t store_index = 0;
     SendAnswer answer;
     std::vector<store::Hint> hints;
+    std::vector<People::User> users;  // of the hints, when places are reserved for them
     model::Channel channel = model::Channel::Push;
     model::Priority priority = model::Priority::Normal;
     std::size_t bytes = 0;
@@ -403,7 +404,7 @@ class Acceptor::Batch {
         if (work.refusal) {
           call->results[i] = std::unexpected(std::move(*work.refusal));
         } else if (auto made = build(work, deps_.keys, deps_.ids, now_)) {
-          keep(*call, i, std::move(*made));
+          keep(*call, i, std::move(*made), work.people.people);
         } else {
           call->results[i] = std::unexpected(std::move(made.error()));
         }
@@ -411,7 +412,8 @@ class Acceptor::Batch {
     }
   }
 
-  void keep(Call& call, std::size_t index, std::pair<store::AcceptItem, SendAnswer> made) {
+  void keep(Call& call, std::size_t index, std::pair<store::AcceptItem, SendAnswer> made,
+            const People& people) {
     auto& [item, answer] = made;
     Call::Routed& routed = call.routed.emplace_back();
     routed.item = index;
@@ -419,7 +421,10 @@ class Acceptor::Batch {
     routed.answer = std::move(answer);
     hint_due(item.deliveries, now_, routed.hints);
     routed.is_reserved = item.caps.empty() && reserve(routed.hints);
-    if (routed.is_reserved) item.take_for = deps_.owner;
+    if (routed.is_reserved) {
+      item.take_for = deps_.owner;
+      routed.users = users_of(routed.hints, item.deliveries, people);
+    }
     is_any_held_ = is_any_held_ || std::ranges::any_of(item.deliveries, [](const model::Delivery& d) {
                      return waits_for_configuration(d.status, d.reason);
                    });
@@ -428,6 +433,20 @@ class Acceptor::Batch {
     routed.bytes = item.notification.body.size();
     if (item.event) routed.body = item.notification.body;  // compared when the event id came before
     items_.push_back(std::move(item));
+  }
+
+  // Of each hint's delivery; ids of one send follow one another.
+  static std::vector<People::User> users_of(const std::vector<store::Hint>& hints,
+                                            const std::vector<model::Delivery>& deliveries,
+                                            const People& people) {
+    std::vector<People::User> users;
+    users.reserve(hints.size());
+    for (const auto& hint : hints) {
+      const auto& d = deliveries[static_cast<std::size_t>(hint.id - deliveries.front().id)];
+      const auto it = people.users.find(d.user_id);
+      users.push_back(it == people.users.end() ? People::User{} : it->second);
+    }
+    return users;
   }
 
   // All of them or none.
@@ -447,7 +466,10 @@ class Acceptor::Batch {
   void hand_over(Call::Routed& routed, std::vector<model::Delivery>* taken) {
     if (!routed.is_reserved) return;
     if (taken != nullptr && taken->size() == routed.hints.size()) {
-      std::ranges::move(*taken, std::back_inserter(taken_));
+      for (std::size_t i = 0; i < taken->size(); ++i) {
+        auto& user = routed.users[i];
+        taken_.push_back({std::move((*taken)[i]), std::move(user.profile), user.stamp});
+      }
     } else {
       for (const auto& hint : routed.hints) owner_.hooks_.unreserve(hint.lane);
     }
@@ -537,7 +559,7 @@ class Acceptor::Batch {
   std::vector<store::AcceptItem> items_;
   std::optional<Result<std::vector<Result<store::AcceptResult>>>> stored_;
   std::vector<store::Hint> hints_;
-  std::vector<model::Delivery> taken_;
+  std::vector<Taken> taken_;
   bool is_any_held_ = false;
 };
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "pipeline/flight.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/route.h"
 
@@ -31,7 +32,7 @@ class Acceptor {
     // A place in the workers' window for a delivery that is taken while it is stored; false: there is none.
     std::function<bool(model::Lane)> reserve;
     std::function<void(model::Lane)> unreserve;
-    std::function<void(std::vector<model::Delivery>)> taken;  // stored as taken, a place reserved for each
+    std::function<void(std::vector<Taken>)> taken;  // stored as taken, a place reserved for each
     // Deliveries were stored as held on a condition of a configuration that is no longer the present one.
     std::function<void()> held_by_the_past;
   };

@@ -50,8 +50,16 @@ void Deliverer::unreserve(model::Lane lane) {
   boost::asio::post(deps_.delivery, [this, lane] { freed(lane); });
 }
 
-void Deliverer::taken(std::vector<model::Delivery> rows) {
-  boost::asio::post(deps_.delivery, [this, taken = std::move(rows)]() mutable { add(std::move(taken)); });
+void Deliverer::taken(std::vector<Taken> rows) {
+  boost::asio::post(deps_.delivery, [this, rows = std::move(rows)]() mutable {
+    for (auto& row : rows) {
+      auto flight = std::make_unique<Flight>();
+      flight->delivery = std::move(row.delivery);
+      flight->profile = std::move(row.profile);
+      flight->profile_stamp = row.profile_stamp;
+      add(std::move(flight));
+    }
+  });
 }
 
 void Deliverer::scan(model::Lane lane) {
@@ -132,22 +140,22 @@ void Deliverer::take_claimed(std::vector<model::Delivery> rows,
                              const std::vector<store::ClaimRequest>& asked) {
   claim_size_.observe(static_cast<double>(rows.size()));
   return_unused(asked, rows);
-  add(std::move(rows));
-}
-
-// Claimed rows, each with its place in a window.
-void Deliverer::add(std::vector<model::Delivery> rows) {
   for (auto& row : rows) {
     auto flight = std::make_unique<Flight>();
     flight->delivery = std::move(row);
-    const auto queue = static_cast<std::size_t>(flight->delivery.queue);
-    if (is_stopping_) {
-      recorder_.release(std::move(flight));
-    } else {
-      windows_.add(std::move(flight));
-      queue_wake_[queue]->set();
-    }
+    add(std::move(flight));
   }
+}
+
+// A claimed row that has its place in a window.
+void Deliverer::add(FlightPtr flight) {
+  if (is_stopping_) {
+    recorder_.release(std::move(flight));
+    return;
+  }
+  const auto queue = static_cast<std::size_t>(flight->delivery.queue);
+  windows_.add(std::move(flight));
+  queue_wake_[queue]->set();
 }
 
 Task<void> Deliverer::claim_loop() {

@@ -93,9 +93,14 @@ Task<Result<void>> Deliverer::load(std::vector<FlightPtr>& flights) {
   std::vector<std::size_t> keyed;
   ids.reserve(flights.size());
   for (std::size_t i = 0; i < flights.size(); ++i) {
-    const auto& d = flights[i]->delivery;
+    Flight& flight = *flights[i];
+    const auto& d = flight.delivery;
     ids.push_back(d.notification);
     if (d.user_id.empty()) continue;
+    // Read while it was accepted and not changed since: the same read again would answer the same.
+    const std::uint64_t stamp = deps_.store.profile_stamp(d.project, d.user_id);
+    if (flight.profile && stamp != 0 && stamp == flight.profile_stamp) continue;
+    flight.profile_stamp = stamp;
     keys.push_back({d.project, d.user_id});
     keyed.push_back(i);
   }

@@ -41,7 +41,7 @@ class Deliverer final : public providers::JobSink {
   [[nodiscard]] bool try_reserve(model::Lane lane) noexcept;
   void unreserve(model::Lane lane);
   // Stored as taken, each with a place reserved. Any thread.
-  void taken(std::vector<model::Delivery> rows);
+  void taken(std::vector<Taken> rows);
   // Rows of the lane are about to wait for a claim: what comes now waits behind them. Any thread.
   void older_wait(model::Lane lane) noexcept {
     is_open_[lane.index()].store(false, std::memory_order_relaxed);
@@ -63,7 +63,7 @@ class Deliverer final : public providers::JobSink {
   Task<void> claim_loop();
   std::vector<store::ClaimRequest> wanted_claims();
   void take_claimed(std::vector<model::Delivery> rows, const std::vector<store::ClaimRequest>& asked);
-  void add(std::vector<model::Delivery> rows);
+  void add(FlightPtr flight);
   void return_unused(const std::vector<store::ClaimRequest>& asked, const std::vector<model::Delivery>& rows);
 
   // deliver.cpp

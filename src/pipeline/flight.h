@@ -29,6 +29,7 @@ struct Flight {
   model::Delivery delivery;  // as claimed; epoch is the fence
   std::shared_ptr<const model::Notification> notification;
   std::shared_ptr<const model::Profile> profile;
+  std::uint64_t profile_stamp = 0;  // Store::profile_stamp() before it was read
   std::shared_ptr<const model::Category> category;
   Account* account = nullptr;
   std::size_t others_available = 0;  // further accounts that could be asked at once
@@ -40,6 +41,13 @@ struct Flight {
   Time begun_at{};
 };
 using FlightPtr = std::unique_ptr<Flight>;
+
+// A delivery that was taken while it was stored, and its user as routing saw them.
+struct Taken {
+  model::Delivery delivery;
+  std::shared_ptr<const model::Profile> profile;
+  std::uint64_t profile_stamp = 0;
+};
 
 // What is claimed, per queue × priority. Delivery thread only, but for try_reserve() and release().
 class Windows {

@@ -22,6 +22,7 @@ Task<Result<void>> find_owners(store::Store& store, PeopleQuery& query) {
 struct Wanted {
   PeopleQuery* query;
   std::string_view user_id;  // points into the request or into device_owner
+  std::uint64_t stamp = 0;
 };
 
 Task<Result<void>> load_profiles(store::Store& store, std::vector<Wanted> wanted) {
@@ -30,11 +31,13 @@ Task<Result<void>> load_profiles(store::Store& store, std::vector<Wanted> wanted
     std::vector<store::UserKey> keys;
     keys.reserve(end - at);
     for (std::size_t i = at; i < end; ++i) {
+      wanted[i].stamp = store.profile_stamp(wanted[i].query->project, wanted[i].user_id);
       keys.push_back(store::UserKey{wanted[i].query->project, std::string(wanted[i].user_id)});
     }
     CARILLON_CO_TRY(auto profiles, co_await store.profiles(std::move(keys)));
     for (std::size_t i = at; i < end; ++i) {
-      wanted[i].query->people.users.insert_or_assign(wanted[i].user_id, std::move(profiles[i - at]));
+      wanted[i].query->people.users.insert_or_assign(
+          wanted[i].user_id, People::User{std::move(profiles[i - at]), wanted[i].stamp});
     }
   }
   co_return Result<void>{};
@@ -73,11 +76,12 @@ Task<Result<void>> load_people(store::Store& store, const base::KeyedHash& addre
   std::vector<Asked> asked;
   for (PeopleQuery* query : queries) {
     collect_raw(*query, asked);
-    for (const auto& [id, profile] : query->people.users) {
-      if (!profile) continue;
-      collect_addresses(*query->channels, *profile, [&](model::Channel channel, std::string_view address) {
-        asked.push_back({query, channel, address});
-      });
+    for (const auto& [id, user] : query->people.users) {
+      if (!user.profile) continue;
+      collect_addresses(*query->channels, *user.profile,
+                        [&](model::Channel channel, std::string_view address) {
+                          asked.push_back({query, channel, address});
+                        });
     }
   }
   // Suppressions are per project; one call for each project of the batch, which is nearly always one.

@@ -186,12 +186,11 @@ class PipelineImpl final : public Pipeline {
 
  private:
   Acceptor::Hooks acceptor_hooks() {
-    return Acceptor::Hooks{
-        .publish = [this](const std::vector<store::Hint>& hints) { publish(hints); },
-        .reserve = [this](model::Lane lane) { return deliverer_.try_reserve(lane); },
-        .unreserve = [this](model::Lane lane) { deliverer_.unreserve(lane); },
-        .taken = [this](std::vector<model::Delivery> rows) { deliverer_.taken(std::move(rows)); },
-        .held_by_the_past = [this] { configuration_changed(); }};
+    return Acceptor::Hooks{.publish = [this](const std::vector<store::Hint>& hints) { publish(hints); },
+                           .reserve = [this](model::Lane lane) { return deliverer_.try_reserve(lane); },
+                           .unreserve = [this](model::Lane lane) { deliverer_.unreserve(lane); },
+                           .taken = [this](std::vector<Taken> rows) { deliverer_.taken(std::move(rows)); },
+                           .held_by_the_past = [this] { configuration_changed(); }};
   }
 
   Recorder::Hooks recorder_hooks() {

@@ -6,9 +6,11 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_future.hpp>
 #include <condition_variable>
 #include <filesystem>
+#include <future>
 #include <thread>
 
 namespace carillon::pipeline {
@@ -189,6 +191,21 @@ TEST(Pipeline, ReachesEveryChannelOfAUser) {
   EXPECT_TRUE(world.ends_as(answer->id, DeliveryStatus::Sent));
 }
 
+TEST(Pipeline, AWorkerSeesWhatChangedAfterRouting) {
+  World world;
+  world.put_user("ada", R"({"email":"ok@sandbox.carillon.test"})");
+  std::promise<void> go;
+  asio::post(world.delivery_->context, [held = go.get_future().share()] { held.wait(); });
+  const auto answer =
+      world.send(R"({"to":[{"user_id":"ada"}],"channels":["email"],"title":"Hi","body":"There"})");
+  EXPECT_TRUE(answer);
+  EXPECT_TRUE(world.run(world.store_->delete_profile({kDefaultProject, "ada"}, "test", world.clock_.now())));
+  go.set_value();
+  ASSERT_TRUE(answer);
+  ASSERT_TRUE(world.ends_as(answer->id, DeliveryStatus::Suppressed));
+  EXPECT_EQ(world.deliveries(answer->id).front().reason, model::Reason::UserDeleted);
+}
+
 TEST(Pipeline, AcceptsAnEventOnce) {
   World world;
   const auto mail = [](std::string_view title) {
@@ -258,10 +275,10 @@ TEST(Pipeline, ExpandsMoreThan256EndpointsInTheBackground) {
 TEST(Pipeline, WaitsForItsTime) {
   World world;
   const auto at = to_rfc3339(world.clock_.now() + std::chrono::hours(1));
-  const auto answer = world.send(fmt::format(
-      R"({{"to":[{{"email":"ok@sandbox.carillon.test"}}],"channels":["email"],)"
-      R"("title":"Hi","body":"x","send_at":"{}"}})",
-      at));
+  const auto answer =
+      world.send(fmt::format(R"({{"to":[{{"email":"ok@sandbox.carillon.test"}}],"channels":["email"],)"
+                             R"("title":"Hi","body":"x","send_at":"{}"}})",
+                             at));
   ASSERT_TRUE(answer) << answer.error().detail;
   EXPECT_EQ(answer->status, model::NotificationStatus::Scheduled);
   EXPECT_TRUE(world.deliveries(answer->id).empty());

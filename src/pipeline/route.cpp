@@ -67,7 +67,7 @@ class Router {
   void route_user(std::size_t i, std::string_view user_id, std::string_view field,
                   const std::string* only_device) {
     const auto it = in_.people.users.find(user_id);
-    if (it == in_.people.users.end() || !it->second) {
+    if (it == in_.people.users.end() || !it->second.profile) {
       if (!in_.request.skip_unknown_users && !in_.skips_unknown_users) {
         out_.problems.push_back(
             {fmt::format("/to/{}/{}", i, field), "unknown_user",
@@ -77,11 +77,12 @@ class Router {
       for (const Channel channel : in_.plan.channels) add_unknown(i, user_id, channel);
       return;
     }
+    const model::Profile& profile = *it->second.profile;
     for (const Channel channel : in_.plan.channels) {
       if (channel == Channel::Push) {
-        route_devices(i, *it->second, only_device);
+        route_devices(i, profile, only_device);
       } else if (only_device == nullptr) {
-        Candidate c{i, it->second.get(), nullptr, channel, Platform::None, address_of(*it->second, channel)};
+        Candidate c{i, &profile, nullptr, channel, Platform::None, address_of(profile, channel)};
         decide(c);
       }
     }

@@ -40,10 +40,13 @@ struct Plan {
                                                      const model::SendRequest& request,
                                                      std::shared_ptr<const model::Template> tmpl, Time now);
 
-// What is known about the recipients. Missing users are null entries.
+// What is known about the recipients.
 struct People {
-  std::unordered_map<std::string_view, std::shared_ptr<const model::Profile>>
-      users;                                                       // by user_id in the request
+  struct User {
+    std::shared_ptr<const model::Profile> profile;  // null: there is none
+    std::uint64_t stamp = 0;                        // Store::profile_stamp() before it was read
+  };
+  std::unordered_map<std::string_view, User> users;                // by user_id in the request
   std::unordered_map<std::string_view, std::string> device_owner;  // device_id → user_id
   // (channel, address) pairs that must not be contacted.
   std::unordered_map<std::string, store::Suppression> suppressed;

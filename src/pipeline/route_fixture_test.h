@@ -66,7 +66,7 @@ class RouteFixture : public testing::Test {
     profile->project = kDefaultProject;
     profile->user_id = std::move(id);
     profile->version = 1;
-    people_.users[profile->user_id] = profile;
+    people_.users[profile->user_id] = {profile};
     users_.push_back(profile);
     return profile;
   }

@@ -80,6 +80,11 @@ class Store {
   // process. Cheap for a handful (inline on the caller's thread), at most 1,024 keys.
   virtual Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> profiles(
       std::vector<UserKey> keys) = 0;
+  // Moves on with each change of that user, and now and then besides: what profiles() answered after it was
+  // asked for is the present state as long as it stays the same. 0: this store cannot tell. No I/O, any
+  // thread.
+  [[nodiscard]] virtual std::uint64_t profile_stamp(std::int32_t project,
+                                                    std::string_view user_id) const noexcept = 0;
   // Writes a profile if its stored version is `profile.version`; the version goes up by one. Tokens it
   // names move here from other users in the same transaction (device_moved). Errors: Conflict (reload
   // and redo) · AlreadyExists (users.unique_email).

@@ -124,6 +124,28 @@ TEST_P(People, AReadAfterAWriteSeesItHoweverOften) {
   }
 }
 
+TEST_P(People, AStampMovesOnWithEveryChangeOfItsUser) {
+  const auto stamp = [this] { return store_->profile_stamp(1, "kim"); };
+  std::uint64_t before = stamp();
+  if (before == 0) GTEST_SKIP() << "this store cannot tell";
+  const auto has_moved = [&] { return std::exchange(before, stamp()) != before; };
+  Profile p = user("kim");
+  p.devices.push_back(device("phone", "t1"));
+  ASSERT_TRUE(put(p));
+  EXPECT_TRUE(has_moved()) << "made";
+  p = *get("kim");
+  EXPECT_FALSE(has_moved()) << "only read";
+  p.name = "Kim";
+  ASSERT_TRUE(put(p));
+  EXPECT_TRUE(has_moved()) << "changed";
+  Profile other = user("lee");
+  other.devices.push_back(device("phone", "t1"));
+  ASSERT_TRUE(put(other));
+  EXPECT_TRUE(has_moved()) << "lost a token to another user";
+  ASSERT_TRUE(run(store_->delete_profile({1, "kim"}, "tests", clock_.now())));
+  EXPECT_TRUE(has_moved()) << "deleted";
+}
+
 TEST_P(People, ATokenMovesToItsNewUserAndTheEmptiedDeviceGoes) {
   Profile old = user("old");
   old.devices = {device("phone", "token"), device("tablet", "other")};

@@ -1,5 +1,7 @@
 #include "store/detail/profile_cache.h"
 
+#include <utility>
+
 namespace carillon::store::detail {
 namespace {
 
@@ -8,7 +10,7 @@ std::int64_t bytes_of(const model::Profile& p) {
   constexpr std::size_t kAround = 192;
   // A text up to 15 bytes lives inside its std::string.
   const auto text = [](const std::string& s) { return s.size() > 15 ? s.size() + 17 : 0; };
-  std::size_t bytes = sizeof(p) + kAround + 2 * text(p.user_id);
+  std::size_t bytes = sizeof(p) + kAround + text(p.user_id);
   bytes += text(p.name) + text(p.email) + text(p.phone_number) + text(p.locale) + text(p.time_zone) +
            text(p.attributes);
   for (const model::OtherAddress& a : p.addresses) {
@@ -25,32 +27,41 @@ std::int64_t bytes_of(const model::Profile& p) {
 
 }  // namespace
 
-ProfileCache::Lookup ProfileCache::get(const UserKey& key) {
-  Shard& shard = shard_of(key);
+ProfileCache::Lookup ProfileCache::get(std::int64_t id, const UserKey& key) {
+  Shard& shard = shard_of(id);
   const std::lock_guard lock(shard.mutex);
-  const auto it = shard.entries.find(key);
-  if (it == shard.entries.end()) return {nullptr, shard.generation};
+  const auto it = shard.entries.find(id);
+  if (it == shard.entries.end()) return {nullptr, stamp(id)};
+  const model::Profile& found = *it->second.profile;
+  if (found.project != key.project || found.user_id != key.user_id) return {nullptr, stamp(id)};
   it->second.was_used = true;
-  return {it->second.profile, shard.generation};
+  return {it->second.profile, stamp(id)};
 }
 
-void ProfileCache::put_read(const UserKey& key, std::shared_ptr<const model::Profile> profile,
-                            std::uint64_t generation) {
-  Shard& shard = shard_of(key);
+bool ProfileCache::has_missed(Shard& shard, std::int64_t id) {
+  const auto bits = static_cast<std::uint64_t>(id);
+  const auto name = static_cast<std::uint32_t>(bits >> 31) | 1U;  // 0: nobody yet
+  std::uint32_t& place = shard.misses[(bits / kShards) % kMissesPerShard];
+  return std::exchange(place, name) == name;
+}
+
+void ProfileCache::put_read(std::int64_t id, std::shared_ptr<const model::Profile> profile,
+                            std::uint64_t read_at) {
+  Shard& shard = shard_of(id);
   const std::lock_guard lock(shard.mutex);
-  if (shard.generation == generation) put(shard, key, std::move(profile), max_bytes_per_shard_);
+  if (stamp(id) == read_at && has_missed(shard, id)) put(shard, id, std::move(profile), max_bytes_per_shard_);
 }
 
-void ProfileCache::put_written(const UserKey& key, std::shared_ptr<const model::Profile> profile) {
-  Shard& shard = shard_of(key);
+void ProfileCache::put_written(std::int64_t id, std::shared_ptr<const model::Profile> profile) {
+  Shard& shard = shard_of(id);
   const std::lock_guard lock(shard.mutex);
-  ++shard.generation;
-  put(shard, key, std::move(profile), max_bytes_per_shard_);
+  stamps_[static_cast<std::size_t>(id) % kStamps].fetch_add(1, std::memory_order_release);
+  put(shard, id, std::move(profile), max_bytes_per_shard_);
 }
 
-void ProfileCache::put(Shard& shard, const UserKey& key, std::shared_ptr<const model::Profile> profile,
+void ProfileCache::put(Shard& shard, std::int64_t id, std::shared_ptr<const model::Profile> profile,
                        std::int64_t max) {
-  if (const auto it = shard.entries.find(key); it != shard.entries.end()) {
+  if (const auto it = shard.entries.find(id); it != shard.entries.end()) {
     shard.bytes -= it->second.bytes;
     shard.order.erase(it->second.place);
     shard.entries.erase(it);
@@ -58,11 +69,11 @@ void ProfileCache::put(Shard& shard, const UserKey& key, std::shared_ptr<const m
   if (!profile) return;
   const std::int64_t bytes = bytes_of(*profile);
   if (bytes > max / 4) return;  // one giant is not to drive out all others
-  const auto [it, is_new] = shard.entries.try_emplace(key, Entry{std::move(profile), bytes, false, {}});
-  it->second.place = shard.order.insert(shard.order.end(), &it->first);
+  const auto place = shard.order.insert(shard.order.end(), id);
+  shard.entries.try_emplace(id, Entry{std::move(profile), bytes, false, place});
   shard.bytes += bytes;
   while (shard.bytes > max) {
-    const auto oldest = shard.entries.find(*shard.order.front());
+    const auto oldest = shard.entries.find(shard.order.front());
     if (oldest->second.was_used) {  // second chance
       oldest->second.was_used = false;
       shard.order.splice(shard.order.end(), shard.order, shard.order.begin());

@@ -36,18 +36,6 @@ Result<void> write_device_owners(Txn& txn, const model::Profile& who,
 
 }  // namespace
 
-namespace {
-
-Result<std::optional<model::Profile>> read_profile(const Statement& s, const UserKey& key) {
-  CARILLON_TRY(model::Profile profile, model::decode_profile(s.text(1)));
-  profile.project = key.project;
-  profile.user_id = key.user_id;
-  profile.version = s.integer(0);
-  return profile;
-}
-
-}  // namespace
-
 std::int64_t profile_id(std::int32_t project, std::string_view user_id) {
   // The key is no secret: two users made to meet cost the later one a second look-up, nothing else.
   static const base::KeyedHash kHash("carillon.profile");
@@ -55,16 +43,22 @@ std::int64_t profile_id(std::int32_t project, std::string_view user_id) {
   return kHash.low63({project_bytes, user_id});
 }
 
-Result<std::optional<model::Profile>> load_profile(Db& db, const UserKey& key) {
-  const std::int64_t id = profile_id(key.project, key.user_id);
+Result<std::shared_ptr<model::Profile>> load_profile(Db& db, const UserKey& key, std::int64_t id) {
+  const auto read = [&key](const Statement& s) -> Result<std::shared_ptr<model::Profile>> {
+    auto profile = std::make_shared<model::Profile>();
+    CARILLON_CHECK(model::decode_profile(s.text(1), *profile));
+    profile->project = key.project;
+    profile->user_id = key.user_id;
+    profile->version = s.integer(0);
+    return profile;
+  };
   Statement by_id = db.statement("SELECT version, data, user_id, project FROM profile WHERE id = ?1");
   CARILLON_TRY(const bool is_there, by_id.bind(1, id).next());
-  if (is_there && by_id.text(2) == key.user_id && by_id.integer(3) == key.project)
-    return read_profile(by_id, key);
+  if (is_there && by_id.text(2) == key.user_id && by_id.integer(3) == key.project) return read(by_id);
   Statement s = db.statement("SELECT version, data FROM profile WHERE project = ?1 AND user_id = ?2");
   CARILLON_TRY(const bool has_row, s.bind(1, std::int64_t{key.project}).bind(2, key.user_id).next());
-  if (!has_row) return std::nullopt;
-  return read_profile(s, key);
+  if (!has_row) return nullptr;
+  return read(s);
 }
 
 Result<void> write_profile(Txn& txn, const model::Profile& profile) {

@@ -1,7 +1,7 @@
 // Profiles as rows: the record itself and who owns which device and token.
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -16,8 +16,11 @@ namespace carillon::store::detail {
 // The row id a user's profile has unless another user has it already: finding it costs one walk down the
 // table instead of one down the index and one down the table.
 [[nodiscard]] std::int64_t profile_id(std::int32_t project, std::string_view user_id);
-// Errors: Corruption.
-Result<std::optional<model::Profile>> load_profile(Db& db, const UserKey& key);
+// Null: there is no such user. `id`: profile_id() of the key. Errors: Corruption.
+Result<std::shared_ptr<model::Profile>> load_profile(Db& db, const UserKey& key, std::int64_t id);
+inline Result<std::shared_ptr<model::Profile>> load_profile(Db& db, const UserKey& key) {
+  return load_profile(db, key, profile_id(key.project, key.user_id));
+}
 // Inserts (version 1) or replaces the row. Owners are not touched.
 Result<void> write_profile(Txn& txn, const model::Profile& profile);
 Result<void> remove_profile(Txn& txn, const UserKey& key);

@@ -19,21 +19,22 @@ Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> SqliteStore::pr
   std::vector<std::shared_ptr<const model::Profile>> found(keys.size());
   struct Miss {
     std::size_t index;
-    std::uint64_t generation;
+    std::int64_t id;
+    std::uint64_t stamp;
   };
   std::vector<Miss> misses;
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    ProfileCache::Lookup lookup = profile_cache_->get(keys[i]);
+    const std::int64_t id = profile_id(keys[i].project, keys[i].user_id);
+    ProfileCache::Lookup lookup = profile_cache_->get(id, keys[i]);
     found[i] = std::move(lookup.profile);
-    if (!found[i]) misses.push_back({i, lookup.generation});
+    if (!found[i]) misses.push_back({i, id, lookup.stamp});
   }
   if (misses.empty()) co_return found;
   const auto load = [&](Db& db) -> Result<void> {
     for (const Miss& miss : misses) {
-      CARILLON_TRY(std::optional<model::Profile> profile, load_profile(db, keys[miss.index]));
-      if (!profile) continue;
-      found[miss.index] = std::make_shared<const model::Profile>(std::move(*profile));
-      profile_cache_->put_read(keys[miss.index], found[miss.index], miss.generation);
+      auto& profile = found[miss.index];
+      CARILLON_TRY(profile, load_profile(db, keys[miss.index], miss.id));
+      if (profile) profile_cache_->put_read(miss.id, profile, miss.stamp);
     }
     return {};
   };
@@ -44,6 +45,14 @@ Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> SqliteStore::pr
     CARILLON_CO_CHECK(co_await read_people(load));
   }
   co_return found;
+}
+
+std::uint64_t SqliteStore::profile_stamp(std::int32_t project, std::string_view user_id) const noexcept {
+  return profile_cache_->stamp(profile_id(project, user_id));
+}
+
+void SqliteStore::keep_written(const UserKey& key, std::shared_ptr<const model::Profile> profile) {
+  profile_cache_->put_written(profile_id(key.project, key.user_id), std::move(profile));
 }
 
 Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> SqliteStore::list_profiles(
@@ -58,11 +67,12 @@ Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> SqliteStore::li
     for (;;) {
       CARILLON_TRY(const bool has_row, s.next());
       if (!has_row) return profiles;
-      CARILLON_TRY(model::Profile profile, model::decode_profile(s.text(2)));
-      profile.project = project;
-      profile.user_id = s.string(0);
-      profile.version = s.integer(1);
-      profiles.push_back(std::make_shared<const model::Profile>(std::move(profile)));
+      auto profile = std::make_shared<model::Profile>();
+      CARILLON_CHECK(model::decode_profile(s.text(2), *profile));
+      profile->project = project;
+      profile->user_id = s.string(0);
+      profile->version = s.integer(1);
+      profiles.push_back(std::move(profile));
     }
   });
 }
@@ -133,7 +143,7 @@ Task<Result<void>> SqliteStore::delete_profile(UserKey key, std::string actor, T
                                                 .action = "user.delete",
                                                 .object = key.user_id,
                                                 .detail = {}}));
-    txn.after_commit([this, key] { profile_cache_->put_written(key, nullptr); });
+    txn.after_commit([this, key] { keep_written(key, nullptr); });
     return {};
   };
   co_return co_await write(call);
@@ -164,7 +174,7 @@ Result<bool> SqliteStore::forget_endpoint(Txn& txn, const UserKey& user, const s
   CARILLON_CHECK(write_profile(txn, after));
   CARILLON_CHECK(write_owners(txn, options_.keys->address_hash, &*before, &after));
   txn.after_commit([this, user, shared = std::make_shared<const model::Profile>(std::move(after))] {
-    profile_cache_->put_written(user, shared);
+    keep_written(user, shared);
   });
   return true;
 }

@@ -215,7 +215,7 @@ Result<void> SqliteStore::take_endpoints(Txn& txn, const UserKey& from,
   CARILLON_CHECK(write_owners(txn, hash, &*before, is_spent ? nullptr : &after));
   CARILLON_CHECK(is_spent ? remove_profile(txn, from) : write_profile(txn, after));
   auto shared = is_spent ? nullptr : std::make_shared<const model::Profile>(std::move(after));
-  txn.after_commit([this, from, shared = std::move(shared)] { profile_cache_->put_written(from, shared); });
+  txn.after_commit([this, from, shared = std::move(shared)] { keep_written(from, shared); });
   return {};
 }
 
@@ -260,9 +260,8 @@ Task<Result<PutProfileResult>> SqliteStore::put_profile(model::Profile profile, 
                         .action = action,
                         .object = key.user_id,
                         .detail = audit_detail(change, result.version, dropped, result.moved_from)}));
-    txn.after_commit([this, key, shared = std::make_shared<const model::Profile>(profile)] {
-      profile_cache_->put_written(key, shared);
-    });
+    txn.after_commit(
+        [this, key, shared = std::make_shared<const model::Profile>(profile)] { keep_written(key, shared); });
     return result;
   };
   co_return co_await write(call, JobClass::Other, rows);

@@ -58,6 +58,8 @@ class SqliteStore final : public Store {
 
   Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> profiles(
       std::vector<UserKey> keys) override;
+  [[nodiscard]] std::uint64_t profile_stamp(std::int32_t project,
+                                            std::string_view user_id) const noexcept override;
   Task<Result<PutProfileResult>> put_profile(model::Profile profile, ProfileChange change, Time now) override;
   Task<Result<void>> delete_profile(UserKey key, std::string actor, Time now) override;
   Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> list_profiles(std::int32_t project,
@@ -131,6 +133,8 @@ class SqliteStore final : public Store {
   }
 
   // ---- profiles.cpp
+  // After the commit of a change to a user (null: deleted).
+  void keep_written(const UserKey& key, std::shared_ptr<const model::Profile> profile);
   // Removes an endpoint (service, token) of a device from the profile, version + 1, when it was
   // registered at or before `invalid_since` (or any time when absent); also its endpoint_owner row.
   // The cache follows after the commit. True when something was removed. Not finding it is no error.
