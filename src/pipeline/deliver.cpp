@@ -290,7 +290,7 @@ void Deliverer::finished(providers::Job& job, model::Outcome outcome) {
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - flight->begun;
   account.latency.observe(took.count());
   const auto queue = static_cast<std::size_t>(flight->delivery.queue);
-  recorder_.finished(std::move(flight), outcome);
+  recorder_.finished(std::move(flight), std::move(outcome));
   queue_wake_[queue]->set();
 }
 

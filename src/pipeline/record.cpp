@@ -25,10 +25,10 @@ double random01() {
   return std::generate_canonical<double, 32>(engine);
 }
 
-model::Attempt attempt_of(const Flight& flight, const model::Outcome& outcome, std::uint16_t number) {
+model::Attempt attempt_of(const Flight& flight, const model::Outcome& outcome, const model::Delivery& d) {
   model::Attempt attempt;
-  attempt.delivery = flight.delivery.id;
-  attempt.number = number;
+  attempt.delivery = d.id;
+  attempt.number = d.attempts;
   attempt.at = flight.begun_at;
   const auto took = std::chrono::steady_clock::now() - flight.begun;
   attempt.took_ms = static_cast<std::int32_t>(std::chrono::duration_cast<Millis>(took).count());
@@ -46,17 +46,22 @@ bool is_suppressible(Channel channel) {
   return channel == Channel::Email || channel == Channel::Sms || channel == Channel::Voice;
 }
 
-}  // namespace
-
-store::RecordItem outcome_record(const Flight& flight, const model::Outcome& outcome, const Verdict& v,
-                                 std::string key, Time now) {
+store::RecordItem item_of(Flight& flight) {
   store::RecordItem item;
-  item.delivery = flight.delivery;
+  item.delivery = std::move(flight.delivery);
   if (flight.notification) {
     item.category = flight.notification->category;
     item.template_key = flight.notification->template_key;
     item.app = flight.notification->app;
   }
+  return item;
+}
+
+}  // namespace
+
+store::RecordItem outcome_record(Flight& flight, model::Outcome& outcome, const Verdict& v, std::string key,
+                                 Time now) {
+  store::RecordItem item = item_of(flight);
   auto& d = item.delivery;
   // A first-try success is told by the delivery's own columns; everything else leaves an attempt row.
   const bool is_plain_success = v.to == DeliveryStatus::Sent && d.attempts == 0 && d.generation == 0;
@@ -66,11 +71,11 @@ store::RecordItem outcome_record(const Flight& flight, const model::Outcome& out
   d.reason = v.reason;
   d.due_at = v.due_at;
   d.integration = std::move(key);
-  d.provider_id = outcome.provider_id;
   d.finished_at.reset();
   if (model::is_final(v.to)) d.finished_at = now;
   item.to = v.to;
-  if (!is_plain_success) item.attempt = attempt_of(flight, outcome, d.attempts);
+  if (!is_plain_success) item.attempt = attempt_of(flight, outcome, d);
+  d.provider_id = std::move(outcome.provider_id);
   if (v.is_dead_letter) {
     item.dead_letter =
         fmt::format("{}: {} {} {}", model::name(v.reason), name(outcome.kind), outcome.code, outcome.detail);
@@ -111,22 +116,17 @@ void Recorder::close() {
   wake_.set();
 }
 
-Recorder::Entry Recorder::entry_of(const Flight& flight) const {
-  Entry entry;
-  entry.item.delivery = flight.delivery;
-  entry.lane = flight.delivery.lane();
-  entry.epoch = flight.delivery.epoch;
-  entry.configuration = flight.configuration;
-  if (flight.notification) {
-    entry.item.category = flight.notification->category;
-    entry.item.template_key = flight.notification->template_key;
-    entry.item.app = flight.notification->app;
-    entry.accepted_at = flight.notification->accepted_at;
-  }
-  return entry;
+Recorder::Note Recorder::note_of(const Flight& flight) {
+  Note note;
+  note.lane = flight.delivery.lane();
+  note.epoch = flight.delivery.epoch;
+  note.configuration = flight.configuration;
+  if (flight.notification) note.accepted_at = flight.notification->accepted_at;
+  return note;
 }
 
-void Recorder::forget(Flight& flight, Entry& entry, const model::Outcome& outcome, Verdict& v) {
+void Recorder::forget(const Flight& flight, store::RecordItem& item, const model::Outcome& outcome,
+                      Verdict& v) {
   if (!v.forget_address) return;
   const Time now = deps_.clock.now();
   if (outcome.is_suspicious && flight.account != nullptr) {
@@ -142,15 +142,14 @@ void Recorder::forget(Flight& flight, Entry& entry, const model::Outcome& outcom
     dead.service = flight.job.target.service;
     dead.token = flight.job.target.address;
     dead.invalid_since = outcome.invalid_since;
-    entry.item.dead_address = std::move(dead);
+    item.dead_address = std::move(dead);
   } else if (is_suppressible(channel)) {
-    entry.item.suppress.emplace(channel,
-                                address_key(deps_.keys.address_hash, channel, flight.job.target.address));
-    entry.item.suppress_reason = outcome.code.empty() ? "hard_bounce" : outcome.code;
+    item.suppress.emplace(channel, address_key(deps_.keys.address_hash, channel, flight.job.target.address));
+    item.suppress_reason = outcome.code.empty() ? "hard_bounce" : outcome.code;
   }
 }
 
-void Recorder::finished(FlightPtr flight, const model::Outcome& outcome) {
+void Recorder::finished(FlightPtr flight, model::Outcome outcome) {
   journal_.outcome(flight->delivery.id, flight->delivery.epoch, outcome);
   const Time now = deps_.clock.now();
   const Time accepted = flight->notification ? flight->notification->accepted_at : now;
@@ -159,50 +158,65 @@ void Recorder::finished(FlightPtr flight, const model::Outcome& outcome) {
   if (v.is_dead_letter && v.reason == Reason::ProviderDown && flight->account != nullptr) {
     flight->account->has_lost(now);
   }
-  Entry entry = entry_of(*flight);
-  entry.was_journaled = true;
-  forget(*flight, entry, outcome, v);
+  Note note = note_of(*flight);
+  note.was_journaled = true;
+  store::RecordItem effects;
+  forget(*flight, effects, outcome, v);
   if (v.pause_integration && flight->account != nullptr) {
     const std::string why =
         outcome.detail.empty() ? outcome.code : fmt::format("{}: {}", outcome.code, outcome.detail);
     hooks_.misconfigured(flight->account->project, flight->account->key, why);
   }
-  auto effects = std::move(entry.item);
-  entry.item =
+  auto item =
       outcome_record(*flight, outcome, v, flight->account ? flight->account->key : std::string{}, now);
-  entry.item.dead_address = std::move(effects.dead_address);
-  entry.item.suppress = std::move(effects.suppress);
-  entry.item.suppress_reason = std::move(effects.suppress_reason);
-  push(std::move(entry));
+  item.dead_address = std::move(effects.dead_address);
+  item.suppress = std::move(effects.suppress);
+  item.suppress_reason = std::move(effects.suppress_reason);
+  push(std::move(item), note);
 }
 
 void Recorder::decided(FlightPtr flight, DeliveryStatus to, Reason reason, std::optional<Time> due,
                        std::string note, std::string dead_letter) {
-  Entry entry = entry_of(*flight);
-  auto& d = entry.item.delivery;
+  const Note about = note_of(*flight);
+  store::RecordItem item = item_of(*flight);
+  auto& d = item.delivery;
   d.reason = reason;
   d.due_at = due;
   d.claims_lost = 0;
   if (!note.empty()) d.note = std::move(note);
   d.finished_at.reset();
   if (model::is_final(to)) d.finished_at = deps_.clock.now();
-  entry.item.to = to;
-  entry.item.dead_letter = std::move(dead_letter);
-  push(std::move(entry));
+  item.to = to;
+  item.dead_letter = std::move(dead_letter);
+  push(std::move(item), about);
 }
 
 void Recorder::release(FlightPtr flight) {
   decided(std::move(flight), DeliveryStatus::Pending, Reason::None, deps_.clock.now());
 }
 
-void Recorder::push(Entry entry) {
-  queue_.push_back(std::move(entry));
+void Recorder::push(store::RecordItem item, const Note& note) {
+  queue_.items.push_back(std::move(item));
+  queue_.notes.push_back(note);
   wake_.set();
+}
+
+Recorder::Batch Recorder::take_queued() {
+  if (queue_.items.size() <= kBatchMax) return std::exchange(queue_, {});
+  Batch batch;
+  const auto take = [](auto& from, auto& to) {
+    const auto end = from.begin() + static_cast<std::ptrdiff_t>(kBatchMax);
+    to.assign(std::make_move_iterator(from.begin()), std::make_move_iterator(end));
+    from.erase(from.begin(), end);
+  };
+  take(queue_.items, batch.items);
+  take(queue_.notes, batch.notes);
+  return batch;
 }
 
 Task<void> Recorder::run() {
   while (true) {
-    if (queue_.empty()) {
+    if (queue_.items.empty()) {
       if (is_closed_) co_return;
       co_await wake_.wait();
       continue;
@@ -211,38 +225,28 @@ Task<void> Recorder::run() {
       co_await wake_.wait();
       continue;
     }
-    std::vector<Entry> batch;
-    if (queue_.size() <= kBatchMax) {
-      batch.swap(queue_);
-    } else {
-      const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(kBatchMax);
-      batch.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
-      queue_.erase(queue_.begin(), end);
-    }
     ++writing_;
-    auto task = [this, b = std::move(batch)]() mutable { return write(std::move(b)); };
+    auto task = [this, batch = take_queued()]() mutable { return write(std::move(batch)); };
     if (!gate_.spawn(deps_.delivery, "write", std::move(task))) co_return;
   }
 }
 
-Task<void> Recorder::write(std::vector<Entry> batch) {
+Task<void> Recorder::write(Batch batch) {
   CARILLON_FAILPOINT("record.before_journal");
   if (const auto flushed = journal_.flush(); !flushed) {
     base::log_error("the outcome journal cannot be written: {}", flushed.error().message);
   }
   CARILLON_FAILPOINT("record.after_journal");
+  const auto items = std::make_shared<const std::vector<store::RecordItem>>(std::move(batch.items));
   while (true) {
-    std::vector<store::RecordItem> items;
-    items.reserve(batch.size());
-    for (const auto& entry : batch) items.push_back(entry.item);
-    const auto applied = co_await deps_.store.record(std::move(items), deps_.owner, deps_.clock.now());
+    const auto applied = co_await deps_.store.record(items, deps_.owner, deps_.clock.now());
     if (applied) {
       CARILLON_FAILPOINT("record.after_store");
-      note_written(batch, *applied);
+      note_written(*items, batch.notes, *applied);
       break;
     }
     // The journal has the outcomes; they are written as soon as the store can.
-    base::log_warn("{} results wait for the store: {}", batch.size(), applied.error().message);
+    base::log_warn("{} results wait for the store: {}", items->size(), applied.error().message);
     co_await base::sleep_for(kRetryWait);
   }
   --writing_;
@@ -250,26 +254,28 @@ Task<void> Recorder::write(std::vector<Entry> batch) {
   idle_.set();
 }
 
-void Recorder::note_written(const std::vector<Entry>& batch, const std::vector<bool>& applied) {
+void Recorder::note_written(const std::vector<store::RecordItem>& items, const std::vector<Note>& notes,
+                            const std::vector<bool>& applied) {
   const Time now = deps_.clock.now();
   std::optional<std::uint64_t> oldest_hold;
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    const Entry& entry = batch[i];
-    if (entry.was_journaled) journal_.settled(entry.item.delivery.id, entry.epoch);
-    windows_.release(entry.lane);
-    hooks_.freed(entry.lane);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const Note& note = notes[i];
+    const store::RecordItem& item = items[i];
+    if (note.was_journaled) journal_.settled(item.delivery.id, note.epoch);
+    windows_.release(note.lane);
+    hooks_.freed(note.lane);
     if (!applied[i]) {
       stale_.add();
       continue;
     }
-    const auto channel = static_cast<std::size_t>(model::channel_of(entry.lane.queue));
-    by_status_[channel][static_cast<std::size_t>(entry.item.to)].add();
-    if (waits_for_configuration(entry.item.to, entry.item.delivery.reason)) {
-      oldest_hold = std::min(oldest_hold.value_or(entry.configuration), entry.configuration);
+    const auto channel = static_cast<std::size_t>(model::channel_of(note.lane.queue));
+    by_status_[channel][static_cast<std::size_t>(item.to)].add();
+    if (waits_for_configuration(item.to, item.delivery.reason)) {
+      oldest_hold = std::min(oldest_hold.value_or(note.configuration), note.configuration);
     }
-    if (entry.item.to == DeliveryStatus::Sent) {
-      const std::chrono::duration<double> took = now - entry.accepted_at;
-      latency_[static_cast<std::size_t>(entry.lane.priority)].observe(took.count());
+    if (item.to == DeliveryStatus::Sent) {
+      const std::chrono::duration<double> took = now - note.accepted_at;
+      latency_[static_cast<std::size_t>(note.lane.priority)].observe(took.count());
     }
   }
   // A change of configuration releases what it held, but not what was written after it by the old one.
@@ -277,8 +283,8 @@ void Recorder::note_written(const std::vector<Entry>& batch, const std::vector<b
 }
 
 Task<bool> Recorder::settled(base::Deadline deadline) {
-  while (!queue_.empty() || writing_ > 0) {
-    if (!co_await idle_.wait(deadline)) co_return queue_.empty() && writing_ == 0;
+  while (!queue_.items.empty() || writing_ > 0) {
+    if (!co_await idle_.wait(deadline)) co_return queue_.items.empty() && writing_ == 0;
   }
   co_return true;
 }

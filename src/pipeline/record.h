@@ -13,10 +13,10 @@
 
 namespace carillon::pipeline {
 
-// The record of an answer: the delivery's new values, the attempt and what follows for the address.
-// `key`: of the integration that was asked.
-[[nodiscard]] store::RecordItem outcome_record(const Flight& flight, const model::Outcome& outcome,
-                                               const Verdict& v, std::string key, Time now);
+// The record of an answer: the delivery's new values, the attempt and what follows for the address. Takes the
+// delivery out of the flight and the provider's id out of the outcome. `key`: of the integration asked.
+[[nodiscard]] store::RecordItem outcome_record(Flight& flight, model::Outcome& outcome, const Verdict& v,
+                                               std::string key, Time now);
 
 // Delivery thread only.
 class Recorder {
@@ -30,7 +30,7 @@ class Recorder {
   ~Recorder();
 
   // A provider's answer. Journals it, judges it, and queues the record.
-  void finished(FlightPtr flight, const model::Outcome& outcome);
+  void finished(FlightPtr flight, model::Outcome outcome);
   // A decision before anything was sent: Hold, Suppress, Cancel, Expire, Release, Dead, Failed.
   void decided(FlightPtr flight, model::DeliveryStatus to, model::Reason reason, std::optional<Time> due,
                std::string note = {}, std::string dead_letter = {});
@@ -44,27 +44,34 @@ class Recorder {
   void wait() { gate_.wait(base::Deadline::never()); }
 
  private:
-  struct Entry {
-    store::RecordItem item;
+  // What is known of an item besides.
+  struct Note {
     model::Lane lane;
     std::uint32_t epoch = 0;
     Time accepted_at{};
     std::uint64_t configuration = 0;  // generation of the snapshot that was decided by
     bool was_journaled = false;
   };
-  void push(Entry entry);
+  struct Batch {
+    std::vector<store::RecordItem> items;
+    std::vector<Note> notes;  // of each item
+  };
+  static Note note_of(const Flight& flight);
+  void push(store::RecordItem item, const Note& note);
+  Batch take_queued();
   Task<void> run();
-  Task<void> write(std::vector<Entry> batch);
-  void note_written(const std::vector<Entry>& batch, const std::vector<bool>& applied);
-  Entry entry_of(const Flight& flight) const;
-  void forget(Flight& flight, Entry& entry, const model::Outcome& outcome, Verdict& v);
+  Task<void> write(Batch batch);
+  void note_written(const std::vector<store::RecordItem>& items, const std::vector<Note>& notes,
+                    const std::vector<bool>& applied);
+  // What the answer says of the address itself: goes into the item.
+  void forget(const Flight& flight, store::RecordItem& item, const model::Outcome& outcome, Verdict& v);
 
   const Pipeline::Deps& deps_;
   Journal& journal_;
   Windows& windows_;
   Hooks hooks_;
   base::Signal wake_, idle_;
-  std::vector<Entry> queue_;
+  Batch queue_;
   std::size_t writing_ = 0;
   bool is_closed_ = false;
   base::Counter by_status_[model::kChannelCount][model::kDeliveryStatusCount];

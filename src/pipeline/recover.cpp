@@ -32,19 +32,20 @@ store::RecordItem released(const Flight& flight, Time now) {
   return item;
 }
 
-store::RecordItem decided(const Flight& flight, const model::Outcome& outcome, Time now) {
+store::RecordItem decided(Flight& flight, model::Outcome outcome, Time now) {
   const Time accepted = flight.notification ? flight.notification->accepted_at : now;
   Verdict v = verdict(
       {outcome, flight.delivery, *flight.category, age_began(flight.delivery, accepted), now, 0.5, 0, false});
   // Time has passed since: what is to be sent again need not wait for a schedule.
   if (outcome.kind == model::OutcomeKind::Ambiguous && v.to == DeliveryStatus::Retrying) v.due_at = now;
-  auto item = outcome_record(flight, outcome, v, flight.delivery.integration, now);
-  if (outcome.kind == model::OutcomeKind::Ambiguous)
-    item.delivery.claims_lost = flight.delivery.claims_lost + 1;
+  const auto claims_lost = flight.delivery.claims_lost;
+  std::string integration = flight.delivery.integration;
+  auto item = outcome_record(flight, outcome, v, std::move(integration), now);
+  if (outcome.kind == model::OutcomeKind::Ambiguous) item.delivery.claims_lost = claims_lost + 1;
   return item;
 }
 
-store::RecordItem judge(const Flight& flight, const Journal::Replay& journal, Time now, Recovered& counts) {
+store::RecordItem judge(Flight& flight, const Journal::Replay& journal, Time now, Recovered& counts) {
   const auto it = journal.found.find({flight.delivery.id, flight.delivery.epoch});
   const bool is_known = journal.is_same_boot && it != journal.found.end();
   if (is_known && it->second.outcome) {

@@ -50,7 +50,12 @@ class Store {
   // Writes what became of claimed rows, fenced by owner and epoch; one flag per item: false = stale,
   // nothing written for it. With it: attempt row, dead letter, dead address, counters, roll-ups,
   // completion of the notification.
-  virtual Task<Result<std::vector<bool>>> record(std::vector<RecordItem> items, Owner owner, Time now) = 0;
+  // The items stay the caller's: it gives them again when the store was away.
+  using RecordItems = std::shared_ptr<const std::vector<RecordItem>>;
+  virtual Task<Result<std::vector<bool>>> record(RecordItems items, Owner owner, Time now) = 0;
+  Task<Result<std::vector<bool>>> record(std::vector<RecordItem> items, Owner owner, Time now) {
+    return record(std::make_shared<const std::vector<RecordItem>>(std::move(items)), owner, now);
+  }
   // Rows still Processing under an owner older than `owner` (same instance), in id order above
   // `after`, at most `limit`. Their record() is fenced by the epoch they carry, with that old owner.
   virtual Task<Result<std::vector<OwnedDelivery>>> owned_before(Owner owner, std::int64_t after,

@@ -198,25 +198,28 @@ Task<Result<std::vector<Result<AcceptResult>>>> SqliteStore::accept(std::vector<
   if (!accepts_writes())
     co_return fail(Errc::Unavailable, "store: the disk is nearly full; free space or enlarge it");
   std::vector<Result<AcceptResult>> results;
-  results.reserve(items.size());
-  for (std::size_t begin = 0; begin < items.size();) {
+  const std::size_t count = items.size();
+  results.reserve(count);
+  for (std::size_t begin = 0; begin < count;) {
     // One job fits a commit; more is taken in several.
     std::size_t end = begin, rows = 0;
     bool is_critical = false;
-    while (end < items.size() && (end == begin || rows + rows_of(items[end]) <= kCommitRowsMax)) {
+    while (end < count && (end == begin || rows + rows_of(items[end]) <= kCommitRowsMax)) {
       is_critical = is_critical || items[end].notification.priority == model::Priority::Critical;
       rows += rows_of(items[end++]);
     }
     const auto at = [&](std::size_t i) {
       return std::make_move_iterator(items.begin() + static_cast<std::ptrdiff_t>(i));
     };
-    auto job = std::make_shared<AcceptJob>(*this, std::vector<AcceptItem>(at(begin), at(end)), now,
+    const bool is_all = begin == 0 && end == count;
+    auto part = is_all ? std::move(items) : std::vector<AcceptItem>(at(begin), at(end));
+    auto job = std::make_shared<AcceptJob>(*this, std::move(part), now,
                                            is_critical ? JobClass::AcceptCritical : JobClass::Accept, rows);
     co_await writer_->run(job);
     if (job->failure) {
       // What earlier commits took stays taken: only the rest gets the error.
       if (begin == 0) co_return std::unexpected(*job->failure);
-      results.resize(items.size(), std::unexpected(*job->failure));
+      results.resize(count, std::unexpected(*job->failure));
       co_return results;
     }
     std::ranges::move(job->results, std::back_inserter(results));

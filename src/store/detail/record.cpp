@@ -50,26 +50,26 @@ Result<void> insert_dead_letter(Txn& txn, const RecordItem& item, Time now) {
 
 class RecordJob final : public Job {
  public:
-  RecordJob(SqliteStore& store, std::vector<RecordItem> items, Owner owner, Time now)
-      : Job(JobClass::Record, items.size()),
+  RecordJob(SqliteStore& store, Store::RecordItems items, Owner owner, Time now)
+      : Job(JobClass::Record, items->size()),
         store_(store),
         items_(std::move(items)),
         owner_(pack(owner)),
         now_(now) {}
 
   Result<void> run(Txn& txn) override {
-    written.assign(items_.size(), false);
+    written.assign(items_->size(), false);
     finished_.clear();
-    for (std::size_t i = 0; i < items_.size(); ++i) {
-      CARILLON_TRY(const bool is_written, record_one(txn, items_[i]));
+    for (std::size_t i = 0; i < items_->size(); ++i) {
+      CARILLON_TRY(const bool is_written, record_one(txn, (*items_)[i]));
       written[i] = is_written;
     }
     return {};
   }
   void committed() override {
     for (const std::int64_t id : finished_) store_.notification_cache_->finished(id);
-    for (std::size_t i = 0; i < items_.size(); ++i) {
-      if (written[i]) store_.claims_.recorded(items_[i].delivery.id);
+    for (std::size_t i = 0; i < items_->size(); ++i) {
+      if (written[i]) store_.claims_.recorded((*items_)[i].delivery.id);
     }
   }
   void fail_with(const Error& error) override { failure = error; }
@@ -138,14 +138,14 @@ class RecordJob final : public Job {
   }
 
   SqliteStore& store_;
-  const std::vector<RecordItem> items_;
+  const Store::RecordItems items_;
   const std::int64_t owner_;
   const Time now_;
   std::vector<std::int64_t> finished_;  // notifications, one per delivery that became final
 };
 
-Task<Result<std::vector<bool>>> SqliteStore::record(std::vector<RecordItem> items, Owner owner, Time now) {
-  if (items.empty()) co_return std::vector<bool>{};
+Task<Result<std::vector<bool>>> SqliteStore::record(RecordItems items, Owner owner, Time now) {
+  if (items->empty()) co_return std::vector<bool>{};
   auto job = std::make_shared<RecordJob>(*this, std::move(items), owner, now);
   co_await writer_->run(job);
   if (job->failure) co_return std::unexpected(*job->failure);

@@ -45,7 +45,8 @@ class SqliteStore final : public Store {
   Task<Result<void>> expand(ExpandItem item, Time now) override;
   Task<Result<std::vector<model::Delivery>>> claim(std::vector<ClaimRequest> requests, Owner owner,
                                                    Time now) override;
-  Task<Result<std::vector<bool>>> record(std::vector<RecordItem> items, Owner owner, Time now) override;
+  using Store::record;
+  Task<Result<std::vector<bool>>> record(RecordItems items, Owner owner, Time now) override;
   Task<Result<std::vector<OwnedDelivery>>> owned_before(Owner owner, std::int64_t after,
                                                         std::size_t limit) override;
   Task<Result<CancelResult>> cancel(std::int64_t notification, Time now) override;
