@@ -1,20 +1,75 @@
 #include "store/detail/history.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <string>
 
 namespace carillon::store::detail {
 namespace {
 
-constexpr std::size_t kMergeRuns = 8;       // runs of one size that become one
-constexpr std::int64_t kPieceRows = 8'192;  // rows moved or deleted per transaction
-constexpr std::int64_t kBaseRun = 65'536;   // rows up to which runs count as of the smallest size
+constexpr std::size_t kMergeRuns = 8;        // runs of one size that become one
+constexpr std::int64_t kPieceRows = 16'384;  // entries merged per transaction, or late ones dropped
+constexpr std::int64_t kPieceBlocks = 512;   // blocks dropped per transaction
+constexpr std::size_t kBlockEntries = 248;   // a page of the file, with its row's header
+constexpr std::int64_t kBaseRun = 65'536;    // rows up to which runs count as of the smallest size
 
 // Runs of one level differ in size by less than kMergeRuns.
 int level_of(std::int64_t rows) noexcept {
   int level = 0;
   for (; rows > kBaseRun; rows /= static_cast<std::int64_t>(kMergeRuns)) ++level;
   return level;
+}
+
+using Entry = std::pair<std::int64_t, std::int64_t>;
+using PackedEntry = std::array<std::int64_t, 2>;
+
+// Calls `each(entry)` for the entries of a block in their order.
+template <class Each>
+void unpack(std::string_view block, Each each) {
+  for (; block.size() >= sizeof(PackedEntry); block.remove_prefix(sizeof(PackedEntry))) {
+    PackedEntry packed{};
+    std::memcpy(packed.data(), block.data(), sizeof packed);
+    each(Entry{packed[0], packed[1]});
+  }
+}
+
+// Both sorted.
+void merge_in(History::Entries& entries, const History::Entries& more) {
+  if (more.empty()) return;
+  History::Entries merged;
+  merged.reserve(entries.size() + more.size());
+  std::ranges::merge(entries, more, std::back_inserter(merged));
+  entries = std::move(merged);
+}
+
+// Adds the ids that the run has under `key` below `below`, at least the newest `limit` of them.
+Result<void> find_in_run(Db& db, std::int64_t run, std::int64_t key, std::int64_t below, std::size_t limit,
+                         std::vector<std::int64_t>& ids) {
+  Statement late = db.statement(
+      "SELECT id FROM history WHERE run = ?1 AND key = ?2 AND id < ?3 ORDER BY id DESC LIMIT ?4");
+  late.bind(1, run).bind(2, key).bind(3, below).bind(4, static_cast<std::int64_t>(limit));
+  for (;;) {
+    CARILLON_TRY(const bool has_row, late.next());
+    if (!has_row) break;
+    ids.push_back(late.integer(0));
+  }
+  // Backwards from the last block that may hold some, to the one that begins below the key.
+  Statement blocks = db.statement(
+      "SELECT key, entries FROM history_block WHERE run = ?1 AND (key, notification) < (?2, ?3) "
+      "ORDER BY key DESC, notification DESC");
+  blocks.bind(1, run).bind(2, key).bind(3, below);
+  for (std::size_t found = 0; found < limit;) {
+    CARILLON_TRY(const bool has_row, blocks.next());
+    if (!has_row) break;
+    unpack(blocks.text(1), [&](const Entry& entry) {
+      if (entry.first != key || entry.second >= below) return;
+      ids.push_back(entry.second);
+      ++found;
+    });
+    if (blocks.integer(0) < key) break;
+  }
+  return {};
 }
 
 }  // namespace
@@ -49,14 +104,7 @@ Result<std::vector<std::int64_t>> History::find(Db& db, std::int64_t key, std::i
   for (;;) {
     CARILLON_TRY(const bool has_run, runs.next());
     if (!has_run || (ids.size() == limit && runs.integer(1) <= ids.back())) return ids;
-    Statement s = db.statement(
-        "SELECT id FROM history WHERE run = ?1 AND key = ?2 AND id < ?3 ORDER BY id DESC LIMIT ?4");
-    s.bind(1, runs.integer(0)).bind(2, key).bind(3, below).bind(4, static_cast<std::int64_t>(limit));
-    for (;;) {
-      CARILLON_TRY(const bool has_row, s.next());
-      if (!has_row) break;
-      ids.push_back(s.integer(0));
-    }
+    CARILLON_CHECK(find_in_run(db, runs.integer(0), key, below, limit, ids));
     std::ranges::sort(ids, std::greater{});
     ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
     if (ids.size() > limit) ids.resize(limit);
@@ -132,8 +180,7 @@ Result<void> History::add(Txn& txn, const Batch& batch) {
                        .bind(3, high->second)
                        .bind(4, static_cast<std::int64_t>(batch.entries.size()))
                        .run());
-    Statement s = txn.db.statement("INSERT INTO history(run, key, id) VALUES(?1, ?2, ?3)");
-    for (const auto& [key, id] : batch.entries) CARILLON_CHECK(s.bind(1, run).bind(2, key).bind(3, id).run());
+    CARILLON_CHECK(write_blocks(txn.db, run, batch.entries));
     CARILLON_CHECK(
         txn.db.statement("DELETE FROM history_address WHERE notification <= ?1").bind(1, batch.high).run());
   }
@@ -214,19 +261,13 @@ Result<void> History::merge_piece(Txn& txn) {
   txn.after_rollback([this, before] { merge_ = before; });
   Merge& m = *merge_;
   const std::int64_t end = m.next_key > INT64_MAX - m.step ? INT64_MAX : m.next_key + m.step;
-  History::Entries entries;
+  Entries entries;
   for (const std::int64_t run : m.sources) {
-    Statement s = txn.db.statement("SELECT key, id FROM history WHERE run = ?1 AND key >= ?2 AND key <= ?3");
-    s.bind(1, run).bind(2, m.next_key).bind(3, end == INT64_MAX ? end : end - 1);
-    for (;;) {
-      CARILLON_TRY(const bool has_row, s.next());
-      if (!has_row) break;
-      entries.emplace_back(s.integer(0), s.integer(1));
-    }
+    CARILLON_TRY(const Entries slice, read_slice(txn.db, run, m.next_key, end));
+    merge_in(entries, slice);
   }
-  std::ranges::sort(entries);
-  Statement s = txn.db.statement("INSERT OR IGNORE INTO history(run, key, id) VALUES(?1, ?2, ?3)");
-  for (const auto& [key, id] : entries) CARILLON_CHECK(s.bind(1, m.target).bind(2, key).bind(3, id).run());
+  entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
+  CARILLON_CHECK(write_blocks(txn.db, m.target, entries));
   m.next_key = end;
   if (end != INT64_MAX) return {};
   for (const std::int64_t run : m.sources) {
@@ -241,8 +282,73 @@ Result<void> History::merge_piece(Txn& txn) {
       .run();
 }
 
+Result<History::Entries> History::read_slice(Db& db, std::int64_t run, std::int64_t from, std::int64_t to) {
+  Entries entries, late_ones;
+  const auto is_in = [&](std::int64_t key) { return key >= from && (key < to || to == INT64_MAX); };
+  const auto take = [&](std::string_view block) {
+    unpack(block, [&](const Entry& entry) {
+      if (is_in(entry.first)) entries.push_back(entry);
+    });
+  };
+  {  // The last block that begins below may reach into the slice.
+    Statement below = db.statement(
+        "SELECT entries FROM history_block WHERE run = ?1 AND key < ?2 "
+        "ORDER BY key DESC, notification DESC LIMIT 1");
+    CARILLON_TRY(const bool has_row, below.bind(1, run).bind(2, from).next());
+    if (has_row) take(below.text(0));
+  }
+  Statement blocks = db.statement(
+      "SELECT entries FROM history_block WHERE run = ?1 AND key >= ?2 AND key <= ?3 "
+      "ORDER BY key, notification");
+  blocks.bind(1, run).bind(2, from).bind(3, to == INT64_MAX ? to : to - 1);
+  for (;;) {
+    CARILLON_TRY(const bool has_row, blocks.next());
+    if (!has_row) break;
+    take(blocks.text(0));
+  }
+  Statement late =
+      db.statement("SELECT key, id FROM history WHERE run = ?1 AND key >= ?2 AND key <= ?3 ORDER BY key, id");
+  late.bind(1, run).bind(2, from).bind(3, to == INT64_MAX ? to : to - 1);
+  for (;;) {
+    CARILLON_TRY(const bool has_row, late.next());
+    if (!has_row) break;
+    late_ones.emplace_back(late.integer(0), late.integer(1));
+  }
+  merge_in(entries, late_ones);
+  return entries;
+}
+
+Result<void> History::write_blocks(Db& db, std::int64_t run, const Entries& entries) {
+  Statement s =
+      db.statement("INSERT INTO history_block(run, key, notification, entries) VALUES(?1, ?2, ?3, ?4)");
+  std::array<PackedEntry, kBlockEntries> block{};
+  for (std::size_t begin = 0; begin < entries.size(); begin += kBlockEntries) {
+    const std::size_t count = std::min(kBlockEntries, entries.size() - begin);
+    for (std::size_t i = 0; i < count; ++i) block[i] = {entries[begin + i].first, entries[begin + i].second};
+    s.bind(1, run).bind(2, block[0][0]).bind(3, block[0][1]);
+    const std::string_view bytes(reinterpret_cast<const char*>(block.data()), count * sizeof(PackedEntry));
+    CARILLON_CHECK(s.bind_blob(4, bytes).run());
+  }
+  return {};
+}
+
 Result<bool> History::clear_piece(Txn& txn) {
-  // The lowest run with rows; loose index scan over the runs that are not registered.
+  // The lowest run with blocks; loose index scan over the runs that are not registered.
+  CARILLON_TRY(
+      const std::int64_t packed,
+      txn.db.scalar(
+          "WITH RECURSIVE r(run) AS (SELECT min(run) FROM history_block UNION ALL "
+          "SELECT (SELECT min(run) FROM history_block WHERE run > r.run) FROM r WHERE r.run IS NOT NULL) "
+          "SELECT run FROM r WHERE run IS NOT NULL AND run NOT IN (SELECT run FROM history_run) LIMIT 1"));
+  if (packed != 0) {
+    CARILLON_CHECK(txn.db
+                       .statement("DELETE FROM history_block WHERE id IN "
+                                  "(SELECT id FROM history_block WHERE run = ?1 LIMIT ?2)")
+                       .bind(1, packed)
+                       .bind(2, kPieceBlocks)
+                       .run());
+    return true;
+  }
   CARILLON_TRY(
       const std::int64_t run,
       txn.db.scalar(

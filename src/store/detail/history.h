@@ -1,5 +1,9 @@
 // Look-ups of notifications by user, event id or raw address: sorted runs of (key, id), filled a few
 // seconds behind in bulk, merged by housekeeping; what is newer is found by an id-range scan.
+//
+// A run is packed into blocks of a page each (table history_block), so that writing, merging and dropping it
+// costs a statement per 248 entries. Entries that come late are rows beside them (table history) until the
+// next merge.
 #pragma once
 
 #include <atomic>
@@ -58,6 +62,9 @@ class History {
   };
   Result<std::optional<Merge>> plan(Db& db);
   Result<void> merge_piece(Txn& txn);
+  // What the run has from key `from` up to and without `to` (INT64_MAX: with it), sorted.
+  static Result<Entries> read_slice(Db& db, std::int64_t run, std::int64_t from, std::int64_t to);
+  static Result<void> write_blocks(Db& db, std::int64_t run, const Entries& entries);
   static Result<bool> clear_piece(Txn& txn);
   static Result<std::int64_t> new_run(Db& db);
 

@@ -18,6 +18,8 @@ constexpr std::array kSteps{
 #include "store/schema/sqlite/0002_people.sql"
     ,
 #include "store/schema/sqlite/0003_outage.sql"
+    ,
+#include "store/schema/sqlite/0004_history_blocks.sql"
 };
 constexpr std::array kPeopleSteps{
 #include "store/schema/sqlite/people/0001_people.sql"
