@@ -14,8 +14,9 @@ using namespace carillon::model;
 void render_text(std::string_view text, std::string_view value, Syntax syntax) {
   auto t = std::make_shared<Template>();
   t->syntax = syntax;
-  t->params.push_back({.name = "a"});
-  t->params.push_back({.name = "l", .type = ParamType::List});
+  t->params.emplace_back().name = "a";
+  t->params.emplace_back().name = "l";
+  t->params.back().type = ParamType::List;
   Content& content = t->content["en"];
   content.body = text;
   content.email.emplace().html = text;
