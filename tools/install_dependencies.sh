@@ -10,7 +10,7 @@ build=(
   make cmake ninja-build ccache pkg-config python3 ca-certificates tzdata
   clang-19 lld-19
   libboost1.81-dev libnghttp2-dev libssl-dev libcurl4-openssl-dev libsimdjson-dev libfmt-dev libspdlog-dev
-  libsqlite3-dev libcli11-dev libtomlplusplus-dev libkainjow-mustache-dev libhowardhinnant-date-dev libgmime-3.0-dev
+  dpkg-dev tcl libcli11-dev libtomlplusplus-dev libkainjow-mustache-dev libhowardhinnant-date-dev libgmime-3.0-dev
   libmimalloc-dev libidn2-dev libphonenumber8 libprotobuf-dev libabsl-dev
   libgtest-dev libgmock-dev librapidcheck-dev
 )
@@ -46,7 +46,8 @@ not_installed() {
 
 mapfile -t missing < <(not_installed "${wanted[@]}")
 headers=build/phonenumber/usr/include/phonenumbers/phonenumberutil.h
-if [[ ${#missing[@]} -eq 0 && -f $headers ]]; then
+sqlite=build/sqlite/sqlite3.c
+if [[ ${#missing[@]} -eq 0 && -f $headers && -f $sqlite ]]; then
   say "all there (${*:-build})"
   exit 0
 fi
@@ -72,19 +73,47 @@ if [[ ${#missing[@]} -gt 0 ]]; then
     give_up "apt-get install failed (its message is above); Carillon is built on Debian 12 (bookworm)"
 fi
 
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+chmod 755 "$work"  # apt drops its rights to _apt while it downloads
+
 # libphonenumber-dev depends on Boost 1.74 and so cannot be installed beside 1.81; only its headers
 # are wanted, the library itself is libphonenumber8.
 if [[ ! -f $headers ]]; then
   version=$(dpkg-query -W -f='${Version}' libphonenumber8)
   say "unpacking the headers of libphonenumber-dev $version into build/phonenumber"
   apt-cache show "libphonenumber-dev=$version" >/dev/null 2>&1 || update
-  work=$(mktemp -d)
-  trap 'rm -rf "$work"' EXIT
-  chmod 755 "$work"  # apt drops its rights to _apt while it downloads
   (cd "$work" && apt-get download -qq "libphonenumber-dev=$version" 2>"$work/log") ||
     { cat "$work/log" >&2; give_up "cannot download libphonenumber-dev=$version"; }
   mkdir -p build/phonenumber
   dpkg-deb -x "$work"/libphonenumber-dev_*.deb build/phonenumber
   [[ -f $headers ]] || give_up "libphonenumber-dev=$version holds no $headers"
+fi
+# SQLite is compiled for the one way it is used here (docs/internals/decisions/0008), from the source Debian keeps: the
+# present sources with deb-src for deb, in lists of their own, so that nothing of the system changes.
+fetch_sqlite_source() {
+  mkdir -p "$work/sources" "$work/state/lists/partial" "$work/cache/archives/partial" "$work/sqlite"
+  local list
+  for list in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
+    case "$list" in
+      *.sources) sed 's/^Types:.*/Types: deb-src/' "$list" >"$work/sources/${list##*/}" ;;
+      *.list) [[ ! -f $list ]] || sed -n 's/^deb /deb-src /p' "$list" >"$work/sources/${list##*/}" ;;
+    esac
+  done
+  local options=(-o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$work/sources"
+    -o "Dir::State=$work/state" -o "Dir::Cache=$work/cache" -o APT::Sandbox::User=root -qq)
+  # Another source of this machine may be out of reach; the next line tells whether Debian's is.
+  apt-get "${options[@]}" update 2>/dev/null || true
+  (cd "$work/sqlite" && apt-get "${options[@]}" source sqlite3)
+}
+if [[ ! -f $sqlite ]]; then
+  say "making $sqlite from Debian's source of sqlite3"
+  fetch_sqlite_source >"$work/log" 2>&1 ||
+    { cat "$work/log" >&2; give_up "cannot download Debian's source of sqlite3"; }
+  (cd "$work"/sqlite/sqlite3-*/ && CC=clang-19 ./configure --disable-tcl --disable-readline && make sqlite3.c) \
+    >"$work/log" 2>&1 || { tail -20 "$work/log" >&2; give_up "cannot make sqlite3.c"; }
+  mkdir -p build/sqlite
+  # The header first: the other file says that both are there.
+  cp "$work"/sqlite/sqlite3-*/sqlite3.h build/sqlite/ && cp "$work"/sqlite/sqlite3-*/sqlite3.c build/sqlite/
 fi
 say "ready (${*:-build})"
