@@ -28,7 +28,12 @@ struct Built {
   std::optional<model::Outcome> refused;
   PushRequest request;
 };
-Built build(const Job& job, const Rules& rules = Rules("com.example.app", "production")) {
+// The request's fields point into the rules.
+const Rules& production() {
+  static const Rules rules("com.example.app", "production");
+  return rules;
+}
+Built build(const Job& job, const Rules& rules = production()) {
   Built built;
   built.refused = rules.build(job, false, built.request);
   return built;

@@ -18,8 +18,9 @@ struct Built {
   PushRequest request;
 };
 Built build(const Job& job, bool is_test = false) {
+  static const Rules rules("shop");  // the request's fields point into it
   Built built;
-  built.refused = Rules("shop").build(job, is_test, built.request);
+  built.refused = rules.build(job, is_test, built.request);
   return built;
 }
 
