@@ -11,7 +11,6 @@ FUZZ_SECONDS ?= 60
 
 # Lets ccache share objects that were made with the precompiled headers.
 export CCACHE_SLOPPINESS := pch_defines,time_macros
-export CARILLON_BIN := $(CURDIR)/build/carillon
 export JOBS CHAOS_ROUNDS FUZZ_SECONDS
 
 # $(call compile,<preset>,<targets>)
