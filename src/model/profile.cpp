@@ -80,12 +80,9 @@ bool read_items(base::JsonElement element, Each each) {
 template <class T, class Read>
 bool read_list(base::JsonElement element, std::vector<T>& out, Read read) {
   base::JsonArray items;
-  if (element.get_array().get(items) != simdjson::SUCCESS) return false;
-  out.reserve(items.size());
-  for (const base::JsonElement item : items) {
-    if (!read(item, out.emplace_back())) return false;
-  }
-  return true;
+  if (element.get_array().get(items) == simdjson::SUCCESS) out.reserve(items.size());
+  return read_items(element,
+                    [&](std::size_t, base::JsonElement item) { return read(item, out.emplace_back()); });
 }
 
 bool decode_endpoint(base::JsonElement element, Endpoint& out) {

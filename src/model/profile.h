@@ -90,7 +90,7 @@ struct Profile {
 // Stored form: compact JSON with short keys; reading it back gives the same value. Any thread.
 std::string encode(const Profile& profile);
 // Fills a fresh profile; project, user_id and version are columns and not in the text. Errors: Corruption,
-// and then it is filled in part. Any thread. Under 1 µs for two devices and three preferences: once per user
+// and then it is filled in part. Any thread. About 1 µs for two devices and three preferences: once per user
 // on the send path.
 Result<void> decode_profile(std::string_view text, Profile& profile);
 

@@ -136,7 +136,7 @@ void Recorder::forget(const Flight& flight, store::RecordItem& item, const model
       case InvalidationGuard::Verdict::Suspect: v.pause_integration = true; return;
     }
   }
-  const Channel channel = flight.delivery.channel();
+  const Channel channel = item.delivery.channel();
   if (channel == Channel::Push) {
     store::DeadAddress dead;
     dead.service = flight.job.target.service;
@@ -160,18 +160,14 @@ void Recorder::finished(FlightPtr flight, model::Outcome outcome) {
   }
   Note note = note_of(*flight);
   note.was_journaled = true;
-  store::RecordItem effects;
-  forget(*flight, effects, outcome, v);
+  auto item =
+      outcome_record(*flight, outcome, v, flight->account ? flight->account->key : std::string{}, now);
+  forget(*flight, item, outcome, v);
   if (v.pause_integration && flight->account != nullptr) {
     const std::string why =
         outcome.detail.empty() ? outcome.code : fmt::format("{}: {}", outcome.code, outcome.detail);
     hooks_.misconfigured(flight->account->project, flight->account->key, why);
   }
-  auto item =
-      outcome_record(*flight, outcome, v, flight->account ? flight->account->key : std::string{}, now);
-  item.dead_address = std::move(effects.dead_address);
-  item.suppress = std::move(effects.suppress);
-  item.suppress_reason = std::move(effects.suppress_reason);
   push(std::move(item), note);
 }
 

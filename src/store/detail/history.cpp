@@ -332,37 +332,28 @@ Result<void> History::write_blocks(Db& db, std::int64_t run, const Entries& entr
   return {};
 }
 
+// The lowest run of a table that is not registered; a loose index scan, 0: there is none.
+#define CARILLON_UNREGISTERED_RUN(table)                                                                   \
+  "WITH RECURSIVE r(run) AS (SELECT min(run) FROM " table " UNION ALL SELECT (SELECT min(run) FROM " table \
+  " WHERE run > r.run) FROM r WHERE r.run IS NOT NULL) "                                                   \
+  "SELECT run FROM r WHERE run IS NOT NULL AND run NOT IN (SELECT run FROM history_run) LIMIT 1"
+
 Result<bool> History::clear_piece(Txn& txn) {
-  // The lowest run with blocks; loose index scan over the runs that are not registered.
-  CARILLON_TRY(
-      const std::int64_t packed,
-      txn.db.scalar(
-          "WITH RECURSIVE r(run) AS (SELECT min(run) FROM history_block UNION ALL "
-          "SELECT (SELECT min(run) FROM history_block WHERE run > r.run) FROM r WHERE r.run IS NOT NULL) "
-          "SELECT run FROM r WHERE run IS NOT NULL AND run NOT IN (SELECT run FROM history_run) LIMIT 1"));
-  if (packed != 0) {
-    CARILLON_CHECK(txn.db
-                       .statement("DELETE FROM history_block WHERE id IN "
-                                  "(SELECT id FROM history_block WHERE run = ?1 LIMIT ?2)")
-                       .bind(1, packed)
-                       .bind(2, kPieceBlocks)
-                       .run());
+  const auto clear = [&txn](const char* find, const char* remove, std::int64_t limit) -> Result<bool> {
+    CARILLON_TRY(const std::int64_t run, txn.db.scalar(find));
+    if (run == 0) return false;
+    CARILLON_CHECK(txn.db.statement(remove).bind(1, run).bind(2, limit).run());
     return true;
-  }
-  CARILLON_TRY(
-      const std::int64_t run,
-      txn.db.scalar(
-          "WITH RECURSIVE r(run) AS (SELECT min(run) FROM history UNION ALL "
-          "SELECT (SELECT min(run) FROM history WHERE run > r.run) FROM r WHERE r.run IS NOT NULL) "
-          "SELECT run FROM r WHERE run IS NOT NULL AND run NOT IN (SELECT run FROM history_run) LIMIT 1"));
-  if (run == 0) return false;
-  CARILLON_CHECK(txn.db
-                     .statement("DELETE FROM history WHERE (run, key, id) IN "
-                                "(SELECT run, key, id FROM history WHERE run = ?1 LIMIT ?2)")
-                     .bind(1, run)
-                     .bind(2, kPieceRows)
-                     .run());
-  return true;
+  };
+  CARILLON_TRY(const bool has_blocks, clear(CARILLON_UNREGISTERED_RUN("history_block"),
+                                            "DELETE FROM history_block WHERE id IN "
+                                            "(SELECT id FROM history_block WHERE run = ?1 LIMIT ?2)",
+                                            kPieceBlocks));
+  if (has_blocks) return true;
+  return clear(CARILLON_UNREGISTERED_RUN("history"),
+               "DELETE FROM history WHERE (run, key, id) IN "
+               "(SELECT run, key, id FROM history WHERE run = ?1 LIMIT ?2)",
+               kPieceRows);
 }
 
 Result<void> History::drop_below(Txn& txn, std::int64_t id) {

@@ -20,15 +20,17 @@ Readers::~Readers() { close(); }
 
 void Readers::push(std::shared_ptr<ReadJob> job) {
   Error refusal{Errc::Cancelled, "store: closed"};
+  bool is_taken = false;
   {
     const std::lock_guard lock(mutex_);
-    if (!closed_ && queue_.size() < kQueueMax) {
+    is_taken = !closed_ && queue_.size() < kQueueMax;
+    if (is_taken) {
       queue_.push_back(std::move(job));
     } else if (!closed_) {
       refusal = Error{Errc::ResourceExhausted, "store: too many reads are waiting"};
     }
   }
-  if (job == nullptr) {
+  if (is_taken) {
     wake_.notify_one();  // not under the lock: it would wake up only to wait for that
     return;
   }

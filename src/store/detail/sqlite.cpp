@@ -11,13 +11,10 @@
 namespace carillon::store::detail {
 namespace {
 
-// Allocation statistics take a global lock per malloc; nobody reads them.
-void configure_library() {
+// SQLite is compiled without its own look at every call whether this was done.
+void initialize_library() {
   static std::once_flag once;
-  std::call_once(once, [] {
-    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-    sqlite3_initialize();
-  });
+  std::call_once(once, [] { sqlite3_initialize(); });
 }
 
 std::int64_t cache_kib(std::int64_t bytes) { return std::max<std::int64_t>(bytes / 1024, 512); }
@@ -83,7 +80,7 @@ base::Hash128 Statement::hash(int c) const noexcept {
 }
 
 Result<std::unique_ptr<Db>> Db::open(const std::string& path, DbMode mode, std::int64_t cache_bytes) {
-  configure_library();
+  initialize_library();
   sqlite3* handle = nullptr;
   const int flags =
       SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | (mode == DbMode::Writer ? SQLITE_OPEN_CREATE : 0);

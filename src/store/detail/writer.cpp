@@ -60,13 +60,14 @@ Writer::Writer(std::unique_ptr<Db> db, Words& words, Counters& counters, base::M
 Writer::~Writer() { close(); }
 
 void Writer::push(std::shared_ptr<Job> job) {
-  bool is_awaited = true;
+  bool is_taken = false, is_awaited = true;
   {
     const std::lock_guard lock(mutex_);
+    is_taken = !closed_;
     is_awaited = !is_lingering_ || job->job_class != JobClass::Record;
-    if (!closed_) queues_[index(job->job_class)].push_back(std::move(job));
+    if (is_taken) queues_[index(job->job_class)].push_back(std::move(job));
   }
-  if (job == nullptr) {
+  if (is_taken) {
     if (is_awaited) wake_.notify_one();  // not under the lock: it would wake up only to wait for that
     return;
   }
