@@ -154,8 +154,9 @@ class Store {
 };
 
 struct SqliteOptions {
-  std::string folder;                   // the data folder; made when missing
-  std::int64_t cache_bytes = 16 << 20;  // page cache of the writer; readers take a quarter
+  std::string folder;  // the data folder; made when missing
+  std::int64_t cache_bytes =
+      16 << 20;  // page cache of the writer; readers take a quarter, readers of people three
   std::int64_t profile_cache_bytes = 24 << 20;
   std::int64_t notification_cache_bytes = 16 << 20;  // recently accepted ones, for the workers
   std::int64_t dedup_memory_bytes = 256 << 20;       // PIPELINE §1

@@ -103,7 +103,8 @@ Result<void> SqliteStore::open_database() {
   CARILLON_CHECK(history_->load(*db));
   CARILLON_CHECK(suppression_filter_.load(*db));
   readers_ = std::make_unique<Readers>(path_, options_.cache_bytes / 4);
-  people_readers_ = std::make_unique<Readers>(people_path_, options_.cache_bytes / 4);
+  // Each send reads somebody else: what is read again are the inner pages, 3 MB for a million users.
+  people_readers_ = std::make_unique<Readers>(people_path_, options_.cache_bytes * 3 / 4);
   Writer::Hooks hooks{.free_ballast = [this] { return free_ballast(); },
                       .disk_state =
                           [this](bool is_failing, const Error* why) {
