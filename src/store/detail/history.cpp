@@ -115,39 +115,35 @@ Result<History::Batch> History::gather(Db& db, std::int64_t until, std::size_t l
   Batch batch;
   const std::int64_t low = high();
   batch.high = until - 1;
-  {
-    // The cut is an id, the same for both tables; whichever fills up first moves it down.
-    Statement s = db.statement(
-        "SELECT max(id), count(*) FROM (SELECT id FROM notification WHERE id > ?1 AND id < ?2 ORDER BY id "
-        "LIMIT ?3)");
-    s.bind(1, low).bind(2, until).bind(3, static_cast<std::int64_t>(limit));
-    CARILLON_TRY(bool has_row, s.next());
-    if (has_row && s.integer(1) == static_cast<std::int64_t>(limit)) batch.high = s.integer(0);
-    Statement d = db.statement(
-        "SELECT max(id), count(*) FROM (SELECT id FROM delivery WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT "
-        "?3)");
-    d.bind(1, low).bind(2, batch.high).bind(3, static_cast<std::int64_t>(limit));
-    CARILLON_TRY(has_row, d.next());
-    if (has_row && d.integer(1) == static_cast<std::int64_t>(limit)) batch.high = d.integer(0);
-    batch.has_more = batch.high != until - 1;
-  }
+  // The cut is an id, the same for both tables; whichever fills up first moves it down.
+  const auto cut_at = [&](std::int64_t id, std::size_t rows) {
+    if (rows < limit) return;
+    batch.high = id;
+    batch.has_more = true;
+  };
   Statement n = db.statement(
-      "SELECT id, project, event_id FROM notification WHERE id > ?1 AND id <= ?2 AND event_id IS NOT NULL");
-  n.bind(1, low).bind(2, batch.high);
-  for (;;) {
+      "SELECT id, project, event_id FROM notification WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3");
+  n.bind(1, low).bind(2, until).bind(3, static_cast<std::int64_t>(limit));
+  for (std::size_t rows = 1;; ++rows) {
     CARILLON_TRY(const bool has_row, n.next());
     if (!has_row) break;
-    batch.entries.emplace_back(event_key(n.as<std::int32_t>(1), n.text(2)), n.integer(0));
+    if (!n.is_null(2)) batch.entries.emplace_back(event_key(n.as<std::int32_t>(1), n.text(2)), n.integer(0));
+    cut_at(n.integer(0), rows);
   }
+  const auto events = static_cast<std::ptrdiff_t>(batch.entries.size());
   Statement d = db.statement(
-      "SELECT notification, project, user_id FROM delivery WHERE id > ?1 AND id <= ?2 AND user_id IS NOT "
-      "NULL");
-  d.bind(1, low).bind(2, batch.high);
-  for (;;) {
+      "SELECT id, notification, project, user_id FROM delivery WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT "
+      "?3");
+  d.bind(1, low).bind(2, batch.high).bind(3, static_cast<std::int64_t>(limit));
+  for (std::size_t rows = 1;; ++rows) {
     CARILLON_TRY(const bool has_row, d.next());
     if (!has_row) break;
-    batch.entries.emplace_back(user_key(d.as<std::int32_t>(1), d.text(2)), d.integer(0));
+    if (!d.is_null(3)) batch.entries.emplace_back(user_key(d.as<std::int32_t>(2), d.text(3)), d.integer(1));
+    cut_at(d.integer(0), rows);
   }
+  const auto first = batch.entries.begin();
+  const auto is_below = [&](const Entry& entry) { return entry.second <= batch.high; };
+  batch.entries.erase(std::partition_point(first, first + events, is_below), first + events);
   Statement a = db.statement(
       "SELECT key, notification FROM history_address WHERE notification > ?1 AND notification <= ?2");
   a.bind(1, low).bind(2, batch.high);
