@@ -37,9 +37,7 @@ HttpResponse handler_failed(const std::exception_ptr& error) noexcept {
     std::rethrow_exception(error);
   } catch (const std::exception& e) {
     base::log_error("a request handler ended by an exception: {}", e.what());
-  } catch (...) {
-    base::log_error("a request handler ended by an unknown exception");
-  }
+  } catch (...) { base::log_error("a request handler ended by an unknown exception"); }
   return problem_response({500, "internal_error", "the request failed because of a defect in the server"});
 }
 
@@ -221,14 +219,16 @@ Task<void> HttpConnection::serve() {
         HttpResponse response;
         try {
           response = co_await state_.handler(std::move(incoming.request), peer_);
-        } catch (...) {
-          response = handler_failed(std::current_exception());
-        }
+        } catch (...) { response = handler_failed(std::current_exception()); }
         answer(incoming, response, true);
       }
       if (!is_closing_ && !is_broken_ && in_.advance() == HttpIncoming::State::Ready) continue;
     }
-    if (!out_.empty() && !write_now()) co_await write_rest();
+    if (!out_.empty() && !tls_) {  // with the answers of other connections
+      auto [ec, count] = co_await shard_->sends().send(socket_, out_, kDirect);
+      wrote(ec, count);
+    }
+    if (!out_.empty()) co_await write_rest();
     if (is_broken_) co_return;
     if (is_closing_) co_return co_await linger();
     if (in_.advance() == HttpIncoming::State::Failed) co_return co_await refuse(in_.fault());
@@ -305,9 +305,7 @@ void HttpConnection::start(Pipeline& p, IncomingRequest incoming) {
 Task<void> HttpConnection::run_slot(Pipeline& p, Slot& slot, HttpRequest request) {
   try {
     slot.response = co_await state_.handler(std::move(request), peer_);
-  } catch (...) {
-    slot.response = handler_failed(std::current_exception());
-  }
+  } catch (...) { slot.response = handler_failed(std::current_exception()); }
   slot.is_done = true;
   if (p.is_waiting && &slot == &p.slots.front()) p.signal.set();
 }
@@ -315,34 +313,36 @@ Task<void> HttpConnection::run_slot(Pipeline& p, Slot& slot, HttpRequest request
 // Writes what the kernel takes at once. True: nothing is left, or never will be taken.
 bool HttpConnection::write_now() {
   if (tls_ || is_broken_) return is_broken_;
-  while (written_ < out_.size()) {
-    error_code ec;
-    written_ += socket_.write_some(asio::buffer(out_.data() + written_, out_.size() - written_), ec);
+  error_code ec;
+  while (!out_.empty() && !is_broken_) {
+    const std::size_t count =
+        socket_.write_some(asio::buffer(out_.data() + written_, out_.size() - written_), ec);
+    wrote(ec, count);
     if (ec == asio::error::would_block) return false;
-    if (ec) {
-      is_broken_ = true;
-      return true;
-    }
   }
-  out_.clear();
-  written_ = 0;
-  if (out_.capacity() > kOutKeep) out_ = std::string();
   return true;
 }
 
+// Takes note of what went out. `out_` is empty afterwards when that was the rest, or when the rest never
+// will.
+void HttpConnection::wrote(const error_code& ec, std::size_t count) {
+  written_ += count;
+  if (ec && ec != asio::error::would_block) is_broken_ = true;
+  if (written_ < out_.size() && !is_broken_) return;
+  out_.clear();
+  written_ = 0;
+  if (out_.capacity() > kOutKeep) out_ = std::string();
+}
+
 Task<void> HttpConnection::write_rest() {
-  while (written_ < out_.size() && !is_broken_) {
+  while (!out_.empty()) {
     enter(Phase::Writing);
     const asio::const_buffer buffer(out_.data() + written_, out_.size() - written_);
     auto [ec, count] = tls_ ? co_await tls_->async_write_some(buffer, kDirect)
                             : co_await socket_.async_write_some(buffer, kDirect);
-    written_ += count;
-    if (ec) is_broken_ = true;
+    wrote(ec, count);
   }
   deadline_ = SteadyTime::max();
-  out_.clear();
-  written_ = 0;
-  if (out_.capacity() > kOutKeep) out_ = std::string();
 }
 
 // Answers a request that never became one and closes.

@@ -14,6 +14,7 @@
 #include "base/task.h"
 #include "net/detail/http_incoming.h"
 #include "net/detail/http_writer.h"
+#include "net/detail/send_batch.h"
 #include "net/http_server.h"
 
 namespace carillon::net::detail {
@@ -56,9 +57,10 @@ class HttpConnection;
 class HttpShard : public std::enable_shared_from_this<HttpShard> {
  public:
   HttpShard(boost::asio::any_io_executor executor, Millis tick)
-      : executor_(std::move(executor)), timer_(executor_), tick_(tick) {}
+      : executor_(std::move(executor)), timer_(executor_), sends_(executor_), tick_(tick) {}
 
   [[nodiscard]] const boost::asio::any_io_executor& executor() const noexcept { return executor_; }
+  [[nodiscard]] SendBatch& sends() noexcept { return sends_; }
   void add(HttpConnection& connection);
   void remove(HttpConnection& connection) noexcept;
   // Closes connections that are between requests, now and from now on as they become so.
@@ -72,6 +74,7 @@ class HttpShard : public std::enable_shared_from_this<HttpShard> {
 
   boost::asio::any_io_executor executor_;
   boost::asio::steady_timer timer_;
+  SendBatch sends_;
   const Millis tick_;
   std::vector<HttpConnection*> connections_;
   bool is_armed_ = false;
@@ -109,6 +112,7 @@ class HttpConnection {
   void start(Pipeline& pipeline, IncomingRequest incoming);
   void answer(const IncomingRequest& incoming, const HttpResponse& response, bool is_last);
   bool write_now();
+  void wrote(const boost::system::error_code& ec, std::size_t count);
   Task<void> write_rest();
   Task<void> refuse(HttpFault fault);
   Task<void> linger();
