@@ -1,4 +1,5 @@
 // What became of a notification: lists, counts, deliveries with their timelines.
+#include <algorithm>
 #include <vector>
 
 #include "api/history.h"
@@ -22,6 +23,9 @@ struct Counts {
 
 Task<std::expected<Counts, Failure>> count_deliveries(Call& call, std::int64_t notification) {
   Counts counts;
+  // Those expanded in chunks keep counts; others have few deliveries.
+  CARILLON_CO_TRY(counts.by_status, co_await call.deps.store.status_counts(notification));
+  if (std::ranges::any_of(counts.by_status, [](std::int64_t n) { return n != 0; })) co_return counts;
   store::ListPage page;
   page.limit = kChunk;
   for (std::size_t seen = 0; seen < kCountedMax; seen += kChunk) {
@@ -59,7 +63,11 @@ Task<Answer> get_notification(Call& call) {
   CARILLON_CO_TRY(const auto n, co_await visible_notification(call, id));
   CARILLON_CO_TRY(const Counts counts, co_await count_deliveries(call, id));
   base::JsonWriter out(768);
-  open_notification(out, call, *n);
+  std::int64_t total = 0;
+  model::Notification shown = *n;
+  for (const std::int64_t of_status : counts.by_status) total += of_status;
+  if (shown.delivery_count == 0) shown.delivery_count = static_cast<std::int32_t>(total);
+  open_notification(out, call, shown);
   write_counts(out, counts);
   write_text_or_null(out, "log_status", model::name(log_status_of(counts)));
   out.key("outcome");

@@ -16,12 +16,7 @@ using ProfilePtr = std::shared_ptr<const model::Profile>;
 std::string_view user_arg(const Call& call) { return call.args[0]; }
 
 std::optional<Failure> check_user_id(std::string_view id) {
-  const bool has_control =
-      std::ranges::any_of(id, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-  if (id.empty() || id.size() > model::kUserIdMax || has_control) {
-    return Failure(422, "invalid_user_id",
-                   fmt::format("a user_id has 1 to {} bytes without control characters", model::kUserIdMax));
-  }
+  if (!is_user_id(id)) return Failure(422, "invalid_user_id", user_id_rule());
   return std::nullopt;
 }
 

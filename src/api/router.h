@@ -53,6 +53,7 @@ std::span<const Route> sending_routes();
 std::span<const Route> looking_routes();
 std::span<const Route> numbers_routes();
 std::span<const Route> people_routes();
+std::span<const Route> group_routes();
 std::span<const Route> suppression_routes();
 std::span<const Route> template_routes();
 std::span<const Route> category_routes();

@@ -197,6 +197,21 @@ constexpr Schema kSchemas[] = {
      R"("actor":{"type":"string"},"source":{"type":"string"},"change":{"type":"object"}}}},)"
      R"("page":{"type":"object"}}})",
      ""},
+    {"Group",
+     R"({"type":"object","properties":{"key":{"type":"string","readOnly":true},)"
+     R"("name":{"type":"string","maxLength":200},"members":{"type":"integer","readOnly":true},)"
+     R"("created_at":{"type":"string","format":"date-time","readOnly":true},)"
+     R"("updated_at":{"type":"string","format":"date-time","readOnly":true}}})",
+     R"({"name":"Beta testers"})"},
+    {"MemberChange",
+     R"({"type":"object","required":["user_ids"],"properties":{"user_ids":{"type":"array","minItems":1,)"
+     R"("maxItems":10000,"items":{"type":["string","integer"]}}}})",
+     R"({"user_ids":["u1","u2"]})"},
+    {"MembersAdded",
+     R"({"type":"object","properties":{"added":{"type":"integer"},"members":{"type":"integer"}}})", ""},
+    {"MembersRemoved",
+     R"({"type":"object","properties":{"removed":{"type":"integer"},"members":{"type":"integer"}}})", ""},
+    {"Member", R"({"type":"object","properties":{"user_id":{"type":"string"}}})", ""},
     {"Suppression",
      R"({"type":"object","required":["channel","address"],)"
      R"("properties":{"channel":{"type":"string"},)"
@@ -218,7 +233,8 @@ constexpr Schema kSchemas[] = {
      R"("sample":"Kim"}],"content":{"en":{"title":"Hello {{name}}","body":"Welcome."}}})"},
     {"TemplateVersion",
      R"({"type":"object","properties":{"version":{"type":"integer"},)"
-     R"("published":{"type":"boolean"}}})", ""},
+     R"("published":{"type":"boolean"}}})",
+     ""},
     {"PreviewRequest",
      R"({"type":"object","properties":{"channel":{"$ref":"#/components/schemas/Channel"},)"
      R"("params":{"type":"object"},)"
@@ -343,7 +359,8 @@ constexpr Schema kSchemas[] = {
      R"({"scopes":["send"]})"},
     {"AppKeySecret",
      R"({"type":"object","properties":{"app_key":{"type":"string"},)"
-     R"("app_secret":{"type":"string"}}})", ""},
+     R"("app_secret":{"type":"string"}}})",
+     ""},
     {"ManagementKey",
      R"({"type":"object","properties":{"name":{"type":"string"},"scopes":{"type":"array",)"
      R"("items":{"type":"string"}},)"

@@ -1,4 +1,4 @@
-// carillon user, carillon suppression: who is reached, and who must not be.
+// carillon user, group, suppression: who is reached, and who must not be.
 #include "app/client.h"
 
 namespace carillon::app {
@@ -204,6 +204,87 @@ void add_user(CLI::App& root, Shell& shell) {
   add_preferences(user, shell);
 }
 
+struct GroupOptions {
+  std::string key, name, file;
+  std::vector<std::string> users;
+};
+
+// {"user_ids":[…]} of the arguments, or of a file with one id in each line.
+Result<std::string> members_body(const GroupOptions& o) {
+  std::vector<std::string> ids = o.users;
+  if (!o.file.empty()) {
+    CARILLON_TRY(const std::string text, read_input(o.file));
+    for (std::size_t begin = 0; begin < text.size();) {
+      const std::size_t end = std::min(text.find('\n', begin), text.size());
+      std::string line = text.substr(begin, end - begin);
+      if (line.ends_with('\r')) line.pop_back();
+      if (!line.empty()) ids.push_back(std::move(line));
+      begin = end + 1;
+    }
+  }
+  if (ids.empty()) return fail(Errc::InvalidArgument, "name users, or a file of user ids with --file");
+  base::JsonWriter body;
+  body.object().key("user_ids").array();
+  for (const auto& id : ids) body.value(id);
+  body.end_array().end_object();
+  return body.str();
+}
+
+void add_members(CLI::App& group, Shell& shell, const std::shared_ptr<GroupOptions>& o, const char* verb,
+                 const char* method, const char* help, const char* example) {
+  auto& command = add_verb(group, shell, verb, help, example, [o, method](Client& client) {
+    const auto body = members_body(*o);
+    if (!body) return report(body.error());
+    return client.show(method, path_of("/v1/groups/", o->key, "/members"), *body, render_object);
+  });
+  command.add_option("KEY", o->key, "The group")->required();
+  command.add_option("USER_ID", o->users, "Users, at most 10,000");
+  command.add_option("--file", o->file, "A file with a user id in each line; - reads standard input");
+}
+
+void add_group(CLI::App& root, Shell& shell) {
+  auto& group = add_noun(root, "group", "Named sets of recipients");
+  auto o = std::make_shared<GroupOptions>();
+  auto& put = add_verb(group, shell, "put", "Make a group, or rename it",
+                       "carillon group put beta --name 'Beta testers'", [o](Client& client) {
+                         base::JsonWriter body;
+                         body.object();
+                         field_if_given(body, "name", o->name);
+                         body.end_object();
+                         return client.show("PUT", path_of("/v1/groups/", o->key), body.str(), render_object);
+                       });
+  put.add_option("KEY", o->key, "The group's key, used in \"to\"")->required();
+  put.add_option("--name", o->name, "Its name for people (default: the key)");
+  auto& get = add_verb(
+      group, shell, "get", "Show a group and the number of its members", "carillon group get beta",
+      [o](Client& client) { return client.show("GET", path_of("/v1/groups/", o->key), {}, render_object); });
+  get.add_option("KEY", o->key, "The group")->required();
+  add_list(group, shell, Paged::Yes, "List groups", "carillon group list", "/v1/groups",
+           {{"KEY", "key"}, {"NAME", "name"}, {"MEMBERS", "members"}, {"CHANGED", "updated_at"}},
+           "No groups yet. Make one: carillon group put KEY");
+  add_members(group, shell, o, "add", "POST", "Add users to a group", "carillon group add beta 42 43");
+  add_members(group, shell, o, "remove", "DELETE", "Remove users from a group",
+              "carillon group remove beta 42");
+  auto& members =
+      add_verb(group, shell, "members", "List the first members by user id", "carillon group members beta",
+               [o](Client& client) {
+                 return client.show("GET", path_of("/v1/groups/", o->key, "/members?limit=200"), {},
+                                    [](base::JsonElement root) {
+                                      base::JsonElement data;
+                                      if (root["data"].get(data) != simdjson::SUCCESS)
+                                        return std::string("No members.\n");
+                                      return render_list(data, {{"USER", "user_id"}}, "No members.");
+                                    });
+               });
+  members.add_option("KEY", o->key, "The group")->required();
+  auto& remove =
+      add_verb(group, shell, "delete", "Remove a group; its users stay", "carillon group delete beta",
+               [o](Client& client) {
+                 return client.say("DELETE", path_of("/v1/groups/", o->key), {}, "The group is gone.");
+               });
+  remove.add_option("KEY", o->key, "The group")->required();
+}
+
 struct SuppressionOptions {
   std::string channel, address, reason;
 };
@@ -243,6 +324,7 @@ void add_suppression(CLI::App& root, Shell& shell) {
 
 void add_people(CLI::App& root, Shell& shell) {
   add_user(root, shell);
+  add_group(root, shell);
   add_suppression(root, shell);
 }
 

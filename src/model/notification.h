@@ -128,7 +128,8 @@ struct Delivery {
   DeliveryStatus status = DeliveryStatus::Pending;
   Reason reason = Reason::None;
   bool is_sandbox = false;
-  std::uint16_t to_index = 0;            // entry of `to`; in a group send 0
+  bool is_counted = false;               // its notification keeps counts of its deliveries: it has many
+  std::uint16_t to_index = 0;            // entry of `to`; of a member, the first of its groups
   std::string user_id;                   // empty: raw address
   std::string device_id;                 // push to a device of a user
   std::optional<Time> due_at;            // open states; nullopt: held on a condition

@@ -257,7 +257,8 @@ void lower_to_bulk(Work& work, model::Notification& n, SendAnswer& answer) {
 std::expected<std::pair<store::AcceptItem, SendAnswer>, Refusal> build(Work& work, const base::KeyRing& keys,
                                                                        base::IdGenerator& ids, Time now) {
   const model::SendRequest& request = *work.item->request;
-  const RouteInput input{*work.plan, request, work.people.people, keys.address_hash, now, false};
+  const People& people = work.people.people;
+  const RouteInput input{*work.plan, request, people, keys.address_hash, now, false};
   Routed routed = route(input);
   if (!routed.problems.empty()) {
     Refusal r = make_refusal(422, routed.problems.front().code, routed.problems.front().detail);
@@ -281,11 +282,14 @@ std::expected<std::pair<store::AcceptItem, SendAnswer>, Refusal> build(Work& wor
     n.status = NotificationStatus::Draft;
   } else if (request.send_at && *request.send_at > now) {
     n.status = NotificationStatus::Scheduled;
-  } else if (routed.deliveries.size() > model::kInlineEndpointsMax) {
+  } else if (!people.has_all_members || routed.deliveries.size() > model::kInlineEndpointsMax) {
     n.status = NotificationStatus::Expanding;
     lower_to_bulk(work, n, answer);
   }
   const bool is_inline = n.status == NotificationStatus::Sending;
+  if (!is_inline) {
+    for (const auto& [entry, group] : people.groups) item.audience.push_back({entry, group.id});
+  }
   const std::size_t count = is_inline ? routed.deliveries.size() : 0;
   n.id = ids.take(count + 1);
   n.first_delivery = n.id + 1;

@@ -76,6 +76,7 @@ struct PeopleQuery {
   std::int32_t project = 0;
   const model::SendRequest* request = nullptr;
   const std::vector<model::Channel>* channels = nullptr;
+  bool only_members = false;  // people.members is there already; other entries are not asked for
   People people;
 };
 Task<Result<void>> load_people(store::Store& store, const base::KeyedHash& address_hash,

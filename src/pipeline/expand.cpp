@@ -1,5 +1,8 @@
 #include "pipeline/expand.h"
 
+#include <algorithm>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "pipeline/accept.h"
@@ -9,8 +12,13 @@ namespace {
 
 using model::DeliveryStatus;
 
-constexpr std::size_t kDueMax = 16;     // notifications looked up at a time
-constexpr std::size_t kChunkMax = 500;  // deliveries of one transaction
+constexpr std::size_t kDueMax = 16;      // notifications looked up, and expanded in turns
+constexpr std::size_t kChunkMax = 500;   // deliveries of one transaction
+constexpr std::size_t kPageUsers = 500;  // members routed together
+constexpr std::size_t kPagesPerTurn = 8;
+constexpr int kStoreAway = 503;  // the one refusal that is not for good
+
+bool is_group(const model::Recipient& entry) { return entry.kind == model::RecipientKind::Group; }
 
 // A stored request that can no longer be routed ends in one visible row.
 Routed not_expandable(const Refusal& refusal, const model::Notification& n, Time now) {
@@ -31,6 +39,13 @@ Routed not_expandable(const Refusal& refusal, const model::Notification& n, Time
 
 }  // namespace
 
+bool Expander::Progress::has_entries_left() const {
+  if (!notification->request) return at.cursor == 0;
+  const auto& to = notification->request->to;
+  if (at.cursor >= static_cast<std::int64_t>(to.size())) return false;
+  return at.audience.empty() || !std::all_of(to.begin() + at.cursor, to.end(), is_group);
+}
+
 Task<void> Expander::run() {
   if (is_running_) co_return;
   is_running_ = true;
@@ -38,17 +53,17 @@ Task<void> Expander::run() {
   while (has_more && !is_stopping_) {
     auto due = co_await deps_.store.due_expansions(kDueMax, deps_.clock.now());
     if (!due || due->empty()) break;
-    has_more = due->size() == kDueMax;
     std::vector<std::int64_t> ids;
     for (const auto& d : *due) ids.push_back(d.notification);
     auto notifications = co_await deps_.store.notifications(std::move(ids));
     if (!notifications) break;
     for (std::size_t i = 0; i < due->size() && !is_stopping_; ++i) {
       if (!(*notifications)[i]) continue;
-      const auto expanded = co_await expand((*notifications)[i], (*due)[i].cursor);
+      Progress progress{std::move((*notifications)[i]), std::move((*due)[i])};
+      const auto expanded = co_await expand(progress, kPagesPerTurn);
       if (!expanded && expanded.error().code != Errc::Conflict) {
         base::log_warn("{} cannot be expanded now: {}",
-                       base::id_text(base::kNotificationPrefix, (*due)[i].notification),
+                       base::id_text(base::kNotificationPrefix, progress.at.notification),
                        expanded.error().message);
         has_more = false;
       }
@@ -57,15 +72,61 @@ Task<void> Expander::run() {
   is_running_ = false;
 }
 
-Task<Result<void>> Expander::expand(std::shared_ptr<const model::Notification> notification,
-                                    std::int64_t cursor) {
-  const Time now = deps_.clock.now();
-  auto routed = co_await route_stored(*notification, now);
-  Routed rows = routed ? std::move(*routed) : not_expandable(routed.error(), *notification, now);
-  co_return co_await commit_chunks(*notification, std::move(rows), cursor, now);
+Task<Result<void>> Expander::expand(Progress& progress, std::size_t pages) {
+  using boost::asio::experimental::awaitable_operators::operator&&;
+  const model::Notification& n = *progress.notification;
+  if (progress.has_entries_left()) {
+    const Time now = deps_.clock.now();
+    auto routed = co_await route_stored(n, People{}, false, now);
+    if (!routed && routed.error().status == kStoreAway)
+      co_return fail(Errc::Unavailable, routed.error().detail);
+    const bool is_lost = !routed;
+    Routed rows = routed ? std::move(*routed) : not_expandable(routed.error(), n, now);
+    const bool is_done = is_lost || progress.at.audience.empty();
+    CARILLON_CO_CHECK(co_await commit(progress, std::move(rows), is_done, {}, now));
+    if (is_done) co_return Result<void>{};
+  }
+  // While a page is stored, the next is read and routed.
+  CARILLON_CO_TRY(Page page, co_await load_page(progress, progress.at.after));
+  while (!is_stopping_) {
+    const bool is_turn_over = page.is_last || --pages == 0;
+    const std::string last = page.last;
+    if (is_turn_over) {
+      co_return co_await commit(progress, std::move(page.routed), page.is_last, last, deps_.clock.now());
+    }
+    auto [stored, next] =
+        co_await (commit(progress, std::move(page.routed), false, last, deps_.clock.now()) &&
+                  load_page(progress, last));
+    CARILLON_CO_CHECK(stored);
+    CARILLON_CO_TRY(page, std::move(next));
+  }
+  co_return Result<void>{};
 }
 
-Task<std::expected<Routed, Refusal>> Expander::route_stored(const model::Notification& n, Time now) {
+Task<Result<Expander::Page>> Expander::load_page(const Progress& progress, std::string after) {
+  const model::Notification& n = *progress.notification;
+  const Time now = deps_.clock.now();
+  store::MembersQuery query;
+  query.groups = progress.at.audience;
+  query.moment = progress.at.moment;
+  query.after = std::move(after);
+  query.limit = kPageUsers;
+  People people;
+  CARILLON_CO_TRY(people.members, co_await deps_.store.members(std::move(query)));
+  Page page;
+  page.is_last = people.members.size() < kPageUsers;
+  if (people.members.empty()) co_return page;
+  page.last = people.members.back().user_id;
+  auto routed = co_await route_stored(n, std::move(people), true, now);
+  if (!routed && routed.error().status == kStoreAway)
+    co_return fail(Errc::Unavailable, routed.error().detail);
+  if (!routed) page.is_last = true;
+  page.routed = routed ? std::move(*routed) : not_expandable(routed.error(), n, now);
+  co_return page;
+}
+
+Task<Expander::RoutedOr> Expander::route_stored(const model::Notification& n, People people,
+                                                bool only_members, Time now) {
   const auto snapshot = deps_.directory.snapshot();
   const auto* view = snapshot->project(n.project);
   if (view == nullptr || !n.request) {
@@ -89,16 +150,24 @@ Task<std::expected<Routed, Refusal>> Expander::route_stored(const model::Notific
   query.project = n.project;
   query.request = n.request.get();
   query.channels = &plan->channels;
+  query.only_members = only_members;
+  query.people = std::move(people);
   std::vector<PeopleQuery*> queries{&query};
   const auto loaded = co_await load_people(deps_.store, deps_.keys.address_hash, std::move(queries));
   if (!loaded) {
     Refusal away;
-    away.status = 503;
+    away.status = kStoreAway;
     away.code = "store_unavailable";
     away.detail = loaded.error().message;
     co_return std::unexpected(std::move(away));
   }
-  const RouteInput input{*plan, *n.request, query.people, deps_.keys.address_hash, now, false, true};
+  // Members come by pages, from the moment the send was accepted.
+  if (!only_members) {
+    query.people.groups.clear();
+    query.people.members.clear();
+  }
+  const RouteInput input{*plan, *n.request, query.people, deps_.keys.address_hash,
+                         now,   false,      true,         only_members};
   Routed routed = route(input);
   if (routed.problems.empty()) co_return routed;
   Refusal refusal;
@@ -107,23 +176,33 @@ Task<std::expected<Routed, Refusal>> Expander::route_stored(const model::Notific
   co_return std::unexpected(std::move(refusal));
 }
 
-// The cursor is an index into `to`: a chunk ends where an entry's deliveries end.
-Task<Result<void>> Expander::commit_chunks(const model::Notification& n, Routed routed, std::int64_t cursor,
-                                           Time now) {
+// The cursor is an index into `to` as long as entries of it are expanded, and counts on for each chunk of
+// members, whose place is the last user.
+Task<Result<void>> Expander::commit(Progress& progress, Routed routed, bool is_done, std::string last_user,
+                                    Time now) {
+  const model::Notification& n = *progress.notification;
   auto& rows = routed.deliveries;
+  const bool is_of_members = !last_user.empty() || !progress.has_entries_left();
+  const auto entries = static_cast<std::int64_t>(n.request ? n.request->to.size() : 1);
+  const auto belong_together = [&](const model::Delivery& a, const model::Delivery& b) {
+    return is_of_members ? a.user_id == b.user_id : a.to_index == b.to_index;
+  };
   std::size_t at = 0;
-  while (at < rows.size() && rows[at].to_index < cursor) ++at;
-  bool is_done = false;
-  while (!is_done && !is_stopping_) {
+  while (!is_of_members && at < rows.size() && rows[at].to_index < progress.at.cursor) ++at;
+  for (bool is_last_chunk = false; !is_last_chunk && !is_stopping_;) {
     std::size_t end = std::min(rows.size(), at + kChunkMax);
-    while (end < rows.size() && rows[end].to_index == rows[end - 1].to_index) ++end;
-    is_done = end == rows.size();
+    while (end < rows.size() && belong_together(rows[end - 1], rows[end])) ++end;
+    is_last_chunk = end == rows.size();
     store::ExpandItem item;
     item.notification = n.id;
-    item.expected_cursor = cursor;
-    item.next_cursor =
-        is_done ? static_cast<std::int64_t>(n.request ? n.request->to.size() : 1) : rows[end].to_index;
-    item.done = is_done;
+    item.expected_cursor = progress.at.cursor;
+    item.done = is_last_chunk && is_done;
+    if (is_of_members) {
+      item.next_cursor = std::max(entries, progress.at.cursor) + 1;
+      item.after = is_last_chunk ? last_user : rows[end - 1].user_id;
+    } else {
+      item.next_cursor = is_last_chunk ? entries : rows[end].to_index;
+    }
     const std::size_t count = end - at;
     const std::int64_t first = count > 0 ? deps_.ids.take(count) : 0;
     std::vector<store::Hint> hints;
@@ -138,10 +217,11 @@ Task<Result<void>> Expander::commit_chunks(const model::Notification& n, Routed 
       item.caps.push_back(cap);
       item.caps.back().delivery -= at;
     }
-    cursor = item.next_cursor;
+    const std::int64_t next = item.next_cursor;
     CARILLON_FAILPOINT("expand.before_chunk");
     CARILLON_CO_CHECK(co_await deps_.store.expand(std::move(item), now));
     CARILLON_FAILPOINT("expand.after_chunk");
+    progress.at.cursor = next;
     publish_(hints);
     at = end;
   }

@@ -1,10 +1,13 @@
 // Expansion: stored requests that are due become deliveries, in resumable chunks.
 //
-// Serves scheduled sends and those with more than 256 endpoints. Each chunk is one transaction with its
-// cursor, so a crash resumes and never repeats. Delivery thread only.
+// Serves scheduled sends, those with more than 256 endpoints and those to large groups. Each chunk is one
+// transaction with its cursor, so a crash resumes and never repeats. Large ones take turns. Delivery thread
+// only.
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "pipeline/pipeline.h"
@@ -23,10 +26,26 @@ class Expander {
   void stop() noexcept { is_stopping_ = true; }
 
  private:
-  Task<Result<void>> expand(std::shared_ptr<const model::Notification> notification, std::int64_t cursor);
-  Task<std::expected<Routed, Refusal>> route_stored(const model::Notification& notification, Time now);
-  Task<Result<void>> commit_chunks(const model::Notification& notification, Routed routed,
-                                   std::int64_t cursor, Time now);
+  // One notification on its way, and how far it has come.
+  struct Progress {
+    std::shared_ptr<const model::Notification> notification;
+    store::DueExpansion at;
+    [[nodiscard]] bool has_entries_left() const;  // of `to`, other than groups
+  };
+  // A page of the groups' members with what becomes of it.
+  struct Page {
+    Routed routed;
+    std::string last;  // the last user of it
+    bool is_last = false;
+  };
+  using RoutedOr = std::expected<Routed, Refusal>;
+
+  Task<Result<void>> expand(Progress& progress, std::size_t pages);
+  Task<Result<Page>> load_page(const Progress& progress, std::string after);
+  Task<RoutedOr> route_stored(const model::Notification& notification, People people, bool only_members,
+                              Time now);
+  // Stores the rows in chunks that end where an entry ends, or a member; the last with `is_done`.
+  Task<Result<void>> commit(Progress& progress, Routed routed, bool is_done, std::string last_user, Time now);
 
   const Pipeline::Deps& deps_;
   Publish publish_;

@@ -19,6 +19,35 @@ Task<Result<void>> find_owners(store::Store& store, PeopleQuery& query) {
   co_return Result<void>{};
 }
 
+// Who is in the groups that entries name, when they are few enough to be routed at once.
+Task<Result<void>> load_groups(store::Store& store, PeopleQuery& query) {
+  People& people = query.people;
+  std::vector<std::string> keys;
+  for (std::size_t i = 0; i < query.request->to.size(); ++i) {
+    const auto& entry = query.request->to[i];
+    if (entry.kind != model::RecipientKind::Group) continue;
+    people.groups.emplace_back(i, store::Group{});
+    keys.push_back(entry.id);
+  }
+  if (keys.empty()) co_return Result<void>{};
+  CARILLON_CO_TRY(auto found, co_await store.groups(query.project, std::move(keys)));
+  store::MembersQuery members;
+  std::int64_t total = 0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    total += found[i].members;
+    members.groups.push_back({.entry = people.groups[i].first, .group = found[i].id});
+    people.groups[i].second = std::move(found[i]);
+  }
+  people.has_all_members = total <= static_cast<std::int64_t>(model::kInlineEndpointsMax);
+  if (!people.has_all_members || total == 0) co_return Result<void>{};
+  members.limit = kProfilesPerCall;
+  CARILLON_CO_TRY(people.members, co_await store.members(std::move(members)));
+  // They may have become many since they were counted.
+  people.has_all_members = people.members.size() <= model::kInlineEndpointsMax;
+  if (!people.has_all_members) people.members.clear();
+  co_return Result<void>{};
+}
+
 struct Wanted {
   PeopleQuery* query;
   std::string_view user_id;  // points into the request or into device_owner
@@ -65,17 +94,21 @@ Task<Result<void>> load_people(store::Store& store, const base::KeyedHash& addre
                                std::vector<PeopleQuery*> queries) {
   std::vector<Wanted> wanted;
   for (PeopleQuery* query : queries) {
-    CARILLON_CO_CHECK(co_await find_owners(store, *query));
-    for (const auto& entry : query->request->to) {
-      if (entry.kind == model::RecipientKind::User) wanted.push_back({query, entry.id});
+    if (!query->only_members) {
+      CARILLON_CO_CHECK(co_await find_owners(store, *query));
+      CARILLON_CO_CHECK(co_await load_groups(store, *query));
+      for (const auto& entry : query->request->to) {
+        if (entry.kind == model::RecipientKind::User) wanted.push_back({query, entry.id});
+      }
     }
+    for (const auto& member : query->people.members) wanted.push_back({query, member.user_id});
     for (const auto& [device, user] : query->people.device_owner) wanted.push_back({query, user});
   }
   if (!wanted.empty()) CARILLON_CO_CHECK(co_await load_profiles(store, std::move(wanted)));
 
   std::vector<Asked> asked;
   for (PeopleQuery* query : queries) {
-    collect_raw(*query, asked);
+    if (!query->only_members) collect_raw(*query, asked);
     for (const auto& [id, user] : query->people.users) {
       if (!user.profile) continue;
       collect_addresses(*query->channels, *user.profile,

@@ -123,10 +123,11 @@ class PipelineImpl final : public Pipeline {
 
   Task<Result<store::CancelResult>> cancel(std::int64_t notification, std::string) override {
     CARILLON_CO_TRY(auto result, co_await deps_.store.cancel(notification, deps_.clock.now()));
-    CARILLON_CO_TRY(auto turned,
-                    co_await deps_.store.cancel_chunk(notification, kCancelChunk, deps_.clock.now()));
-    if (turned == kCancelChunk) {
-      gate_.spawn(deps_.delivery, "cancel", [this, notification] { return cancel_rest(notification); });
+    CARILLON_CO_TRY(const auto chunk,
+                    co_await deps_.store.cancel_chunk(notification, 0, kCancelChunk, deps_.clock.now()));
+    if (chunk.next != 0) {
+      gate_.spawn(deps_.delivery, "cancel",
+                  [this, notification, from = chunk.next] { return cancel_rest(notification, from); });
     }
     co_return result;
   }
@@ -253,10 +254,12 @@ class PipelineImpl final : public Pipeline {
     }
   }
 
-  Task<void> cancel_rest(std::int64_t notification) {
-    while (!is_draining_) {
-      const auto turned = co_await deps_.store.cancel_chunk(notification, kCancelChunk, deps_.clock.now());
-      if (!turned || *turned == 0) co_return;
+  Task<void> cancel_rest(std::int64_t notification, std::int64_t from) {
+    while (!is_draining_ && from != 0) {
+      const auto chunk =
+          co_await deps_.store.cancel_chunk(notification, from, kCancelChunk, deps_.clock.now());
+      if (!chunk) co_return;
+      from = chunk->next;
     }
   }
 

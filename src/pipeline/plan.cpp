@@ -36,12 +36,6 @@ std::optional<std::unexpected<Refusal>> unsupported(const model::SendRequest& re
   if (!request.attachments.empty()) {
     return refuse(422, "unknown_object", "/attachments/0/object_id", "there is no object of that id");
   }
-  for (std::size_t i = 0; i < request.to.size(); ++i) {
-    if (request.to[i].kind == model::RecipientKind::Group) {
-      return refuse(422, "unknown_group", fmt::format("/to/{}/group", i),
-                    fmt::format("there is no group '{}'", request.to[i].id));
-    }
-  }
   return std::nullopt;
 }
 

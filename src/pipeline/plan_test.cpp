@@ -68,8 +68,6 @@ TEST_F(PlanTest, RefusesWhatItDoesNotKnow) {
   expect_refused(hello(R"("channels":["push"],"category":"nope")"), 422, "unknown_category", "/category");
   expect_refused(R"({"to":[{"user_id":"ann"}],"template":"nope","channels":["push"]})", 422,
                  "unknown_template", "/template");
-  expect_refused(R"({"to":[{"user_id":"ann"},{"group":"g"}],"body":"b","channels":["push"]})", 422,
-                 "unknown_group", "/to/1/group");
 }
 
 TEST_F(PlanTest, RefusesAVersionNobodyLookedUp) {

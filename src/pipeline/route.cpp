@@ -45,18 +45,59 @@ class Router {
 
   Routed run() {
     const auto& to = in_.request.to;
-    out_.recipients = static_cast<std::int64_t>(to.size());
-    can_repeat_ = to.size() > 1;
-    for (std::size_t i = 0; i < to.size(); ++i) route_entry(i, to[i]);
+    out_.recipients = static_cast<std::int64_t>(to.size() - in_.people.groups.size());
+    can_repeat_ = to.size() > 1 || !in_.people.groups.empty();
+    if (!in_.only_members) {
+      for (std::size_t i = 0; i < to.size(); ++i) route_entry(i, to[i]);
+      for (const auto& [i, group] : in_.people.groups) check_group(i, group);
+    }
+    if (!in_.people.members.empty()) route_members();
     return std::move(out_);
   }
 
  private:
+  void check_group(std::size_t i, const store::Group& group) {
+    if (group.id == 0) {
+      out_.problems.push_back({fmt::format("/to/{}/group", i), "unknown_group",
+                               fmt::format("there is no group '{}'", in_.request.to[i].id)});
+    }
+    if (!in_.people.has_all_members) out_.recipients += group.members;
+  }
+
+  // Who is named by itself has been routed; what was said to that entry counts.
+  void route_members() {
+    std::unordered_set<std::string_view> named;
+    for (const auto& entry : in_.request.to) {
+      if (entry.kind == model::RecipientKind::User) named.insert(entry.id);
+      if (in_.only_members) note_raw(entry);
+    }
+    for (const auto& [device, user] : in_.people.device_owner) named.insert(user);
+    is_member_ = true;
+    for (const store::Member& member : in_.people.members) {
+      if (named.contains(member.user_id)) continue;
+      ++out_.recipients;
+      if (member.has_left) {
+        add_left(member);
+      } else {
+        route_user(member.entry, member.user_id, "group", nullptr);
+      }
+    }
+  }
+
+  void add_left(const store::Member& member) {
+    for (const Channel channel : in_.plan.channels) {
+      Candidate c{member.entry, nullptr, nullptr, channel, Platform::None, {}};
+      checks_.clear();
+      add(c, suppress(Reason::LeftGroup, "group", "left since it was accepted", "group"));
+      out_.deliveries.back().user_id = member.user_id;
+    }
+  }
+
   void route_entry(std::size_t i, const model::Recipient& entry) {
     switch (entry.kind) {
       case model::RecipientKind::User: return route_user(i, entry.id, "user_id", nullptr);
       case model::RecipientKind::Device: return route_device(i, entry);
-      case model::RecipientKind::Group: return;  // refused by make_plan
+      case model::RecipientKind::Group: return;  // route_members()
       case model::RecipientKind::Email: return route_raw(i, entry, {Channel::Email});
       case model::RecipientKind::Phone: return route_raw(i, entry, {Channel::Sms, Channel::Voice});
       case model::RecipientKind::Address: return route_raw(i, entry, {entry.channel});
@@ -68,7 +109,7 @@ class Router {
                   const std::string* only_device) {
     const auto it = in_.people.users.find(user_id);
     if (it == in_.people.users.end() || !it->second.profile) {
-      if (!in_.request.skip_unknown_users && !in_.skips_unknown_users) {
+      if (!is_member_ && !in_.request.skip_unknown_users && !in_.skips_unknown_users) {
         out_.problems.push_back(
             {fmt::format("/to/{}/{}", i, field), "unknown_user",
              fmt::format("there is no user '{}'; register them first, or set on_unknown to skip", user_id)});
@@ -213,13 +254,33 @@ class Router {
   // Devices differ by themselves; a user named twice repeats all of them.
   bool is_repeat(const Candidate& c) {
     if (!can_repeat_) return false;
-    std::string key = fmt::format("{}:", static_cast<int>(c.channel));
-    if (c.device != nullptr) {
-      key.append(c.profile->user_id).append("\n").append(c.device->device_id);
-    } else {
-      key.append(same_mailbox(c.channel, c.address));
+    // Members come in pages, and those who share a mailbox are different people.
+    if (is_member_) return c.device == nullptr && seen_.contains(address_id(c.channel, c.address));
+    if (c.device == nullptr) return !seen_.insert(address_id(c.channel, c.address)).second;
+    return !seen_
+                .insert(fmt::format("{}:{}\n{}", static_cast<int>(c.channel), c.profile->user_id,
+                                    c.device->device_id))
+                .second;
+  }
+
+  static std::string address_id(Channel channel, std::string_view address) {
+    return fmt::format("{}:{}", static_cast<int>(channel), same_mailbox(channel, address));
+  }
+
+  // A member who is named by address, too, is not written to twice.
+  void note_raw(const model::Recipient& entry) {
+    switch (entry.kind) {
+      case model::RecipientKind::Email: seen_.insert(address_id(Channel::Email, entry.id)); return;
+      case model::RecipientKind::Phone:
+        seen_.insert(address_id(Channel::Sms, entry.id));
+        seen_.insert(address_id(Channel::Voice, entry.id));
+        return;
+      case model::RecipientKind::Address: seen_.insert(address_id(entry.channel, entry.id)); return;
+      case model::RecipientKind::User:
+      case model::RecipientKind::Device:
+      case model::RecipientKind::Group:
+      case model::RecipientKind::Token: return;
     }
-    return !seen_.insert(std::move(key)).second;
   }
 
   void add_unknown(std::size_t i, std::string_view user_id, Channel channel) {
@@ -370,6 +431,7 @@ class Router {
   std::vector<Check> checks_;
   std::unordered_set<std::string> seen_;
   bool can_repeat_ = false;
+  bool is_member_ = false;  // members are routed
 };
 
 }  // namespace

@@ -48,6 +48,10 @@ struct People {
   };
   std::unordered_map<std::string_view, User> users;                // by user_id in the request
   std::unordered_map<std::string_view, std::string> device_owner;  // device_id → user_id
+  // Of each entry that names a group, in order of `to`; id 0: there is none of that name.
+  std::vector<std::pair<std::size_t, store::Group>> groups;
+  std::vector<store::Member> members;  // of all of them, each once, ascending by user_id
+  bool has_all_members = true;         // false: they are too many, `members` is empty or holds a page
   // (channel, address) pairs that must not be contacted.
   std::unordered_map<std::string, store::Suppression> suppressed;
   [[nodiscard]] static std::string key(model::Channel channel, std::string_view address) {
@@ -73,6 +77,7 @@ struct RouteInput {
   Time now;
   bool wants_explain = false;
   bool skips_unknown_users = false;  // when a stored request fires: it was checked when it was accepted
+  bool only_members = false;         // a page of the groups' members, without the other entries of `to`
 };
 [[nodiscard]] Routed route(const RouteInput& input);
 

@@ -63,8 +63,10 @@ class Store {
 
   // ---- acting on what is stored
   virtual Task<Result<CancelResult>> cancel(std::int64_t notification, Time now) = 0;
-  // Turns up to `limit` open rows of a cancelled notification Cancelled; number turned, 0 when done.
-  virtual Task<Result<std::size_t>> cancel_chunk(std::int64_t notification, std::size_t limit, Time now) = 0;
+  // Looks at up to `limit` rows of a cancelled notification from `from` on (0: from the first) and turns
+  // those that are open Cancelled.
+  virtual Task<Result<CancelChunk>> cancel_chunk(std::int64_t notification, std::int64_t from,
+                                                 std::size_t limit, Time now) = 0;
   // Held rows (reason given) whose condition cleared become Pending, due now, at most `limit`, oldest
   // first; returns their ids and lanes for hints.
   virtual Task<Result<std::vector<Hint>>> unhold(HoldFilter filter, std::size_t limit, Time now) = 0;
@@ -109,6 +111,25 @@ class Store {
                                              Time now) = 0;
   virtual Task<Result<std::vector<Suppression>>> list_suppressions(std::int32_t project, ListPage page) = 0;
 
+  // ---- groups
+  // Makes the group or renames it.
+  virtual Task<Result<Group>> put_group(std::int32_t project, std::string key, std::string name,
+                                        std::string actor, Time now) = 0;
+  // The key is free at once; sends accepted before still reach its members. Errors: NotFound.
+  virtual Task<Result<void>> delete_group(std::int32_t project, std::string key, std::string actor,
+                                          Time now) = 0;
+  // In order of `keys`, at most 1,000; id 0 for the unknown. Cheap (inline on the caller's thread).
+  virtual Task<Result<std::vector<Group>>> groups(std::int32_t project, std::vector<std::string> keys) = 0;
+  virtual Task<Result<std::vector<Group>>> list_groups(std::int32_t project, ListPage page) = 0;
+  // Adds users (or removes them); those who are in it (or not) stay so. Users need not be registered. At most
+  // 10,000, in several commits: after an error some may be changed, and the call can be repeated. Errors:
+  // NotFound.
+  virtual Task<Result<MembershipChange>> change_members(std::int32_t project, std::string key,
+                                                        std::vector<std::string> user_ids, bool is_removal,
+                                                        std::string actor, Time now) = 0;
+  // Who is in any of the groups, each once, ascending by user_id; less than `limit` only at the end.
+  virtual Task<Result<std::vector<Member>>> members(MembersQuery query) = 0;
+
   // ---- looking
   // Null for the unknown. `with_body` false leaves body and request empty.
   virtual Task<Result<std::vector<std::shared_ptr<const model::Notification>>>> notifications(
@@ -116,6 +137,8 @@ class Store {
   virtual Task<Result<std::vector<model::Delivery>>> deliveries_of(std::int64_t notification,
                                                                    ListPage page) = 0;
   virtual Task<Result<DeliveryDetail>> delivery(std::int64_t id) = 0;
+  // How many deliveries of a notification that was expanded in chunks are in each state; all 0 for others.
+  virtual Task<Result<StatusCounts>> status_counts(std::int64_t notification) = 0;
   // Newest first; examines at most 20,000 rows and may return a short page with `next` set.
   virtual Task<Result<NotificationPage>> list_notifications(HistoryFilter filter) = 0;
   virtual Task<Result<DeliveryPage>> list_deliveries(HistoryFilter filter) = 0;

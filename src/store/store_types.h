@@ -43,6 +43,12 @@ struct CapCharge {
   Millis per{0};
   bool drop = false;  // else held(frequency_cap) until a token frees
 };
+// A group that an entry of `to` names.
+struct AudienceGroup {
+  std::size_t entry = 0;   // index into `to`
+  std::int64_t group = 0;  // Group::id
+  friend bool operator==(const AudienceGroup&, const AudienceGroup&) = default;
+};
 struct AcceptItem {
   model::Notification notification;         // id set by the caller
   std::vector<model::Delivery> deliveries;  // ids contiguous from notification.first_delivery
@@ -50,6 +56,8 @@ struct AcceptItem {
   std::optional<base::Hash128> event;  // hash of (app, event_id); none: no dedup
   base::Hash128 fingerprint{};
   std::vector<std::int64_t> address_keys;  // history look-up keys (raw addresses)
+  // Of a notification that is accepted as Scheduled or Expanding: it reaches whom these hold at the commit.
+  std::vector<AudienceGroup> audience;
   // Set: its deliveries that are pending and due are taken for this owner as they are stored, which saves the
   // claim. Not together with caps, which may still change them.
   std::optional<Owner> take_for;
@@ -65,6 +73,7 @@ struct AcceptResult {
 struct ExpandItem {
   std::int64_t notification = 0;
   std::int64_t expected_cursor = 0, next_cursor = 0;
+  std::string after;  // the last user of the groups that this brings; empty: none yet
   bool done = false;
   std::vector<model::Delivery> deliveries;  // ids contiguous
   std::vector<CapCharge> caps;
@@ -72,6 +81,9 @@ struct ExpandItem {
 
 struct DueExpansion {
   std::int64_t notification = 0, cursor = 0;
+  std::int64_t moment = 0;  // for MembersQuery
+  std::vector<AudienceGroup> audience;
+  std::string after;  // as the last expand() gave it
 };
 
 // ---- claim and record
@@ -107,6 +119,10 @@ struct RecordItem {
 struct CancelResult {
   std::size_t cancelled = 0, in_flight = 0, already_sent = 0;
 };
+struct CancelChunk {
+  std::size_t turned = 0;
+  std::int64_t next = 0;  // where the next one begins; 0: there is no more
+};
 struct HoldFilter {
   std::int32_t project = 0;  // 0: all
   model::Reason reason = model::Reason::Paused;
@@ -134,6 +150,29 @@ struct UserKey {
   std::int32_t project = 0;
   std::string user_id;
   friend bool operator==(const UserKey&, const UserKey&) = default;
+};
+struct Group {
+  std::int64_t id = 0;
+  std::int32_t project = 0;
+  std::string key, name;
+  std::int64_t members = 0;
+  Time created_at{}, updated_at{};
+};
+inline constexpr std::int64_t kNow = INT64_MAX;  // as a moment: what is so now
+struct MembersQuery {
+  std::vector<AudienceGroup> groups;  // at most 1,000
+  std::int64_t moment = kNow;         // of DueExpansion
+  std::string after;                  // user_id; empty: from the first
+  std::size_t limit = 200;            // 1 to 1,024
+};
+struct Member {
+  std::string user_id;
+  std::size_t entry = 0;  // the lowest of the groups that hold this user
+  bool has_left = false;  // was in at that moment and is in none of the groups now
+};
+struct MembershipChange {
+  std::int64_t changed = 0;  // users who were not (or were) in it before
+  Group group;               // as it is afterwards
 };
 struct ProfileChange {
   std::string actor;   // for audit and preference log

@@ -1,6 +1,7 @@
 // What is read back out of the Store: pages of history, counters, records.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,6 +32,7 @@ struct HistoryFilter {
   std::vector<model::DeliveryStatus> statuses;
   std::optional<model::NotificationStatus> notification_status;
 };
+using StatusCounts = std::array<std::int64_t, model::kDeliveryStatusCount>;  // by status
 struct NotificationPage {
   std::vector<model::Notification> rows;
   std::int64_t next = 0;

@@ -364,9 +364,13 @@ TEST_P(StoreSuite, CancelStopsWhatIsOpenAndSaysWhatWasNot) {
   EXPECT_EQ(cancelled.in_flight, 1U);
   EXPECT_EQ(cancelled.already_sent, 1U);
   EXPECT_TRUE(run(store_->notifications({one.notification.id})).value()[0]->is_cancelled);
-  EXPECT_EQ(run(store_->cancel_chunk(one.notification.id, 1, clock_.now())).value(), 1U);
-  EXPECT_EQ(run(store_->cancel_chunk(one.notification.id, 100, clock_.now())).value(), 1U);
-  EXPECT_EQ(run(store_->cancel_chunk(one.notification.id, 100, clock_.now())).value(), 0U);
+  const auto first = run(store_->cancel_chunk(one.notification.id, 0, 3, clock_.now())).value();
+  EXPECT_EQ(first.turned, 1U);
+  EXPECT_EQ(first.next, one.deliveries[3].id);
+  const auto rest = run(store_->cancel_chunk(one.notification.id, first.next, 100, clock_.now())).value();
+  EXPECT_EQ(rest.turned, 1U);
+  EXPECT_EQ(rest.next, 0);
+  EXPECT_EQ(run(store_->cancel_chunk(one.notification.id, 0, 100, clock_.now())).value().turned, 0U);
   EXPECT_EQ(run(store_->cancel(one.notification.id, clock_.now())).value().cancelled, 2U);
   EXPECT_TRUE(scan(kLane).empty());
   expect_accountable();
@@ -576,7 +580,7 @@ TEST_P(StoreSuite, CountersAlwaysSum) {
         RC_ASSERT(record(d, kTo[static_cast<std::size_t>(step - 3)], Millis(0)));
       } else if (step == 6 && !notifications.empty()) {
         static_cast<void>(run(store_->cancel(notifications.back(), clock_.now())));
-        static_cast<void>(run(store_->cancel_chunk(notifications.back(), 2, clock_.now())));
+        static_cast<void>(run(store_->cancel_chunk(notifications.back(), 0, 2, clock_.now())));
       }
       clock_.advance(Millis(1));
     }

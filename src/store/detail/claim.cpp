@@ -89,8 +89,7 @@ class ClaimJob final : public Job {
   }
 
   void add(Txn& txn, model::Delivery d) {
-    txn.count(d.project, d.lane(), d.is_sandbox, d.status, -1);
-    txn.count(d.project, d.lane(), d.is_sandbox, model::DeliveryStatus::Processing, 1);
+    txn.count_move(d, d.status, model::DeliveryStatus::Processing);
     d.status = model::DeliveryStatus::Processing;
     ++d.epoch;
     taken_.push_back(d.id);

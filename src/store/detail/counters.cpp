@@ -97,4 +97,17 @@ Result<void> write_stats(Db& db, const StatDeltas& deltas) {
   return {};
 }
 
+Result<void> write_notification_counts(Db& db, const NotificationDeltas& deltas) {
+  for (const auto& [key, delta] : deltas) {
+    if (delta == 0) continue;
+    CARILLON_CHECK(db.statement("INSERT INTO notification_count(notification, status, n) VALUES(?1, ?2, ?3) "
+                                "ON CONFLICT DO UPDATE SET n = n + excluded.n")
+                       .bind(1, key.first)
+                       .bind(2, static_cast<std::int64_t>(key.second))
+                       .bind(3, delta)
+                       .run());
+  }
+  return {};
+}
+
 }  // namespace carillon::store::detail

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -38,6 +39,9 @@ struct StatKey {
 };
 
 using CounterDeltas = boost::unordered_flat_map<CounterKey, std::int64_t>;
+// Notification and status; only of notifications that are expanded in chunks.
+using NotificationDeltas =
+    boost::unordered_flat_map<std::pair<std::int64_t, model::DeliveryStatus>, std::int64_t>;
 using StatDeltas = boost::unordered_flat_map<StatKey, std::int64_t>;
 
 // The counters as committed. Writer thread changes them, anybody reads.
@@ -57,5 +61,6 @@ class Counters {
 
 CounterRow counter_row(CounterKey key, std::int64_t n);
 Result<void> write_stats(Db& db, const StatDeltas& deltas);
+Result<void> write_notification_counts(Db& db, const NotificationDeltas& deltas);
 
 }  // namespace carillon::store::detail

@@ -1,5 +1,6 @@
 // Acting on what is stored: expansion, cancel, release of holds, replay.
 #include <algorithm>
+#include <cstring>
 
 #include "store/detail/insert.h"
 #include "store/detail/sqlite_store.h"
@@ -13,18 +14,55 @@ struct Range {
   std::int64_t first = 0, n = 0;
 };
 
-// The runs of contiguous delivery ids of a notification.
-Result<std::vector<Range>> ranges_of(Db& db, std::int64_t notification) {
+// The runs of contiguous delivery ids of a notification that end above `from`, ascending.
+Result<std::vector<Range>> ranges_of(Db& db, std::int64_t notification, std::int64_t from) {
   std::vector<Range> ranges;
   Statement s = db.statement(
-      "SELECT first_delivery, delivery_count FROM notification WHERE id = ?1 AND first_delivery > 0 "
-      "UNION ALL SELECT first, n FROM chunk WHERE notification = ?1");
-  s.bind(1, notification);
+      "SELECT first_delivery AS first, delivery_count AS n FROM notification WHERE id = ?1 AND "
+      "first_delivery "
+      "> 0 UNION ALL SELECT first, n FROM chunk WHERE notification = ?1 AND first + n > ?2 ORDER BY 1");
+  s.bind(1, notification).bind(2, from);
   for (;;) {
     CARILLON_TRY(const bool has_row, s.next());
     if (!has_row) return ranges;
     ranges.push_back(Range{s.integer(0), s.integer(1)});
   }
+}
+
+Result<StatusCounts> kept_counts(Db& db, std::int64_t notification) {
+  StatusCounts counts{};
+  Statement s = db.statement("SELECT status, n FROM notification_count WHERE notification = ?1");
+  s.bind(1, notification);
+  for (;;) {
+    CARILLON_TRY(const bool has_row, s.next());
+    if (!has_row) return counts;
+    counts[s.as<std::size_t>(0) % counts.size()] = s.integer(1);
+  }
+}
+
+// Of any notification: what is kept of one with many deliveries, and the few of another looked at.
+Result<StatusCounts> counts_of(Db& db, std::int64_t notification) {
+  CARILLON_TRY(StatusCounts counts, kept_counts(db, notification));
+  Statement s = db.statement(
+      "SELECT d.status, count(*) FROM notification n JOIN delivery d ON d.id >= n.first_delivery AND "
+      "d.id < n.first_delivery + n.delivery_count WHERE n.id = ?1 AND n.first_delivery > 0 GROUP BY 1");
+  s.bind(1, notification);
+  for (;;) {
+    CARILLON_TRY(const bool has_row, s.next());
+    if (!has_row) return counts;
+    counts[s.as<std::size_t>(0) % counts.size()] += s.integer(1);
+  }
+}
+
+// As insert_expansion() packed it.
+std::vector<AudienceGroup> read_audience(std::string_view blob) {
+  std::vector<AudienceGroup> audience;
+  std::int64_t pair[2] = {};
+  for (; blob.size() >= sizeof pair; blob.remove_prefix(sizeof pair)) {
+    std::memcpy(pair, blob.data(), sizeof pair);
+    audience.push_back(AudienceGroup{.entry = static_cast<std::size_t>(pair[0]), .group = pair[1]});
+  }
+  return audience;
 }
 
 Result<Origin> origin_of(Db& db, std::int64_t notification) {
@@ -48,8 +86,7 @@ Result<void> move_row(Txn& txn, const model::Delivery& d, model::DeliveryStatus 
       .bind_or_null(8, d.claims_lost);
   s.bind_or_null(9, d.note).bind_or_null(10, txn.words.id(d.integration));
   CARILLON_CHECK(s.run());
-  txn.count(d.project, d.lane(), d.is_sandbox, from, -1);
-  txn.count(d.project, d.lane(), d.is_sandbox, d.status, 1);
+  txn.count_move(d, from, d.status);
   return {};
 }
 
@@ -71,6 +108,7 @@ Task<Result<void>> SqliteStore::expand(ExpandItem item, Time now) {
     const Origin origin{
         .app = s.integer(3), .category = s.as<std::uint32_t>(4), .template_key = s.as<std::uint32_t>(5)};
     std::vector<model::Delivery> deliveries = item.deliveries;
+    for (model::Delivery& d : deliveries) d.is_counted = true;
     CARILLON_CHECK(charge_caps(txn, options_.keys->lookup_hash, item.caps, deliveries, now));
     CARILLON_CHECK(insert_deliveries(txn, deliveries, origin, now));
     for (const model::Delivery& d : deliveries) {
@@ -91,6 +129,13 @@ Task<Result<void>> SqliteStore::expand(ExpandItem item, Time now) {
                        .bind(2, static_cast<std::int64_t>(next))
                        .bind(3, item.next_cursor)
                        .run());
+    CARILLON_CHECK(
+        txn.db
+            .statement("UPDATE expansion SET is_done = ?2, after = ifnull(?3, after) WHERE notification = ?1")
+            .bind(1, item.notification)
+            .bind(2, std::int64_t{item.done})
+            .bind_or_null(3, item.after)
+            .run());
     txn.after_commit([this, id = item.notification] { notification_cache_->erase(id); });
     return {};
   };
@@ -101,13 +146,21 @@ Task<Result<std::vector<DueExpansion>>> SqliteStore::due_expansions(std::size_t 
   co_return co_await read([limit, now](Db& db) -> Result<std::vector<DueExpansion>> {
     std::vector<DueExpansion> due;
     Statement s = db.statement(
-        "SELECT id, cursor FROM notification INDEXED BY notification_waiting "
-        "WHERE status IN (2, 3) AND ifnull(send_at, 0) <= ?1 ORDER BY ifnull(send_at, 0), id LIMIT ?2");
+        "SELECT n.id, n.cursor, e.moment, e.audience, e.after FROM notification n "
+        "INDEXED BY notification_waiting LEFT JOIN expansion e ON e.notification = n.id "
+        "WHERE n.status IN (2, 3) AND ifnull(n.send_at, 0) <= ?1 ORDER BY ifnull(n.send_at, 0), n.id "
+        "LIMIT ?2");
     s.bind(1, now).bind(2, static_cast<std::int64_t>(limit));
     for (;;) {
       CARILLON_TRY(const bool has_row, s.next());
       if (!has_row) return due;
-      due.push_back(DueExpansion{s.integer(0), s.integer(1)});
+      due.push_back(DueExpansion{
+          .notification = s.integer(0),
+          .cursor = s.integer(1),
+          .moment = s.integer(2),
+          .audience = read_audience(s.text(3)),
+          .after = s.string(4),
+      });
     }
   });
 }
@@ -123,67 +176,74 @@ Task<Result<CancelResult>> SqliteStore::cancel(std::int64_t notification, Time n
                        .bind(1, notification)
                        .run());
     if (txn.db.changes() == 0) return fail(Errc::NotFound, "no such notification");
+    CARILLON_CHECK(
+        txn.db.statement("DELETE FROM expansion WHERE notification = ?1").bind(1, notification).run());
     txn.after_commit([this, notification] { notification_cache_->erase(notification); });
+    CARILLON_TRY(const StatusCounts counts, counts_of(txn.db, notification));
     CancelResult result;
-    CARILLON_TRY(const std::vector<Range> ranges, ranges_of(txn.db, notification));
-    for (const Range& range : ranges) {
-      Statement s = txn.db.statement(
-          "SELECT status, count(*) FROM delivery WHERE id >= ?1 AND id < ?2 GROUP BY status");
-      s.bind(1, range.first).bind(2, range.first + range.n);
-      for (;;) {
-        CARILLON_TRY(const bool has_row, s.next());
-        if (!has_row) break;
-        const auto n = static_cast<std::size_t>(s.integer(1));
-        switch (s.as<model::DeliveryStatus>(0)) {
-          case model::DeliveryStatus::Pending:
-          case model::DeliveryStatus::Held:
-          case model::DeliveryStatus::Retrying:
-          case model::DeliveryStatus::Cancelled: result.cancelled += n; break;
-          case model::DeliveryStatus::Processing: result.in_flight += n; break;
-          case model::DeliveryStatus::Sent:
-          case model::DeliveryStatus::Delivered:
-          case model::DeliveryStatus::Unknown: result.already_sent += n; break;
-          case model::DeliveryStatus::Failed:
-          case model::DeliveryStatus::Dead:
-          case model::DeliveryStatus::Suppressed:
-          case model::DeliveryStatus::Expired: break;
-        }
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+      const auto n = static_cast<std::size_t>(counts[i]);
+      switch (static_cast<model::DeliveryStatus>(i)) {
+        case model::DeliveryStatus::Pending:
+        case model::DeliveryStatus::Held:
+        case model::DeliveryStatus::Retrying:
+        case model::DeliveryStatus::Cancelled: result.cancelled += n; break;
+        case model::DeliveryStatus::Processing: result.in_flight += n; break;
+        case model::DeliveryStatus::Sent:
+        case model::DeliveryStatus::Delivered:
+        case model::DeliveryStatus::Unknown: result.already_sent += n; break;
+        case model::DeliveryStatus::Failed:
+        case model::DeliveryStatus::Dead:
+        case model::DeliveryStatus::Suppressed:
+        case model::DeliveryStatus::Expired: break;
       }
     }
     return result;
   });
 }
 
-Task<Result<std::size_t>> SqliteStore::cancel_chunk(std::int64_t notification, std::size_t limit, Time now) {
-  auto call = [this, notification, limit, now](Txn& txn) -> Result<std::size_t> {
+Task<Result<CancelChunk>> SqliteStore::cancel_chunk(std::int64_t notification, std::int64_t from,
+                                                    std::size_t limit, Time now) {
+  auto call = [this, notification, from, limit, now](Txn& txn) -> Result<CancelChunk> {
     std::vector<model::Delivery> open;
-    CARILLON_TRY(const std::vector<Range> ranges, ranges_of(txn.db, notification));
-    for (const Range& range : ranges) {
-      if (open.size() >= limit) break;
-      Statement s =
-          txn.db.statement("SELECT " CARILLON_DELIVERY_COLUMNS
-                           " FROM delivery "
-                           "WHERE id >= ?1 AND id < ?2 AND status IN (0, 1, 3) ORDER BY id LIMIT ?3");
-      s.bind(1, range.first)
-          .bind(2, range.first + range.n)
-          .bind(3, static_cast<std::int64_t>(limit - open.size()));
+    CancelChunk chunk;
+    CARILLON_TRY(const std::vector<Range> ranges, ranges_of(txn.db, notification, from));
+    for (std::size_t seen = 0; const Range& range : ranges) {
+      if (seen >= limit) {
+        chunk.next = range.first;
+        break;
+      }
+      const std::int64_t first = std::max(range.first, from);
+      const std::int64_t end =
+          std::min(range.first + range.n, first + static_cast<std::int64_t>(limit - seen));
+      Statement s = txn.db.statement("SELECT " CARILLON_DELIVERY_COLUMNS
+                                     " FROM delivery WHERE id >= ?1 AND id < ?2 AND status IN (0, 1, 3)");
+      s.bind(1, first).bind(2, end);
       for (;;) {
         CARILLON_TRY(const bool has_row, s.next());
         if (!has_row) break;
         open.push_back(read_delivery(s, words_));
       }
+      seen += static_cast<std::size_t>(end - first);
+      chunk.next = end < range.first + range.n ? end : 0;
+      if (chunk.next != 0) break;
     }
-    if (open.empty()) return std::size_t{0};
+    chunk.turned = open.size();
+    if (open.empty()) return chunk;
     CARILLON_TRY(const Origin origin, origin_of(txn.db, notification));
     for (model::Delivery& d : open) {
-      const model::DeliveryStatus from = std::exchange(d.status, model::DeliveryStatus::Cancelled);
+      const model::DeliveryStatus was = std::exchange(d.status, model::DeliveryStatus::Cancelled);
       d.reason = model::Reason::CancelledByCaller;
-      CARILLON_CHECK(move_row(txn, d, from, now));
+      CARILLON_CHECK(move_row(txn, d, was, now));
       roll_up(txn, d, origin, d.status, now);
     }
-    return open.size();
+    return chunk;
   };
   co_return co_await write(std::move(call), JobClass::Other, limit);
+}
+
+Task<Result<StatusCounts>> SqliteStore::status_counts(std::int64_t notification) {
+  co_return readers_->inline_read([&](Db& db) { return kept_counts(db, notification); });
 }
 
 Task<Result<std::vector<Hint>>> SqliteStore::unhold(HoldFilter filter, std::size_t limit, Time now) {

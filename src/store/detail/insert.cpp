@@ -106,7 +106,7 @@ Result<void> insert_deliveries(Txn& txn, std::span<const model::Delivery> delive
     s.bind(1, d.id).bind(2, d.notification).bind(3, static_cast<std::int64_t>(d.project));
     s.bind(4, static_cast<std::int64_t>(d.lane().index()));
     s.bind(5, static_cast<std::int64_t>(status)).bind(6, static_cast<std::int64_t>(d.reason));
-    s.bind(7, d.is_sandbox ? kFlagSandbox : 0);
+    s.bind(7, (d.is_sandbox ? kFlagSandbox : 0) | (d.is_counted ? kFlagCounted : 0));
     s.bind(18, std::int64_t{is_taken ? 1 : 0}).bind_or_null(19, is_taken ? pack(*owner) : 0);
     // A pending one without a time is due now; only held ones may wait for a condition.
     const bool needs_due =
@@ -125,8 +125,8 @@ Result<void> insert_deliveries(Txn& txn, std::span<const model::Delivery> delive
     }
     s.bind_or_null(17, d.note);
     CARILLON_CHECK(s.run());
-    txn.count(d.project, d.lane(), d.is_sandbox, std::nullopt, 1);
-    txn.count(d.project, d.lane(), d.is_sandbox, status, 1);
+    txn.count(d, std::nullopt, 1);
+    txn.count(d, status, 1);
     roll_up(txn, d, origin, model::DeliveryStatus::Pending, now);
     if (is_final) roll_up(txn, d, origin, d.status, now);
   }

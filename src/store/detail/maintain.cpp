@@ -8,9 +8,10 @@
 namespace carillon::store::detail {
 namespace {
 
-constexpr std::int64_t kPieceRows = 2'000;  // rows dropped per transaction and table
-constexpr std::size_t kFoldRows = 20'000;   // rows folded into the history index at a time
-constexpr Millis kFoldBehind{5'000};        // ids younger than this may still be on their way
+constexpr std::int64_t kCompletedMax = 100;  // notifications marked at a time
+constexpr std::int64_t kPieceRows = 2'000;   // rows dropped per transaction and table
+constexpr std::size_t kFoldRows = 20'000;    // rows folded into the history index at a time
+constexpr Millis kFoldBehind{5'000};         // ids younger than this may still be on their way
 
 // Deletes up to a piece of rows; true when there may be more.
 Result<bool> delete_piece(Txn& txn, const char* sql, std::int64_t bound) {
@@ -28,7 +29,8 @@ Task<Result<bool>> SqliteStore::housekeeping(const Retention& retention, Time no
     CARILLON_TRY(const bool more_complete, complete_expanded(txn));
     CARILLON_TRY(const bool more_expired, drop_expired(txn, retention, now));
     CARILLON_TRY(const bool more_records, trim_records(txn, now - retention.audit, now));
-    return more_dedup || more_history || more_complete || more_expired || more_records;
+    CARILLON_TRY(const bool more_members, drop_deleted_groups(txn));
+    return more_dedup || more_history || more_complete || more_expired || more_records || more_members;
   };
   CARILLON_CO_TRY(const bool has_more,
                   co_await write(std::move(call), JobClass::Other, static_cast<std::size_t>(kPieceRows)));
@@ -53,26 +55,25 @@ Task<Result<bool>> SqliteStore::fold_history(Time now) {
 
 // An expanded notification is marked when all of its deliveries are final; the others derive it.
 Result<bool> SqliteStore::complete_expanded(Txn& txn) {
-  std::vector<std::int64_t> candidates;
+  std::vector<std::int64_t> complete;
   {
     Statement s = txn.db.statement(
-        "SELECT DISTINCT notification FROM chunk WHERE notification > ?1 ORDER BY 1 LIMIT 100");
-    s.bind(1, completed_to_);
+        "SELECT notification FROM expansion e WHERE is_done = 1 AND NOT EXISTS (SELECT 1 FROM "
+        "notification_count c WHERE c.notification = e.notification AND c.status < 4 AND c.n > 0) LIMIT ?1");
+    s.bind(1, kCompletedMax);
     for (;;) {
       CARILLON_TRY(const bool has_row, s.next());
       if (!has_row) break;
-      candidates.push_back(s.integer(0));
+      complete.push_back(s.integer(0));
     }
   }
-  for (const std::int64_t id : candidates) {
-    Statement s = txn.db.statement(
-        "UPDATE notification SET status = 6 WHERE id = ?1 AND status = 4 AND NOT EXISTS (SELECT 1 FROM chunk "
-        "c, delivery d "
-        "WHERE c.notification = ?1 AND d.id >= c.first AND d.id < c.first + c.n AND d.status < 4)");
+  for (const std::int64_t id : complete) {
+    Statement s = txn.db.statement("UPDATE notification SET status = 6 WHERE id = ?1 AND status = 4");
     CARILLON_CHECK(s.bind(1, id).run());
+    CARILLON_CHECK(txn.db.statement("DELETE FROM expansion WHERE notification = ?1").bind(1, id).run());
+    txn.after_commit([this, id] { notification_cache_->erase(id); });
   }
-  completed_to_ = candidates.empty() ? 0 : candidates.back();
-  return candidates.size() == 100;
+  return static_cast<std::int64_t>(complete.size()) == kCompletedMax;
 }
 
 Result<bool> SqliteStore::drop_expired(Txn& txn, const Retention& retention, Time now) {
@@ -124,8 +125,9 @@ Result<bool> SqliteStore::drop_deliveries(Txn& txn, std::int64_t below) {
                             "DELETE FROM dead_letter WHERE delivery = ?1"}) {
       CARILLON_CHECK(txn.db.statement(sql).bind(1, d.id).run());
     }
-    txn.count(d.project, d.lane(), d.is_sandbox, std::nullopt, -1);
-    txn.count(d.project, d.lane(), d.is_sandbox, d.status, -1);
+    // What a notification tells of itself stays until it goes: that is not changed.
+    txn.count(d, std::nullopt, -1);
+    txn.count(d, d.status, -1);
   }
   const bool has_more = static_cast<std::int64_t>(rows.size()) == kPieceRows;
   dropped_deliveries_ = has_more ? rows.back().id : 0;
@@ -161,6 +163,12 @@ Result<bool> SqliteStore::drop_notifications(Txn& txn, std::int64_t below) {
                        "AND d.id < notification.first_delivery + notification.delivery_count)")
             .bind(1, id)
             .run());
+    for (const char* sql : {"DELETE FROM notification_count WHERE notification = ?1 AND NOT EXISTS "
+                            "(SELECT 1 FROM notification WHERE id = ?1)",
+                            "DELETE FROM expansion WHERE notification = ?1 AND NOT EXISTS "
+                            "(SELECT 1 FROM notification WHERE id = ?1)"}) {
+      CARILLON_CHECK(txn.db.statement(sql).bind(1, id).run());
+    }
     txn.after_commit([this, id] { notification_cache_->erase(id); });
   }
   const bool has_more = static_cast<std::int64_t>(ids.size()) == kPieceRows;

@@ -83,8 +83,7 @@ class RecordJob final : public Job {
     const bool is_final = model::is_final(item.to);
     CARILLON_TRY(const bool is_ours, update(txn, item, is_final));
     if (!is_ours) return false;
-    txn.count(d.project, d.lane(), d.is_sandbox, model::DeliveryStatus::Processing, -1);
-    txn.count(d.project, d.lane(), d.is_sandbox, item.to, 1);
+    txn.count_move(d, model::DeliveryStatus::Processing, item.to);
     if (item.attempt) CARILLON_CHECK(insert_attempt(txn, *item.attempt, d.id));
     if (is_final) {
       const Origin origin{.app = item.app,

@@ -47,6 +47,13 @@ Result<void> write_row(Txn& txn, const model::Delivery& d) {
   CARILLON_CHECK(s.run());
   CARILLON_CHECK(
       txn.db.statement("UPDATE dead_letter SET is_closed = 1 WHERE delivery = ?1").bind(1, d.id).run());
+  if (d.is_counted) {
+    CARILLON_CHECK(txn.db
+                       .statement("INSERT OR IGNORE INTO expansion(notification, is_done, moment, audience) "
+                                  "VALUES(?1, 1, 0, x'')")
+                       .bind(1, d.notification)
+                       .run());
+  }
   // Open again, whatever housekeeping had marked.
   return txn.db.statement("UPDATE notification SET status = 4 WHERE id = ?1 AND status = 6")
       .bind(1, d.notification)
@@ -83,8 +90,7 @@ Task<Result<std::vector<ReplayResult>>> SqliteStore::replay(std::vector<ReplayIt
     if (!item.integration.empty()) d.integration = item.integration;
     CARILLON_TRY(d.note, changed_note(d.note, item, now));
     CARILLON_CHECK(write_row(txn, d));
-    txn.count(d.project, d.lane(), d.is_sandbox, from, -1);
-    txn.count(d.project, d.lane(), d.is_sandbox, d.status, 1);
+    txn.count_move(d, from, d.status);
     txn.after_commit([this, id = d.notification] { notification_cache_->erase(id); });
     AuditEntry audit;
     audit.project = d.project;

@@ -13,6 +13,7 @@ model::Delivery read_delivery(const Statement& s, const Words& words) {
   d.status = s.as<model::DeliveryStatus>(4);
   d.reason = s.as<model::Reason>(5);
   d.is_sandbox = (s.integer(6) & kFlagSandbox) != 0;
+  d.is_counted = (s.integer(6) & kFlagCounted) != 0;
   d.epoch = s.as<std::uint32_t>(7);
   d.attempts = s.as<std::uint16_t>(8);
   d.due_at = s.optional_time(9);
@@ -54,8 +55,15 @@ model::Notification read_notification(const Statement& s, const Words& words) {
 }
 
 Result<void> derive_status(Db& db, model::Notification& n) {
-  // Expanded ones have their deliveries in chunks; housekeeping marks them.
-  if (n.status != model::NotificationStatus::Sending || n.first_delivery == 0) return {};
+  if (n.status != model::NotificationStatus::Sending) return {};
+  if (n.first_delivery == 0) {
+    // Expanded in chunks: housekeeping marks it a little later. One without any delivery has no row.
+    Statement s = db.statement(
+        "SELECT 1 FROM notification_count WHERE notification = ?1 AND status < 4 AND n > 0 LIMIT 1");
+    CARILLON_TRY(const bool is_open, s.bind(1, n.id).next());
+    if (!is_open) n.status = model::NotificationStatus::Completed;
+    return {};
+  }
   Statement s = db.statement("SELECT 1 FROM delivery WHERE id >= ?1 AND id < ?2 AND status < 4 LIMIT 1");
   s.bind(1, n.first_delivery).bind(2, n.first_delivery + n.delivery_count);
   CARILLON_TRY(const bool is_open, s.next());

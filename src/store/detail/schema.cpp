@@ -20,9 +20,13 @@ constexpr std::array kSteps{
 #include "store/schema/sqlite/0003_outage.sql"
     ,
 #include "store/schema/sqlite/0004_history_blocks.sql"
+    ,
+#include "store/schema/sqlite/0005_expansion.sql"
 };
 constexpr std::array kPeopleSteps{
 #include "store/schema/sqlite/people/0001_people.sql"
+    ,
+#include "store/schema/sqlite/people/0002_groups.sql"
 };
 
 std::span<const char* const> steps_of(File file) {

@@ -8,7 +8,7 @@
 // Inside write() the answer may be an error (Conflict, NotFound): only that call is rolled back. Changes of
 // caches go into `txn.after_commit`. Methods are spread over: accept.cpp claim.cpp record.cpp expand.cpp
 // replay.cpp maintain.cpp process.cpp
-// overview.cpp (hot path and engine) · profiles.cpp put_profile.cpp suppressions.cpp (people) ·
+// overview.cpp (hot path and engine) · profiles.cpp put_profile.cpp groups.cpp suppressions.cpp (people) ·
 // records.cpp sandbox.cpp · lists.cpp look_up.cpp (looking).
 #pragma once
 
@@ -50,7 +50,8 @@ class SqliteStore final : public Store {
   Task<Result<std::vector<OwnedDelivery>>> owned_before(Owner owner, std::int64_t after,
                                                         std::size_t limit) override;
   Task<Result<CancelResult>> cancel(std::int64_t notification, Time now) override;
-  Task<Result<std::size_t>> cancel_chunk(std::int64_t notification, std::size_t limit, Time now) override;
+  Task<Result<CancelChunk>> cancel_chunk(std::int64_t notification, std::int64_t from, std::size_t limit,
+                                         Time now) override;
   Task<Result<std::vector<Hint>>> unhold(HoldFilter filter, std::size_t limit, Time now) override;
   Task<Result<std::vector<ReplayResult>>> replay(std::vector<ReplayItem> items, std::string actor,
                                                  Time now) override;
@@ -73,10 +74,22 @@ class SqliteStore final : public Store {
                                      Time now) override;
   Task<Result<std::vector<Suppression>>> list_suppressions(std::int32_t project, ListPage page) override;
 
+  Task<Result<Group>> put_group(std::int32_t project, std::string key, std::string name, std::string actor,
+                                Time now) override;
+  Task<Result<void>> delete_group(std::int32_t project, std::string key, std::string actor,
+                                  Time now) override;
+  Task<Result<std::vector<Group>>> groups(std::int32_t project, std::vector<std::string> keys) override;
+  Task<Result<std::vector<Group>>> list_groups(std::int32_t project, ListPage page) override;
+  Task<Result<MembershipChange>> change_members(std::int32_t project, std::string key,
+                                                std::vector<std::string> user_ids, bool is_removal,
+                                                std::string actor, Time now) override;
+  Task<Result<std::vector<Member>>> members(MembersQuery query) override;
+
   Task<Result<std::vector<std::shared_ptr<const model::Notification>>>> notifications(
       std::vector<std::int64_t> ids) override;
   Task<Result<std::vector<model::Delivery>>> deliveries_of(std::int64_t notification, ListPage page) override;
   Task<Result<DeliveryDetail>> delivery(std::int64_t id) override;
+  Task<Result<StatusCounts>> status_counts(std::int64_t notification) override;
   Task<Result<NotificationPage>> list_notifications(HistoryFilter filter) override;
   Task<Result<DeliveryPage>> list_deliveries(HistoryFilter filter) override;
   Task<Result<DeadLetterPage>> list_dead_letters(std::int32_t project, ListPage page) override;
@@ -143,6 +156,9 @@ class SqliteStore final : public Store {
                                const DeadAddress& address);
   // Takes tokens away from a user to whom they no longer belong (put_profile.cpp), version + 1.
   Result<void> take_endpoints(Txn& txn, const UserKey& from, std::span<const base::Hash128> places);
+  // ---- groups.cpp
+  // Removes a piece of the members of deleted groups; true when there may be more.
+  static Result<bool> drop_deleted_groups(Txn& txn);
   // ---- suppressions.cpp
   // Inserts a suppression unless the address has one. Also used by record().
   Result<void> insert_suppression(Txn& txn, const Suppression& suppression);
@@ -183,7 +199,7 @@ class SqliteStore final : public Store {
   std::unique_ptr<Writer> writer_;
 
   // Where retention's scan stands: open rows are stepped over. Writer thread.
-  std::int64_t dropped_deliveries_ = 0, dropped_notifications_ = 0, completed_to_ = 0;
+  std::int64_t dropped_deliveries_ = 0, dropped_notifications_ = 0;
   std::int64_t sandbox_rows_ = -1;  // -1: not counted yet. Writer thread.
 
   // Disk state: written by the writer thread and by whoever refreshes it.

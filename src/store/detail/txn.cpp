@@ -13,6 +13,7 @@ Result<void> Txn::begin() {
 Result<void> Txn::commit() {
   CARILLON_CHECK(words.write(db));
   CARILLON_CHECK(totals_.write(db, counters));
+  CARILLON_CHECK(write_notification_counts(db, notification_counts));
   CARILLON_CHECK(write_stats(db, stats));
   CARILLON_FAILPOINT("store.before_commit");
   CARILLON_CHECK(db.statement("COMMIT").run());
@@ -38,11 +39,13 @@ void Txn::undo(const Mark& mark) {
   }
   commits_.erase(commits_.begin() + static_cast<std::ptrdiff_t>(mark.commits), commits_.end());
   counters = mark.counters;
+  notification_counts = mark.notification_counts;
   stats = mark.stats;
 }
 
 void Txn::clear() {
   counters.clear();
+  notification_counts.clear();
   stats.clear();
   commits_.clear();
   rollbacks_.clear();

@@ -22,6 +22,7 @@ class Txn {
   Db& db;
   Words& words;
   CounterDeltas counters;
+  NotificationDeltas notification_counts;
   StatDeltas stats;
 
   // Runs on the writer thread after COMMIT, before any caller hears of it: write-through of caches.
@@ -29,9 +30,14 @@ class Txn {
   // Runs when this work is rolled back, newest first: undoing what memory already holds.
   void after_rollback(Hook hook) { rollbacks_.push_back(std::move(hook)); }
 
-  void count(std::int32_t project, model::Lane lane, bool is_sandbox,
-             std::optional<model::DeliveryStatus> status, std::int64_t n) {
-    counters[counter_key(project, lane, is_sandbox, status)] += n;
+  // `n` deliveries like `d` more (or less) in `status`; nullopt: accepted.
+  void count(const model::Delivery& d, std::optional<model::DeliveryStatus> status, std::int64_t n) {
+    counters[counter_key(d.project, d.lane(), d.is_sandbox, status)] += n;
+    if (d.is_counted && status) notification_counts[{d.notification, *status}] += n;
+  }
+  void count_move(const model::Delivery& d, model::DeliveryStatus from, model::DeliveryStatus to) {
+    count(d, from, -1);
+    count(d, to, 1);
   }
 
   // The writer's part.
@@ -54,10 +60,13 @@ class Txn {
  private:
   struct Mark {
     CounterDeltas counters;
+    NotificationDeltas notification_counts;
     StatDeltas stats;
     std::size_t commits = 0, rollbacks = 0;
   };
-  [[nodiscard]] Mark mark() const { return Mark{counters, stats, commits_.size(), rollbacks_.size()}; }
+  [[nodiscard]] Mark mark() const {
+    return Mark{counters, notification_counts, stats, commits_.size(), rollbacks_.size()};
+  }
   void undo(const Mark& mark);
   void clear();
 

@@ -1,0 +1,142 @@
+"""One send to many: groups are named in `to`, overlap without repeats, and survive whatever happens meanwhile."""
+import datetime
+
+import harness
+from people import ios, only
+
+NEWS = {"channels": ["email"], "title": "News", "body": "Hello"}
+
+
+def people(server, count, prefix="u"):
+    """Users with an e-mail address each; their ids, ascending."""
+    ids = [f"{prefix}{i:05}" for i in range(count)]
+    for user in ids:
+        server.put_user(user, email=f"{user}@example.test")
+    return ids
+
+
+def group(server, key, ids):
+    server.put(f"/v1/groups/{key}", {"name": key})
+    for at in range(0, len(ids), 10_000):
+        server.post(f"/v1/groups/{key}/members", {"user_ids": ids[at:at + 10_000]})
+
+
+def recipients(server, notification):
+    return [d["user_id"] for d in server.deliveries(notification)]
+
+
+def test_a_small_group_is_reached_at_once_and_nobody_twice(connected, simulator):
+    people(connected, 4)
+    group(connected, "a", ["u00000", "u00001", "u00002"])
+    group(connected, "b", ["u00002", "u00003"])
+    answer = connected.send(to=[{"group": "a"}, {"user_id": "u00001"}, {"group": "b"}], **NEWS)
+    assert answer["recipients"] == {"total": 4, "reached": 4, "suppressed": 0}
+    done = connected.wait_final(answer["id"])
+    assert sorted(d["user_id"] for d in done["deliveries"]) == ["u00000", "u00001", "u00002", "u00003"]
+    assert simulator.counts()["smtp"]["accepted"] == 4
+
+
+def test_params_of_an_entry_reach_the_members_of_its_group(connected, simulator):
+    ios(connected, "mina")
+    group(connected, "a", ["mina"])
+    connected.put("/v1/templates/hi?publish=true", {
+        "default_locale": "en", "params": [{"name": "word", "type": "string", "required": True}],
+        "content": {"en": {"title": "{{word}}", "body": "{{word}}!"}}})
+    answer = connected.send(to=[{"group": "a", "params": {"word": "hello"}}], channels=["push"], template="hi")
+    connected.wait_final(answer["id"])
+    assert "hello!" in only(simulator.messages("apns"))["content"]
+
+
+def test_a_large_group_is_expanded_with_exact_counts_while_it_goes(connected, simulator):
+    ids = people(connected, 700)
+    group(connected, "all", ids[:600])
+    group(connected, "late", ids[400:])
+    connected.patch(f"/v1/users/{ids[5]}/preferences",
+                    {"preferences": [{"channel": "email", "category": "*", "opt_in": False}]})
+    connected.post("/v1/groups/late/members", {"user_ids": ["nobody"]})
+    answer = connected.send(to=[{"group": "all"}, {"group": "late"}, {"email": f"{ids[7]}@example.test"}], **NEWS)
+    assert answer["status"] == "expanding" and answer["deliveries"] is None
+    assert {w["code"] for w in answer["warnings"]} == {"priority_lowered"}
+    done = connected.wait_final(answer["id"])
+    assert done["counts_complete"]
+    # One opted out, one is not registered, one was written to by address.
+    assert done["counts"] == {"sent": 699, "suppressed": 3}
+    reached = recipients(connected, answer["id"])
+    assert len(reached) == 702 and len(set(reached)) == 702
+    connected.wait_idle()
+    assert simulator.counts()["smtp"]["accepted"] == 699
+
+
+def test_who_left_since_is_seen_and_who_came_is_not_in_it(connected):
+    ids = people(connected, 3)
+    group(connected, "a", ids[:2])
+    later = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)).isoformat()
+    sent = connected.send(to=[{"group": "a"}], send_at=later, **NEWS)
+    connected.api("DELETE", "/v1/groups/a/members", {"user_ids": [ids[0]]})
+    connected.post("/v1/groups/a/members", {"user_ids": [ids[2]]})
+    connected.advance("2h")
+    done = connected.wait_final(sent["id"])
+    seen = {d["user_id"]: (d["status"], d["reason"]) for d in done["deliveries"]}
+    assert seen == {ids[0]: ("suppressed", "left_group"), ids[1]: ("sent", None)}
+
+
+def test_kill_9_in_the_middle_of_an_expansion_loses_and_repeats_nobody(connected, simulator):
+    ids = people(connected, 1_200)
+    group(connected, "all", ids)
+    for place in ("expand.before_chunk", "expand.after_chunk", "deliver.before_journal"):
+        connected.environment = {"CARILLON_FAILPOINTS": f"{place}:kill:2"}
+        connected.restart()
+        event = f"news-{place}"
+        body = {"event_id": event, "to": [{"group": "all"}], **NEWS}
+        try:
+            connected.api("POST", "/v1/notifications", body, auth="app")
+        except (OSError, harness.http.client.HTTPException):
+            pass
+        harness.wait_until(lambda: not connected.is_running(), f"{place} was not reached")
+        connected.kill()
+        connected.environment = {}
+        connected.start()
+        found = connected.get(f"/v1/notifications?event_id={event}")["data"]
+        if not found:  # died before the commit that would have accepted it: it was not answered either
+            continue
+        done = connected.wait_final(only(found)["id"])
+        assert sum(done["counts"].values()) == len(ids), (place, done["counts"])
+        assert sorted(recipients(connected, done["id"])) == ids
+        assert connected.accountability()["exact"]
+
+
+def test_cancel_stops_an_expansion(connected):
+    ids = people(connected, 600)
+    group(connected, "all", ids)
+    connected.post("/v1/pauses", {"scope": {"channel": "email"}, "reason": "test"})
+    sent = connected.send(to=[{"group": "all"}], **NEWS)
+    connected.post(f"/v1/notifications/{sent['id']}/cancel")
+    done = connected.wait_final(sent["id"])
+    assert done["status"] == "cancelled"
+    harness.wait_until(lambda: set(connected.notification(sent["id"])["counts"]) <= {"cancelled"},
+                       lambda: connected.notification(sent["id"])["counts"])
+
+
+def test_a_name_nobody_gave_is_refused_with_its_place(connected):
+    people(connected, 1)
+    body = {"to": [{"user_id": "u00000"}, {"group": "nope"}], **NEWS}
+    answer = connected.api("POST", "/v1/notifications", body, auth="app")
+    assert answer.status == 422 and answer.pointers == ["/to/1/group"]
+    assert answer.body["code"] == "unknown_group"
+    assert connected.api("POST", "/v1/groups/nope/members", {"user_ids": ["a"]}).status == 404
+    bad = connected.api("PUT", "/v1/groups/not%20a%20key", {})
+    assert bad.status == 422 and bad.body["code"] == "invalid_key"
+    group(connected, "a", ["x"])
+    bad = connected.api("POST", "/v1/groups/a/members", {"user_ids": ["ok", "", True]})
+    assert bad.pointers == ["/user_ids/1", "/user_ids/2"]
+    assert connected.get("/v1/groups/a")["members"] == 1
+
+
+def test_by_command_line(connected):
+    assert connected.cli("group", "put", "beta", "--name", "Beta testers", "--json").json["name"] == "Beta testers"
+    assert connected.cli("group", "add", "beta", "1", "2", "3", "--json").json == {"added": 3, "members": 3}
+    assert connected.cli("group", "remove", "beta", "2", "--json").json == {"removed": 1, "members": 2}
+    assert [m["user_id"] for m in connected.cli("group", "members", "beta", "--json").json["data"]] == ["1", "3"]
+    assert only(connected.cli("group", "list", "--json").json["data"])["key"] == "beta"
+    connected.cli("group", "delete", "beta")
+    assert connected.get("/v1/groups")["data"] == []
