@@ -595,6 +595,7 @@ Task<std::expected<std::vector<model::Explain>, Refusal>> Acceptor::explain(Call
   work.caller = &caller;
   co_await plan_one(deps_.directory, *snapshot, work, now);
   if (work.refusal) co_return std::unexpected(std::move(*work.refusal));
+  work.people.wants_sample = true;
   std::vector<PeopleQuery*> queries{&work.people};
   const auto loaded = co_await load_people(deps_.store, deps_.keys.address_hash, std::move(queries));
   if (!loaded) co_return std::unexpected(unavailable(loaded.error()));

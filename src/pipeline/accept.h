@@ -76,6 +76,7 @@ struct PeopleQuery {
   std::int32_t project = 0;
   const model::SendRequest* request = nullptr;
   const std::vector<model::Channel>* channels = nullptr;
+  bool wants_sample = false;  // the first members of groups that are too large to be loaded whole
   bool only_members = false;  // people.members is there already; other entries are not asked for
   People people;
 };

@@ -4,6 +4,7 @@ namespace carillon::pipeline {
 namespace {
 
 constexpr std::size_t kProfilesPerCall = 1024;
+constexpr std::size_t kSampleMax = 200;  // members of large groups that a dry run shows
 
 // Devices named directly are turned into their owners first: rare, one look-up each.
 Task<Result<void>> find_owners(store::Store& store, PeopleQuery& query) {
@@ -39,9 +40,10 @@ Task<Result<void>> load_groups(store::Store& store, PeopleQuery& query) {
     people.groups[i].second = std::move(found[i]);
   }
   people.has_all_members = total <= static_cast<std::int64_t>(model::kInlineEndpointsMax);
-  if (!people.has_all_members || total == 0) co_return Result<void>{};
-  members.limit = kProfilesPerCall;
+  if (total == 0 || !(people.has_all_members || query.wants_sample)) co_return Result<void>{};
+  members.limit = people.has_all_members ? kProfilesPerCall : kSampleMax;
   CARILLON_CO_TRY(people.members, co_await store.members(std::move(members)));
+  if (!people.has_all_members) co_return Result<void>{};
   // They may have become many since they were counted.
   people.has_all_members = people.members.size() <= model::kInlineEndpointsMax;
   if (!people.has_all_members) people.members.clear();

@@ -75,7 +75,7 @@ class Router {
     is_member_ = true;
     for (const store::Member& member : in_.people.members) {
       if (named.contains(member.user_id)) continue;
-      ++out_.recipients;
+      if (in_.people.has_all_members) ++out_.recipients;
       if (member.has_left) {
         add_left(member);
       } else {

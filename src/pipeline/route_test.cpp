@@ -410,5 +410,64 @@ TEST_F(RouteTest, CollectsEveryAddressThatSuppressionsAreAskedFor) {
   EXPECT_EQ(found, (std::vector<std::string>{"email:ann@example.com", "sms:+821012345678"}));
 }
 
+// ---- groups
+TEST_F(RouteTest, MembersAreRoutedAfterTheEntriesForTheEntryOfTheirGroup) {
+  add_user("bob")->email = "bob@example.com";
+  people_.groups = {{1, {.id = 5, .members = 2}}};
+  people_.members = {{"bob", 1, false}, {"nobody", 1, false}};
+  const auto out = routed(send(R"({"user_id":"ann"},{"group":"g"})", R"("email")"));
+  ASSERT_TRUE(out.problems.empty());
+  ASSERT_EQ(out.deliveries.size(), 3U);
+  expect_due(out.deliveries[0], Queue::Email);
+  expect_due(out.deliveries[1], Queue::Email);
+  EXPECT_EQ(out.deliveries[1].user_id, "bob");
+  EXPECT_EQ(out.deliveries[1].to_index, 1);
+  expect_suppressed(out.deliveries[2], Reason::UnknownUser);
+  EXPECT_EQ(out.deliveries[2].user_id, "nobody");
+  EXPECT_EQ(out.recipients, 3);
+}
+
+TEST_F(RouteTest, AMemberNamedByItselfIsNotRoutedAgain) {
+  people_.groups = {{0, {.id = 5, .members = 1}}};
+  people_.members = {{"ann", 0, false}};
+  const auto out = routed(send(R"({"group":"g"},{"user_id":"ann"})", R"("email")"));
+  ASSERT_EQ(out.deliveries.size(), 1U);
+  EXPECT_EQ(out.deliveries[0].to_index, 1);
+  EXPECT_EQ(out.recipients, 1);
+}
+
+TEST_F(RouteTest, AMemberWhoseAddressIsNamedIsADuplicateAndTwoWhoShareAMailboxAreNot) {
+  add_user("bob")->email = "home@example.com";
+  add_user("eve")->email = "home@example.com";
+  people_.groups = {{1, {.id = 5, .members = 3}}};
+  people_.members = {{"ann", 1, false}, {"bob", 1, false}, {"eve", 1, false}};
+  const auto out = routed(send(R"({"email":"ANN@example.com"},{"group":"g"})", R"("email")"));
+  ASSERT_EQ(out.deliveries.size(), 4U);
+  expect_suppressed(out.deliveries[1], Reason::DuplicateRecipient);
+  expect_due(out.deliveries[2], Queue::Email);
+  expect_due(out.deliveries[3], Queue::Email);
+}
+
+TEST_F(RouteTest, WhoLeftIsSuppressedOnEachChannel) {
+  people_.groups = {{0, {.id = 5, .members = 1}}};
+  people_.members = {{"ann", 0, true}};
+  const auto out = routed(send(R"({"group":"g"})", R"("push","email")"));
+  ASSERT_EQ(out.deliveries.size(), 2U);
+  for (const auto& d : out.deliveries) {
+    expect_suppressed(d, Reason::LeftGroup);
+    EXPECT_EQ(d.user_id, "ann");
+  }
+}
+
+TEST_F(RouteTest, AGroupNobodyMadeIsAProblemAndALargeOneIsOnlyCounted) {
+  people_.groups = {{0, {.id = 5, .members = 70'000}}, {1, {.id = 0}}};
+  people_.has_all_members = false;
+  const auto out = routed(send(R"({"group":"g"},{"group":"h"})", R"("email")"));
+  ASSERT_EQ(out.problems.size(), 1U);
+  EXPECT_EQ(out.problems[0].pointer, "/to/1/group");
+  EXPECT_EQ(out.problems[0].code, "unknown_group");
+  EXPECT_EQ(out.recipients, 70'000);
+}
+
 }  // namespace
 }  // namespace carillon::pipeline

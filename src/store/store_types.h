@@ -154,7 +154,7 @@ struct UserKey {
 struct Group {
   std::int64_t id = 0;
   std::int32_t project = 0;
-  std::string key, name;
+  std::string key{}, name{};
   std::int64_t members = 0;
   Time created_at{}, updated_at{};
 };
