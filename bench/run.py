@@ -33,6 +33,8 @@ BATCH = 100
 RATE = 2_000  # notifications per second of the latency row: ten times the required mean
 EXTRA = ('"channels":["push"],"category":"order_updates","template":"order_shipped",'
          '"params":{"item_name":"Blue bell, 20 cm","order":"A-1700"}')
+CRITICAL_RATE = 200
+GROUP_PIECE = 10_000  # members added in a call
 LIMIT_S = 900  # for any one command
 
 
@@ -47,6 +49,8 @@ class Sizes:
         self.latency_s = of(5, 15, 30)
         self.rows = of(200_000, 2_000_000, 10_000_000)
         self.fill_limit_s = of(120, 300, LIMIT_S)
+        self.pairs = of(2, 5, 5)  # runs with and without, alternating
+        self.critical_s = of(3, 8, 10)
 
 
 class Row:
@@ -86,6 +90,9 @@ def table(sizes):
         "memory_idle": Row("memory, idle", "MB", 60, 25, True),
         "memory_pending": Row(f"memory with {many} pending", "MB", 300, 150, True),
         "restart": Row(f"restart to ready with {many} pending", "s", 10, 1, True),
+        "expand": Row(f"expanded deliveries/s, a group of {sizes.users:,}, sending paused", "/s", 30_000, 100_000),
+        "expand_memory": Row("memory after that", "MB", 300, 150, True),
+        "expand_p99": Row("p99 of critical sends while a group is expanded and sent ÷ without", "×", 1.2, 1.05, True),
     }
 
 
@@ -226,11 +233,11 @@ class Bench:
         self.drop()
 
     @staticmethod
-    def _sent_buckets(server):
-        """Upper bound in seconds → cumulative count."""
+    def _sent_buckets(server, priority=""):
+        """Upper bound in seconds → cumulative count, of all priorities or of one."""
         counts = {}
         for line in harness.request(server.url + "/metrics").text.splitlines():
-            if line.startswith("carillon_sent_seconds_bucket"):
+            if line.startswith("carillon_sent_seconds_bucket") and f'priority="{priority}' in line:
                 bound = line.split('le="', 1)[1].split('"', 1)[0]
                 bound = float("inf") if bound == "+Inf" else float(bound)
                 counts[bound] = counts.get(bound, 0) + float(line.rsplit(" ", 1)[1])
@@ -267,6 +274,68 @@ class Bench:
         server.stop()
         run_tool("carillon_seed", "--data", server.data, f"--{flag}", self.sizes.rows, limit_s=self.sizes.fill_limit_s)
         return server.start()
+
+    # ---- groups
+
+    def _with_group(self, name):
+        """A server where everybody is in the group `all`."""
+        server = self.fresh(name)
+        server.put("/v1/groups/all", {})
+        for at in range(0, self.sizes.users, GROUP_PIECE):
+            ids = [f"u{i}" for i in range(at, min(at + GROUP_PIECE, self.sizes.users))]
+            server.post("/v1/groups/all/members", {"user_ids": ids})
+        return server
+
+    @staticmethod
+    def _send_to_all(server):
+        return server.expect(202, "POST", "/v1/notifications", json.loads(
+            '{"to":[{"group":"all"}],' + EXTRA + "}"), auth="app")["id"]
+
+    def measure_expand(self):
+        server = self._with_group("expand")
+        pause = server.post("/v1/pauses", {"scope": {"channel": "push"}, "reason": "benchmark"})
+        before, began = cpu_s(server.pid), time.monotonic()
+        sent = self._send_to_all(server)
+        expanded = harness.wait_until(
+            lambda: server.get(f"/v1/notifications/{sent}")["status"] == "sending", "expanded", LIMIT_S)
+        took, used = time.monotonic() - began, cpu_s(server.pid) - before
+        self._set("expand", self.sizes.users / took,
+                  f"{self.sizes.users:,} in {took:.1f} s; {used / self.sizes.users * 1e6:.1f} µs of the server each")
+        self._set("expand_memory", memory_mb(server.pid), "resident")
+        assert expanded and pause
+        self._check_account(server, self.sizes.users)
+        self.drop()
+
+    def measure_critical_beside(self):
+        """Alternating pairs in one run: critical sends alone, and while a million bulk ones are made and sent."""
+        server = self._with_group("beside")
+        server.put("/v1/categories/order_updates", {"channels": ["push"], "ttl": None, "max_priority": "critical"})
+        server.patch(f"/v1/apps/{server.get('/v1/apps')['data'][0]['name']}",
+                     {"max_priority": "critical", "critical_limit": 100_000})
+        critical = EXTRA + ',"priority":"critical"'
+
+        def p99():
+            before = self._sent_buckets(server, "critical")
+            load(server, connections=8, rate=CRITICAL_RATE, seconds=self.sizes.critical_s, users=self.sizes.users,
+                 extra=critical)
+            after = self._sent_buckets(server, "critical")
+            return quantile({bound: after[bound] - before.get(bound, 0) for bound in after}, 0.99) * 1000
+
+        p99()
+        ratios, alone, beside = [], [], []
+        for _ in range(self.sizes.pairs):
+            server.wait_idle(120)
+            alone.append(p99())
+            sent = self._send_to_all(server)
+            beside.append(p99())
+            ratios.append(beside[-1] / alone[-1])
+            server.post(f"/v1/notifications/{sent}/cancel")
+        ratios.sort()
+        shown = lambda figures: ", ".join(f"{figure:.1f}" for figure in figures)  # noqa: E731
+        self._set("expand_p99", ratios[len(ratios) // 2],
+                  f"median of {len(ratios)} pairs, {ratios[0]:.2f} to {ratios[-1]:.2f}; "
+                  f"alone {shown(alone)} ms, beside {shown(beside)} ms at {CRITICAL_RATE}/s")
+        self.drop()
 
     def measure_apns_sender(self):
         tool = next((name for name in ("apns_bench", "http2_client_bench") if (TOOLS / name).exists()), None)
@@ -368,7 +437,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--short", action="store_true", help="fewer rows and sends: minutes instead of half an hour")
     parser.add_argument("--quick", action="store_true", help="small and short: does it work, not how fast is it")
-    parser.add_argument("--only", default="", help="rows to measure: memory accept sent p99 pending event_ids apns")
+    parser.add_argument("--only", default="", help="rows to measure: memory accept sent p99 pending event_ids apns groups")
     parser.add_argument("--keep", action="store_true", help="leave the data folders")
     parser.add_argument("--folder", default=str(ROOT / "build" / "bench-data"), help="where data is kept meanwhile")
     options = parser.parse_args()
@@ -390,6 +459,7 @@ def main():
         "pending": lambda: bench.measure_filled("pending", "pending", "pending_rows"),
         "event_ids": lambda: bench.measure_filled("event_ids", "event-ids", "event_ids"),
         "apns": bench.measure_apns_sender,
+        "groups": lambda: (bench.measure_expand(), bench.measure_critical_beside()),
     }
     wanted = [name for name in options.only.split(",") if name] or list(steps)
     failed = []
