@@ -143,6 +143,8 @@ class SqliteStore final : public Store {
                                const DeadAddress& address);
   // Takes tokens away from a user to whom they no longer belong (put_profile.cpp), version + 1.
   Result<void> take_endpoints(Txn& txn, const UserKey& from, std::span<const base::Hash128> places);
+  // Removes an anonymous user whose device is somebody's now; false: there is none (put_profile.cpp).
+  Result<bool> claim_anonymous(Txn& txn, const UserKey& who);
   // ---- suppressions.cpp
   // Inserts a suppression unless the address has one. Also used by record().
   Result<void> insert_suppression(Txn& txn, const Suppression& suppression);
