@@ -22,8 +22,20 @@ std::string path_of(std::string_view pattern) {
 struct Credential {
   std::string header;
   unsigned scopes = 0;  // of an app key
-  std::string area;     // of a management token; "admin" for all
+  std::string area{};   // of a management token; "admin" for all
+  unsigned client_scopes = 0;
+  bool is_publishable = false;
 };
+
+bool is_allowed(const Credential& credential, const Access& access) {
+  if (access.is_open) return true;
+  if (access.client_scopes != 0) return (credential.client_scopes & access.client_scopes) != 0;
+  return (credential.scopes & access.app_scopes) != 0 || credential.area == "admin" ||
+         (!credential.area.empty() && credential.area == access.area) ||
+         (credential.is_publishable && access.is_publishable);
+}
+
+constexpr const char* kJwtSecret = "a secret of at least thirty-two bytes";
 
 class AccessTest : public ApiTest {
  protected:
@@ -36,39 +48,99 @@ class AccessTest : public ApiTest {
         run(directory_->create_management_key("only-" + area, std::vector<std::string>{area}, "test"));
     return made ? "Bearer " + *made : std::string();
   }
+  std::string client_token(const std::string& scopes) {
+    return "Bearer " + at(as_app("POST", "/v1/users/grace/tokens", "{\"scopes\":" + scopes + "}"), "/token");
+  }
+  std::string jwt(const std::string& user) {
+    const std::int64_t now = to_ms(clock_.now()) / 1000;
+    const std::string input =
+        base::base64url(R"({"alg":"HS256"})") + "." +
+        base::base64url(fmt::format(R"({{"iss":"shop","aud":"carillon","sub":"{}","iat":{},"exp":{}}})", user,
+                                    now, now + 600));
+    return "Bearer " + input + "." + base::base64url(base::hmac_sha256(kJwtSecret, input));
+  }
+  std::string publishable() {
+    const auto made = as_admin("POST", "/v1/apps/shop/keys", R"({"publishable":true})");
+    EXPECT_EQ(at(made, "/app_secret"), "(none)");
+    return "Bearer " + at(made, "/app_key");
+  }
+  // Everything that can ask, and what it may.
+  std::map<std::string, Credential> credentials() {
+    EXPECT_EQ(as_app("PUT", "/v1/users/grace", "{}").status, 201);
+    EXPECT_EQ(as_admin("PATCH", "/v1/settings",
+                       fmt::format(R"({{"client_jwt":{{"issuer":"shop","audience":"carillon",)"
+                                   R"("keys":[{{"algorithm":"HS256","secret":"{}"}}]}}}})",
+                                   kJwtSecret))
+                  .status,
+              200);
+    std::map<std::string, Credential> all{
+        {"send", {app_key(kScopeSend), kScopeSend}},
+        {"read", {app_key(kScopeRead), kScopeRead}},
+        {"people", {app_key(kScopePeople), kScopePeople}},
+        {"all", {app_, kScopeAny}},
+        {"test", {test_app_, kScopeAny}},
+        {"admin", {admin_, 0, "admin"}},
+        {"publishable", {publishable(), 0, {}, 0, true}},
+        {"jwt", {jwt("grace"), 0, {}, model::kClientScopesAll}},
+    };
+    for (const auto scope : {model::ClientScope::Devices, model::ClientScope::Preferences,
+                             model::ClientScope::Notifications, model::ClientScope::Send}) {
+      const std::string name(model::name(scope));
+      all.emplace("client " + name,
+                  Credential{client_token("[\"" + name + "\"]"), 0, {}, static_cast<unsigned>(scope)});
+    }
+    for (const std::string area : {"send", "read", "people", "templates", "categories", "integrations",
+                                   "routes", "dead_letters", "pauses", "apps", "settings", "audit"}) {
+      all.emplace("token " + area, Credential{token(area), 0, area});
+    }
+    return all;
+  }
 };
 
 TEST_F(AccessTest, EveryRouteAnswersEveryCredentialAsItsAccessSays) {
-  std::map<std::string, Credential> credentials{
-      {"send", {app_key(kScopeSend), kScopeSend, {}}},
-      {"read", {app_key(kScopeRead), kScopeRead, {}}},
-      {"people", {app_key(kScopePeople), kScopePeople, {}}},
-      {"all", {app_, kScopeAny, {}}},
-      {"test", {test_app_, kScopeAny, {}}},
-      {"admin", {admin_, 0, "admin"}},
-  };
-  for (const std::string area : {"send", "read", "people", "templates", "categories", "integrations",
-                                 "routes", "dead_letters", "pauses", "apps", "settings", "audit"}) {
-    credentials.emplace("token " + area, Credential{token(area), 0, area});
-  }
+  const auto all = credentials();
   for (const Route* route : Router::get().routes()) {
     const std::string path = path_of(route->pattern);
     const std::string name = std::string(route->method) + " " + path;
-    for (const auto& [who, credential] : credentials) {
+    for (const auto& [who, credential] : all) {
       ASSERT_FALSE(credential.header.empty()) << who;
       const auto answer = call(std::string(route->method), path, {}, {{"Authorization", credential.header}});
-      const bool is_allowed = route->access.is_open || (credential.scopes & route->access.app_scopes) != 0 ||
-                              credential.area == "admin" ||
-                              (!credential.area.empty() && credential.area == route->access.area);
       EXPECT_NE(answer.status, 401) << name << " as " << who;
-      EXPECT_EQ(answer.status == 403, !is_allowed) << name << " as " << who << ": " << answer.body;
+      EXPECT_EQ(answer.status == 403, !is_allowed(credential, route->access))
+          << name << " as " << who << ": " << answer.body;
       EXPECT_NE(answer.status, 500) << name << " as " << who;
     }
     const auto nobody = call(std::string(route->method), path);
     EXPECT_EQ(nobody.status == 401, !route->access.is_open) << name;
     if (nobody.status == 401) EXPECT_FALSE(nobody.header("WWW-Authenticate").empty()) << name;
     const auto control = call(std::string(route->method), path, {}, {}, Entrance::Control);
-    EXPECT_TRUE(control.status != 401 && control.status != 403) << name << control.body;
+    EXPECT_NE(control.status, 401) << name;
+    EXPECT_EQ(control.status == 403, route->access.client_scopes != 0) << name << control.body;
+  }
+}
+
+// The outside reaches what is for the outside; there the secrets of services are worth nothing.
+TEST_F(AccessTest, ThePublicEntranceServesClientsOnly) {
+  const auto all = credentials();
+  for (const Route* route : Router::get().routes()) {
+    const std::string path = path_of(route->pattern);
+    const std::string name = std::string(route->method) + " " + path;
+    const bool is_outside = route->pattern.starts_with("/v1/me/") || route->access.is_publishable;
+    if (route->access.is_open && !is_outside) {
+      EXPECT_EQ(call(std::string(route->method), path, {}, {}, Entrance::Public).status, 404) << name;
+      continue;
+    }
+    for (const auto& [who, credential] : all) {
+      const auto answer = call(std::string(route->method), path, {}, {{"Authorization", credential.header}},
+                               Entrance::Public);
+      const bool is_client = credential.client_scopes != 0 || credential.is_publishable;
+      if (!is_outside || !is_client) {
+        EXPECT_EQ(at(answer, "/code"), "unknown_path") << name << " as " << who;
+      } else {
+        EXPECT_EQ(answer.status == 403, !is_allowed(credential, route->access)) << name << " as " << who;
+        EXPECT_NE(at(answer, "/code"), "unknown_path") << name << " as " << who;
+      }
+    }
   }
 }
 

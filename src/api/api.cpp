@@ -5,6 +5,8 @@
 #include <random>
 #include <set>
 
+#include "api/cors.h"
+#include "api/people.h"
 #include "api/router.h"
 #include "base/log.h"
 
@@ -60,16 +62,23 @@ std::optional<Failure> read_query(Call& call) {
   return std::nullopt;
 }
 
-// A page of another site cannot make a browser that knows a credential act for it.
-bool is_cross_site(const net::HttpRequest& request) {
-  return request.header("Sec-Fetch-Site") == "cross-site" && request.method != "GET" &&
-         request.method != "HEAD";
+// What the public listener serves (CONTRACT §6): these, and what a publishable key may do.
+constexpr std::string_view kPublicPrefixes[] = {"/t", "/u", "/p", "/v1/me", "/v1/callbacks"};
+
+bool is_public(const Route& route) {
+  if (route.access.is_publishable) return true;
+  return std::ranges::any_of(kPublicPrefixes, [&](std::string_view prefix) {
+    return route.pattern.starts_with(prefix) &&
+           (route.pattern.size() == prefix.size() || route.pattern[prefix.size()] == '/');
+  });
 }
+
+Answer unknown_path() { return failed(404, "unknown_path", "there is no such path; /docs lists them all"); }
 
 class ApiImpl final : public Api {
  public:
   ApiImpl(Deps deps, Options options)
-      : deps_(std::move(deps)), options_(std::move(options)), authenticator_(deps_.directory) {
+      : deps_(std::move(deps)), options_(std::move(options)), authenticator_(deps_.directory, deps_.keys) {
     constexpr std::string_view kClasses[] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
     for (std::size_t i = 0; i < std::size(kClasses); ++i) {
       answers_[i] =
@@ -87,7 +96,11 @@ class ApiImpl final : public Api {
     net::HttpResponse response;
     try {
       Answer answer = Reply{};
-      if (auto early = prepare(call, entrance)) {
+      auto early = prepare(call, entrance);
+      if (!early && call.who.who == Who::Client) {
+        if (auto failure = co_await refuse_client(call)) early = std::unexpected(std::move(*failure));
+      }
+      if (early) {
         answer = std::move(*early);
       } else if (call.route->kind == RouteKind::Creates && !call.request.header("Idempotency-Key").empty()) {
         answer = co_await create_once(call);
@@ -109,11 +122,12 @@ class ApiImpl final : public Api {
   // Everything before the handler. A value: the answer is already known.
   std::optional<Answer> prepare(Call& call, Entrance entrance) {
     const auto match = Router::get().match(call.request.path());
-    if (!match) return failed(404, "unknown_path", "there is no such path; /docs lists them all");
+    if (!match) return unknown_path();
     const std::string_view method =
         call.request.method == "HEAD" ? "GET" : std::string_view(call.request.method);
     call.route = match->path->find(method);
-    if (call.route == nullptr) return wrong_method(*match->path, method);
+    if (entrance == Entrance::Public && !is_served_in_public(*match->path, call.route)) return unknown_path();
+    if (call.route == nullptr) return wrong_method(*match->path, method, call.request);
     for (std::size_t i = 0; i < match->count; ++i) {
       auto text = net::percent_decode(match->args[i]);
       if (!text) return failed(400, "invalid_path", "the path has a malformed escape");
@@ -123,26 +137,36 @@ class ApiImpl final : public Api {
     call.snapshot = deps_.directory.snapshot();
     call.now = deps_.clock.now();
     if (call.route->access.is_open) return std::nullopt;
-    if (is_cross_site(call.request)) {
+    begin_cors(call);
+    // A page of another site cannot make a browser that knows a credential act for it.
+    if (!call.route->access.is_for_clients() && is_cross_site(call.request)) {
       return failed(403, "cross_site", "a page of another site may not call this");
     }
-    return authorise(call, entrance);
+    if (auto refused = authorise(call, entrance)) return refused;
+    if (auto failure = settle_cors(call)) return std::unexpected(std::move(*failure));
+    return std::nullopt;
   }
 
   std::optional<Answer> authorise(Call& call, Entrance entrance) {
     switch (entrance) {
       case Entrance::Control: call.who.who = Who::Control; break;
+      case Entrance::Public:
       case Entrance::Tcp: {
-        auto identity = authenticator_.identify(call.request.header("Authorization"), *call.snapshot);
+        auto identity =
+            authenticator_.identify(call.request.header("Authorization"), *call.snapshot, call.now);
         if (!identity) return std::unexpected(std::move(identity.error()));
         call.who = std::move(*identity);
         break;
       }
     }
+    // The secrets of apps are not for the outside, wherever they would be taken.
+    const bool is_server = call.who.who == Who::App || call.who.who == Who::Management;
+    if (entrance == Entrance::Public && is_server) return unknown_path();
     if (auto failure = refuse_access(call.who, call.route->access))
       return std::unexpected(std::move(*failure));
     const std::string_view project = call.request.header("Carillon-Project");
-    if (!project.empty() && call.who.who != Who::App) {
+    // Others have one project, that of their key or token.
+    if (!project.empty() && (call.who.who == Who::Management || call.who.who == Who::Control)) {
       const auto it = call.snapshot->project_ids.find(std::string(project));
       if (it == call.snapshot->project_ids.end())
         return failed(404, "unknown_project", "there is no such project");
@@ -154,10 +178,18 @@ class ApiImpl final : public Api {
     return std::nullopt;
   }
 
-  static Answer wrong_method(const Router::Path& path, std::string_view method) {
+  // Of a path, when its method is not there (`route` null), whether anything of it is for the outside.
+  static bool is_served_in_public(const Router::Path& path, const Route* route) {
+    if (route != nullptr) return is_public(*route);
+    return std::ranges::any_of(path.routes, [](const Route* each) { return is_public(*each); });
+  }
+
+  Answer wrong_method(const Router::Path& path, std::string_view method,
+                      const net::HttpRequest& request) const {
     if (method == "OPTIONS") {
       Reply reply = no_content();
       reply.headers.emplace_back("Allow", path.allow());
+      answer_preflight(path, request, *deps_.directory.snapshot(), reply.headers);
       return reply;
     }
     Failure failure(405, "method_not_allowed", fmt::format("this path answers {}", path.allow()));
@@ -267,6 +299,14 @@ void describe(base::SettingsGroup& group, Options& options) {
       .range(0, 1'000'000)
       .unit("notifications/s")
       .help("What an app without a limit of its own may send; 0 means no limit.");
+  group.integer("client_send_limit", options.client_send_limit)
+      .range(0, 10'000)
+      .unit("sends/min")
+      .help("What one user's phones and browsers may send to themselves; 0 lets them send nothing.");
+  group.integer("registration_limit", options.registration_limit)
+      .range(1, 1'000'000)
+      .unit("devices/s")
+      .help("How many devices may be registered with one publishable key.");
 }
 
 std::unique_ptr<Api> Api::open(Deps deps, Options options) {

@@ -23,9 +23,11 @@
 namespace carillon::api {
 
 struct Options {
-  std::string public_url;       // feeds every link that leaves; empty: none
-  bool is_test_clock = false;   // POST /v1/test/clock moves the clock; never set in production
-  std::int64_t rate_limit = 0;  // requests per second of an app without its own limit; 0: none
+  std::string public_url;                 // feeds every link that leaves; empty: none
+  bool is_test_clock = false;             // POST /v1/test/clock moves the clock; never set in production
+  std::int64_t rate_limit = 0;            // requests per second of an app without its own limit; 0: none
+  std::int64_t client_send_limit = 10;    // sends a client may ask for per minute; 0: none at all
+  std::int64_t registration_limit = 100;  // devices per second registered by one publishable key
 };
 void describe(base::SettingsGroup& group, Options& options);
 
@@ -45,6 +47,7 @@ struct Deps {
 enum class Entrance : std::uint8_t {
   Tcp,      // credentials in the request decide
   Control,  // the control socket or the command line: an administrator of this installation
+  Public,   // server.public_listen: as Tcp, and only what phones, browsers and providers call
 };
 
 class Api {

@@ -163,17 +163,25 @@ Task<Answer> patch_app(Call& call) {
   co_return json_reply(out);
 }
 
-std::expected<std::pair<bool, unsigned>, Failure> read_new_key(const Call& call) {
+struct NewKey {
+  bool is_test = false, is_publishable = false;
+  unsigned scopes = kScopeAny;
+};
+
+std::expected<NewKey, Failure> read_new_key(const Call& call) {
   const auto root =
       parse_body(call.request.body.empty() ? std::string_view("{}") : std::string_view(call.request.body));
   if (!root) return std::unexpected(root.error());
   base::Problems problems;
   base::ObjectReader reader(*root, "", problems);
-  bool is_test = false;
-  reader.boolean("test", is_test);
+  NewKey wanted;
+  auto& scopes = wanted.scopes;
+  reader.boolean("test", wanted.is_test);
+  reader.boolean("publishable", wanted.is_publishable);
   std::vector<std::string> names;
-  unsigned scopes = kScopeAny;
   if (reader.texts("scopes", names, 3, 16)) {
+    if (wanted.is_publishable)
+      reader.problem("scopes", "conflicting_fields", "a publishable key has no scopes");
     scopes = 0;
     for (const auto& name : names) {
       const unsigned bit = name == "send"     ? kScopeSend
@@ -187,16 +195,22 @@ std::expected<std::pair<bool, unsigned>, Failure> read_new_key(const Call& call)
   }
   reader.done();
   if (!problems.empty()) return std::unexpected(Failure(std::move(problems)));
-  return std::pair(is_test, scopes);
+  return wanted;
 }
 
 Task<Answer> post_app_key(Call& call) {
   CARILLON_CO_TRY(const auto wanted, read_new_key(call));
   if (!find_app(call, call.args[0])) co_return std::unexpected(no_app(call));
-  CARILLON_CO_TRY(const auto made,
-                  co_await call.deps.directory.add_app_key(call.who.project, call.args[0], wanted.first,
-                                                           wanted.second, call.actor()));
   base::JsonWriter out;
+  if (wanted.is_publishable) {
+    CARILLON_CO_TRY(const auto key, co_await call.deps.directory.add_publishable_key(
+                                        call.who.project, call.args[0], wanted.is_test, call.actor()));
+    out.object().field("app_key", key).end_object();
+    co_return json_reply(out, 201);
+  }
+  CARILLON_CO_TRY(const auto made,
+                  co_await call.deps.directory.add_app_key(call.who.project, call.args[0], wanted.is_test,
+                                                           wanted.scopes, call.actor()));
   out.object().field("app_key", made.key).field("app_secret", made.secret).end_object();
   co_return json_reply(out, 201);
 }
@@ -309,7 +323,8 @@ std::span<const Route> app_routes() {
       admin_route("PATCH", "/v1/apps/{name}", kApps, patch_app, "Change grants and limits, or disable it",
                   "App", "App"),
       admin_route("POST", "/v1/apps/{name}/keys", kApps, post_app_key,
-                  "Make another key; its secret is shown once", "NewAppKey", "AppKeySecret", 201),
+                  "Make another key; its secret is shown once. A publishable one has none", "NewAppKey",
+                  "AppKeySecret", 201),
       admin_route("DELETE", "/v1/apps/{name}/keys/{app_key}", kApps, delete_app_key,
                   "Refuse this key from now on", {}, {}, 204),
       admin_route("GET", "/v1/keys", kAdmin, list_keys, "List management tokens", {}, "ManagementKeyList"),

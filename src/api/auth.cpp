@@ -5,6 +5,8 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "model/client_jwt.h"
+
 namespace carillon::api {
 namespace {
 
@@ -47,6 +49,53 @@ bool is_scheme(std::string_view header, std::string_view scheme, std::string_vie
   return true;
 }
 
+// A key is used until it is replaced, so that what was verified is worth keeping. Client tokens are many,
+// short-lived and as quick to verify as to find; those with a public-key signature are not.
+bool is_worth_keeping(const Identity& identity) { return !identity.is_own_token; }
+
+std::unexpected<Failure> refused(const Error& error) {
+  if (error.code == Errc::PermissionDenied) return failed(403, "app_disabled", error.message);
+  return std::unexpected(unauthenticated(error.message));
+}
+
+std::expected<Identity, Failure> publishable(std::string_view key, const pipeline::Snapshot& snapshot) {
+  const auto view = pipeline::Directory::check_publishable_key(snapshot, key);
+  if (!view) return refused(view.error());
+  Identity identity;
+  identity.who = Who::Publishable;
+  identity.app = view->app;
+  identity.project = view->app->project;
+  identity.is_test = view->key->is_test();
+  return identity;
+}
+
+// A JWT names its project by issuer, audience and signature: the first that takes it has it.
+std::expected<Identity, Failure> jwt_client(std::string_view token, const pipeline::Snapshot& snapshot,
+                                            Time now) {
+  std::vector<const pipeline::ProjectView*> views;
+  for (const auto& [id, view] : snapshot.projects) {
+    if (view->client_jwt) views.push_back(view.get());
+  }
+  std::ranges::sort(views, {}, &pipeline::ProjectView::id);
+  std::string why = "no project takes tokens signed elsewhere; set client_jwt in /v1/settings";
+  for (const auto* view : views) {
+    auto claims = view->client_jwt->verify(token, now);
+    if (!claims) {
+      why = claims.error().message;
+      continue;
+    }
+    Identity identity;
+    identity.who = Who::Client;
+    identity.project = view->id;
+    identity.scopes = model::kClientScopesAll;
+    identity.user_id = std::move(claims->user_id);
+    identity.issued_at = claims->issued_at;
+    identity.expires_at = claims->expires_at;
+    return identity;
+  }
+  return std::unexpected(unauthenticated(std::move(why)));
+}
+
 }  // namespace
 
 std::string Identity::actor() const {
@@ -54,16 +103,18 @@ std::string Identity::actor() const {
     case Who::App: return "app:" + app->name;
     case Who::Management: return "key:" + key->name;
     case Who::Control: return "cli";
+    case Who::Client: return "client:" + user_id;
+    case Who::Publishable: return "publishable:" + app->name;
     case Who::Nobody: return "nobody";
   }
   return {};
 }
 
-Authenticator::Authenticator(const pipeline::Directory& directory)
-    : directory_(directory), instance_(next_instance()), hash_(base::random_bytes(16)) {}
+Authenticator::Authenticator(const pipeline::Directory& directory, const base::KeyRing& keys)
+    : directory_(directory), keys_(keys), instance_(next_instance()), hash_(base::random_bytes(16)) {}
 
 std::expected<Identity, Failure> Authenticator::identify(std::string_view authorization,
-                                                         const pipeline::Snapshot& snapshot) const {
+                                                         const pipeline::Snapshot& snapshot, Time now) const {
   if (authorization.empty()) return Identity{};
   static thread_local Kept kept;
   if (kept.instance != instance_ || kept.generation != snapshot.generation ||
@@ -73,36 +124,72 @@ std::expected<Identity, Failure> Authenticator::identify(std::string_view author
     kept.generation = snapshot.generation;
   }
   const base::Hash128 hash = hash_({authorization});
-  if (const auto it = kept.entries.find(hash); it != kept.entries.end()) return it->second;
-  auto identity = verify(authorization, snapshot);
-  if (identity) kept.entries.emplace(hash, *identity);
+  if (const auto it = kept.entries.find(hash); it != kept.entries.end()) {
+    const bool is_valid = it->second.who != Who::Client || now < it->second.expires_at;
+    if (is_valid) return it->second;
+    kept.entries.erase(it);
+  }
+  auto identity = verify(authorization, snapshot, now);
+  if (identity && is_worth_keeping(*identity)) kept.entries.emplace(hash, *identity);
   return identity;
 }
 
-std::expected<Identity, Failure> Authenticator::verify(std::string_view authorization,
-                                                       const pipeline::Snapshot& snapshot) const {
-  std::string_view rest;
-  if (is_scheme(authorization, "basic", rest)) {
-    const auto plain = base::unbase64(rest);
-    const std::size_t colon = plain ? plain->find(':') : std::string::npos;
-    if (colon == std::string::npos) {
-      return std::unexpected(unauthenticated("the Basic credential is not base64 of app_key:app_secret"));
-    }
-    const auto view = directory_.check_app_key(snapshot, std::string_view(*plain).substr(0, colon),
-                                               std::string_view(*plain).substr(colon + 1));
-    if (!view && view.error().code == Errc::PermissionDenied) {
-      return std::unexpected(Failure(403, "app_disabled", view.error().message));
-    }
-    if (!view) return std::unexpected(unauthenticated(view.error().message));
-    Identity identity;
-    identity.who = Who::App;
-    identity.app = view->app;
-    identity.project = view->app->project;
-    identity.scopes = view->key->scopes;
-    identity.is_test = view->key->is_test();
-    return identity;
+Authenticator::Found Authenticator::verify_basic(std::string_view pair,
+                                                 const pipeline::Snapshot& snapshot) const {
+  const auto plain = base::unbase64(pair);
+  const std::size_t colon = plain ? plain->find(':') : std::string::npos;
+  if (colon == std::string::npos) {
+    return std::unexpected(unauthenticated("the Basic credential is not base64 of app_key:app_secret"));
   }
+  const auto view = directory_.check_app_key(snapshot, std::string_view(*plain).substr(0, colon),
+                                             std::string_view(*plain).substr(colon + 1));
+  if (!view) return refused(view.error());
+  Identity identity;
+  identity.who = Who::App;
+  identity.app = view->app;
+  identity.project = view->app->project;
+  identity.scopes = view->key->scopes;
+  identity.is_test = view->key->is_test();
+  return identity;
+}
+
+Authenticator::Found Authenticator::verify_client_token(std::string_view token,
+                                                        const pipeline::Snapshot& snapshot, Time now) const {
+  const auto read = model::read_client_token(token, keys_.sealer.key_id(), keys_.client_key, now);
+  if (!read) return refused(read.error());
+  Identity identity;
+  if (read->app != 0) {
+    const auto it = snapshot.apps.find(read->app);
+    if (it == snapshot.apps.end() || it->second->project != read->project) {
+      return std::unexpected(unauthenticated("the app that made this token is gone"));
+    }
+    if (it->second->is_disabled) {
+      return failed(403, "app_disabled", fmt::format("the app '{}' is disabled", it->second->name));
+    }
+    identity.app = it->second;
+  }
+  if (snapshot.project(read->project) == nullptr) {
+    return std::unexpected(unauthenticated("the project of this token is gone"));
+  }
+  identity.who = Who::Client;
+  identity.project = read->project;
+  identity.is_test = read->is_test;
+  identity.scopes = read->scopes;
+  identity.user_id = read->user_id;
+  identity.issued_at = read->issued_at;
+  identity.expires_at = read->expires_at;
+  identity.is_own_token = true;
+  return identity;
+}
+
+Authenticator::Found Authenticator::verify(std::string_view authorization, const pipeline::Snapshot& snapshot,
+                                           Time now) const {
+  std::string_view rest;
+  if (is_scheme(authorization, "basic", rest)) return verify_basic(rest, snapshot);
   if (is_scheme(authorization, "bearer", rest)) {
+    if (rest.starts_with(model::kClientTokenPrefix)) return verify_client_token(rest, snapshot, now);
+    if (rest.starts_with("pk_")) return publishable(rest, snapshot);
+    if (model::looks_like_jwt(rest)) return jwt_client(rest, snapshot, now);
     const auto key = directory_.check_management_token(snapshot, rest);
     if (!key) return std::unexpected(unauthenticated(key.error().message));
     Identity identity;
@@ -110,15 +197,26 @@ std::expected<Identity, Failure> Authenticator::verify(std::string_view authoriz
     identity.key = *key;
     return identity;
   }
-  return std::unexpected(unauthenticated("use Basic app_key:app_secret, or Bearer with a management token"));
+  return std::unexpected(unauthenticated("use Basic app_key:app_secret, or Bearer with a token"));
 }
 
 std::optional<Failure> refuse_access(const Identity& identity, const Access& access) {
   if (access.is_open) return std::nullopt;
+  if (access.client_scopes != 0) {
+    if (identity.who == Who::Nobody) return unauthenticated("this call needs a client's token: Bearer ct_…");
+    if (identity.who != Who::Client)
+      return Failure(403, "not_a_client", "this is for a signed-in client; use /v1/users/{user_id} instead");
+    if ((identity.scopes & access.client_scopes) != 0) return std::nullopt;
+    return Failure(403, "missing_scope", "this client token lacks the scope for it");
+  }
   switch (identity.who) {
     case Who::Control: return std::nullopt;
     case Who::Nobody:
       return unauthenticated("this call needs a credential: Basic app_key:app_secret, or Bearer mt_…");
+    case Who::Client: return Failure(403, "missing_scope", "client tokens reach /v1/me only");
+    case Who::Publishable:
+      if (access.is_publishable) return std::nullopt;
+      return Failure(403, "missing_scope", "publishable keys register anonymous devices only");
     case Who::App:
       if ((identity.scopes & access.app_scopes) != 0) return std::nullopt;
       return Failure(403, "missing_scope",

@@ -9,26 +9,33 @@
 #include <string_view>
 
 #include "api/failure.h"
+#include "model/client_token.h"
 #include "pipeline/directory.h"
 
 namespace carillon::api {
 
 enum class Who : std::uint8_t {
-  Nobody,      // no credential was given
-  App,         // Basic app_key:app_secret
-  Management,  // Bearer mt_…
-  Control,     // an administrator of this installation
+  Nobody,       // no credential was given
+  App,          // Basic app_key:app_secret
+  Management,   // Bearer mt_…
+  Control,      // an administrator of this installation
+  Client,       // Bearer ct_…, or a JWT the customer signed: one user, on a phone or in a browser
+  Publishable,  // Bearer pk_…: an app on a phone before anybody signed in
 };
 
 struct Identity {
   Who who = Who::Nobody;
   std::int32_t project = pipeline::kDefaultProject;
-  bool is_test = false;                             // App: a ck_test_ key
-  unsigned scopes = 0;                              // App: model::Scope bits
-  std::shared_ptr<const model::App> app;            // App
+  bool is_test = false;                             // App, Publishable: a test key; Client: made with one
+  unsigned scopes = 0;                              // App: model::Scope bits; Client: model::ClientScope bits
+  std::shared_ptr<const model::App> app;            // App, Publishable; Client: who made its token, if an app
   std::shared_ptr<const model::ManagementKey> key;  // Management
+  std::string user_id;                              // Client
+  Time issued_at{}, expires_at{};                   // Client
+  bool is_own_token = false;                        // Client: a ct_ token, not a JWT
 
-  [[nodiscard]] std::string actor() const;  // for audit: "app:shop", "key:ops", "cli"
+  // For audit: "app:shop", "key:ops", "cli", "client:42", "publishable:shop".
+  [[nodiscard]] std::string actor() const;
   // The app's record id; 0 for whoever sees every app.
   [[nodiscard]] std::int64_t app_id() const noexcept { return app ? app->id : 0; }
 };
@@ -38,6 +45,14 @@ struct Access {
   unsigned app_scopes = 0;  // an app key needs one of these model::Scope bits; 0: no app key may
   std::string_view area;    // the management scope that suffices besides admin; empty: admin only
   bool is_open = false;     // anybody, without a credential
+  // Not 0: only a client whose token has one of these model::ClientScope bits, on what is its user's.
+  unsigned client_scopes = 0;
+  bool is_publishable = false;  // a publishable key too
+
+  // What phones and browsers call: from pages of listed origins, and on the public listener.
+  [[nodiscard]] constexpr bool is_for_clients() const noexcept {
+    return client_scopes != 0 || is_publishable;
+  }
 };
 
 // Finds out who an Authorization header belongs to. Thread-safe. What was found is kept per thread and
@@ -45,15 +60,22 @@ struct Access {
 // kept is a hash of the header under a key of this process, never the header.
 class Authenticator {
  public:
-  explicit Authenticator(const pipeline::Directory& directory);
-  // Nobody for an empty header. Failures: 401 unauthenticated · 403 app_disabled.
+  // Both outlive it.
+  Authenticator(const pipeline::Directory& directory, const base::KeyRing& keys);
+  // Nobody for an empty header. Whether a client's user is still there and its token not called back is for
+  // refuse_client() to find out. Failures: 401 unauthenticated · 403 app_disabled.
   [[nodiscard]] std::expected<Identity, Failure> identify(std::string_view authorization,
-                                                          const pipeline::Snapshot& snapshot) const;
+                                                          const pipeline::Snapshot& snapshot, Time now) const;
 
  private:
-  [[nodiscard]] std::expected<Identity, Failure> verify(std::string_view authorization,
-                                                        const pipeline::Snapshot& snapshot) const;
+  using Found = std::expected<Identity, Failure>;
+  [[nodiscard]] Found verify(std::string_view authorization, const pipeline::Snapshot& snapshot,
+                             Time now) const;
+  [[nodiscard]] Found verify_basic(std::string_view pair, const pipeline::Snapshot& snapshot) const;
+  [[nodiscard]] Found verify_client_token(std::string_view token, const pipeline::Snapshot& snapshot,
+                                          Time now) const;
   const pipeline::Directory& directory_;
+  const base::KeyRing& keys_;
   const std::uint64_t instance_;  // tells the per-thread entries of two objects apart
   const base::KeyedHash hash_;
 };

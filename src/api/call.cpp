@@ -10,7 +10,8 @@ namespace {
 
 // Everything a cursor depends on besides the row: list, caller, filters.
 std::string cursor_scope(const Call& call) {
-  std::string scope = fmt::format("{}\n{}\n{}\n", call.request.path(), call.who.project, call.who.app_id());
+  std::string scope = fmt::format("{}\n{}\n{}\n{}\n", call.request.path(), call.who.project,
+                                  call.who.app_id(), call.who.user_id);
   for (const auto& [name, value] : call.query) {
     if (name != "after" && name != "limit") scope += fmt::format("{}:{}={}\n", name.size(), name, value);
   }
@@ -31,7 +32,11 @@ bool Call::has_param(std::string_view name) const noexcept {
 }
 
 pipeline::Caller Call::caller() const {
-  return pipeline::Caller{who.project, who.app, who.is_test, who.actor()};
+  return pipeline::Caller{who.project, who.app, who.is_test, who.actor(), who.user_id};
+}
+
+std::string Call::source() const {
+  return who.who == Who::Client || who.who == Who::Publishable ? "client" : "api";
 }
 
 std::expected<base::JsonElement, Failure> parse_body(std::string_view body) {

@@ -46,6 +46,8 @@ struct Call {
   [[nodiscard]] bool has_param(std::string_view name) const noexcept;
   [[nodiscard]] pipeline::Caller caller() const;
   [[nodiscard]] std::string actor() const { return who.actor(); }
+  // For the logs of what people changed: "client" for their own phones and browsers, else "api".
+  [[nodiscard]] std::string source() const;
 };
 
 // Parses the body with this thread's document: the element is gone after the next parse() on this thread,

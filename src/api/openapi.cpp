@@ -55,7 +55,10 @@ void write_responses(base::JsonWriter& out, const Route& route) {
 
 void write_security(base::JsonWriter& out, const Route& route) {
   out.key("security").array();
-  if (!route.access.is_open) {
+  if (route.access.client_scopes != 0) {
+    out.object().key("client").array().end_array().end_object();
+  } else if (!route.access.is_open) {
+    if (route.access.is_publishable) out.object().key("publishable").array().end_array().end_object();
     if (route.access.app_scopes != 0) out.object().key("app").array().end_array().end_object();
     out.object().key("management").array().end_array().end_object();
   }
@@ -104,6 +107,10 @@ void write_components(base::JsonWriter& out) {
       .field("scheme", "bearer")
       .field("description", "A management token, mt_…")
       .end_object();
+  out.key("client").object().field("type", "http").field("scheme", "bearer");
+  out.field("description", "A client's token, ct_…, or a JWT the customer signed").end_object();
+  out.key("publishable").object().field("type", "http").field("scheme", "bearer");
+  out.field("description", "A publishable key, pk_…").end_object();
   out.end_object().end_object();
 }
 

@@ -128,9 +128,19 @@ Task<Answer> delete_pause(Call& call) {
 
 // ---- settings
 Reply settings_reply(const model::ProjectSettings& settings) {
-  Reply reply;
-  reply.body = model::encode(settings);
-  return reply;
+  base::JsonWriter out(512);
+  model::write_project_settings(out, settings);
+  return json_reply(out);
+}
+
+void seal_secrets(const Call& call, model::ProjectSettings& settings) {
+  if (!settings.client_jwt) return;
+  for (auto& key : settings.client_jwt->keys) {
+    if (key.plain_secret.empty()) continue;
+    key.sealed_secret =
+        call.deps.keys.sealer.seal(key.plain_secret, pipeline::client_jwt_context(call.who.project, key.kid));
+    key.plain_secret.clear();
+  }
 }
 
 Task<Answer> get_settings(Call& call) { co_return settings_reply(call.view().settings); }
@@ -151,13 +161,11 @@ Task<Answer> write_settings(Call& call) {
   base::Problems problems;
   model::ProjectSettings settings;
   if (!replace) settings = call.view().settings;
-  const auto quiet = settings.quiet_hours;
-  model::read_project_settings(root, settings, problems);
-  base::JsonElement named;
-  const bool names_quiet = root.is_object() && root["quiet_hours"].get(named) == simdjson::SUCCESS;
-  if (!replace && !names_quiet) settings.quiet_hours = quiet;
+  const auto& before = call.view().settings.client_jwt;
+  model::read_project_settings(root, settings, before ? &*before : nullptr, problems);
   check_settings(settings, problems);
   if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
+  seal_secrets(call, settings);
   store::Record record;
   record.key = {std::string(pipeline::kKindSettings), call.who.project, "project"};
   record.data = model::encode(settings);

@@ -112,6 +112,7 @@ std::string curl_line(const Route& route) {
 
 std::string who_may(const Access& access) {
   if (access.is_open) return "anybody";
+  if (access.client_scopes != 0) return "signed-in clients";
   std::string out;
   if (access.app_scopes == kScopeAny) {
     out = "app keys; ";
@@ -122,6 +123,7 @@ std::string who_may(const Access& access) {
     if ((access.app_scopes & kScopePeople) != 0) out += "people";
     out += "; ";
   }
+  if (access.is_publishable) out += "publishable keys; ";
   return out + "management tokens with admin" +
          (access.area.empty() ? "" : " or " + std::string(access.area));
 }

@@ -1,7 +1,8 @@
 // Users, their devices and preferences.
+#include "api/people.h"
+
 #include <algorithm>
 
-#include "api/router.h"
 #include "model/address.h"
 #include "providers/catalog.h"
 
@@ -11,8 +12,6 @@ namespace {
 constexpr int kTriesMax = 4;  // when somebody else changes the same user at the same time
 constexpr std::size_t kDeviceIdMax = model::kTokenMax;
 
-using ProfilePtr = std::shared_ptr<const model::Profile>;
-
 std::string_view user_arg(const Call& call) { return call.args[0]; }
 
 std::optional<Failure> check_user_id(std::string_view id) {
@@ -20,13 +19,19 @@ std::optional<Failure> check_user_id(std::string_view id) {
   return std::nullopt;
 }
 
-Task<Result<ProfilePtr>> load(Call& call) {
+}  // namespace
+
+Task<Result<ProfilePtr>> load_user(Call& call) {
   std::vector<store::UserKey> keys{{call.who.project, std::string(user_arg(call))}};
   CARILLON_CO_TRY(auto found, co_await call.deps.store.profiles(std::move(keys)));
   co_return std::move(found.front());
 }
 
 Failure no_user(const Call& call) { return not_found(fmt::format("user '{}'", user_arg(call))); }
+
+std::string etag(std::int64_t version) { return fmt::format("\"{}\"", version); }
+
+namespace {
 
 // An app address without a "secret" is sealed under the user it belongs to.
 void seal_secrets(const Call& call, model::Profile& profile) {
@@ -38,8 +43,6 @@ void seal_secrets(const Call& call, model::Profile& profile) {
   }
 }
 
-std::string etag(std::int64_t version) { return fmt::format("\"{}\"", version); }
-
 std::optional<Failure> check_version(const Call& call, const model::Profile* stored) {
   const std::string_view wanted = call.request.header("If-Match");
   if (wanted.empty() || (wanted == "*" && stored != nullptr)) return std::nullopt;
@@ -47,24 +50,11 @@ std::optional<Failure> check_version(const Call& call, const model::Profile* sto
   return Failure(412, "precondition_failed", "the user was changed since the ETag in If-Match was read");
 }
 
-struct Changed {
-  model::Profile profile;
-  bool is_new = false;
-};
+}  // namespace
 
-// How `change` may end: true, or with problems.
-using Change = void (*)(const Call&, base::JsonElement, model::Profile&, base::Problems&);
-
-struct ChangeOptions {
-  bool may_create = false;
-  bool is_preference = false;
-  bool has_body = true;
-};
-
-// Reads, changes, writes; again when somebody else was faster.
 Task<std::expected<Changed, Failure>> change_profile(Call& call, ChangeOptions options, Change change) {
   for (int tries = 1;; ++tries) {
-    CARILLON_CO_TRY(const ProfilePtr stored, co_await load(call));
+    CARILLON_CO_TRY(const ProfilePtr stored, co_await load_user(call));
     if (!stored && !options.may_create) co_return std::unexpected(no_user(call));
     if (auto failure = check_version(call, stored.get())) co_return std::unexpected(std::move(*failure));
     Changed changed;
@@ -76,14 +66,15 @@ Task<std::expected<Changed, Failure>> change_profile(Call& call, ChangeOptions o
       changed.profile.user_id = user_arg(call);
       changed.profile.created_at = call.now;
     }
-    changed.profile.is_anonymous = false;
+    changed.profile.is_anonymous = options.is_anonymous;
     base::Problems problems;
     base::JsonElement body;
     if (options.has_body) { CARILLON_CO_TRY(body, parse_body(call.request.body)); }
     change(call, body, changed.profile, problems);
     if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
     seal_secrets(call, changed.profile);
-    store::ProfileChange note{call.actor(), "api", options.is_preference, call.view().settings.unique_email};
+    store::ProfileChange note{call.actor(), call.source(), options.is_preference,
+                              call.view().settings.unique_email, options.claims};
     const auto written = co_await call.deps.store.put_profile(changed.profile, std::move(note), call.now);
     if (written) {
       changed.profile.version = written->version;
@@ -96,6 +87,8 @@ Task<std::expected<Changed, Failure>> change_profile(Call& call, ChangeOptions o
       co_return std::unexpected(Failure(written.error()));
   }
 }
+
+namespace {
 
 Reply user_reply(const model::Profile& profile, int status) {
   base::JsonWriter out(1024);
@@ -138,13 +131,13 @@ Task<Answer> patch_user_route(Call& call) {
 }
 
 Task<Answer> get_user(Call& call) {
-  CARILLON_CO_TRY(const ProfilePtr profile, co_await load(call));
+  CARILLON_CO_TRY(const ProfilePtr profile, co_await load_user(call));
   if (!profile) co_return std::unexpected(no_user(call));
   co_return user_reply(*profile, 200);
 }
 
 Task<Answer> delete_user(Call& call) {
-  CARILLON_CO_TRY(const ProfilePtr profile, co_await load(call));
+  CARILLON_CO_TRY(const ProfilePtr profile, co_await load_user(call));
   if (!profile) co_return std::unexpected(no_user(call));
   if (auto failure = check_version(call, profile.get())) co_return std::unexpected(std::move(*failure));
   store::UserKey key{call.who.project, std::string(user_arg(call))};
@@ -160,7 +153,9 @@ Task<Answer> list_users(Call& call) {
   CARILLON_CO_TRY(const auto rows, co_await call.deps.store.list_profiles(call.who.project, page));
   base::JsonWriter out(512 * rows.size() + 64);
   out.object().key("data").array();
-  for (const auto& profile : rows) model::write_user(out, *profile);
+  for (const auto& profile : rows) {
+    if (!profile->is_anonymous) model::write_user(out, *profile);
+  }
   out.end_array();
   std::optional<Cursor> next;
   if (rows.size() == paging.limit) next = Cursor{0, rows.back()->user_id};
@@ -169,12 +164,23 @@ Task<Answer> list_users(Call& call) {
 }
 
 // ---- devices
+}  // namespace
+
+std::string anonymous_user(const Call& call, std::string_view device_id) {
+  const base::Hash128 hash =
+      call.deps.keys.lookup_hash({"anonymous", std::to_string(call.who.project), device_id});
+  return "anon_" + base::hex(std::string_view(reinterpret_cast<const char*>(hash.data()), hash.size()));
+}
+
 std::optional<Failure> check_device_id(std::string_view id) {
   if (!id.empty() && id.size() <= kDeviceIdMax) return std::nullopt;
   return Failure(422, "invalid_device_id", fmt::format("a device_id has 1 to {} bytes", kDeviceIdMax));
 }
 
-auto find_device(model::Profile& profile, std::string_view id) {
+namespace {
+
+template <class P>
+auto find_device(P& profile, std::string_view id) {
   return std::ranges::find(profile.devices, id, &model::Device::device_id);
 }
 
@@ -209,11 +215,14 @@ void fill_bundle(const Call& call, base::JsonElement body, model::Device& device
                                   model::name(device.platform), fmt::join(bundles, ", "))});
 }
 
-void put_device_into(const Call& call, base::JsonElement body, model::Profile& profile,
-                     base::Problems& problems) {
+}  // namespace
+
+void put_device_into(const Call& call, base::JsonElement body, const model::Device* claimed,
+                     model::Profile& profile, base::Problems& problems) {
   model::Device device;
   device.device_id = call.args[1];
   const auto it = find_device(profile, device.device_id);
+  if (claimed != nullptr && it == profile.devices.end()) device = *claimed;
   if (it != profile.devices.end()) device.last_logged_in_at = it->last_logged_in_at;
   model::read_device(body, device, call.now, problems);
   fill_bundle(call, body, device, problems);
@@ -223,6 +232,8 @@ void put_device_into(const Call& call, base::JsonElement body, model::Profile& p
     profile.devices.push_back(std::move(device));
   }
 }
+
+namespace {
 
 void patch_device_in(const Call& call, base::JsonElement body, model::Profile& profile,
                      base::Problems& problems) {
@@ -240,28 +251,52 @@ Failure no_device(const Call& call) {
   return not_found(fmt::format("device of that id with user '{}'", user_arg(call)));
 }
 
-Reply device_reply(model::Profile profile, std::string_view id, int status) {
+}  // namespace
+
+Reply device_reply(const model::Profile& profile, std::string_view id, int status) {
   base::JsonWriter out(512);
   model::write_device(out, *find_device(profile, id));
   return json_reply(out, status);
 }
 
+namespace {
+
 Task<std::expected<model::Profile, Failure>> with_device(Call& call) {
-  CARILLON_CO_TRY(const ProfilePtr profile, co_await load(call));
+  CARILLON_CO_TRY(const ProfilePtr profile, co_await load_user(call));
   if (!profile) co_return std::unexpected(no_user(call));
   model::Profile copy = *profile;
   if (find_device(copy, call.args[1]) == copy.devices.end()) co_return std::unexpected(no_device(call));
   co_return copy;
 }
 
+// The device as it is known so far under an anonymous user, if it is.
+Task<Result<ProfilePtr>> load_anonymous(Call& call) {
+  std::vector<store::UserKey> keys{{call.who.project, anonymous_user(call, call.args[1])}};
+  CARILLON_CO_TRY(auto found, co_await call.deps.store.profiles(std::move(keys)));
+  if (found.front() && !found.front()->is_anonymous) found.front() = nullptr;
+  co_return std::move(found.front());
+}
+
+}  // namespace
+
 Task<Answer> put_device(Call& call) {
   if (auto failure = check_device_id(call.args[1])) co_return std::unexpected(std::move(*failure));
-  CARILLON_CO_TRY(const ProfilePtr before, co_await load(call));
+  CARILLON_CO_TRY(const ProfilePtr before, co_await load_user(call));
   const bool is_known = before && std::ranges::find(before->devices, call.args[1],
                                                     &model::Device::device_id) != before->devices.end();
-  CARILLON_CO_TRY(Changed changed, co_await change_profile(call, {}, put_device_into));
-  co_return device_reply(std::move(changed.profile), call.args[1], is_known ? 200 : 201);
+  CARILLON_CO_TRY(const ProfilePtr anonymous, co_await load_anonymous(call));
+  ChangeOptions options;
+  if (anonymous) options.claims = anonymous->user_id;
+  const Change change = [anonymous](const Call& c, base::JsonElement body, model::Profile& profile,
+                                    base::Problems& problems) {
+    const bool has_device = anonymous && !anonymous->devices.empty();
+    put_device_into(c, body, has_device ? &anonymous->devices.front() : nullptr, profile, problems);
+  };
+  CARILLON_CO_TRY(const Changed changed, co_await change_profile(call, std::move(options), change));
+  co_return device_reply(changed.profile, call.args[1], is_known ? 200 : 201);
 }
+
+namespace {
 
 Task<Answer> patch_device(Call& call) {
   CARILLON_CO_CHECK(co_await with_device(call));
@@ -269,12 +304,14 @@ Task<Answer> patch_device(Call& call) {
   if (find_device(changed.profile, call.args[1]) == changed.profile.devices.end()) {
     co_return std::unexpected(no_device(call));
   }
-  co_return device_reply(std::move(changed.profile), call.args[1], 200);
+  co_return device_reply(changed.profile, call.args[1], 200);
 }
 
+}  // namespace
+
 Task<Answer> get_device(Call& call) {
-  CARILLON_CO_TRY(auto profile, co_await with_device(call));
-  co_return device_reply(std::move(profile), call.args[1], 200);
+  CARILLON_CO_TRY(const auto profile, co_await with_device(call));
+  co_return device_reply(profile, call.args[1], 200);
 }
 
 Task<Answer> delete_device(Call& call) {
@@ -284,7 +321,7 @@ Task<Answer> delete_device(Call& call) {
 }
 
 Task<Answer> list_devices(Call& call) {
-  CARILLON_CO_TRY(const ProfilePtr profile, co_await load(call));
+  CARILLON_CO_TRY(const ProfilePtr profile, co_await load_user(call));
   if (!profile) co_return std::unexpected(no_user(call));
   base::JsonWriter out(1024);
   out.object().key("data").array();
@@ -294,8 +331,7 @@ Task<Answer> list_devices(Call& call) {
 }
 
 // ---- preferences
-void check_categories(const Call& call, const model::Profile& profile, base::JsonElement body,
-                      base::Problems& problems) {
+void check_categories(const Call& call, base::JsonElement body, base::Problems& problems) {
   base::JsonArray named;
   if (body["preferences"].get_array().get(named) != simdjson::SUCCESS) return;
   const auto& categories = call.view().categories;
@@ -309,14 +345,15 @@ void check_categories(const Call& call, const model::Profile& profile, base::Jso
     }
     ++i;
   }
-  static_cast<void>(profile);
 }
+
+namespace {
 
 template <bool replace>
 void change_preferences(const Call& call, base::JsonElement body, model::Profile& profile,
                         base::Problems& problems) {
   model::read_preferences(body, profile, replace, problems);
-  if (problems.empty()) check_categories(call, profile, body, problems);
+  if (problems.empty()) check_categories(call, body, problems);
 }
 
 Reply preferences_reply(const model::Profile& profile) {
@@ -328,7 +365,7 @@ Reply preferences_reply(const model::Profile& profile) {
 }
 
 Task<Answer> get_preferences(Call& call) {
-  CARILLON_CO_TRY(const ProfilePtr profile, co_await load(call));
+  CARILLON_CO_TRY(const ProfilePtr profile, co_await load_user(call));
   if (!profile) co_return std::unexpected(no_user(call));
   co_return preferences_reply(*profile);
 }
@@ -342,7 +379,7 @@ Task<Answer> write_preferences_route(Call& call) {
 
 Task<Answer> preference_log(Call& call) {
   CARILLON_CO_TRY(const Paging paging, read_paging(call));
-  CARILLON_CO_TRY(const ProfilePtr profile, co_await load(call));
+  CARILLON_CO_TRY(const ProfilePtr profile, co_await load_user(call));
   if (!profile) co_return std::unexpected(no_user(call));
   store::UserKey key{call.who.project, std::string(user_arg(call))};
   store::ListPage page;

@@ -38,4 +38,18 @@ Task<std::optional<Failure>> take_rate(Call& call, std::int64_t cost) {
   co_return failure;
 }
 
+Task<std::optional<Failure>> take_tokens(Call& call, cache::Take take, std::string detail) {
+  std::vector<cache::Take> takes;
+  takes.push_back(std::move(take));
+  const auto taken = co_await call.deps.cache.take(std::move(takes), call.now);
+  if (!taken) {
+    base::log_debug("the rate of a client is not checked: {}", taken.error().message);
+    co_return std::nullopt;
+  }
+  if (taken->front().allowed) co_return std::nullopt;
+  Failure failure(429, "rate_limited", std::move(detail));
+  failure.retry_after = taken->front().retry_after;
+  co_return failure;
+}
+
 }  // namespace carillon::api

@@ -18,4 +18,8 @@ namespace carillon::api {
 // is allowed. Failures: 429 rate_limited with Retry-After.
 Task<std::optional<Failure>> take_rate(Call& call, std::int64_t cost);
 
+// Takes from any bucket; no headers but Retry-After. With the cache away everything is allowed.
+// Failures: 429 rate_limited with `detail`.
+Task<std::optional<Failure>> take_tokens(Call& call, cache::Take take, std::string detail);
+
 }  // namespace carillon::api

@@ -47,6 +47,10 @@ inline constexpr Access kOpen{0, {}, true};
 }
 [[nodiscard]] constexpr Access manage(std::string_view area) { return {0, area, false}; }
 inline constexpr Access kAdmin{0, {}, false};
+// What belongs to the caller, a signed-in user.
+[[nodiscard]] constexpr Access client(model::ClientScope scope) {
+  return {0, {}, false, static_cast<unsigned>(scope), false};
+}
 
 // Each area of the API has a file with its handlers and this list of them.
 std::span<const Route> sending_routes();
@@ -54,6 +58,8 @@ std::span<const Route> looking_routes();
 std::span<const Route> numbers_routes();
 std::span<const Route> people_routes();
 std::span<const Route> group_routes();
+std::span<const Route> client_routes();
+std::span<const Route> me_routes();
 std::span<const Route> suppression_routes();
 std::span<const Route> template_routes();
 std::span<const Route> category_routes();

@@ -301,8 +301,53 @@ constexpr Schema kSchemas[] = {
      R"({"scope":{"channel":"sms"},"reason":"wrong text"})"},
     {"Settings",
      R"({"type":"object","properties":{"locale":{"type":"string"},"time_zone":{"type":"string"},)"
-     R"("unique_email":{"type":"boolean"},"quiet_hours":{"type":"object"}}})",
+     R"("unique_email":{"type":"boolean"},"quiet_hours":{"type":["object","null"]},)"
+     R"("cors_origins":{"type":"array","maxItems":50,"items":{"type":"string"}},)"
+     R"("client_jwt":{"oneOf":[{"$ref":"#/components/schemas/ClientJwt"},{"type":"null"}]}}})",
      R"({"locale":"en","time_zone":"Asia/Seoul","quiet_hours":{"from":"22:00","to":"08:00"}})"},
+    {"ClientJwt",
+     R"({"type":"object","required":["issuer","audience"],"properties":{"issuer":{"type":"string"},)"
+     R"("audience":{"type":"string"},"user_claim":{"type":"string","default":"sub"},)"
+     R"("max_age":{"type":"string","default":"1h"},"keys":{"type":"array","maxItems":10,)"
+     R"("items":{"type":"object","required":["algorithm"],"properties":{"kid":{"type":"string"},)"
+     R"("algorithm":{"enum":["HS256","RS256","ES256","EdDSA"]},"public_key":{"type":"string"},)"
+     R"("secret":{"type":["string","object"]}}}},)"
+     R"("jwks":{"type":"object","writeOnly":true,"description":"Public keys as RFC 7517"}}})",
+     R"({"issuer":"https://shop.example.com","audience":"carillon",)"
+     R"("keys":[{"kid":"2026-1","algorithm":"ES256","public_key":"-----BEGIN PUBLIC KEY-----…"}]})"},
+    // ---- clients
+    {"NewClientToken",
+     R"({"type":"object","properties":{"ttl":{"type":"string","default":"1h","description":"1m to 30d"},)"
+     R"("scopes":{"type":"array","items":{"enum":["devices","preferences","notifications","send"]}}}})",
+     R"({"ttl":"1h"})"},
+    {"ClientToken",
+     R"({"type":"object","properties":{"token":{"type":"string","examples":["ct_…"]},)"
+     R"("expires_at":{"type":"string"},"scopes":{"type":"array","items":{"type":"string"}}}})",
+     ""},
+    {"MyPreferences",
+     R"({"allOf":[{"$ref":"#/components/schemas/Preferences"},{"type":"object","properties":)"
+     R"({"categories":{"type":"array","items":{"type":"object","properties":{"key":{"type":"string"},)"
+     R"("name":{"type":"object"},"mandatory":{"type":"boolean"},"channels":{"type":"array"},)"
+     R"("default_opt_in":{"type":"object"}}}}}}]})",
+     ""},
+    {"MyNotification",
+     R"({"type":"object","properties":{"id":{"type":"string"},"notification_id":{"type":"string"},)"
+     R"("category":{"type":["string","null"]},"channel":{"type":"string"},)"
+     R"("device_id":{"type":["string","null"]},"status":{"type":"string"},)"
+     R"("reason":{"type":["string","null"]},"created_at":{"type":"string"},)"
+     R"("finished_at":{"type":["string","null"]},"title":{"type":["string","null"]},)"
+     R"("body":{"type":["string","null"]},"url":{"type":["string","null"]}}})",
+     ""},
+    {"MySend",
+     R"({"type":"object","properties":{"event_id":{"type":"string"},)"
+     R"("to":{"type":"array","maxItems":1,"description":"The caller; may be left out"},)"
+     R"("category":{"type":"string"},"channels":{"type":"array"},"template":{"type":["string","object"]},)"
+     R"("params":{"type":"object"},"title":{"type":"string"},"body":{"type":"string"},)"
+     R"("url":{"type":"string"},"image":{"type":"string"},"locale":{"type":"string"},)"
+     R"("ttl":{"type":"string"},"send_at":{"type":["string","object"]},"collapse_key":{"type":"string"},)"
+     R"("metadata":{"type":"object"},"tags":{"type":"array"}}})",
+     R"({"category":"reminders","channels":["push"],"title":"Tea","body":"It is ready.",)"
+     R"("send_at":"2026-12-01T09:00:00Z"})"},
     {"Audit",
      R"({"type":"object","properties":{"id":{"type":"string"},"at":{"type":"string"},)"
      R"("actor":{"type":"string"},)"
@@ -354,7 +399,8 @@ constexpr Schema kSchemas[] = {
      R"("test_app_secret":{"type":"string"}}}]})",
      ""},
     {"NewAppKey",
-     R"({"type":"object","properties":{"test":{"type":"boolean"},"scopes":{"type":"array",)"
+     R"({"type":"object","properties":{"test":{"type":"boolean"},"publishable":{"type":"boolean"},)"
+     R"("scopes":{"type":"array",)"
      R"("items":{"enum":["send","read","people"]}}}})",
      R"({"scopes":["send"]})"},
     {"AppKeySecret",

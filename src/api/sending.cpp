@@ -1,4 +1,6 @@
 // POST /v1/notifications and its like: from a body to the pipeline and back.
+#include "api/sending.h"
+
 #include <utility>
 
 #include "api/rate.h"
@@ -132,7 +134,11 @@ Task<Answer> send_one(Call& call, std::optional<Channel> fixed_channel) {
   co_return json_reply(out, result->is_duplicate ? 200 : 202);
 }
 
+}  // namespace
+
 Task<Answer> send_any(Call& call) { return send_one(call, std::nullopt); }
+
+namespace {
 template <Channel channel>
 Task<Answer> send_on(Call& call) {
   return send_one(call, channel);

@@ -21,6 +21,16 @@ std::string render_new_key(base::JsonElement root) {
   return text + "\nThis is shown once; keep it.\n";
 }
 
+int add_publishable(Client& client, const std::string& app, bool is_test) {
+  base::JsonWriter body;
+  body.object().field("publishable", true).field("test", is_test).end_object();
+  return client.show("POST", path_of("/v1/apps/", app, "/keys"), body.str(), [](base::JsonElement root) {
+    return fmt::format(
+        "{}\n\nPut it into the app: it registers anonymous devices, as Authorization: Bearer.\n",
+        cell_at(root, "app_key"));
+  });
+}
+
 void add_switch(CLI::App& noun, Shell& shell, const char* verb_name, bool is_disabled, const char* help) {
   auto name = std::make_shared<std::string>();
   auto& verb = add_verb(
@@ -70,12 +80,13 @@ void add_app_keys(CLI::App& app, Shell& shell) {
   auto& key = add_noun(app, "key", "Keys of an app: add one, hand it out, revoke the old one");
   struct Options {
     std::string name, key;
-    bool is_test = false;
+    bool is_test = false, is_publishable = false;
     std::vector<std::string> scopes;
   };
   auto o = std::make_shared<Options>();
   auto& add = add_verb(key, shell, "add", "Make another key; the old ones stay valid",
                        "carillon app key add shop --scope send", [o](Client& client) {
+                         if (o->is_publishable) return add_publishable(client, o->name, o->is_test);
                          base::JsonWriter body;
                          body.object().field("test", o->is_test);
                          texts_if_given(body, "scopes", o->scopes);
@@ -85,8 +96,11 @@ void add_app_keys(CLI::App& app, Shell& shell) {
                        });
   add.add_option("NAME", o->name, "The app")->required();
   add.add_flag("--test", o->is_test, "A test key: what it sends ends in the sandbox");
-  add.add_option("--scope", o->scopes, "send, read or people; may be repeated (default: all)")
-      ->allow_extra_args(false);
+  auto* scope = add.add_option("--scope", o->scopes, "send, read or people; may be repeated (default: all)")
+                    ->allow_extra_args(false);
+  add.add_flag("--publishable", o->is_publishable,
+               "A key without a secret (pk_…), for apps on phones: it registers anonymous devices only")
+      ->excludes(scope);
   auto& revoke = add_verb(key, shell, "revoke", "Refuse a key from now on",
                           "carillon app key revoke shop ck_live_9f2c", [o](Client& client) {
                             const auto prefix = path_of("/v1/apps/", o->name, "/keys/");
@@ -94,7 +108,7 @@ void add_app_keys(CLI::App& app, Shell& shell) {
                                               fmt::format("Key {} is revoked.", printable(o->key)));
                           });
   revoke.add_option("NAME", o->name, "The app")->required();
-  revoke.add_option("KEY", o->key, "The key, ck_…")->required();
+  revoke.add_option("KEY", o->key, "The key, ck_… or pk_…")->required();
 }
 
 void add_app(CLI::App& root, Shell& shell) {
@@ -133,14 +147,16 @@ void add_app(CLI::App& root, Shell& shell) {
 
 struct KeyOptions {
   std::string name;
-  bool is_management = false;
+  bool is_management = false, is_publishable = false, is_test = false;
   std::vector<std::string> scopes;
 };
 
 int create_key(Client& client, const KeyOptions& o) {
+  if (o.is_publishable) return add_publishable(client, o.name, o.is_test);
   if (!o.is_management) {
     return report(Error{Errc::InvalidArgument,
-                        "give --management for a token that administers; keys that send belong to an app: "
+                        "give --management for a token that administers, or --publishable for an app on "
+                        "phones; keys that send belong to an app: "
                         "carillon app key add NAME"});
   }
   base::JsonWriter body;
@@ -160,8 +176,13 @@ void add_key(CLI::App& root, Shell& shell) {
   auto& create = add_verb(key, shell, "create", "Make a management token",
                           "carillon key create ops --management --scopes admin --json",
                           [o](Client& client) { return create_key(client, *o); });
-  create.add_option("NAME", o->name, "What it is for")->required();
-  create.add_flag("--management", o->is_management, "A token that administers (mt_…)");
+  create.add_option("NAME", o->name, "What it is for; with --publishable the app")->required();
+  auto* management = create.add_flag("--management", o->is_management, "A token that administers (mt_…)");
+  auto* publishable =
+      create.add_flag("--publishable", o->is_publishable,
+                      "A key of an app for phones (pk_…): it registers anonymous devices only");
+  publishable->excludes(management);
+  create.add_flag("--test", o->is_test, "With --publishable: a test key")->needs(publishable);
   create
       .add_option("--scopes", o->scopes,
                   "admin, or areas such as people templates integrations (default admin)")

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "model/web_address.h"
+
 namespace carillon::app {
 namespace {
 
@@ -99,6 +101,11 @@ Result<AppOptions> load_options(const CommandLine& line, char** environment) {
     CARILLON_CHECK(settings.set(set.substr(0, equals), set.substr(equals + 1)));
   }
   options.pipeline.journal_folder = options.data + "/journal";
+  if (!options.server.public_url.empty()) {
+    auto url = model::normalize_public_url(options.server.public_url);
+    if (!url) return fail(Errc::InvalidArgument, "server.public_url: " + url.error().message);
+    options.server.public_url = std::move(*url);
+  }
   options.pipeline.public_url = options.api.public_url = options.server.public_url;
   options.api.is_test_clock = options.server.test_clock;
   // The Options were bound to this function's `settings`; what is returned is a plain copy.

@@ -120,13 +120,6 @@ std::string url_of(const AppOptions& options, const std::string& host, std::uint
                      is_any ? "127.0.0.1" : host, port);
 }
 
-bool is_public_path(std::string_view path) {
-  for (const std::string_view prefix : {"/t/", "/u", "/p", "/v1/me/", "/v1/callbacks/"}) {
-    if (path.starts_with(prefix)) return true;
-  }
-  return false;
-}
-
 Result<std::unique_ptr<net::HttpServer>> open_listener(Node& node, const std::string& listen,
                                                        bool is_public) {
   CARILLON_TRY(const auto address, parse_listen(listen));
@@ -138,15 +131,10 @@ Result<std::unique_ptr<net::HttpServer>> open_listener(Node& node, const std::st
   http.tls_key_file = server.tls_key;
   http.connections_max = static_cast<std::size_t>(server.connections);
   api::Api* const api = &node.api();
-  net::HttpHandler handler = [api](net::HttpRequest request, net::HttpPeer peer) {
-    return api->handle(std::move(request), std::move(peer), api::Entrance::Tcp);
+  const auto entrance = is_public ? api::Entrance::Public : api::Entrance::Tcp;
+  net::HttpHandler handler = [api, entrance](net::HttpRequest request, net::HttpPeer peer) {
+    return api->handle(std::move(request), std::move(peer), entrance);
   };
-  if (is_public) {
-    handler = [api](net::HttpRequest request, net::HttpPeer peer) {
-      if (!is_public_path(request.path())) request.target = "/not-public";
-      return api->handle(std::move(request), std::move(peer), api::Entrance::Tcp);
-    };
-  }
   return net::HttpServer::open(node.api_executors(), std::move(http), std::move(handler),
                                &api::Api::body_limit);
 }
@@ -165,6 +153,9 @@ int serve(const CommandLine& line) {
     auto opened = open_listener(**node, server.public_listen, true);
     if (!opened) return failed(opened.error());
     public_http = std::move(*opened);
+    const auto address = parse_listen(server.public_listen);
+    base::log_info("serving clients and callbacks on {}",
+                   url_of((*node)->options(), address->first, public_http->port()));
   }
   auto control = ControlServer::open(**node);
   if (!control) return failed(control.error());

@@ -210,6 +210,7 @@ Result<KeyRing> KeyRing::derive(const Secret& root) {
       .lookup_hash = KeyedHash(key("lookup", 16).reveal()),
       .link_key = key("link", kKeyBytes),
       .credential_pepper = key("credential", kKeyBytes),
+      .client_key = key("client", kKeyBytes),
   };
 }
 

@@ -32,8 +32,8 @@ bool equal_constant_time(std::string_view a, std::string_view b) noexcept;
 std::string hex(std::string_view bytes);
 // Either case. Errors: InvalidArgument (odd length, another character).
 Result<Bytes> unhex(std::string_view text);
-std::string base64(std::string_view bytes);                 // RFC 4648 §4, padded
-std::string base64url(std::string_view bytes);              // RFC 4648 §5, unpadded
+std::string base64(std::string_view bytes);     // RFC 4648 §4, padded
+std::string base64url(std::string_view bytes);  // RFC 4648 §5, unpadded
 // Accepts both alphabets; padding is optional but complete when given. Errors: InvalidArgument (another
 // character, also white space; wrong padding; unused bits that are not zero).
 Result<Bytes> unbase64(std::string_view text);
@@ -82,12 +82,13 @@ struct KeyRing {
   // Each key is HKDF(root, "carillon/v1/" + purpose); the sealer's id is the first 8 hexadecimal digits
   // of sha256(root).
   static Result<KeyRing> derive(const Secret& root);
-  Sealer sealer;            // provider credentials, sensitive params
-  KeyedHash event_hash;     // dedup of event ids
-  KeyedHash address_hash;   // suppressions, look-up by address or token
-  KeyedHash lookup_hash;    // history index
-  Secret link_key;          // MACs of public links and cursors
-  Secret credential_pepper; // app secrets and tokens are stored as HMAC under this
+  Sealer sealer;             // provider credentials, sensitive params
+  KeyedHash event_hash;      // dedup of event ids
+  KeyedHash address_hash;    // suppressions, look-up by address or token
+  KeyedHash lookup_hash;     // history index
+  Secret link_key;           // MACs of public links and cursors
+  Secret credential_pepper;  // app secrets and tokens are stored as HMAC under this
+  Secret client_key;         // MACs of client tokens
 };
 
 // JWS compact serialisation of `header_json`.`claims_json` (RFC 7515 §7.1). The header is taken as it

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "model/address.h"
+#include "model/web_address.h"
 
 namespace carillon::model {
 namespace {
@@ -355,6 +356,7 @@ void read_settings_fields(ObjectReader& reader, ProjectSettings& into, Problems&
   reader.text("locale", into.locale, 35);
   reader.text("time_zone", into.time_zone, 64);
   reader.boolean("unique_email", into.unique_email);
+  reader.texts("cors_origins", into.cors_origins, kOriginsMax, kOriginMax);
   if (const auto quiet = reader.element("quiet_hours")) {
     ObjectReader q(*quiet, reader.pointer("quiet_hours"), problems);
     std::string from, to;
@@ -373,10 +375,10 @@ void read_settings_fields(ObjectReader& reader, ProjectSettings& into, Problems&
 }
 }  // namespace
 
-std::string encode(const ProjectSettings& settings) {
-  JsonWriter out;
-  out.object()
-      .field("locale", settings.locale)
+namespace {
+// The object stays open.
+void write_settings_fields(JsonWriter& out, const ProjectSettings& settings) {
+  out.field("locale", settings.locale)
       .field("time_zone", settings.time_zone)
       .field("unique_email", settings.unique_email);
   if (settings.quiet_hours) {
@@ -386,20 +388,53 @@ std::string encode(const ProjectSettings& settings) {
         .field("to", clock_text(settings.quiet_hours->to_min))
         .end_object();
   }
+  write_texts(out, "cors_origins", settings.cors_origins);
+}
+
+bool names_null(JsonElement body, std::string_view key) {
+  JsonElement value;
+  return body.is_object() && body.at_key(key).get(value) == simdjson::SUCCESS && value.is_null();
+}
+}  // namespace
+
+std::string encode(const ProjectSettings& settings) {
+  JsonWriter out;
+  out.object();
+  write_settings_fields(out, settings);
+  if (settings.client_jwt) write_client_jwt(out.key("client_jwt"), *settings.client_jwt, true);
   out.end_object();
   return out.str();
 }
 
-Result<ProjectSettings> decode_project_settings(std::string_view json) {
-  return decode_record<ProjectSettings>(
-      json, "settings",
-      [](ObjectReader& r, ProjectSettings& s, Problems& problems) { read_settings_fields(r, s, problems); });
+void write_project_settings(JsonWriter& out, const ProjectSettings& settings) {
+  out.object();
+  write_settings_fields(out, settings);
+  if (settings.client_jwt) write_client_jwt(out.key("client_jwt"), *settings.client_jwt, false);
+  out.end_object();
 }
 
-void read_project_settings(JsonElement body, ProjectSettings& into, Problems& problems) {
+Result<ProjectSettings> decode_project_settings(std::string_view json) {
+  return decode_record<ProjectSettings>(json, "settings",
+                                        [](ObjectReader& r, ProjectSettings& s, Problems& problems) {
+                                          read_settings_fields(r, s, problems);
+                                          if (const auto jwt = r.element("client_jwt"))
+                                            s.client_jwt = decode_client_jwt(*jwt, problems);
+                                        });
+}
+
+void read_project_settings(JsonElement body, ProjectSettings& into, const ClientJwt* before,
+                           Problems& problems) {
   ObjectReader reader(body, "", problems);
-  into.quiet_hours.reset();
   read_settings_fields(reader, into, problems);
+  if (names_null(body, "quiet_hours")) into.quiet_hours.reset();
+  for (std::size_t i = 0; i < into.cors_origins.size(); ++i) {
+    if (is_web_origin(into.cors_origins[i])) continue;
+    problems.push_back({fmt::format("/cors_origins/{}", i), "invalid_origin",
+                        "write the origin as browsers send it, such as https://shop.example.com"});
+  }
+  if (names_null(body, "client_jwt")) into.client_jwt.reset();
+  if (const auto jwt = reader.element("client_jwt"))
+    into.client_jwt = read_client_jwt(*jwt, "/client_jwt", before, problems);
   reader.done();
 }
 

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "model/channel.h"
+#include "model/client_jwt.h"
 #include "model/profile.h"
 
 namespace carillon::model {
@@ -20,12 +21,16 @@ enum class Scope : std::uint8_t { Send = 1, Read = 2, People = 4 };
 
 // One key of an app. The secret itself is shown once; stored is its keyed hash.
 struct AppKey {
-  std::string key;          // ck_live_… or ck_test_…
+  std::string key;          // ck_live_…, ck_test_…, pk_live_… or pk_test_…
   std::string secret_hash;  // hex of HMAC-SHA-256 under the credential pepper
   unsigned scopes = 7;      // Scope bits
   Time created_at{};
   bool is_revoked = false;
-  [[nodiscard]] bool is_test() const noexcept { return key.starts_with("ck_test_"); }
+  [[nodiscard]] bool is_test() const noexcept {
+    return key.starts_with("ck_test_") || key.starts_with("pk_test_");
+  }
+  // pk_live_… or pk_test_…: no secret and no scopes, it registers anonymous devices only.
+  [[nodiscard]] bool is_publishable() const noexcept { return key.starts_with("pk_"); }
 };
 
 struct App {
@@ -107,9 +112,16 @@ struct ProjectSettings {
   std::string locale = "en", time_zone = "UTC";
   std::optional<QuietHours> quiet_hours;
   bool unique_email = false;
+  std::vector<std::string> cors_origins;  // pages that may call /v1/me and /v1/devices from a browser
+  std::optional<ClientJwt> client_jwt;    // tokens the customer signs; none: they are refused
 };
-std::string encode(const ProjectSettings& settings);
+std::string encode(const ProjectSettings& settings);  // as stored, secrets sealed
 Result<ProjectSettings> decode_project_settings(std::string_view json);
-void read_project_settings(base::JsonElement body, ProjectSettings& into, base::Problems& problems);
+// Changes what the body names; a null takes quiet_hours or client_jwt away. `before`: the client_jwt whose
+// secrets {"set":true} keeps, or null.
+void read_project_settings(base::JsonElement body, ProjectSettings& into, const ClientJwt* before,
+                           base::Problems& problems);
+// As the API shows it: secrets as {"set":true}.
+void write_project_settings(base::JsonWriter& out, const ProjectSettings& settings);
 
 }  // namespace carillon::model

@@ -181,6 +181,8 @@ bool decode_field(char key, base::JsonElement value, Profile& out) {
     case 'q': return decode_quiet_hours(value, out.quiet_hours);
     case 'y': return read_flag(value, out.is_anonymous);
     case 't': return read_time(value, out.created_at);
+    case 's': return read_time(value, out.stored_at.emplace());
+    case 'k': return read_time(value, out.tokens_after);
     default: return true;  // of a newer version: not ours to understand
   }
 }
@@ -221,6 +223,8 @@ std::string encode(const Profile& profile) {
   }
   if (profile.is_anonymous) out.field("y", 1);
   number_unless_zero(out, "t", to_ms(profile.created_at));
+  if (profile.stored_at) out.field("s", to_ms(*profile.stored_at));
+  number_unless_zero(out, "k", to_ms(profile.tokens_after));
   return out.end_object().str();
 }
 

@@ -84,6 +84,10 @@ struct Profile {
   std::optional<QuietHours> quiet_hours;
   bool is_anonymous = false;  // stands for one device nobody has claimed yet
   Time created_at{};
+  // When it was first stored, where the caller gave an older created_at; set by Store::put_profile().
+  std::optional<Time> stored_at{};
+  Time tokens_after{};  // client tokens issued before this are refused
+  [[nodiscard]] Time since() const noexcept { return stored_at.value_or(created_at); }
   friend bool operator==(const Profile&, const Profile&) = default;
 };
 

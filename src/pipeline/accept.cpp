@@ -9,6 +9,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "pipeline/flight.h"
+#include "pipeline/policy.h"
 
 namespace carillon::pipeline {
 namespace {
@@ -37,8 +38,10 @@ Refusal unavailable(const Error& error) {
 }
 
 std::string event_scope(const Caller& caller) {
-  return fmt::format("{}/{}/{}", caller.project, caller.app ? caller.app->id : 0,
-                     caller.is_test ? "test" : "live");
+  std::string scope = fmt::format("{}/{}/{}", caller.project, caller.app ? caller.app->id : 0,
+                                  caller.is_test ? "test" : "live");
+  if (!caller.client_user.empty()) scope.append("/client/").append(caller.client_user);
+  return scope;
 }
 
 }  // namespace
@@ -166,7 +169,8 @@ struct Work {
 };
 
 // A template version other than the published one has to be fetched.
-Task<void> plan_one(Directory& directory, const Snapshot& snapshot, Work& work, Time now) {
+Task<void> plan_one(Directory& directory, const Snapshot& snapshot, const Options& options, Work& work,
+                    Time now) {
   const auto* view = snapshot.project(work.caller->project);
   if (view == nullptr) {
     work.refusal = make_refusal(404, "unknown_project", "there is no such project");
@@ -182,6 +186,10 @@ Task<void> plan_one(Directory& directory, const Snapshot& snapshot, Work& work, 
   auto plan = make_plan(*view, work.caller->app, work.caller->is_test, request, std::move(pinned), now);
   if (!plan) {
     work.refusal = std::move(plan.error());
+    co_return;
+  }
+  if (auto refusal = refuse_by_policy(*work.caller, *plan, options.public_url)) {
+    work.refusal = std::move(refusal);
     co_return;
   }
   work.plan = std::move(*plan);
@@ -385,7 +393,7 @@ class Acceptor::Batch {
         Work& work = works_.emplace_back();
         work.item = &item;
         work.caller = &call->caller;
-        co_await plan_one(deps_.directory, *snapshot, work, now_);
+        co_await plan_one(deps_.directory, *snapshot, owner_.options_, work, now_);
         if (work.plan && work.plan->priority == model::Priority::Critical) ++critical;
       }
       if (critical == 0) continue;
@@ -593,7 +601,7 @@ Task<std::expected<std::vector<model::Explain>, Refusal>> Acceptor::explain(Call
   Work work;
   work.item = &item;
   work.caller = &caller;
-  co_await plan_one(deps_.directory, *snapshot, work, now);
+  co_await plan_one(deps_.directory, *snapshot, options_, work, now);
   if (work.refusal) co_return std::unexpected(std::move(*work.refusal));
   work.people.wants_sample = true;
   std::vector<PeopleQuery*> queries{&work.people};

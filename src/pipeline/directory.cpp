@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "base/log.h"
 #include "providers/catalog.h"
 
 namespace carillon::pipeline {
@@ -201,7 +202,24 @@ class ViewBuilder {
   std::shared_ptr<ProjectView> view_;
 };
 
+// A setting sealed with another key verifies nothing, but must not keep the server from starting.
+std::shared_ptr<const model::ClientJwtVerifier> make_verifier(const ProjectView& view,
+                                                              const base::KeyRing& keys) {
+  if (!view.settings.client_jwt) return nullptr;
+  auto verifier =
+      model::ClientJwtVerifier::open(*view.settings.client_jwt, [&](const model::ClientJwtKey& key) {
+        return keys.sealer.open(key.sealed_secret, client_jwt_context(view.id, key.kid));
+      });
+  if (verifier) return std::make_shared<const model::ClientJwtVerifier>(std::move(*verifier));
+  base::log_error("client_jwt of project '{}' is not usable: {}", view.name, verifier.error().message);
+  return nullptr;
+}
+
 }  // namespace
+
+std::string client_jwt_context(std::int32_t project, std::string_view kid) {
+  return fmt::format("client_jwt/{}/{}", project, kid);
+}
 
 const model::Integration* ProjectView::find_integration(std::string_view key) const {
   const auto it = std::ranges::find(integrations, key, &model::Integration::key);
@@ -249,6 +267,7 @@ Task<Result<void>> Directory::reload() {
     CARILLON_CO_TRY(auto view, co_await builder.build());
     view->name = projects[i].key.key;
     view->sandbox_is_default = project.sandbox_default;
+    view->client_jwt = make_verifier(*view, keys_);
     next->project_ids.emplace(view->name, id);
     next->projects.emplace(id, view);
     CARILLON_CO_TRY(auto apps, co_await all_records(store_, std::string(kKindApp), id));
@@ -330,6 +349,24 @@ Task<Result<Directory::NewApp>> Directory::create_app(std::int32_t project, std:
 
 Task<Result<Directory::NewKey>> Directory::add_app_key(std::int32_t project, std::string name, bool is_test,
                                                        unsigned scopes, std::string actor) {
+  NewKey made = make_key(is_test);
+  CARILLON_CO_CHECK(co_await add_key(project, std::move(name), stored_key(made, keys_, scopes, clock_.now()),
+                                     std::move(actor)));
+  co_return made;
+}
+
+Task<Result<std::string>> Directory::add_publishable_key(std::int32_t project, std::string name, bool is_test,
+                                                         std::string actor) {
+  model::AppKey key;
+  key.key = fmt::format("pk_{}_{}", is_test ? "test" : "live", base::random_text(24));
+  key.scopes = 0;
+  key.created_at = clock_.now();
+  CARILLON_CO_CHECK(co_await add_key(project, std::move(name), key, std::move(actor)));
+  co_return key.key;
+}
+
+Task<Result<void>> Directory::add_key(std::int32_t project, std::string name, model::AppKey new_key,
+                                      std::string actor) {
   RecordKey key{std::string(kKindApp), project, std::move(name)};
   CARILLON_CO_TRY(Record record, co_await store_.get_record(std::move(key)));
   CARILLON_CO_TRY(model::App app, model::decode_app(record.data));
@@ -337,12 +374,11 @@ Task<Result<Directory::NewKey>> Directory::add_app_key(std::int32_t project, std
   if (live >= static_cast<std::ptrdiff_t>(kKeysPerAppMax)) {
     co_return fail(Errc::ResourceExhausted, "an app has at most ten keys; revoke one first");
   }
-  NewKey made = make_key(is_test);
-  app.keys.push_back(stored_key(made, keys_, scopes, clock_.now()));
+  app.keys.push_back(std::move(new_key));
   record.data = model::encode(app);
   const auto version = record.version;
   CARILLON_CO_CHECK(co_await put(std::move(record), version, std::move(actor)));
-  co_return made;
+  co_return Result<void>{};
 }
 
 Task<Result<std::string>> Directory::create_management_key(std::string name, std::vector<std::string> scopes,
@@ -371,9 +407,20 @@ Result<CredentialView> Directory::check_app_key(const Snapshot& snapshot, std::s
                                                 std::string_view secret) const {
   const auto it = snapshot.app_keys.find(key);
   const auto hash = base::hex(base::hmac_sha256(keys_.credential_pepper.reveal(), secret));
-  if (it == snapshot.app_keys.end() || it->second.key->is_revoked ||
+  if (it == snapshot.app_keys.end() || it->second.key->is_revoked || it->second.key->is_publishable() ||
       !base::equal_constant_time(hash, it->second.key->secret_hash)) {
     return fail(Errc::Unauthenticated, "the app key or its secret is wrong");
+  }
+  if (it->second.app->is_disabled) {
+    return fail(Errc::PermissionDenied, fmt::format("the app '{}' is disabled", it->second.app->name));
+  }
+  return it->second;
+}
+
+Result<CredentialView> Directory::check_publishable_key(const Snapshot& snapshot, std::string_view key) {
+  const auto it = snapshot.app_keys.find(key);
+  if (it == snapshot.app_keys.end() || it->second.key->is_revoked || !it->second.key->is_publishable()) {
+    return fail(Errc::Unauthenticated, "the publishable key is unknown or revoked");
   }
   if (it->second.app->is_disabled) {
     return fail(Errc::PermissionDenied, fmt::format("the app '{}' is disabled", it->second.app->name));

@@ -46,6 +46,9 @@ struct TextHash {
 template <class T>
 using TextMap = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
 
+// What the sealed secret of a key of `client_jwt` is bound to.
+std::string client_jwt_context(std::int32_t project, std::string_view kid);
+
 struct ProjectView {
   std::int32_t id = kDefaultProject;
   std::string name = "default";
@@ -55,6 +58,7 @@ struct ProjectView {
   std::vector<model::Route> routes;                            // in order of position
   std::vector<model::Pause> pauses;
   model::ProjectSettings settings;
+  std::shared_ptr<const model::ClientJwtVerifier> client_jwt;  // of the settings; null: none
   bool sandbox_is_default = false;  // nothing else is configured: every channel ends in the sandbox
 
   [[nodiscard]] const model::Integration* find_integration(std::string_view key) const;
@@ -103,6 +107,9 @@ class Directory {
   // Another key for an app (rotation). Errors: NotFound · ResourceExhausted (ten live keys).
   Task<Result<NewKey>> add_app_key(std::int32_t project, std::string name, bool is_test, unsigned scopes,
                                    std::string actor);
+  // A pk_… key, which has no secret. Errors: the same.
+  Task<Result<std::string>> add_publishable_key(std::int32_t project, std::string name, bool is_test,
+                                                std::string actor);
   Task<Result<std::string>> create_management_key(std::string name, std::vector<std::string> scopes,
                                                   std::string actor);  // mt_…
 
@@ -110,6 +117,9 @@ class Directory {
   // PermissionDenied (app disabled).
   [[nodiscard]] Result<CredentialView> check_app_key(const Snapshot& snapshot, std::string_view key,
                                                      std::string_view secret) const;
+  // Publishable keys have no secret to be wrong. Errors: the same.
+  [[nodiscard]] static Result<CredentialView> check_publishable_key(const Snapshot& snapshot,
+                                                                    std::string_view key);
   [[nodiscard]] Result<std::shared_ptr<const model::ManagementKey>> check_management_token(
       const Snapshot& snapshot, std::string_view token) const;
 
@@ -128,6 +138,7 @@ class Directory {
   [[nodiscard]] std::string masked_settings(const model::Integration& i) const;
 
  private:
+  Task<Result<void>> add_key(std::int32_t project, std::string name, model::AppKey key, std::string actor);
   Directory(store::Store& store, const base::KeyRing& keys, const base::Clock& clock);
   store::Store& store_;
   const base::KeyRing& keys_;

@@ -38,6 +38,9 @@ struct Caller {
   std::shared_ptr<const model::App> app;  // null: a member or management key (app 0)
   bool is_test = false;                   // a ck_test_ key: ends in the sandbox
   std::string actor;                      // for audit: "app:shop", "key:ops", "cli"
+  // A phone or browser that sends to this user, itself: its event ids are its own, and only categories
+  // with client_allowed are for it. Empty: a service.
+  std::string client_user{};
 };
 
 // One send as it arrived. `request` was read from `body` without problems.

@@ -176,9 +176,11 @@ struct MembershipChange {
 };
 struct ProfileChange {
   std::string actor;   // for audit and preference log
-  std::string source;  // "api" "cli" "callback" "import"
+  std::string source;  // "api" "client" "cli" "callback" "import"
   bool is_preference_change = false;
   bool unique_email = false;
+  // An anonymous user who stood for a device of this profile: removed in the same transaction, if there.
+  std::string claims{};
 };
 struct PutProfileResult {
   std::int64_t version = 0;

@@ -228,6 +228,41 @@ TEST_P(People, AnAnonymousProfileEndsWhenItsDeviceIsClaimed) {
   EXPECT_EQ(run(store_->find_device(1, "phone")).value().user_id, "kim");
 }
 
+TEST_P(People, AClaimedAnonymousProfileEndsAlsoWhenItsTokenChanged) {
+  Profile anonymous = user("anon");
+  anonymous.email.clear();
+  anonymous.is_anonymous = true;
+  anonymous.devices = {device("phone", "old-token")};
+  ASSERT_TRUE(put(anonymous));
+  Profile next = user("kim");
+  next.devices = {device("phone", "new-token")};
+  ProfileChange change = by();
+  change.claims = "anon";
+  EXPECT_EQ(put(next, change).value().moved_from, std::vector<std::string>{"anon"});
+  EXPECT_EQ(get("anon"), nullptr);
+  EXPECT_EQ(run(store_->find_device(1, "old-token")).error().code, Errc::NotFound);
+  EXPECT_EQ(run(store_->find_device(1, "phone")).value().user_id, "kim");
+}
+
+TEST_P(People, OnlyAnonymousProfilesAreClaimed) {
+  ASSERT_TRUE(put(user("lee")));
+  ProfileChange change = by();
+  change.claims = "lee";
+  EXPECT_TRUE(put(user("kim"), change).value().moved_from.empty());
+  EXPECT_NE(get("lee"), nullptr);
+}
+
+TEST_P(People, WhenAUserWasStoredIsKnownWhateverTheCallerSaysOfTheirAge) {
+  Profile old = user("kim");
+  old.created_at = from_ms(1'000);
+  ASSERT_TRUE(put(old));
+  EXPECT_EQ(get("kim")->since(), clock_.now());
+  Profile fresh = user("lee");
+  ASSERT_TRUE(put(fresh));
+  EXPECT_EQ(get("lee")->since(), clock_.now());
+  EXPECT_FALSE(get("lee")->stored_at);
+}
+
 TEST_P(People, ARefusedChangeMovesNoToken) {
   Profile old = user("old");
   old.devices = {device("phone", "token")};

@@ -219,6 +219,15 @@ Result<void> SqliteStore::take_endpoints(Txn& txn, const UserKey& from,
   return {};
 }
 
+Result<bool> SqliteStore::claim_anonymous(Txn& txn, const UserKey& who) {
+  CARILLON_TRY(const auto profile, load_profile(txn.db, who));
+  if (!profile || !profile->is_anonymous) return false;
+  CARILLON_CHECK(write_owners(txn, options_.keys->address_hash, &*profile, nullptr));
+  CARILLON_CHECK(remove_profile(txn, who));
+  txn.after_commit([this, who] { keep_written(who, nullptr); });
+  return true;
+}
+
 Task<Result<PutProfileResult>> SqliteStore::put_profile(model::Profile profile, ProfileChange change,
                                                         Time now) {
   if (profile.user_id.empty() || profile.user_id.size() > model::kUserIdMax) {
@@ -230,6 +239,7 @@ Task<Result<PutProfileResult>> SqliteStore::put_profile(model::Profile profile, 
   const std::size_t dropped = drop_unused_devices(profile);
   const std::int64_t expected = profile.version++;
   if (expected == 0 && profile.created_at == Time{}) profile.created_at = now;
+  if (expected == 0 && profile.created_at != now) profile.stored_at = now;
   const std::size_t rows = 4 + profile.devices.size() * 2;
   const auto call = [=, this, &hash, profile = std::move(profile),
                      change = std::move(change)](Txn& txn) -> Result<PutProfileResult> {
@@ -244,6 +254,10 @@ Task<Result<PutProfileResult>> SqliteStore::put_profile(model::Profile profile, 
     for (const auto& [user, places] : holders) {
       CARILLON_CHECK(take_endpoints(txn, UserKey{profile.project, user}, places));
       result.moved_from.push_back(user);
+    }
+    if (!change.claims.empty() && change.claims != key.user_id) {
+      CARILLON_TRY(const bool is_claimed, claim_anonymous(txn, UserKey{key.project, change.claims}));
+      if (is_claimed && !holders.contains(change.claims)) result.moved_from.push_back(change.claims);
     }
     CARILLON_CHECK(write_profile(txn, profile));
     CARILLON_CHECK(write_owners(txn, hash, before ? &*before : nullptr, &profile));

@@ -159,6 +159,8 @@ class SqliteStore final : public Store {
   // ---- groups.cpp
   // Removes a piece of the members of deleted groups; true when there may be more.
   static Result<bool> drop_deleted_groups(Txn& txn);
+  // Removes an anonymous user whose device is somebody's now; false: there is none (put_profile.cpp).
+  Result<bool> claim_anonymous(Txn& txn, const UserKey& who);
   // ---- suppressions.cpp
   // Inserts a suppression unless the address has one. Also used by record().
   Result<void> insert_suppression(Txn& txn, const Suppression& suppression);
