@@ -50,7 +50,8 @@ constexpr std::array<std::string_view, kReasonCount> kReasonNames{"",
                                                                   "throttled",
                                                                   "temporary",
                                                                   "not_sent",
-                                                                  "not_expandable"};
+                                                                  "not_expandable",
+                                                                  "local_time"};
 static_assert(!kReasonNames.back().empty());
 
 constexpr std::array<std::string_view, kDeliveryEventCount> kDeliveryEventNames{"claim",

@@ -85,6 +85,7 @@ Task<std::expected<Routed, Refusal>> Expander::route_stored(const model::Notific
   if (!plan) co_return std::unexpected(std::move(plan.error()));
   plan->priority = n.priority;
   plan->expires_at = n.expires_at;
+  plan->accepted_at = n.accepted_at;
   PeopleQuery query;
   query.project = n.project;
   query.request = n.request.get();
