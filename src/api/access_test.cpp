@@ -47,8 +47,9 @@ TEST_F(AccessTest, EveryRouteAnswersEveryCredentialAsItsAccessSays) {
       {"test", {test_app_, kScopeAny, {}}},
       {"admin", {admin_, 0, "admin"}},
   };
-  for (const std::string area : {"send", "read", "people", "templates", "categories", "integrations",
-                                 "routes", "dead_letters", "pauses", "apps", "settings", "audit"}) {
+  for (const std::string area :
+       {"send", "read", "people", "templates", "categories", "integrations", "routes", "dead_letters",
+        "pauses", "apps", "settings", "audit", "schedules"}) {
     credentials.emplace("token " + area, Credential{token(area), 0, area});
   }
   for (const Route* route : Router::get().routes()) {
