@@ -89,8 +89,9 @@ class AccessTest : public ApiTest {
       all.emplace("client " + name,
                   Credential{client_token("[\"" + name + "\"]"), 0, {}, static_cast<unsigned>(scope)});
     }
-    for (const std::string area : {"send", "read", "people", "templates", "categories", "integrations",
-                                   "routes", "dead_letters", "pauses", "apps", "settings", "audit"}) {
+    for (const std::string area :
+         {"send", "read", "people", "templates", "categories", "integrations", "routes", "dead_letters",
+          "pauses", "apps", "settings", "audit", "schedules"}) {
       all.emplace("token " + area, Credential{token(area), 0, area});
     }
     return all;

@@ -66,6 +66,7 @@ std::span<const Route> category_routes();
 std::span<const Route> integration_routes();
 std::span<const Route> operating_routes();
 std::span<const Route> dead_letter_routes();
+std::span<const Route> schedule_routes();
 std::span<const Route> app_routes();
 std::span<const Route> running_routes();
 

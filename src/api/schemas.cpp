@@ -52,7 +52,11 @@ constexpr Schema kSchemas[] = {
      R"("from":{"type":"object"},"locale":{"type":"string"},"priority":{"enum":["critical","high",)"
      R"("normal","bulk"]},)"
      R"("ttl":{"type":"string","examples":["10m"]},"collapse_key":{"type":"string"},)"
-     R"("send_at":{"type":["string","object"]},)"
+     R"("send_at":{"oneOf":[{"type":"string","description":"RFC 3339"},{"type":"object",)"
+     R"("required":["local","zone"],"properties":{"local":{"type":"string",)"
+     R"("examples":["2026-12-01T09:00"]},"zone":{"type":"string",)"
+     R"("description":"recipient, or an IANA time zone"},)"
+     R"("if_past":{"enum":["now","next_day","skip"],"default":"now"}}}]},)"
      R"("on_unknown":{"enum":["refuse","skip"]},"metadata":{"type":"object"},)"
      R"("tags":{"type":"array","items":{"type":"string"}}}})",
      R"({"event_id":"order-1042-shipped","to":[{"user_id":"u1"}],"channels":["push","email"],)"
@@ -259,6 +263,24 @@ constexpr Schema kSchemas[] = {
      R"("client_allowed":{"type":"boolean"},)"
      R"("visible":{"type":"boolean"}}})",
      R"({"kind":"transactional","channels":["push","email"],"retry":["1m","5m","15m"]})"},
+    // ---- automation
+    {"Schedule",
+     R"({"type":"object","required":["cron","notification"],"properties":{"key":{"type":"string"},)"
+     R"("cron":{"type":"string","description":"minute hour day-of-month month day-of-week, or)"
+     R"( @hourly @daily @weekly @monthly @yearly"},)"
+     R"("time_zone":{"type":"string","description":"IANA name; default: the project's"},)"
+     R"("missed":{"enum":["run_once","skip"],"default":"run_once"},)"
+     R"("enabled":{"type":"boolean","default":true},)"
+     R"("notification":{"$ref":"#/components/schemas/SendRequest"},)"
+     R"("app":{"type":["string","null"],"readOnly":true},"sandbox":{"type":"boolean","readOnly":true},)"
+     R"("next_run":{"type":["string","null"],"readOnly":true},)"
+     R"("last_run":{"type":["string","null"],"readOnly":true},)"
+     R"("last_notification":{"type":["string","null"],"readOnly":true},)"
+     R"("last_error":{"type":["object","null"],"readOnly":true,"properties":{"at":{"type":"string"},)"
+     R"("code":{"type":"string"},"detail":{"type":"string"}}},)"
+     R"("updated_at":{"type":"string","readOnly":true}}})",
+     R"({"cron":"0 9 * * mon-fri","time_zone":"Asia/Seoul","missed":"run_once",)"
+     R"("notification":{"to":[{"user_id":"u1"}],"channels":["push"],"title":"Good morning"}})"},
     // ---- operating
     {"Integration",
      R"({"type":"object","required":["provider"],"properties":{"key":{"type":"string"},)"

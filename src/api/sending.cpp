@@ -5,6 +5,7 @@
 
 #include "api/rate.h"
 #include "api/router.h"
+#include "api/send_answer.h"
 #include "api/slices.h"
 
 namespace carillon::api {
@@ -100,6 +101,8 @@ void write_warnings(base::JsonWriter& out, const pipeline::SendAnswer& answer) {
   out.end_array();
 }
 
+}  // namespace
+
 void write_answer(base::JsonWriter& out, const pipeline::SendAnswer& answer) {
   out.object();
   write_id(out, "id", base::kNotificationPrefix, answer.id);
@@ -116,6 +119,8 @@ Failure not_running() {
   failure.retry_after = Millis(5000);
   return failure;
 }
+
+namespace {
 
 Task<Answer> send_one(Call& call, std::optional<Channel> fixed_channel) {
   if (call.deps.pipeline == nullptr) co_return std::unexpected(not_running());

@@ -30,6 +30,7 @@ void add_content(CLI::App& root, Shell& shell);    // template category
 void add_channels(CLI::App& root, Shell& shell);   // integration route
 void add_sending(CLI::App& root, Shell& shell);    // send status
 void add_operating(CLI::App& root, Shell& shell);  // dlq pause
+void add_schedule(CLI::App& root, Shell& shell);   // schedule
 void add_doctor(CLI::App& root, Shell& shell);     // doctor
 
 }  // namespace carillon::app

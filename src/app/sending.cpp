@@ -14,7 +14,7 @@ struct SendOptions {
   std::vector<std::string> users, devices, emails, phones, channels, params, metadata, tags;
   std::string device_token, platform, file;
   std::string event_id, category, template_key, title, body, subject, html, url, image, locale, priority, ttl;
-  std::string collapse_key, send_at, on_unknown;
+  std::string collapse_key, send_at, zone, if_past, on_unknown;
   std::string patience = "2m";
   bool is_dry_run = false, is_waiting = false;
 };
@@ -53,9 +53,17 @@ Result<std::string> send_body(const SendOptions& o) {
                                     {"priority", o.priority},
                                     {"ttl", o.ttl},
                                     {"collapse_key", o.collapse_key},
-                                    {"send_at", o.send_at},
                                     {"on_unknown", o.on_unknown}}) {
     field_if_given(out, name, value);
+  }
+  if (o.zone.empty() && o.if_past.empty()) {
+    field_if_given(out, "send_at", o.send_at);
+  } else {
+    out.key("send_at").object();
+    field_if_given(out, "local", o.send_at);
+    field_if_given(out, "zone", o.zone);
+    field_if_given(out, "if_past", o.if_past);
+    out.end_object();
   }
   texts_if_given(out, "channels", o.channels);
   texts_if_given(out, "tags", o.tags);
@@ -239,7 +247,10 @@ void add_policy_options(CLI::App& verb, SendOptions& o) {
   verb.add_option("--priority", o.priority, "critical, high, normal or bulk");
   verb.add_option("--locale", o.locale, "Language");
   verb.add_option("--ttl", o.ttl, "Not later than that: 10m");
-  verb.add_option("--send-at", o.send_at, "Not before: RFC 3339, such as 2026-12-01T09:00:00+09:00");
+  verb.add_option("--send-at", o.send_at,
+                  "Not before: RFC 3339, such as 2026-12-01T09:00:00+09:00; or, with --zone, local");
+  verb.add_option("--zone", o.zone, "Zone of a --send-at like 2026-12-01T09:00: recipient, or an IANA name");
+  verb.add_option("--if-past", o.if_past, "Where that time has passed: now (default), next_day or skip");
   verb.add_option("--event-id", o.event_id, "Your id of what happened: the same one is accepted once");
   verb.add_option("--collapse-key", o.collapse_key, "Replaces an earlier push with the same key");
   verb.add_option("--on-unknown", o.on_unknown, "refuse (default) or skip users nobody knows");

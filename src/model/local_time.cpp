@@ -1,5 +1,6 @@
-// Time zones and quiet hours, on the tz database of the machine. libstdc++ 12 has none of its own.
-#include "model/decision.h"
+// Time zones, quiet hours and local times to send at, on the tz database of the machine. libstdc++ 12 has
+// none of its own.
+#include "model/local_time.h"
 
 #include <date/tz.h>
 
@@ -15,6 +16,11 @@ constexpr int kMinutesPerDay = 24 * 60;
 constexpr std::size_t kZoneNameMax = 64;    // bytes; the longest real one has 32
 constexpr std::size_t kZonesCached = 1024;  // names per thread, unknown ones included
 constexpr int kQuietEndDaysMax = 4;         // days looked ahead for the end of a quiet period
+constexpr int kNextDayMax = 4;              // days looked ahead for the next time a clock shows something
+// The zones whose clocks are the furthest ahead and behind.
+constexpr Millis kAheadMax = std::chrono::hours(14);
+constexpr Millis kBehindMax = std::chrono::hours(12);
+constexpr Millis kDayMax = std::chrono::hours(25);  // the longest day, unless a zone changes its date
 
 struct TextHash {
   using is_transparent = void;
@@ -42,12 +48,12 @@ const date::time_zone* zone_or_utc(std::string_view name) {
   return zone != nullptr ? zone : find_zone("UTC");
 }
 
-struct LocalMoment {
+struct Shown {
   date::local_days day;
   int minute = 0;  // of the day
 };
 
-LocalMoment to_local(const date::time_zone* zone, Time t) {
+Shown to_local(const date::time_zone* zone, Time t) {
   const auto seconds = date::floor<std::chrono::seconds>(t);
   const std::chrono::seconds offset =
       zone != nullptr ? zone->get_info(seconds).offset : std::chrono::seconds(0);
@@ -111,6 +117,24 @@ void add_check(Decision& decision, const Category& category, std::string_view re
        .at = decision.due_at});
 }
 
+date::local_days day_of(const LocalSendTime& wanted) {
+  return date::local_days(date::year(wanted.year) / date::month(wanted.month) / date::day(wanted.day));
+}
+
+// As if it were UTC.
+Time as_utc(const LocalSendTime& wanted) {
+  return Time(day_of(wanted).time_since_epoch() + std::chrono::minutes(wanted.minute_of_day));
+}
+
+std::string_view name(IfPast if_past) {
+  switch (if_past) {
+    case IfPast::Now: return "now";
+    case IfPast::NextDay: return "next_day";
+    case IfPast::Skip: return "skip";
+  }
+  return "";
+}
+
 }  // namespace
 
 bool is_time_zone(std::string_view zone) { return find_zone(zone) != nullptr; }
@@ -150,6 +174,82 @@ Decision apply_quiet_hours(const Category& category, const std::optional<QuietHo
     add_check(decision, category, result, value, "user");
   }
   return decision;
+}
+
+WallTime wall_time(std::string_view zone, Time at) {
+  const Shown shown = to_local(zone_or_utc(zone), at);
+  return {std::chrono::local_days(std::chrono::days(shown.day.time_since_epoch().count())), shown.minute};
+}
+
+std::string to_local_text(std::string_view zone, Time at) {
+  const date::time_zone* const found = zone_or_utc(zone);
+  const auto seconds = date::floor<std::chrono::seconds>(at);
+  const std::chrono::seconds offset =
+      found != nullptr ? found->get_info(seconds).offset : std::chrono::seconds(0);
+  const auto minutes = std::chrono::duration_cast<std::chrono::minutes>(std::chrono::abs(offset));
+  std::string text =
+      to_rfc3339(Time(seconds + offset)).substr(0, std::string_view("2026-12-01T09:00:00").size());
+  return text + fmt::format("{}{:02}:{:02}", offset.count() < 0 ? '-' : '+', minutes.count() / 60,
+                            minutes.count() % 60);
+}
+
+LocalMoment local_moment(const LocalSendTime& wanted, std::string_view zone, Time accepted_at) {
+  const date::time_zone* const found =
+      zone_or_utc(wanted.zone.empty() ? zone : std::string_view(wanted.zone));
+  const Time first = instants_of(found, day_of(wanted), wanted.minute_of_day).first;
+  if (first > accepted_at) return {false, first};
+  if (wanted.if_past != IfPast::NextDay) return {wanted.if_past == IfPast::Skip, accepted_at};
+  date::local_days day = std::max(day_of(wanted), to_local(found, accepted_at).day);
+  for (int i = 0; i < kNextDayMax; ++i, day += date::days(1)) {
+    const Time next = instants_of(found, day, wanted.minute_of_day).first;
+    if (next > accepted_at) return {false, next};
+  }
+  return {false, accepted_at};
+}
+
+std::optional<Time> first_local_moment(const LocalSendTime& wanted, Time accepted_at) {
+  Time first = as_utc(wanted) - kAheadMax;
+  if (!wanted.zone.empty()) first = local_moment(wanted, wanted.zone, accepted_at).at;
+  return first > accepted_at ? std::optional(first) : std::nullopt;
+}
+
+Time last_local_moment(const LocalSendTime& wanted, Time accepted_at) {
+  if (!wanted.zone.empty()) return local_moment(wanted, wanted.zone, accepted_at).at;
+  const Time next = wanted.if_past == IfPast::NextDay ? accepted_at + kDayMax : accepted_at;
+  return std::max(as_utc(wanted) + kBehindMax, next);
+}
+
+Decision apply_local_time(const LocalSendTime& wanted, std::string_view zone, std::string_view source,
+                          Time accepted_at, Time now, bool wants_checks) {
+  const LocalMoment moment = local_moment(wanted, zone, accepted_at);
+  Decision decision;
+  if (moment.is_skipped) {
+    decision.kind = DecisionKind::Suppress;
+  } else if (moment.at > now) {
+    decision.kind = DecisionKind::Hold;
+    decision.due_at = moment.at;
+  }
+  if (decision.kind != DecisionKind::Send) decision.reason = Reason::LocalTime;
+  if (!wants_checks && !moment.is_skipped) return decision;
+  Check check;
+  check.check = "local_time";
+  check.result = decision.kind == DecisionKind::Send ? "pass" : moment.is_skipped ? "stop" : "hold";
+  check.rule = fmt::format("if_past:{}", name(wanted.if_past));
+  check.value = fmt::format("{:04}-{:02}-{:02}T{} {}", wanted.year, wanted.month, wanted.day,
+                            clock_text(wanted.minute_of_day), wanted.zone.empty() ? zone : wanted.zone);
+  check.source = wanted.zone.empty() ? source : "request";
+  if (!moment.is_skipped) check.at = moment.at;
+  decision.checks.push_back(std::move(check));
+  return decision;
+}
+
+Time sending_began(const Notification& notification, Time now) {
+  const Time accepted = notification.accepted_at;
+  if (!notification.request || !notification.request->send_at_local) {
+    return std::max(accepted, notification.send_at.value_or(accepted));
+  }
+  const Time last = last_local_moment(*notification.request->send_at_local, accepted);
+  return std::max(accepted, std::min(now, last));
 }
 
 }  // namespace carillon::model

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "model/address.h"
+#include "model/decision.h"
 #include "model/send_recipient.h"
 
 namespace carillon::model {
@@ -345,8 +346,10 @@ class SendReader {
     if (value.get(text) == simdjson::SUCCESS) {
       out_.send_at = parse_rfc3339(text);
       if (!out_.send_at) {
-        complaints_.add("/send_at", "invalid_send_at",
-                        "write RFC 3339, for example 2026-12-01T09:00:00+09:00");
+        complaints_.add(
+            "/send_at", "invalid_send_at",
+            "write RFC 3339 with an offset, such as 2026-12-01T09:00:00+09:00; for a local time give "
+            "{\"local\":\"2026-12-01T09:00\",\"zone\":\"recipient\"}");
       }
       return;
     }
@@ -363,8 +366,11 @@ class SendReader {
                      "write a date and time without a zone, such as 2026-12-01T09:00");
     }
     if (reader.text("zone", zone, 64) && zone != "recipient") {
-      reader.problem("zone", "invalid_send_at",
-                     "the zone is \"recipient\"; for a fixed zone give send_at an offset");
+      if (!is_time_zone(zone)) {
+        reader.problem("zone", "invalid_time_zone",
+                       "give \"recipient\", or a name of the IANA time zone database, such as Asia/Seoul");
+      }
+      at.zone = std::move(zone);
     }
     if (reader.one_of("if_past", if_past, {"now", "next_day", "skip"}))
       at.if_past = static_cast<IfPast>(if_past);

@@ -23,7 +23,7 @@ inline constexpr std::size_t kInlineEndpointsMax = 256;  // above: expanded in t
 inline constexpr std::size_t kRequestMax = 256 * 1024;   // bytes of one send
 inline constexpr std::size_t kBatchBytesMax = 8 * 1024 * 1024;
 inline constexpr std::size_t kBatchItemsMax = 1000;
-inline constexpr std::size_t kEventIdMax = 256;          // bytes
+inline constexpr std::size_t kEventIdMax = 256;  // bytes
 inline constexpr Millis kSendAtMax = std::chrono::days(90);
 
 enum class RecipientKind : std::uint8_t { User, Device, Group, Email, Phone, Address, Token };
@@ -31,11 +31,11 @@ enum class RecipientKind : std::uint8_t { User, Device, Group, Email, Phone, Add
 // One entry of `to`.
 struct Recipient {
   RecipientKind kind = RecipientKind::User;
-  std::string id;        // user_id, device_id, group key, e-mail, phone, address or token
-  Channel channel = Channel::Chat;       // Address
-  std::string service;                   // Address
-  Platform platform = Platform::None;    // Token
-  std::string params;                    // JSON object, or empty
+  std::string id;                      // user_id, device_id, group key, e-mail, phone, address or token
+  Channel channel = Channel::Chat;     // Address
+  std::string service;                 // Address
+  Platform platform = Platform::None;  // Token
+  std::string params;                  // JSON object, or empty
   std::string locale;
 };
 
@@ -47,11 +47,13 @@ struct FallbackStep {
 };
 
 enum class IfPast : std::uint8_t { Now, NextDay, Skip };
+// A time by the clock of each recipient, or of one zone.
 struct LocalSendTime {
   int year = 0;
   unsigned month = 0, day = 0;
   int minute_of_day = 0;
   IfPast if_past = IfPast::Now;
+  std::string zone = {};  // IANA name; empty: the recipient's
 };
 
 // A validated request (CONTRACT §6). What it names (user, template, category) is checked later, by
@@ -61,13 +63,15 @@ struct SendRequest {
   std::vector<Recipient> to;
   std::string category = "general";
   bool category_given = false;
-  std::vector<Channel> channels;           // all of them
-  std::vector<FallbackStep> fallback;      // in order; at most one of the two
+  std::vector<Channel> channels;       // all of them
+  std::vector<FallbackStep> fallback;  // in order; at most one of the two
   std::string template_key;
-  int template_version = 0;                // 0: the published one
-  std::string params;                      // JSON object, or empty
-  std::unique_ptr<Content> content;        // inline; null when none
-  struct From { std::string email, name, phone, sender; };
+  int template_version = 0;          // 0: the published one
+  std::string params;                // JSON object, or empty
+  std::unique_ptr<Content> content;  // inline; null when none
+  struct From {
+    std::string email, name, phone, sender;
+  };
   std::optional<From> from;
   std::string locale;
   std::optional<Priority> priority;
@@ -76,9 +80,9 @@ struct SendRequest {
   std::optional<Time> send_at;
   std::optional<LocalSendTime> send_at_local;
   bool draft = false;
-  bool skip_unknown_users = false;         // on_unknown: "skip"
-  std::string metadata, tags;              // JSON as given, or empty
-  std::string attachments;                 // JSON array as given, or empty
+  bool skip_unknown_users = false;  // on_unknown: "skip"
+  std::string metadata, tags;       // JSON as given, or empty
+  std::string attachments;          // JSON array as given, or empty
 };
 
 // Reads one send. `fixed_channel`: of /v1/push/send and its like. Problems carry pointers relative to
@@ -101,21 +105,21 @@ base::Hash128 fingerprint(base::JsonElement body);
 struct Notification {
   std::int64_t id = 0;
   std::int32_t project = 0;
-  std::int64_t app = 0;                  // record id of the app
+  std::int64_t app = 0;  // record id of the app
   NotificationStatus status = NotificationStatus::Sending;
   Priority priority = Priority::Normal;
   std::string category;
   std::string template_key;
-  int template_version = 0;              // pinned at accept
-  bool is_sandbox = false;               // sent with a test key
-  bool is_cancelled = false;             // the flag that stops expansion and claims at once
+  int template_version = 0;   // pinned at accept
+  bool is_sandbox = false;    // sent with a test key
+  bool is_cancelled = false;  // the flag that stops expansion and claims at once
   std::string event_id;
   Time accepted_at{};
-  std::optional<Time> expires_at;        // from ttl
+  std::optional<Time> expires_at;  // from ttl
   std::optional<Time> send_at;
-  std::int64_t first_delivery = 0;       // deliveries have ids first_delivery … + delivery_count - 1
+  std::int64_t first_delivery = 0;  // deliveries have ids first_delivery … + delivery_count - 1
   std::int32_t delivery_count = 0;
-  std::string body;                      // the request as received
+  std::string body;                            // the request as received
   std::shared_ptr<const SendRequest> request;  // parsed `body`; may be null until needed
 };
 
@@ -134,15 +138,15 @@ struct Delivery {
   std::string device_id;                 // push to a device of a user
   std::optional<Time> due_at;            // open states; nullopt: held on a condition
   std::optional<Time> expires_at;
-  std::uint32_t epoch = 0;               // number of claims: the fence
-  std::uint16_t attempts = 0;            // counted outcomes
+  std::uint32_t epoch = 0;     // number of claims: the fence
+  std::uint16_t attempts = 0;  // counted outcomes
   std::uint16_t resent = 0;
-  std::uint16_t generation = 0;          // + 1 by each replay
-  std::uint16_t claims_lost = 0;         // claims without an outcome, in a row
-  std::string integration;               // last asked
+  std::uint16_t generation = 0;   // + 1 by each replay
+  std::uint16_t claims_lost = 0;  // claims without an outcome, in a row
+  std::string integration;        // last asked
   std::string provider_id;
   std::optional<Time> finished_at;
-  std::string note;                      // JSON object: checks and changes worth keeping, or empty
+  std::string note;  // JSON object: checks and changes worth keeping, or empty
 
   [[nodiscard]] Lane lane() const noexcept { return Lane{queue, priority}; }
   [[nodiscard]] Channel channel() const noexcept { return channel_of(queue); }
@@ -151,11 +155,11 @@ struct Delivery {
 // One call to a provider, kept only when it says more than the delivery's own columns.
 struct Attempt {
   std::int64_t delivery = 0;
-  std::uint16_t number = 0;   // counted from 1 within a generation
+  std::uint16_t number = 0;  // counted from 1 within a generation
   Time at{};
   std::int32_t took_ms = 0;
   std::string integration;
-  std::string outcome;        // name(OutcomeKind)
+  std::string outcome;  // name(OutcomeKind)
   int status = 0;
   std::string code, detail, provider_id;
 };

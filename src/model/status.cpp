@@ -51,7 +51,8 @@ constexpr std::array<std::string_view, kReasonCount> kReasonNames{"",
                                                                   "temporary",
                                                                   "not_sent",
                                                                   "not_expandable",
-                                                                  "left_group"};
+                                                                  "left_group",
+                                                                  "local_time"};
 static_assert(!kReasonNames.back().empty());
 
 constexpr std::array<std::string_view, kDeliveryEventCount> kDeliveryEventNames{"claim",

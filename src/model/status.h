@@ -35,9 +35,9 @@ enum class Reason : std::uint8_t {
   UnknownUser = 16, UserDeleted = 17, Bounced = 18, Undelivered = 19, UnknownOutcome = 20,
   InvalidRecipient = 21, Rejected = 22, RetriesExhausted = 23, Poison = 24, TtlPassed = 25,
   CancelledByCaller = 26, PayloadTooLarge = 27, RenderFailed = 28, Throttled = 29, Temporary = 30,
-  NotSent = 31, NotExpandable = 32, LeftGroup = 33,
+  NotSent = 31, NotExpandable = 32, LeftGroup = 33, LocalTime = 34,
 };
-inline constexpr std::size_t kReasonCount = 34;
+inline constexpr std::size_t kReasonCount = 35;
 
 std::string_view name(NotificationStatus status) noexcept;  // "awaiting_approval"
 std::string_view name(DeliveryStatus status) noexcept;      // "retrying"

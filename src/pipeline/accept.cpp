@@ -245,7 +245,7 @@ model::Notification make_notification(const Work& work, Time now) {
   n.event_id = request.event_id;
   n.accepted_at = now;
   n.expires_at = work.plan->expires_at;
-  n.send_at = request.send_at;
+  n.send_at = work.plan->send_at;
   n.body = std::move(work.item->body);
   n.request = work.item->request;
   return n;
@@ -288,7 +288,7 @@ std::expected<std::pair<store::AcceptItem, SendAnswer>, Refusal> build(Work& wor
   auto& n = item.notification;
   if (request.draft) {
     n.status = NotificationStatus::Draft;
-  } else if (request.send_at && *request.send_at > now) {
+  } else if (n.send_at && *n.send_at > now) {
     n.status = NotificationStatus::Scheduled;
   } else if (!people.has_all_members || routed.deliveries.size() > model::kInlineEndpointsMax) {
     n.status = NotificationStatus::Expanding;

@@ -4,6 +4,7 @@
 #include "model/address.h"
 #include "model/decision.h"
 #include "pipeline/deliver.h"
+#include "pipeline/recipient_time.h"
 #include "pipeline/replay_changes.h"
 #include "pipeline/route.h"
 
@@ -87,11 +88,7 @@ bool Deliverer::stops_by_user(FlightPtr& flight, const ProjectView& view, const 
   }
   const auto& quiet = profile.quiet_hours ? profile.quiet_hours : view.settings.quiet_hours;
   if (!quiet || flight->category->quiet_hours == model::QuietPolicy::Ignore) return false;
-  std::string_view zone = view.settings.time_zone;
-  if (device && !device->time_zone.empty())
-    zone = device->time_zone;
-  else if (!profile.time_zone.empty())
-    zone = profile.time_zone;
+  const std::string_view zone = recipient_zone(device, &profile, view.settings).zone;
   const auto decision = model::apply_quiet_hours(*flight->category, quiet, zone, deps_.clock.now(), false);
   switch (decision.kind) {
     case model::DecisionKind::Send: return false;
@@ -100,6 +97,28 @@ bool Deliverer::stops_by_user(FlightPtr& flight, const ProjectView& view, const 
       return true;
     case model::DecisionKind::Suppress:
       record(flight, DeliveryStatus::Suppressed, Reason::QuietHours);
+      return true;
+  }
+  return false;
+}
+
+// The recipient may have moved since: their clock of now counts.
+bool Deliverer::stops_by_local_time(FlightPtr& flight, const ProjectView& view, const model::Device* device) {
+  const auto& request = *flight->notification->request;
+  if (!request.send_at_local) return false;
+  const RecipientZone where = recipient_zone(device, flight->profile.get(), view.settings);
+  const auto decision = model::apply_local_time(*request.send_at_local, where.zone, where.source,
+                                                flight->notification->accepted_at, deps_.clock.now(), false);
+  switch (decision.kind) {
+    case model::DecisionKind::Send: return false;
+    case model::DecisionKind::Hold: {
+      const auto ttl = request.ttl ? request.ttl : flight->category->ttl;
+      if (ttl) flight->delivery.expires_at = *decision.due_at + *ttl;
+      record(flight, DeliveryStatus::Held, Reason::LocalTime, decision.due_at);
+      return true;
+    }
+    case model::DecisionKind::Suppress:
+      record(flight, DeliveryStatus::Suppressed, Reason::LocalTime);
       return true;
   }
   return false;
@@ -119,6 +138,7 @@ Deliverer::Step Deliverer::check(FlightPtr& flight, const Snapshot& snapshot, bo
       app_it != snapshot.apps.end() ? std::string_view(app_it->second->name) : std::string_view{};
   const model::Device* device = nullptr;
   if (stops_early(flight, *view, app) || stops_by_user(flight, *view, device)) return Step::Recorded;
+  if (stops_by_local_time(flight, *view, device)) return Step::Recorded;
 
   auto& target = flight->job.target;
   const auto& d = flight->delivery;
@@ -203,7 +223,7 @@ Deliverer::Step Deliverer::choose_account(FlightPtr& flight, const ProjectView& 
     if (is_all_paused) {
       record(flight, DeliveryStatus::Held, Reason::IntegrationPaused, d.expires_at);
     } else {
-      const Time began_at = age_began(d, flight->notification->accepted_at);
+      const Time began_at = age_began(d, model::sending_began(*flight->notification, now));
       const Verdict v = provider_down(d, *flight->category, began_at, now);
       if (v.is_dead_letter) std::ranges::for_each(candidates, [&](Account* a) { a->has_lost(now); });
       record(flight, v.to, v.reason, v.due_at,

@@ -90,6 +90,7 @@ class Deliverer final : public providers::JobSink {
   Step choose_account(FlightPtr& flight, const ProjectView& view, std::string_view app,
                       const model::Device* device);
   bool stops_early(FlightPtr& flight, const ProjectView& view, std::string_view app);
+  bool stops_by_local_time(FlightPtr& flight, const ProjectView& view, const model::Device* device);
   bool stops_by_user(FlightPtr& flight, const ProjectView& view, const model::Device*& device);
   void record(FlightPtr& flight, model::DeliveryStatus to, model::Reason reason,
               std::optional<Time> due = std::nullopt, std::string dead_letter = {});

@@ -35,7 +35,9 @@ inline constexpr std::string_view kKindTemplateVersion = "template_version";  //
 inline constexpr std::string_view kKindIntegration = "integration";
 inline constexpr std::string_view kKindRoute = "route";
 inline constexpr std::string_view kKindPause = "pause";
-inline constexpr std::string_view kKindSettings = "settings";  // one per project: "project"
+inline constexpr std::string_view kKindSchedule = "schedule";             // not in the snapshot
+inline constexpr std::string_view kKindScheduleState = "schedule_state";  // of the schedule with that key
+inline constexpr std::string_view kKindSettings = "settings";             // one per project: "project"
 
 inline constexpr std::int32_t kDefaultProject = 1;
 

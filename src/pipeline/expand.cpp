@@ -146,6 +146,7 @@ Task<Expander::RoutedOr> Expander::route_stored(const model::Notification& n, Pe
   if (!plan) co_return std::unexpected(std::move(plan.error()));
   plan->priority = n.priority;
   plan->expires_at = n.expires_at;
+  plan->accepted_at = n.accepted_at;
   PeopleQuery query;
   query.project = n.project;
   query.request = n.request.get();

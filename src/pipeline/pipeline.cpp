@@ -16,6 +16,7 @@
 #include "pipeline/history.h"
 #include "pipeline/recover.h"
 #include "pipeline/revive.h"
+#include "pipeline/schedule.h"
 
 namespace carillon::pipeline {
 namespace {
@@ -88,6 +89,9 @@ class PipelineImpl final : public Pipeline {
     for (const auto& executor : deps_.api) {
       acceptors_.push_back(std::make_unique<Acceptor>(deps_, executor, options_, metrics, acceptor_hooks()));
     }
+    // What fires by itself is accepted where it fires.
+    acceptors_.push_back(
+        std::make_unique<Acceptor>(deps_, deps_.delivery, options_, metrics, acceptor_hooks()));
   }
 
   ~PipelineImpl() override { drain(); }
@@ -148,6 +152,11 @@ class PipelineImpl final : public Pipeline {
     boost::asio::post(deps_.delivery, [this] { reconfigure(); });
   }
 
+  void schedule_changed(std::int32_t project, std::string key) override {
+    boost::asio::post(deps_.delivery,
+                      [this, project, k = std::move(key)] { scheduler_.changed(project, k); });
+  }
+
   void nudge() override {
     boost::asio::post(deps_.delivery, [this] { tick_.set(); });
   }
@@ -172,6 +181,7 @@ class PipelineImpl final : public Pipeline {
     call_on(deps_.delivery, [&] {
       expander_.stop();
       reviver_.stop();
+      scheduler_.stop();
       deliverer_.stop();
       tick_.set();
       housekeeping_wake_.set();
@@ -181,6 +191,7 @@ class PipelineImpl final : public Pipeline {
     CARILLON_FAILPOINT("drain.settled");
     gate_.wait(base::Deadline::never());
     call_on(deps_.delivery, [&] { recorder_.close(); });
+    scheduler_.wait();
     deliverer_.wait();
     recorder_.wait();
   }
@@ -229,7 +240,7 @@ class PipelineImpl final : public Pipeline {
     for (const auto& acceptor : acceptors_) {
       if (acceptor->executor() == executor) co_return acceptor.get();
     }
-    base::log_error("a send was awaited on an executor that is not of the API");
+    base::log_error("a send was awaited on an executor that is not of the pipeline");
     std::abort();
   }
 
@@ -272,6 +283,7 @@ class PipelineImpl final : public Pipeline {
       if (deps_.directory.snapshot()->generation != seen_generation_) reconfigure();
       co_await look_for_due();
       is_idle_ = windows_.open_total() == 0;
+      scheduler_.tick();
       gate_.spawn(deps_.delivery, "expand", [this] { return expander_.run(); });
       gate_.spawn(deps_.delivery, "revive", [this] { return reviver_.run(); });
     }
@@ -370,6 +382,9 @@ class PipelineImpl final : public Pipeline {
   Deliverer deliverer_;
   Expander expander_;
   Reviver reviver_{deps_, integrations_, [this](const std::vector<store::Hint>& hints) { publish(hints); }};
+  Scheduler scheduler_{deps_, [this](Caller caller, std::vector<SendItem> items) {
+                         return send(std::move(caller), std::move(items));
+                       }};
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   base::Signal tick_;
   base::Signal housekeeping_wake_{deps_.delivery};

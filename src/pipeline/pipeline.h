@@ -107,8 +107,8 @@ class Pipeline {
   static Result<std::unique_ptr<Pipeline>> open(Deps deps, Options options);
   virtual ~Pipeline() = default;
 
-  // Accepts sends. Await it on one of the `api` executors. One result per item, in order; a result is
-  // given only after the commit that holds it. Cancelling the await does not take anything back.
+  // Accepts sends. Await it on one of the `api` executors, or on `delivery`. One result per item, in order; a
+  // result is given only after the commit that holds it. Cancelling the await does not take anything back.
   virtual Task<std::vector<SendResult>> send(Caller caller, std::vector<SendItem> items) = 0;
   // The dry run: the decisions a send would make now. Writes nothing.
   virtual Task<std::expected<std::vector<model::Explain>, Refusal>> explain(Caller caller, SendItem item) = 0;
@@ -123,6 +123,8 @@ class Pipeline {
                                                                 std::string actor) = 0;
   // A pause, route or integration changed: held rows whose condition cleared go on.
   virtual void configuration_changed() = 0;
+  // A schedule was written or removed. Any thread.
+  virtual void schedule_changed(std::int32_t project, std::string key) = 0;
   // Looks for due work now instead of at the next tick (tests, after moving the clock).
   virtual void nudge() = 0;
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "model/local_time.h"
 #include "pipeline/route.h"
 
 namespace carillon::pipeline {
@@ -28,10 +29,6 @@ std::optional<std::unexpected<Refusal>> unsupported(const model::SendRequest& re
   if (!request.fallback.empty()) {
     return refuse(422, "fallback_unavailable", "/fallback",
                   "this version does not try channels in order; name them in channels");
-  }
-  if (request.send_at_local) {
-    return refuse(422, "local_time_unavailable", "/send_at",
-                  "this version does not send at recipients' local times; give an RFC 3339 time");
   }
   if (!request.attachments.empty()) {
     return refuse(422, "unknown_object", "/attachments/0/object_id", "there is no object of that id");
@@ -85,6 +82,18 @@ void choose_priority(Plan& plan, const model::SendRequest& request) {
   if (plan.app) limit = std::max(limit, plan.app->max_priority);  // larger number: less urgent
   plan.priority = std::max(wanted, limit);
   plan.is_lowered = plan.priority != wanted;
+}
+
+void choose_times(Plan& plan, const model::SendRequest& request, Time now) {
+  plan.accepted_at = now;
+  plan.ttl = request.ttl ? request.ttl : plan.category->ttl;
+  plan.send_at = request.send_at;
+  Time last = request.send_at.value_or(now);
+  if (request.send_at_local) {
+    plan.send_at = model::first_local_moment(*request.send_at_local, now);
+    last = model::last_local_moment(*request.send_at_local, now);
+  }
+  if (plan.ttl) plan.expires_at = last + *plan.ttl;
 }
 
 }  // namespace
@@ -155,8 +164,7 @@ std::expected<Plan, Refusal> make_plan(const ProjectView& view, std::shared_ptr<
     }
   }
   choose_priority(plan, request);
-  const auto ttl = request.ttl ? request.ttl : plan.category->ttl;
-  if (ttl) plan.expires_at = request.send_at.value_or(now) + *ttl;
+  choose_times(plan, request, now);
   return plan;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "model/local_time.h"
 #include "pipeline/replay_changes.h"
 #include "pipeline/route.h"
 
@@ -152,7 +153,7 @@ void Recorder::forget(const Flight& flight, store::RecordItem& item, const model
 void Recorder::finished(FlightPtr flight, model::Outcome outcome) {
   journal_.outcome(flight->delivery.id, flight->delivery.epoch, outcome);
   const Time now = deps_.clock.now();
-  const Time accepted = flight->notification ? flight->notification->accepted_at : now;
+  const Time accepted = flight->notification ? model::sending_began(*flight->notification, now) : now;
   Verdict v = verdict({outcome, flight->delivery, *flight->category, age_began(flight->delivery, accepted),
                        now, random01(), flight->others_available, flight->has_next_endpoint});
   if (v.is_dead_letter && v.reason == Reason::ProviderDown && flight->account != nullptr) {

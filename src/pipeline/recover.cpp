@@ -2,6 +2,7 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "model/local_time.h"
 #include "pipeline/journal.h"
 #include "pipeline/record.h"
 #include "pipeline/replay_changes.h"
@@ -33,7 +34,7 @@ store::RecordItem released(const Flight& flight, Time now) {
 }
 
 store::RecordItem decided(Flight& flight, model::Outcome outcome, Time now) {
-  const Time accepted = flight.notification ? flight.notification->accepted_at : now;
+  const Time accepted = flight.notification ? model::sending_began(*flight.notification, now) : now;
   Verdict v = verdict(
       {outcome, flight.delivery, *flight.category, age_began(flight.delivery, accepted), now, 0.5, 0, false});
   // Time has passed since: what is to be sent again need not wait for a schedule.

@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "model/address.h"
+#include "pipeline/recipient_time.h"
 #include "pipeline/routes.h"
 #include "providers/catalog.h"
 
@@ -232,21 +233,26 @@ class Router {
     add(c, when(c));
   }
 
-  // Quiet hours of the user, else of the project.
+  // A time by the recipient's clock, then quiet hours of the user, else of the project.
   model::Decision when(const Candidate& c) {
     const auto& settings = in_.plan.view->settings;
+    const RecipientZone where = recipient_zone(c.device, c.profile, settings);
+    if (in_.request.send_at_local) {
+      auto d = model::apply_local_time(*in_.request.send_at_local, where.zone, where.source,
+                                       in_.plan.accepted_at, in_.now, in_.wants_explain);
+      checks_.insert(checks_.end(), d.checks.begin(), d.checks.end());
+      if (d.kind != DecisionKind::Send) {  // what else there is to wait for is seen when its time has come
+        d.checks = std::move(checks_);
+        return d;
+      }
+    }
     auto quiet = c.profile && c.profile->quiet_hours ? c.profile->quiet_hours : settings.quiet_hours;
     if (!quiet || in_.plan.category->quiet_hours == model::QuietPolicy::Ignore) {
       model::Decision d;
       d.checks = std::move(checks_);
       return d;
     }
-    std::string_view zone = settings.time_zone;
-    if (c.device && !c.device->time_zone.empty())
-      zone = c.device->time_zone;
-    else if (c.profile && !c.profile->time_zone.empty())
-      zone = c.profile->time_zone;
-    auto d = model::apply_quiet_hours(*in_.plan.category, quiet, zone, in_.now, in_.wants_explain);
+    auto d = model::apply_quiet_hours(*in_.plan.category, quiet, where.zone, in_.now, in_.wants_explain);
     if (in_.wants_explain) d.checks.insert(d.checks.begin(), checks_.begin(), checks_.end());
     return d;
   }
@@ -296,7 +302,7 @@ class Router {
     d.queue = model::queue_of(c.channel, c.platform);
     d.priority = in_.plan.priority;
     d.to_index = static_cast<std::uint16_t>(c.to_index);
-    d.expires_at = in_.plan.expires_at;
+    d.expires_at = expiry(decision);
     d.reason = decision.reason;
     if (c.profile) d.user_id = c.profile->user_id;
     if (c.device) d.device_id = c.device->device_id;
@@ -307,6 +313,13 @@ class Router {
     settle(d, decision, choice, c);
     if (in_.wants_explain) explain(c, decision, choice, d);
     out_.deliveries.push_back(std::move(d));
+  }
+
+  // With a time by each recipient's clock, each has its ttl from then on.
+  std::optional<Time> expiry(const model::Decision& decision) const {
+    if (!in_.request.send_at_local || !in_.plan.ttl) return in_.plan.expires_at;
+    const bool is_ahead = decision.reason == Reason::LocalTime && decision.due_at;
+    return (is_ahead ? *decision.due_at : in_.now) + *in_.plan.ttl;
   }
 
   // Turns a decision into the row's status.

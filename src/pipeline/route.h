@@ -28,7 +28,10 @@ struct Plan {
   std::vector<model::Channel> channels;
   model::Priority priority = model::Priority::Normal;
   bool is_lowered = false;  // the request asked for more than it may have
-  std::optional<Time> expires_at;
+  Time accepted_at{};
+  std::optional<Time> send_at;  // when it is expanded; nullopt: now
+  std::optional<Millis> ttl;
+  std::optional<Time> expires_at;  // of the last recipient, when each has a time of their own
 };
 
 // Looks up category, template, channels and priority, and checks the app's grants and the parameters

