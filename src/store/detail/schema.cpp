@@ -20,6 +20,8 @@ constexpr std::array kSteps{
 #include "store/schema/sqlite/0003_outage.sql"
     ,
 #include "store/schema/sqlite/0004_history_blocks.sql"
+    ,
+#include "store/schema/sqlite/0007_event_letters.sql"
 };
 constexpr std::array kPeopleSteps{
 #include "store/schema/sqlite/people/0001_people.sql"
