@@ -48,7 +48,7 @@ TEST_F(AccessTest, EveryRouteAnswersEveryCredentialAsItsAccessSays) {
       {"admin", {admin_, 0, "admin"}},
   };
   for (const std::string area : {"send", "read", "people", "templates", "categories", "integrations",
-                                 "routes", "dead_letters", "pauses", "apps", "settings", "audit"}) {
+                                 "routes", "dead_letters", "pauses", "apps", "settings", "audit", "rules"}) {
     credentials.emplace("token " + area, Credential{token(area), 0, area});
   }
   for (const Route* route : Router::get().routes()) {
