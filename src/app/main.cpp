@@ -25,6 +25,7 @@ int run(int argc, char** argv) {
   add_people(root, shell);
   add_content(root, shell);
   add_channels(root, shell);
+  add_rules(root, shell);
   add_doctor(root, shell);
   add_reference(root, shell);
   try {
