@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::string_view kAreas[] = {"admin",      "send",         "read",   "people",       "templates",
                                        "categories", "integrations", "routes", "dead_letters", "pauses",
-                                       "apps",       "settings",     "audit"};
+                                       "apps",       "settings",     "audit",  "rules"};
 constexpr std::size_t kScopesMax = 16;
 
 Failure no_app(const Call& call) { return not_found(fmt::format("app '{}'", call.args[0].substr(0, 64))); }
@@ -261,7 +261,7 @@ Task<Answer> post_key(Call& call) {
     if (std::ranges::find(kAreas, scope) == std::end(kAreas)) {
       reader.problem("scopes", "invalid_choice",
                      "use admin, or areas: send read people templates categories "
-                     "integrations routes dead_letters pauses apps settings audit");
+                     "integrations routes dead_letters pauses apps settings audit rules");
       break;
     }
   }

@@ -1,7 +1,8 @@
-// What was given up on, and sending it again.
+// What was given up on, and sending it again: deliveries, and events that a rule could not turn into one.
 #include <algorithm>
 
 #include "api/router.h"
+#include "pipeline/events.h"
 
 namespace carillon::api {
 namespace {
@@ -11,6 +12,7 @@ constexpr std::size_t kReplayMax = 10'000;  // found by a filter in one replay
 constexpr std::size_t kChunk = 500;         // replayed in one transaction
 constexpr std::size_t kErrorsShown = 100;
 constexpr Millis kJobsKept{7LL * 24 * 3'600'000};
+constexpr std::string_view kEventKind = "event";
 
 // The row with the delivery it is about, where that is still there.
 Task<Result<std::optional<model::Delivery>>> delivery_of(Call& call, std::int64_t id) {
@@ -20,10 +22,11 @@ Task<Result<std::optional<model::Delivery>>> delivery_of(Call& call, std::int64_
   co_return std::unexpected(detail.error());
 }
 
-void write_dead_letter(base::JsonWriter& out, const store::DeadLetter& letter,
-                       const std::optional<model::Delivery>& delivery) {
+void write_delivery_letter(base::JsonWriter& out, const store::DeadLetter& letter,
+                           const std::optional<model::Delivery>& delivery) {
   out.object();
   write_id(out, "id", base::kDeadLetterPrefix, letter.id);
+  out.field("kind", letter.kind);
   write_id(out, "delivery_id", base::kDeliveryPrefix, letter.delivery);
   write_id(out, "notification_id", base::kNotificationPrefix, letter.notification);
   out.field("channel", model::name(model::channel_of(letter.queue)))
@@ -39,6 +42,56 @@ void write_dead_letter(base::JsonWriter& out, const store::DeadLetter& letter,
   out.field("closed", letter.is_closed).field("at", to_rfc3339(letter.at)).end_object();
 }
 
+// The attributes that say which event it is.
+void write_event_summary(base::JsonWriter& out, const std::string& json) {
+  base::JsonDocument document;
+  base::Problems problems;
+  out.object();
+  if (const auto root = document.parse(json)) {
+    const auto event = model::read_event(*root, "", problems);
+    out.field("id", event.id).field("source", event.source).field("type", event.type);
+  }
+  out.end_object();
+}
+
+enum class Detail : std::uint8_t { Summary, Whole };
+
+void write_event_letter(base::JsonWriter& out, const Call& call, const store::EventLetter& letter,
+                        Detail detail) {
+  out.object();
+  write_id(out, "id", base::kDeadLetterPrefix, letter.id);
+  out.field("kind", kEventKind);
+  if (letter.notification != 0) {
+    write_id(out, "notification_id", base::kNotificationPrefix, letter.notification);
+  } else {
+    out.key("notification_id").null();
+  }
+  for (const char* none : {"delivery_id", "channel", "queue", "user_id"}) out.key(none).null();
+  out.field("rule", letter.rule);
+  write_app_name(out, call, letter.app);
+  out.field("reason", letter.reason);
+  write_text_or_null(out, "detail", letter.error);
+  out.key("event");
+  if (detail == Detail::Whole) {
+    out.raw(letter.event);
+  } else {
+    write_event_summary(out, letter.event);
+  }
+  out.field("closed", letter.is_closed).field("at", to_rfc3339(letter.at)).end_object();
+}
+
+Task<Result<void>> write_dead_letter(Call& call, base::JsonWriter& out, const store::DeadLetter& letter,
+                                     Detail detail) {
+  if (letter.kind == kEventKind) {
+    CARILLON_CO_TRY(const auto event, co_await call.deps.store.event_letter(letter.id));
+    write_event_letter(out, call, event, detail);
+  } else {
+    CARILLON_CO_TRY(const auto delivery, co_await delivery_of(call, letter.delivery));
+    write_delivery_letter(out, letter, delivery);
+  }
+  co_return Result<void>{};
+}
+
 Task<Answer> list(Call& call) {
   CARILLON_CO_TRY(const Paging paging, read_paging(call));
   store::ListPage page;
@@ -48,8 +101,7 @@ Task<Answer> list(Call& call) {
   base::JsonWriter out(384 * found.rows.size() + 64);
   out.object().key("data").array();
   for (const auto& letter : found.rows) {
-    CARILLON_CO_TRY(const auto delivery, co_await delivery_of(call, letter.delivery));
-    write_dead_letter(out, letter, delivery);
+    CARILLON_CO_CHECK(co_await write_dead_letter(call, out, letter, Detail::Summary));
   }
   out.end_array();
   std::optional<Cursor> next;
@@ -72,9 +124,8 @@ Task<Answer> get(Call& call) {
   CARILLON_CO_TRY(const std::int64_t id, path_id(call, base::kDeadLetterPrefix));
   CARILLON_CO_TRY(const auto letter, co_await find_letter(call, id));
   if (!letter) co_return std::unexpected(not_found("dead letter " + call.args[0]));
-  CARILLON_CO_TRY(const auto delivery, co_await delivery_of(call, letter->delivery));
   base::JsonWriter out;
-  write_dead_letter(out, *letter, delivery);
+  CARILLON_CO_CHECK(co_await write_dead_letter(call, out, *letter, Detail::Whole));
   co_return json_reply(out);
 }
 
@@ -83,9 +134,14 @@ struct ReplayRequest {
   std::vector<std::string> ids;
   bool has_filter = false;
   std::optional<model::Channel> channel;
-  std::string reason, integration;  // of the filter
+  std::string reason, integration, kind, rule;  // of the filter
   std::optional<Time> from, until;
   store::ReplayItem changes;  // delivery is filled in for each
+  std::string event_changes;  // a merge patch of events, or empty
+
+  [[nodiscard]] bool changes_deliveries() const noexcept {
+    return !changes.params.empty() || !changes.address.empty() || !changes.integration.empty();
+  }
 };
 
 void read_filter(base::JsonElement element, ReplayRequest& wanted, base::Problems& problems) {
@@ -98,6 +154,10 @@ void read_filter(base::JsonElement element, ReplayRequest& wanted, base::Problem
   }
   reader.text("reason", wanted.reason, 64);
   reader.text("integration", wanted.integration, 64);
+  reader.text("rule", wanted.rule, 64);
+  std::size_t kind = 0;
+  if (reader.one_of("kind", kind, {"delivery", kEventKind}))
+    wanted.kind = kind == 0 ? "delivery" : kEventKind;
   Time time{};
   if (reader.time("from", time)) wanted.from = time;
   if (reader.time("until", time)) wanted.until = time;
@@ -120,6 +180,7 @@ std::expected<ReplayRequest, Failure> read_replay(const Call& call) {
     inner.json_object("params", wanted.changes.params, model::kRequestMax);
     inner.text("address", wanted.changes.address, 4096);
     inner.text("integration", wanted.changes.integration, 64);
+    inner.json_object("event", wanted.event_changes, model::kEventMax);
     inner.done();
     const std::string& key = wanted.changes.integration;
     if (!key.empty() && key != "sandbox" && call.view().find_integration(key) == nullptr) {
@@ -145,6 +206,7 @@ struct JobError {
 };
 struct Job {
   std::vector<std::int64_t> deliveries;
+  std::vector<std::int64_t> events;  // dead letters of that kind
   std::vector<JobError> errors;
   std::size_t total = 0, done = 0;
 };
@@ -154,6 +216,11 @@ Task<Result<void>> resolve_ids(Call& call, const ReplayRequest& wanted, Job& job
     std::optional<std::int64_t> delivery = base::parse_id(base::kDeliveryPrefix, text);
     if (const auto letter_id = base::parse_id(base::kDeadLetterPrefix, text)) {
       CARILLON_CO_TRY(const auto letter, co_await find_letter(call, *letter_id));
+      if (letter && letter->kind == kEventKind) {
+        ++job.total;
+        job.events.push_back(letter->id);
+        continue;
+      }
       if (letter) delivery = letter->delivery;
     }
     std::optional<model::Delivery> row;
@@ -168,8 +235,16 @@ Task<Result<void>> resolve_ids(Call& call, const ReplayRequest& wanted, Job& job
   co_return Result<void>{};
 }
 
+// Changes of one kind select that kind.
+bool fits_kind(const ReplayRequest& wanted, bool is_event) {
+  if (!wanted.kind.empty() && (wanted.kind == kEventKind) != is_event) return false;
+  if (is_event) return !wanted.channel && wanted.integration.empty() && !wanted.changes_deliveries();
+  return wanted.rule.empty() && wanted.event_changes.empty();
+}
+
 bool fits(const ReplayRequest& wanted, const store::DeadLetter& letter) {
-  return !letter.is_closed && (!wanted.channel || model::channel_of(letter.queue) == *wanted.channel) &&
+  return !letter.is_closed && fits_kind(wanted, letter.kind == kEventKind) &&
+         (!wanted.channel || model::channel_of(letter.queue) == *wanted.channel) &&
          (wanted.reason.empty() || wanted.reason == letter.reason) &&
          (!wanted.from || letter.at >= *wanted.from) && (!wanted.until || letter.at < *wanted.until);
 }
@@ -177,10 +252,15 @@ bool fits(const ReplayRequest& wanted, const store::DeadLetter& letter) {
 Task<Result<void>> resolve_filter(Call& call, const ReplayRequest& wanted, Job& job) {
   store::ListPage page;
   page.limit = kPageMax;
-  while (job.deliveries.size() < kReplayMax) {
+  while (job.deliveries.size() + job.events.size() < kReplayMax) {
     CARILLON_CO_TRY(const auto found, co_await call.deps.store.list_dead_letters(call.who.project, page));
     for (const auto& letter : found.rows) {
       if (!fits(wanted, letter)) continue;
+      if (letter.kind == kEventKind) {
+        CARILLON_CO_TRY(const auto event, co_await call.deps.store.event_letter(letter.id));
+        if (wanted.rule.empty() || wanted.rule == event.rule) job.events.push_back(letter.id);
+        continue;
+      }
       if (!wanted.integration.empty()) {
         CARILLON_CO_TRY(const auto delivery, co_await delivery_of(call, letter.delivery));
         if (!delivery || delivery->integration != wanted.integration) continue;
@@ -190,11 +270,40 @@ Task<Result<void>> resolve_filter(Call& call, const ReplayRequest& wanted, Job& 
     if (found.next == 0) break;
     page.after = found.next;
   }
-  job.total = job.deliveries.size();
+  job.total = job.deliveries.size() + job.events.size();
+  co_return Result<void>{};
+}
+
+// One after the other: each is a send of its own, and few are more than a person looked at.
+Task<Result<void>> run_events(Call& call, const ReplayRequest& wanted, Job& job) {
+  for (const std::int64_t id : job.events) {
+    pipeline::EventReplay replayed;
+    if (wanted.changes_deliveries()) {
+      replayed.why = "params, address and integration change deliveries; give changes.event";
+    } else if (call.deps.pipeline == nullptr) {
+      replayed.why = "the server is stopped: nothing is sent";
+    } else {
+      const pipeline::EventDeps deps{*call.deps.pipeline, call.deps.directory, call.deps.store,
+                                     call.deps.clock, call.deps.keys};
+      CARILLON_CO_TRY(replayed, co_await pipeline::replay_event(deps, call.who.project, id,
+                                                                wanted.event_changes, call.actor()));
+    }
+    if (replayed.is_done) {
+      ++job.done;
+    } else {
+      job.errors.push_back({base::id_text(base::kDeadLetterPrefix, id), replayed.why});
+    }
+  }
   co_return Result<void>{};
 }
 
 Task<Result<void>> run(Call& call, const ReplayRequest& wanted, Job& job) {
+  if (!wanted.event_changes.empty()) {
+    for (const std::int64_t id : std::exchange(job.deliveries, {})) {
+      job.errors.push_back({base::id_text(base::kDeliveryPrefix, id),
+                            "changes.event changes events; give params, address or integration"});
+    }
+  }
   for (std::size_t at = 0; at < job.deliveries.size(); at += kChunk) {
     std::vector<store::ReplayItem> items;
     for (std::size_t i = at; i < std::min(at + kChunk, job.deliveries.size()); ++i) {
@@ -232,6 +341,7 @@ Task<Answer> replay(Call& call) {
     CARILLON_CO_CHECK(co_await resolve_ids(call, wanted, job));
   }
   CARILLON_CO_CHECK(co_await run(call, wanted, job));
+  CARILLON_CO_CHECK(co_await run_events(call, wanted, job));
   const std::string id = base::id_text(base::kJobPrefix, call.deps.ids.take());
   base::JsonWriter out(512);
   out.object().field("id", id).field("state", "done").field("done", static_cast<std::int64_t>(job.done));
@@ -281,7 +391,7 @@ std::span<const Route> dead_letter_routes() {
        .access = manage("dead_letters"),
        .handler = replay,
        .tag = "Dead letters",
-       .summary = "Send again, also what failed or is unknown",
+       .summary = "Send again, also what failed or is unknown, and events that no rule could send",
        .request = "ReplayRequest",
        .response = "Job",
        .status = 202,

@@ -54,6 +54,7 @@ inline constexpr Access kAdmin{0, {}, false};
 
 // Each area of the API has a file with its handlers and this list of them.
 std::span<const Route> sending_routes();
+std::span<const Route> event_routes();
 std::span<const Route> looking_routes();
 std::span<const Route> numbers_routes();
 std::span<const Route> people_routes();
@@ -65,6 +66,7 @@ std::span<const Route> template_routes();
 std::span<const Route> category_routes();
 std::span<const Route> integration_routes();
 std::span<const Route> operating_routes();
+std::span<const Route> rule_routes();
 std::span<const Route> dead_letter_routes();
 std::span<const Route> schedule_routes();
 std::span<const Route> app_routes();

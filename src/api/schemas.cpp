@@ -103,6 +103,64 @@ constexpr Schema kSchemas[] = {
      R"({"type":"object","properties":{"id":{"type":"string"},"cancelled":{"type":"integer"},)"
      R"("in_flight":{"type":"integer"},"already_sent":{"type":"integer"}}})",
      ""},
+    // ---- events
+    {"Event",
+     R"({"type":"object","description":"CloudEvents 1.0, structured; extension attributes are allowed",)"
+     R"("required":["specversion","id","source","type"],"properties":{"specversion":{"const":"1.0"},)"
+     R"("id":{"type":"string","maxLength":256},"source":{"type":"string","maxLength":512},)"
+     R"("type":{"type":"string","maxLength":256},"subject":{"type":"string"},)"
+     R"("time":{"type":"string","format":"date-time"},"datacontenttype":{"type":"string"},)"
+     R"("dataschema":{"type":"string"},"data":{}}})",
+     R"({"specversion":"1.0","id":"1042","source":"/shop","type":"order.shipped",)"
+     R"("data":{"user_id":"u1","order":{"total":75000},"items":[{"name":"Kettle"}]}})"},
+    {"EventOrBatch",
+     R"({"oneOf":[{"$ref":"#/components/schemas/Event"},{"type":"array","minItems":1,"maxItems":1000,)"
+     R"("items":{"$ref":"#/components/schemas/Event"}}]})",
+     R"({"specversion":"1.0","id":"1042","source":"/shop","type":"order.shipped",)"
+     R"("data":{"user_id":"u1","order":{"total":75000},"items":[{"name":"Kettle"}]}})"},
+    {"EventMatch",
+     R"({"type":"object","properties":{"rule":{"type":"string"},)"
+     R"("status":{"enum":["accepted","duplicate","skipped","refused"]},)"
+     R"("notification_id":{"type":"string"},"dead_letter_id":{"type":"string"},)"
+     R"("error":{"$ref":"#/components/schemas/Problem"}}})",
+     ""},
+    {"EventAnswer",
+     R"({"oneOf":[{"type":"object","required":["id","matched"],"properties":{"id":{"type":"string"},)"
+     R"("matched":{"type":"array","items":{"$ref":"#/components/schemas/EventMatch"}}}},)"
+     R"({"type":"object","required":["summary","results"],"properties":{"summary":{"type":"object",)"
+     R"("properties":{"accepted":{"type":"integer"},"duplicate":{"type":"integer"},)"
+     R"("refused":{"type":"integer"}}},"results":{"type":"array","items":{"type":"object",)"
+     R"("properties":{"index":{"type":"integer"},"id":{"type":"string"},)"
+     R"("status":{"enum":["accepted","duplicate","refused"]},)"
+     R"("matched":{"type":"array","items":{"$ref":"#/components/schemas/EventMatch"}},)"
+     R"("error":{"$ref":"#/components/schemas/Problem"}}}}}}]})",
+     ""},
+    {"Rule",
+     R"({"type":"object","required":["when","send"],"properties":{"key":{"type":"string"},)"
+     R"("position":{"type":"integer","default":0},"enabled":{"type":"boolean","default":true},)"
+     R"("when":{"type":"object","required":["type"],"properties":{"type":{"type":["string","array"],)"
+     R"("description":"Exact, or the beginning with a * after it"},"source":{"type":["string","array"]},)"
+     R"("conditions":{"type":"object","description":"Comparisons by path, all, any, not"}}},)"
+     R"("send":{"type":"object","description":"A send; {\"from\":path} stands for a value of the event"},)"
+     R"("event_id":{"type":"object","properties":{"from":{"type":"string"}}}}})",
+     R"({"when":{"type":"order.shipped","conditions":{"data.order.total":{"ge":50000}}},)"
+     R"("send":{"to":[{"user_id":{"from":"data.user_id"}}],"channels":["push","email"],)"
+     R"("title":"Shipped","body":{"from":"data.items.0.name"}}})"},
+    {"RuleTest",
+     R"({"type":"object","required":["event"],"properties":{"event":{"$ref":"#/components/schemas/Event"},)"
+     R"("rule":{"$ref":"#/components/schemas/Rule"},"app":{"type":"string"}}})",
+     R"({"event":{"specversion":"1.0","id":"1042","source":"/shop","type":"order.shipped",)"
+     R"("data":{"user_id":"u1","order":{"total":75000},"items":[{"name":"Kettle"}]}}})"},
+    {"RuleTestAnswer",
+     R"({"type":"object","properties":{"rule":{"type":"string"},"enabled":{"type":"boolean"},)"
+     R"("matched":{"type":"boolean"},"type":{"type":"object"},"source":{"type":"object"},)"
+     R"("conditions":{"type":"object","properties":{"holds":{"type":"boolean"},"checks":{"type":"array",)"
+     R"("items":{"type":"object","properties":{"pointer":{"type":"string"},"path":{"type":"string"},)"
+     R"("operator":{"type":"string"},"wanted":{},"value":{},"holds":{"type":"boolean"},)"
+     R"("why":{"type":"string"}}}}}},"notification":{"oneOf":[{"$ref":"#/components/schemas/SendRequest"},)"
+     R"({"type":"null"}]},"error":{"oneOf":[{"$ref":"#/components/schemas/Problem"},{"type":"null"}]},)"
+     R"("explain":{"type":["array","null"],"items":{"$ref":"#/components/schemas/Explain"}}}})",
+     ""},
     // ---- looking
     {"Notification",
      R"({"type":"object","properties":{"id":{"type":"string"},"event_id":{"type":["string",)"
@@ -376,12 +434,14 @@ constexpr Schema kSchemas[] = {
      R"("action":{"type":"string"},"object":{"type":"string"},"detail":{}}})",
      ""},
     {"DeadLetter",
-     R"({"type":"object","properties":{"id":{"type":"string"},"delivery_id":{"type":"string"},)"
-     R"("notification_id":{"type":"string"},"channel":{"type":"string"},"queue":{"type":"string"},)"
+     R"({"type":"object","properties":{"id":{"type":"string"},"kind":{"enum":["delivery","event"]},)"
+     R"("delivery_id":{"type":["string","null"]},"notification_id":{"type":["string","null"]},)"
+     R"("channel":{"type":["string","null"]},"queue":{"type":["string","null"]},)"
      R"("reason":{"type":"string"},"detail":{"type":["string","null"]},)"
      R"("user_id":{"type":["string","null"]},)"
      R"("status":{"type":"string"},"attempts":{"type":"integer"},"integration":{"type":["string",)"
-     R"("null"]},)"
+     R"("null"]},"rule":{"type":"string"},"app":{"type":["string","null"]},"event":{"type":"object",)"
+     R"("description":"of kind event; in lists only id, source and type"},)"
      R"("closed":{"type":"boolean"},"at":{"type":"string"}}})",
      ""},
     {"ReplayRequest",
@@ -389,10 +449,12 @@ constexpr Schema kSchemas[] = {
      R"("items":{"type":"string"}},)"
      R"("filter":{"type":"object","properties":{"channel":{"type":"string"},)"
      R"("reason":{"type":"string"},)"
-     R"("integration":{"type":"string"},"from":{"type":"string"},"until":{"type":"string"}}},)"
+     R"("integration":{"type":"string"},"kind":{"enum":["delivery","event"]},"rule":{"type":"string"},)"
+     R"("from":{"type":"string"},"until":{"type":"string"}}},)"
      R"("changes":{"type":"object",)"
      R"("properties":{"params":{"type":"object"},"address":{"type":"string"},)"
-     R"("integration":{"type":"string"}}},)"
+     R"("integration":{"type":"string"},"event":{"type":"object",)"
+     R"("description":"A merge patch (RFC 7396) of events"}}},)"
      R"("republish":{"type":"boolean"}}})",
      R"({"filter":{"channel":"sms"}})"},
     {"Job",

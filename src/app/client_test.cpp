@@ -99,6 +99,7 @@ struct Parsed {
     add_people(root, shell);
     add_content(root, shell);
     add_channels(root, shell);
+    add_rules(root, shell);
     add_doctor(root, shell);
     add_reference(root, shell);
   }
@@ -127,10 +128,10 @@ bool has_command(const CLI::App& root, const std::string& name) {
 TEST(Commands, AreTheContractsAndNoneOfLaterReleases) {
   const Parsed parsed;
   for (const char* name : {"send", "status", "app", "key", "user", "template", "category", "integration",
-                           "route", "suppression", "dlq", "pause", "doctor", "version"}) {
+                           "route", "rule", "suppression", "dlq", "pause", "doctor", "version"}) {
     EXPECT_TRUE(has_command(parsed.root, name)) << name;
   }
-  for (const char* name : {"group", "schedule", "rule", "approval", "admin", "import", "export", "migrate",
+  for (const char* name : {"group", "schedule", "approval", "admin", "import", "export", "migrate",
                            "backup", "restore", "bench", "api", "router", "worker", "scheduler"}) {
     EXPECT_FALSE(has_command(parsed.root, name)) << name;
   }

@@ -28,6 +28,7 @@ void add_people(CLI::App& root, Shell& shell);     // user suppression
 void add_clients(CLI::App& root, Shell& shell);    // settings, user token (after add_people)
 void add_content(CLI::App& root, Shell& shell);    // template category
 void add_channels(CLI::App& root, Shell& shell);   // integration route
+void add_rules(CLI::App& root, Shell& shell);      // rule
 void add_sending(CLI::App& root, Shell& shell);    // send status
 void add_operating(CLI::App& root, Shell& shell);  // dlq pause
 void add_schedule(CLI::App& root, Shell& shell);   // schedule

@@ -27,6 +27,7 @@ int run(int argc, char** argv) {
   add_content(root, shell);
   add_channels(root, shell);
   add_schedule(root, shell);
+  add_rules(root, shell);
   add_doctor(root, shell);
   add_reference(root, shell);
   try {

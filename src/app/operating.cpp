@@ -8,12 +8,13 @@ constexpr Millis kLookAgain{200};
 
 struct ReplayOptions {
   std::vector<std::string> ids, params;
-  std::string channel, reason, from, until, address, integration;
+  std::string channel, reason, from, until, address, integration, kind, rule, event;
   bool is_all = false;
 };
 
 Result<std::string> replay_body(const ReplayOptions& o) {
-  const bool has_filter = !o.channel.empty() || !o.reason.empty() || !o.from.empty() || !o.until.empty();
+  const bool has_filter = !o.channel.empty() || !o.reason.empty() || !o.from.empty() || !o.until.empty() ||
+                          !o.kind.empty() || !o.rule.empty();
   if (o.ids.empty() && !o.is_all && !has_filter) {
     return fail(Errc::InvalidArgument,
                 "say what to replay: --id dlv_…, a filter such as --channel sms, or --all");
@@ -28,9 +29,11 @@ Result<std::string> replay_body(const ReplayOptions& o) {
     field_if_given(body, "reason", o.reason);
     field_if_given(body, "from", o.from);
     field_if_given(body, "until", o.until);
+    field_if_given(body, "kind", o.kind);
+    field_if_given(body, "rule", o.rule);
     body.end_object();
   }
-  if (!o.params.empty() || !o.address.empty() || !o.integration.empty()) {
+  if (!o.params.empty() || !o.address.empty() || !o.integration.empty() || !o.event.empty()) {
     body.key("changes").object();
     if (!o.params.empty()) {
       CARILLON_TRY(const std::string params, object_of(o.params, "--param"));
@@ -38,6 +41,10 @@ Result<std::string> replay_body(const ReplayOptions& o) {
     }
     field_if_given(body, "address", o.address);
     field_if_given(body, "integration", o.integration);
+    if (!o.event.empty()) {
+      CARILLON_TRY(const std::string event, read_json(o.event));
+      body.key("event").raw(event);
+    }
     body.end_object();
   }
   body.end_object();
@@ -75,7 +82,7 @@ int replay(Client& client, const ReplayOptions& o) {
     std::string text = fmt::format("{} of {} go out again.\n", cell_at(root, "done"), cell_at(root, "total"));
     base::JsonElement errors;
     if (refused > 0 && root["errors"].get(errors) == simdjson::SUCCESS) {
-      text += render_list(errors, {{"DELIVERY", "id"}, {"WHY NOT", "detail"}}, "");
+      text += render_list(errors, {{"ID", "id"}, {"WHY NOT", "detail"}}, "");
     }
     return text;
   });
@@ -83,10 +90,14 @@ int replay(Client& client, const ReplayOptions& o) {
 }
 
 void add_dlq(CLI::App& root, Shell& shell) {
-  auto& dlq = add_noun(root, "dlq", "Dead letters: deliveries that were given up on");
+  auto& dlq =
+      add_noun(root, "dlq", "Dead letters: deliveries that were given up on, and events no rule could send");
   add_list(dlq, shell, Paged::Yes, "List dead letters", "carillon dlq list", "/v1/dead-letters",
            {{"ID", "id"},
+            {"KIND", "kind"},
             {"DELIVERY", "delivery_id"},
+            {"RULE", "rule"},
+            {"EVENT", "event.id"},
             {"CHANNEL", "channel"},
             {"USER", "user_id"},
             {"STATUS", "status"},
@@ -119,6 +130,10 @@ void add_dlq(CLI::App& root, Shell& shell) {
       ->allow_extra_args(false);
   again.add_option("--address", o->address, "To this address instead");
   again.add_option("--integration", o->integration, "Through this integration");
+  again.add_option("--kind", o->kind, "Only delivery, or only event");
+  again.add_option("--rule", o->rule, "Events of this rule");
+  again.add_option("--event", o->event,
+                   "Change the event by this JSON file: members replace, objects merge, null removes");
 }
 
 struct PauseOptions {

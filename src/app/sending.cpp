@@ -12,7 +12,7 @@ constexpr Millis kLookAgainLast{1'000};
 
 struct SendOptions {
   std::vector<std::string> users, devices, emails, phones, channels, params, metadata, tags;
-  std::string device_token, platform, file;
+  std::string device_token, platform, file, event;
   std::string event_id, category, template_key, title, body, subject, html, url, image, locale, priority, ttl;
   std::string collapse_key, send_at, zone, if_past, on_unknown;
   std::string patience = "2m";
@@ -197,7 +197,44 @@ int follow(Client& client, const std::string& id, Millis patience) {
   }
 }
 
+std::string render_matched(base::JsonElement root) {
+  const auto list = [](base::JsonElement matched) {
+    return render_list(matched,
+                       {{"RULE", "rule"},
+                        {"STATUS", "status"},
+                        {"NOTIFICATION", "notification_id"},
+                        {"DEAD LETTER", "dead_letter_id"},
+                        {"WHY", "error.detail"}},
+                       "No rule is for it.");
+  };
+  base::JsonElement part;
+  if (root["matched"].get(part) == simdjson::SUCCESS) return list(part);
+  std::string text;
+  base::JsonArray results;
+  if (root["results"].get(results) != simdjson::SUCCESS) return render_object(root);
+  for (const auto result : results) {
+    text += fmt::format("Event {}: {}\n", cell_at(result, "id"), cell_at(result, "status"));
+    if (result["matched"].get(part) == simdjson::SUCCESS) {
+      text += list(part);
+    } else {
+      text += cell_at(result, "error.detail") + "\n";
+    }
+  }
+  return text;
+}
+
+// 0 when every event was taken and nothing of it became a dead letter.
+int send_event(Client& client, const std::string& file) {
+  const auto body = read_json(file);
+  if (!body) return report(body.error());
+  const auto answer = client.ask("POST", "/v1/events", *body);
+  if (!answer) return answer.error();
+  const int status = client.show(*answer, render_matched);
+  return answer->body.find("\"status\":\"refused\"") == std::string::npos ? status : kExitFailure;
+}
+
 int send(Client& client, const SendOptions& o) {
+  if (!o.event.empty()) return send_event(client, o.event);
   const auto body = send_body(o);
   if (!body) return report(body.error());
   const auto patience = parse_duration(o.patience);
@@ -238,6 +275,9 @@ void add_content_options(CLI::App& verb, SendOptions& o) {
   verb.add_option("--url", o.url, "Link");
   verb.add_option("--image", o.image, "Image, an https URL");
   verb.add_option("--file", o.file, "The whole request as JSON; - reads standard input");
+  verb.add_option("--event", o.event,
+                  "Post this business event (CloudEvents JSON, or an array of them) for the rules instead; - "
+                  "reads standard input");
 }
 
 void add_policy_options(CLI::App& verb, SendOptions& o) {

@@ -120,6 +120,7 @@ class ViewBuilder {
     CARILLON_CO_CHECK(co_await read_categories());
     CARILLON_CO_CHECK(co_await read_templates());
     CARILLON_CO_CHECK(co_await read_integrations());
+    CARILLON_CO_CHECK(co_await read_rules());
     CARILLON_CO_CHECK(co_await read_rest());
     co_return view_;
   }
@@ -172,6 +173,18 @@ class ViewBuilder {
       view_->integrations.push_back(std::move(integration));
     }
     std::ranges::sort(view_->integrations, {}, &model::Integration::position);
+    co_return Result<void>{};
+  }
+
+  Task<Result<void>> read_rules() {
+    CARILLON_CO_TRY(auto records, co_await all_records(store_, std::string(kKindRule), view_->id));
+    std::vector<model::Rule> rules;
+    rules.reserve(records.size());
+    for (const Record& record : records) {
+      CARILLON_CO_TRY(model::Rule rule, model::decode_rule(record.data, record.key.key));
+      rules.push_back(std::move(rule));
+    }
+    view_->rules = std::make_shared<const model::RuleSet>(std::move(rules));
     co_return Result<void>{};
   }
 

@@ -20,6 +20,7 @@
 #include "base/task.h"
 #include "model/admin.h"
 #include "model/category.h"
+#include "model/rule.h"
 #include "model/template.h"
 #include "store/store.h"
 
@@ -35,6 +36,7 @@ inline constexpr std::string_view kKindTemplateVersion = "template_version";  //
 inline constexpr std::string_view kKindIntegration = "integration";
 inline constexpr std::string_view kKindRoute = "route";
 inline constexpr std::string_view kKindPause = "pause";
+inline constexpr std::string_view kKindRule = "rule";
 inline constexpr std::string_view kKindSchedule = "schedule";             // not in the snapshot
 inline constexpr std::string_view kKindScheduleState = "schedule_state";  // of the schedule with that key
 inline constexpr std::string_view kKindSettings = "settings";             // one per project: "project"
@@ -59,6 +61,7 @@ struct ProjectView {
   std::vector<model::Integration> integrations;                // in order of creation
   std::vector<model::Route> routes;                            // in order of position
   std::vector<model::Pause> pauses;
+  std::shared_ptr<const model::RuleSet> rules = std::make_shared<const model::RuleSet>();
   model::ProjectSettings settings;
   std::shared_ptr<const model::ClientJwtVerifier> client_jwt;  // of the settings; null: none
   bool sandbox_is_default = false;  // nothing else is configured: every channel ends in the sandbox

@@ -145,6 +145,15 @@ class Store {
   virtual Task<Result<DeadLetterPage>> list_dead_letters(std::int32_t project, ListPage page) = 0;
   // Those of a queue that ended as dead(provider_down) and were not replayed since, oldest first.
   virtual Task<Result<std::vector<DeadLetter>>> list_outage_letters(OutageQuery query) = 0;
+  // Keeps events as dead letters; what became of each, in order. While one with the same hash is open, that
+  // one takes the new event and reason instead; once it was replayed, nothing is written.
+  virtual Task<Result<std::vector<KeptLetter>>> put_event_letters(std::vector<EventLetter> letters,
+                                                                  Time now) = 0;
+  // Errors: NotFound (also for a dead letter of another kind).
+  virtual Task<Result<EventLetter>> event_letter(std::int64_t id) = 0;
+  // Closes one, audited as event.replay; `notification`: what it became, 0: nothing. False: it was closed.
+  virtual Task<Result<bool>> close_event_letter(std::int64_t id, std::int64_t notification, std::string actor,
+                                                Time now) = 0;
   // Sums of the counter rows; never counts a table.
   virtual Task<Result<std::vector<CounterRow>>> counters() = 0;
   virtual Task<Result<std::vector<LaneDepth>>> lane_depths(Time now) = 0;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/crypto.h"
 #include "model/channel.h"
 #include "model/notification.h"
 #include "model/status.h"
@@ -48,9 +49,28 @@ struct DeliveryDetail {
 struct DeadLetter {
   std::int64_t id = 0, delivery = 0, notification = 0;
   model::Queue queue = model::Queue::None;
-  std::string kind, reason, error;  // kind: "delivery"
+  std::string kind, reason, error;  // kind: "delivery" or "event"; an event has neither delivery nor queue
   Time at{};
   bool is_closed = false;
+};
+// A dead letter of kind "event": what a rule could not turn into a notification.
+struct EventLetter {
+  std::int64_t id = 0;  // given by the store
+  std::int32_t project = 0;
+  std::int64_t app = 0;  // who posted it; 0: a management key
+  bool is_test = false;  // with a test key
+  std::string rule;
+  std::string reason, error;  // the problem's code; its words
+  std::string event;          // JSON
+  base::Hash128 hash{};       // of app, rule and event
+  Time at{};
+  bool is_closed = false;
+  std::int64_t notification = 0;  // what it became when it was replayed; 0: nothing yet
+};
+struct KeptLetter {
+  std::int64_t id = 0;
+  bool was_replayed = false;      // this event is done: nothing was written
+  std::int64_t notification = 0;  // what it became; 0: nothing
 };
 struct DeadLetterPage {
   std::vector<DeadLetter> rows;

@@ -9,7 +9,7 @@
 // caches go into `txn.after_commit`. Methods are spread over: accept.cpp claim.cpp record.cpp expand.cpp
 // replay.cpp maintain.cpp process.cpp
 // overview.cpp (hot path and engine) · profiles.cpp put_profile.cpp groups.cpp suppressions.cpp (people) ·
-// records.cpp sandbox.cpp · lists.cpp look_up.cpp (looking).
+// records.cpp sandbox.cpp event_letters.cpp · lists.cpp look_up.cpp (looking).
 #pragma once
 
 #include <memory>
@@ -94,6 +94,11 @@ class SqliteStore final : public Store {
   Task<Result<DeliveryPage>> list_deliveries(HistoryFilter filter) override;
   Task<Result<DeadLetterPage>> list_dead_letters(std::int32_t project, ListPage page) override;
   Task<Result<std::vector<DeadLetter>>> list_outage_letters(OutageQuery query) override;
+  Task<Result<std::vector<KeptLetter>>> put_event_letters(std::vector<EventLetter> letters,
+                                                          Time now) override;
+  Task<Result<EventLetter>> event_letter(std::int64_t id) override;
+  Task<Result<bool>> close_event_letter(std::int64_t id, std::int64_t notification, std::string actor,
+                                        Time now) override;
   Task<Result<std::vector<CounterRow>>> counters() override;
   Task<Result<std::vector<LaneDepth>>> lane_depths(Time now) override;
   Task<Result<std::vector<StatsRow>>> stats(StatsQuery query) override;
@@ -169,6 +174,10 @@ class SqliteStore final : public Store {
   // Housekeeping's share of people and records: audit past `audit_before`, answers past `now`, sandbox
   // messages beyond the newest 100,000; at most a few thousand rows; true when more is left.
   static Result<bool> trim_records(Txn& txn, Time audit_before, Time now);
+
+  // ---- event_letters.cpp
+  // Drops a piece of those from before `before`; true when there may be more.
+  static Result<bool> drop_event_letters(Txn& txn, Time before);
 
   // ---- process.cpp
   Result<void> lock_folder();
