@@ -7,7 +7,9 @@ import subprocess
 import time
 
 import harness
+import people
 
+PUSH_TOKEN = "fcm-phone-1:APA91b" + people.token("phone-1")
 SECRET = "a secret of at least thirty-two bytes"
 
 
@@ -47,14 +49,14 @@ def test_a_phone_from_first_start_to_signing_out(connected, simulator):
     key = publishable(server)
 
     # Before anybody signs in the phone can be reached by its id.
-    server.expect(201, "PUT", "/v1/devices/phone-1", android("token-of-phone-1"), auth=key)
+    server.expect(201, "PUT", "/v1/devices/phone-1", android(PUSH_TOKEN), auth=key)
     sent = server.send(to=[{"device_id": "phone-1"}], channels=["push"], title="Welcome", body="Sign in.")
     assert server.wait_final(sent["id"])["outcome"] == "success"
 
     # Grace signs in: the service makes her token, the phone registers itself with it.
     server.put_user("grace", name="Grace")
     me = client_token(server, "grace", ttl="1h")
-    server.expect(201, "PUT", "/v1/me/devices/phone-1", android("token-of-phone-1"), auth=me)
+    server.expect(201, "PUT", "/v1/me/devices/phone-1", android(PUSH_TOKEN), auth=me)
     assert server.api("GET", "/v1/devices/phone-1").status == 404
     assert [d["device_id"] for d in server.get("/v1/users/grace/devices")["data"]] == ["phone-1"]
 
@@ -224,7 +226,7 @@ def test_a_browser_page_of_a_listed_origin_may_call(server):
 def test_the_public_address_serves_clients_only(make_server):
     server = make_server(settings={"server.public_listen": "127.0.0.1:0",
                                    "server.public_url": "https://notify.example.com/"})
-    outside = server.wait_for_log(r"serving clients and callbacks on (http://\S+)").group(1)
+    outside = server.wait_for_log(r"serving clients and callbacks on (http://[^\s\"]+)").group(1)
     server.put_user("grace")
 
     def bearer(token):
