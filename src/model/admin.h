@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "model/channel.h"
 #include "model/profile.h"
+#include "model/template.h"
 
 namespace carillon::model {
 
@@ -107,6 +108,7 @@ struct ProjectSettings {
   std::string locale = "en", time_zone = "UTC";
   std::optional<QuietHours> quiet_hours;
   bool unique_email = false;
+  BrandVariables brand;  // brand.… in templates and layouts
 };
 std::string encode(const ProjectSettings& settings);
 Result<ProjectSettings> decode_project_settings(std::string_view json);

@@ -115,6 +115,12 @@ void add_check(Decision& decision, const Category& category, std::string_view re
 
 bool is_time_zone(std::string_view zone) { return find_zone(zone) != nullptr; }
 
+Millis utc_offset(std::string_view zone, Time at) {
+  const date::time_zone* const found = find_zone(zone);
+  if (found == nullptr) return Millis(0);
+  return found->get_info(date::floor<std::chrono::seconds>(at)).offset;
+}
+
 std::optional<Time> local_to_utc(std::string_view zone, int year, unsigned month, unsigned day,
                                  int minute_of_day) {
   const date::time_zone* const found = find_zone(zone);
