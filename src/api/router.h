@@ -55,6 +55,7 @@ std::span<const Route> numbers_routes();
 std::span<const Route> people_routes();
 std::span<const Route> suppression_routes();
 std::span<const Route> template_routes();
+std::span<const Route> layout_routes();
 std::span<const Route> category_routes();
 std::span<const Route> integration_routes();
 std::span<const Route> operating_routes();
