@@ -25,7 +25,7 @@ void add_sim(CLI::App& root, Shell& shell);        // sim
 void add_reference(CLI::App& root, Shell& shell);  // reference (generated documents), version
 void add_admin(CLI::App& root, Shell& shell);      // app key
 void add_people(CLI::App& root, Shell& shell);     // user suppression
-void add_content(CLI::App& root, Shell& shell);    // template category
+void add_content(CLI::App& root, Shell& shell);    // template layout category
 void add_channels(CLI::App& root, Shell& shell);   // integration route
 void add_sending(CLI::App& root, Shell& shell);    // send status
 void add_operating(CLI::App& root, Shell& shell);  // dlq pause
