@@ -63,6 +63,7 @@ std::span<const Route> client_routes();
 std::span<const Route> me_routes();
 std::span<const Route> suppression_routes();
 std::span<const Route> template_routes();
+std::span<const Route> layout_routes();
 std::span<const Route> category_routes();
 std::span<const Route> integration_routes();
 std::span<const Route> operating_routes();

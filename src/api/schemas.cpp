@@ -284,27 +284,55 @@ constexpr Schema kSchemas[] = {
     {"Template",
      R"({"type":"object","required":["content"],"properties":{"key":{"type":"string"},)"
      R"("version":{"type":"integer","readOnly":true},)"
-     R"("status":{"enum":["draft","published"]},"published":{"type":"boolean"},)"
-     R"("category":{"type":"string"},)"
+     R"("status":{"enum":["draft","published"]},"published":{"type":"boolean","readOnly":true},)"
+     R"("archived":{"type":"boolean","readOnly":true},"category":{"type":"string"},)"
      R"("channels":{"type":"array","items":{"$ref":"#/components/schemas/Channel"}},)"
      R"("default_locale":{"type":"string"},)"
      R"("layout":{"type":"string"},"syntax":{"enum":["mustache","brackets"]},)"
      R"("params":{"type":"array",)"
-     R"("items":{"type":"object"}},"content":{"type":"object"}}})",
+     R"("items":{"$ref":"#/components/schemas/TemplateParam"}},"content":{"type":"object",)"
+     R"("description":"By locale: title, body, url, image and blocks for channels"}}})",
      R"({"default_locale":"en","params":[{"name":"name","type":"string","required":true,)"
      R"("sample":"Kim"}],"content":{"en":{"title":"Hello {{name}}","body":"Welcome."}}})"},
+    {"TemplateParam",
+     R"({"type":"object","required":["name"],"properties":{"name":{"type":"string"},)"
+     R"("type":{"enum":["string","integer","number","boolean","date","datetime","money","url","list",)"
+     R"("object"]},"required":{"type":"boolean"},"default":{},"sample":{},)"
+     R"("max_length":{"type":"integer"},"sensitive":{"type":"boolean"},)"
+     R"("from":{"type":"string","description":"user.attributes.x feeds it"}}})",
+     ""},
+    {"TemplateDiff",
+     R"({"type":"object","properties":{"key":{"type":"string"},"version":{"type":"integer"},)"
+     R"("against":{"type":"integer"},"changes":{"type":"array","items":{"type":"object",)"
+     R"("properties":{"pointer":{"type":"string"},"before":{},"after":{},)"
+     R"("diff":{"type":"string","description":"of long texts, unified"}}}}}})",
+     ""},
+    {"Layout",
+     R"({"type":"object","required":["html"],"properties":{"key":{"type":"string"},)"
+     R"("version":{"type":"integer","readOnly":true},"status":{"enum":["draft","published"],)"
+     R"("readOnly":true},"published":{"type":"boolean","readOnly":true},"html":{"type":"string",)"
+     R"("description":"holds {{{content}}} once"},"text":{"type":"string"}}})",
+     R"({"html":"<html><body>{{{content}}}<p>{{brand.name}}</p></body></html>",)"
+     R"("text":"{{content}}\n{{brand.name}}"})"},
+    {"LayoutSummary",
+     R"({"type":"object","properties":{"key":{"type":"string"},"version":{"type":"integer"},)"
+     R"("published":{"type":["integer","null"]},"updated_at":{"type":"string"}}})",
+     ""},
     {"TemplateVersion",
      R"({"type":"object","properties":{"version":{"type":"integer"},)"
      R"("published":{"type":"boolean"}}})",
      ""},
     {"PreviewRequest",
      R"({"type":"object","properties":{"channel":{"$ref":"#/components/schemas/Channel"},)"
-     R"("params":{"type":"object"},)"
-     R"("locale":{"type":"string"},"version":{"type":"integer"}}})",
+     R"("params":{"type":"object"},"locale":{"type":"string"},)"
+     R"("locales":{"type":"array","items":{"type":"string"},"examples":[["*"]]},)"
+     R"("time_zone":{"type":"string"},"user_id":{"type":["string","integer"]},)"
+     R"("version":{"type":"integer"}}})",
      R"({"params":{"name":"Kim"}})"},
     {"Preview",
      R"({"type":"object","properties":{"key":{"type":"string"},"version":{"type":"integer"},)"
-     R"("content":{"type":"object"}}})",
+     R"("layout":{"type":"object"},"content":{"type":"object","description":"By channel"},)"
+     R"("locales":{"type":"object","description":"By locale and channel"}}})",
      ""},
     {"Category",
      R"({"type":"object","properties":{"key":{"type":"string"},"name":{"type":"object"},)"
@@ -382,9 +410,12 @@ constexpr Schema kSchemas[] = {
     {"Settings",
      R"({"type":"object","properties":{"locale":{"type":"string"},"time_zone":{"type":"string"},)"
      R"("unique_email":{"type":"boolean"},"quiet_hours":{"type":["object","null"]},)"
+     R"("brand":{"type":"object","additionalProperties":{"type":"string"},)"
+     R"("description":"brand.… in templates and layouts"},)"
      R"("cors_origins":{"type":"array","maxItems":50,"items":{"type":"string"}},)"
      R"("client_jwt":{"oneOf":[{"$ref":"#/components/schemas/ClientJwt"},{"type":"null"}]}}})",
-     R"({"locale":"en","time_zone":"Asia/Seoul","quiet_hours":{"from":"22:00","to":"08:00"}})"},
+     R"({"locale":"en","time_zone":"Asia/Seoul","quiet_hours":{"from":"22:00","to":"08:00"},)"
+     R"("brand":{"name":"Example","color":"#0a7d4b"}})"},
     {"ClientJwt",
      R"({"type":"object","required":["issuer","audience"],"properties":{"issuer":{"type":"string"},)"
      R"("audience":{"type":"string"},"user_claim":{"type":"string","default":"sub"},)"

@@ -26,7 +26,7 @@ void add_reference(CLI::App& root, Shell& shell);  // reference (generated docum
 void add_admin(CLI::App& root, Shell& shell);      // app key
 void add_people(CLI::App& root, Shell& shell);     // user suppression
 void add_clients(CLI::App& root, Shell& shell);    // settings, user token (after add_people)
-void add_content(CLI::App& root, Shell& shell);    // template category
+void add_content(CLI::App& root, Shell& shell);    // template layout category
 void add_channels(CLI::App& root, Shell& shell);   // integration route
 void add_rules(CLI::App& root, Shell& shell);      // rule
 void add_sending(CLI::App& root, Shell& shell);    // send status

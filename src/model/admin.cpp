@@ -15,6 +15,8 @@ using base::Problems;
 
 constexpr std::size_t kNameMax = 64;
 constexpr std::size_t kReasonMax = 300;
+constexpr std::size_t kBrandMax = 64;        // variables
+constexpr std::size_t kBrandTextMax = 1024;  // bytes of one
 
 // Stored records are our own writing: whatever does not read back is damage, not input.
 template <class T, class Read>
@@ -352,11 +354,34 @@ std::optional<int> parse_clock(std::string_view text) {
   return hours * 60 + minutes;
 }
 
+void read_brand(ObjectReader& reader, ProjectSettings& into, Problems& problems) {
+  const auto brand = reader.element("brand");
+  if (!brand) return;
+  into.brand.clear();
+  base::JsonObject object;
+  if (brand->get(object) != simdjson::SUCCESS)
+    return reader.problem("brand", "wrong_type", "must be an object of texts by name");
+  if (object.size() > kBrandMax)
+    return reader.problem("brand", "too_many", fmt::format("at most {} variables are allowed", kBrandMax));
+  ObjectReader inner(*brand, reader.pointer("brand"), problems);
+  for (const auto member : object) {
+    std::string text;
+    if (!is_variable_name(member.key)) {
+      inner.problem(member.key, "invalid_key", "a name is letters, digits and '_' and begins with no digit");
+    } else if (inner.text(member.key, text, kBrandTextMax) && text.find('\0') != std::string::npos) {
+      inner.problem(member.key, "invalid_text", "remove the NUL character");
+    } else if (member.value.is_string()) {
+      into.brand.insert_or_assign(std::string(member.key), std::move(text));
+    }
+  }
+}
+
 void read_settings_fields(ObjectReader& reader, ProjectSettings& into, Problems& problems) {
   reader.text("locale", into.locale, 35);
   reader.text("time_zone", into.time_zone, 64);
   reader.boolean("unique_email", into.unique_email);
   reader.texts("cors_origins", into.cors_origins, kOriginsMax, kOriginMax);
+  read_brand(reader, into, problems);
   if (const auto quiet = reader.element("quiet_hours")) {
     ObjectReader q(*quiet, reader.pointer("quiet_hours"), problems);
     std::string from, to;
@@ -381,6 +406,11 @@ void write_settings_fields(JsonWriter& out, const ProjectSettings& settings) {
   out.field("locale", settings.locale)
       .field("time_zone", settings.time_zone)
       .field("unique_email", settings.unique_email);
+  if (!settings.brand.empty()) {
+    out.key("brand").object();
+    for (const auto& [name, text] : settings.brand) out.field(name, text);
+    out.end_object();
+  }
   if (settings.quiet_hours) {
     out.key("quiet_hours")
         .object()

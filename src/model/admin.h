@@ -14,6 +14,7 @@
 #include "model/channel.h"
 #include "model/client_jwt.h"
 #include "model/profile.h"
+#include "model/template.h"
 
 namespace carillon::model {
 
@@ -114,6 +115,7 @@ struct ProjectSettings {
   bool unique_email = false;
   std::vector<std::string> cors_origins;  // pages that may call /v1/me and /v1/devices from a browser
   std::optional<ClientJwt> client_jwt;    // tokens the customer signs; none: they are refused
+  BrandVariables brand;  // brand.… in templates and layouts
 };
 std::string encode(const ProjectSettings& settings);  // as stored, secrets sealed
 Result<ProjectSettings> decode_project_settings(std::string_view json);

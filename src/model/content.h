@@ -69,6 +69,7 @@ struct Message {
   std::optional<std::int64_t> badge;
   // email
   std::string subject, preheader, html, reply_to;  // body is the plain text part
+  bool html_has_preheader = false;                 // the layout shows it
   std::vector<std::string> cc, bcc;
   std::vector<std::pair<std::string, std::string>> headers;
   std::string from_email, from_name, from_phone;   // the request's `from`, or empty

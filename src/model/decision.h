@@ -52,6 +52,8 @@ struct Decision {
 [[nodiscard]] std::optional<Time> local_to_utc(std::string_view zone, int year, unsigned month,
                                                unsigned day, int minute_of_day);
 [[nodiscard]] bool is_time_zone(std::string_view zone);
+// What a clock of that zone shows more than one of UTC at that moment. Unknown zone: 0.
+[[nodiscard]] Millis utc_offset(std::string_view zone, Time at);
 
 // The explain object of one delivery.
 struct Explain {

@@ -112,6 +112,8 @@ void HtmlPlace::step(char c) {
   }
 }
 
+bool HtmlPlace::is_in_link() const { return state_ == State::Quoted && is_link_attribute(attribute_); }
+
 HtmlPlace::Safety HtmlPlace::of_value() const {
   switch (state_) {
     case State::Text: return Safety::Escaped;

@@ -18,6 +18,9 @@ class HtmlPlace {
   };
   void feed(std::string_view literal);
   [[nodiscard]] Safety of_value() const;
+  [[nodiscard]] bool is_text() const noexcept { return state_ == State::Text; }
+  // Within the quotes of an attribute that holds a URL.
+  [[nodiscard]] bool is_in_link() const;
 
  private:
   enum class State : std::uint8_t { Text, Open, Name, Attributes, BeforeValue, Quoted, Unquoted, Raw };

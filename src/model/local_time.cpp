@@ -139,6 +139,12 @@ std::string_view name(IfPast if_past) {
 
 bool is_time_zone(std::string_view zone) { return find_zone(zone) != nullptr; }
 
+Millis utc_offset(std::string_view zone, Time at) {
+  const date::time_zone* const found = find_zone(zone);
+  if (found == nullptr) return Millis(0);
+  return found->get_info(date::floor<std::chrono::seconds>(at)).offset;
+}
+
 std::optional<Time> local_to_utc(std::string_view zone, int year, unsigned month, unsigned day,
                                  int minute_of_day) {
   const date::time_zone* const found = find_zone(zone);

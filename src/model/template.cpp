@@ -132,11 +132,14 @@ Template read_shape(base::JsonElement body, std::string_view key, base::Problems
   std::string given_key;
   std::int64_t version = 0;
   std::size_t syntax = 0, status = 0;
+  bool shown = false;  // what an answer shows may be sent back
   if (reader.text("key", given_key, kKeyMax) && given_key != key) {
     reader.problem("key", "key_mismatch", "leave key out, or give the one in the address");
   }
   if (reader.integer("version", version, 0, 1'000'000'000)) t.version = static_cast<int>(version);
   if (reader.one_of("status", status, {"draft", "published"})) t.is_published = status == 1;
+  reader.boolean("published", shown);
+  reader.boolean("archived", shown);
   if (reader.text("category", t.category, kKeyMax) && !t.category.empty() && !is_key(t.category)) {
     reader.problem("category", "invalid_key", "this is not a category's key");
   }
@@ -162,7 +165,12 @@ void check_parts(const Template& t, base::Problems& problems) {
   const detail::Names names = detail::names_of(t);
   for (const auto& [locale, content] : t.content) {
     for (const detail::PartText& part : detail::parts_of(content)) {
-      detail::compile_part(*part.text, part.kind, names, "/content/" + locale + part.pointer, problems);
+      const std::string pointer = "/content/" + locale + part.pointer;
+      const std::size_t before = problems.size();
+      const detail::Part compiled = detail::compile_part(*part.text, part.kind, names, pointer, problems);
+      if (t.layout.empty() || problems.size() != before || compiled.ends_in_text) continue;
+      problems.push_back({pointer, "invalid_template",
+                          "a tag or a script is open at the end: the layout around it would be part of it"});
     }
   }
 }
@@ -279,6 +287,8 @@ void check_params(const Template& t, std::string_view params_json, std::string_v
                         fmt::format("the template {} requires the parameter \"{}\"", t.key, declared.name)});
   }
 }
+
+bool is_variable_name(std::string_view name) noexcept { return detail::is_param_name(name); }
 
 std::string_view choose_locale(const std::vector<std::string_view>& wanted,
                                const std::map<std::string, Content>& available, std::string_view fallback) {

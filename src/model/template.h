@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "model/content.h"
+#include "model/layout.h"
 
 namespace carillon::model {
 
@@ -61,10 +63,15 @@ void check_params(const Template& t, std::string_view params_json, std::string_v
 // A template version made ready for rendering: every part tokenised once. Brackets syntax also knows
 // `[name]` where name is declared; every other bracket is literal. render() keeps the parsed parameters
 // for the next call: one CompiledTemplate per thread.
+// The project's brand.…, by name.
+using BrandVariables = std::map<std::string, std::string, std::less<>>;
+
 class CompiledTemplate {
  public:
   // Errors: InvalidArgument (does not compile; cannot happen for a stored version).
-  static Result<std::shared_ptr<CompiledTemplate>> compile(std::shared_ptr<const Template> source);
+  // `layout` frames its e-mails; null: none does.
+  static Result<std::shared_ptr<CompiledTemplate>> compile(std::shared_ptr<const Template> source,
+                                                           std::shared_ptr<const Layout> layout = nullptr);
   // Inline content is a template without parameters: nothing in it is a tag.
   static std::shared_ptr<CompiledTemplate> literal(const Content& content);
 
@@ -75,12 +82,19 @@ class CompiledTemplate {
     std::string_view user_name, user_email, user_phone;
     // wanted first: request, device, user, project; each shortened by BCP 47, then the default
     std::vector<std::string_view> locales;
+    // Numbers, money and times are shown by the customs of this locale (the recipient's own; empty: the
+    // text's) and as the clock of this zone shows them (IANA; empty or unknown: UTC).
+    std::string_view own_locale, time_zone;
+    const BrandVariables* brand = nullptr;  // brand.…; outlives the call
     bool hide_sensitive = false;          // history: ••• instead
   };
   // Escaping per part: HTML in HTML only; JSON in JSON parts; none in SMS, push, subject; URLs checked
   // (http, https, mailto, tel); subjects and header values lose CR and LF. A value is never read as a
   // template again. Optional parameters, user.… and items' members that are not there are empty text.
   // Block and base fields are each taken from the first wanted locale that has them.
+  // In what people read, numbers, money, dates and datetimes are shown in the recipient's locale and zone;
+  // elsewhere (JSON data, links, headers) and as {{name.raw}} they stay what they are.
+  // An e-mail's HTML and text are put into the layout, where the same rules hold.
   // Errors: InvalidArgument; the message begins with a code of problem_codes.def where one parameter
   // is at fault and names it (missing, wrong type, URL scheme not allowed, output over 256 KB).
   [[nodiscard]] Result<Message> render(const Input& input) const;
@@ -94,6 +108,9 @@ class CompiledTemplate {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// [A-Za-z_][A-Za-z0-9_]{0,63}: what a parameter or a brand variable may be called.
+[[nodiscard]] bool is_variable_name(std::string_view name) noexcept;
 
 // The first of `wanted` (each shortened: "ko-KR" → "ko") that is in `available`, else `fallback`.
 std::string_view choose_locale(const std::vector<std::string_view>& wanted,

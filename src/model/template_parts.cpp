@@ -97,8 +97,53 @@ Names names_of(const Template& t) {
     const ParamType type = t.params[static_cast<std::size_t>(param)].type;
     return type == ParamType::Object || type == ParamType::Money;
   };
+  names.form = [&t](int param, std::string_view word) {
+    const ParamType type = t.params[static_cast<std::size_t>(param)].type;
+    const bool is_shown = type == ParamType::Number || type == ParamType::Money || type == ParamType::Date ||
+                          type == ParamType::DateTime;
+    if (is_shown && word == "raw") return Reference::Form::Raw;
+    if (type == ParamType::DateTime && word == "date") return Reference::Form::Date;
+    if (type == ParamType::DateTime && word == "time") return Reference::Form::Time;
+    return Reference::Form::Shown;
+  };
   names.brackets = t.syntax == Syntax::Brackets;
   return names;
+}
+
+Names names_of_layout() {
+  Names names;
+  names.find = [](std::string_view) { return -1; };
+  names.has_items = names.has_members = [](int) { return false; };
+  names.form = [](int, std::string_view) { return Reference::Form::Shown; };
+  names.is_layout = true;
+  return names;
+}
+
+bool is_for_people(Target target) noexcept {
+  switch (target) {
+    case Target::Title:
+    case Target::Body:
+    case Target::Subject:
+    case Target::Preheader:
+    case Target::Html:
+    case Target::Actions:
+    case Target::Slack:
+    case Target::Kakao: return true;
+    case Target::Url:
+    case Target::Image:
+    case Target::Sound:
+    case Target::ActionLocKey:
+    case Target::Data:
+    case Target::Apns:
+    case Target::Fcm:
+    case Target::ReplyTo:
+    case Target::Language:
+    case Target::Voice:
+    case Target::Cc:
+    case Target::Bcc:
+    case Target::Header: return false;
+  }
+  return false;
 }
 
 }  // namespace carillon::model::detail

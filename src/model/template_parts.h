@@ -59,5 +59,9 @@ std::vector<PartText> parts_of(const Content& content);
 
 // What a tag may name in `t`. Points into `t`.
 Names names_of(const Template& t);
+// What a tag may name in a layout.
+Names names_of_layout();
+// Whether people read it: dates, numbers and money are then shown in the recipient's language.
+[[nodiscard]] bool is_for_people(Target target) noexcept;
 
 }  // namespace carillon::model::detail

@@ -9,6 +9,7 @@
 
 #include "model/address.h"
 #include "model/locale_choice.h"
+#include "model/param_format.h"
 #include "model/param_value.h"
 #include "model/template.h"
 #include "model/template_parts.h"
@@ -41,6 +42,12 @@ struct Block {
   std::vector<Field> fields;
   std::optional<std::int64_t> badge;
   std::int64_t repeat = 1;
+};
+
+// A layout made ready.
+struct Frame {
+  Part html, text;
+  bool has_text = false, has_preheader = false;
 };
 
 // A JSON text that is likely to come again: all deliveries of a notification share their params.
@@ -205,12 +212,15 @@ struct CompiledTemplate::Impl {
   std::vector<std::optional<base::JsonElement>> defaults;  // by parameter
   std::vector<std::vector<std::string>> from_paths;        // by parameter; user attribute, or empty
   bool needs_attributes = false;
+  std::optional<Frame> frame;  // of e-mails
   // Scratch of render(): one CompiledTemplate belongs to one thread.
   Parsed params, overrides, attributes;
   std::vector<Value> values;
 
   void add_content(const std::string& locale, const Content& content, const detail::Names* names,
                    base::Problems& problems);
+  void add_frame(const Layout& layout, base::Problems& problems);
+  void note_tags(const Part& part);
   Result<void> prepare_params();
   // Sets `values`: overrides, params, the user's attributes, defaults, in that order.
   Result<void> resolve(const Input& input, const base::JsonObject* from_user);
@@ -228,6 +238,7 @@ class Renderer {
 
   Result<void> block(const Block& block, bool is_base, Message& out) {
     std::bitset<detail::kTargetCount> mine;
+    text_locale_ = block.locale;
     for (const Field& field : block.fields) {
       const auto target = is_base ? base_target(field.target, input_.channel) : std::optional(field.target);
       if (!target || filled_[static_cast<std::size_t>(*target)]) continue;
@@ -235,6 +246,7 @@ class Renderer {
       if (*target == Target::Header) out.headers.emplace_back(field.header, std::string());
       std::string& text = *target == Target::Header ? out.headers.back().second : target_of(out, *target);
       const PartKind kind = *target == Target::Subject ? PartKind::Header : field.kind;
+      is_for_people_ = detail::is_for_people(*target);
       CARILLON_CHECK(this->part(field.part, kind, text));
       CARILLON_CHECK(finish(field, kind, text));
       total_ += text.size();
@@ -244,7 +256,28 @@ class Renderer {
     return {};
   }
 
+  // Puts the e-mail's HTML and text into their frames; a part that is not there stays out.
+  Result<void> frame(const Frame& frame, Message& out) {
+    framed_ = &out;
+    is_for_people_ = true;
+    text_locale_ = out.locale;
+    CARILLON_CHECK(framed(frame.html, PartKind::Html, out.html));
+    if (frame.has_text) CARILLON_CHECK(framed(frame.text, PartKind::Text, out.body));
+    out.html_has_preheader = frame.has_preheader && !out.html.empty();
+    return {};
+  }
+
  private:
+  Result<void> framed(const Part& part, PartKind kind, std::string& text) {
+    if (text.empty()) return {};
+    content_ = std::exchange(text, {});
+    kind_ = kind;
+    CARILLON_CHECK(range(part.tokens, 0, part.tokens.size(), text));
+    total_ += text.size() - std::min(text.size(), content_.size());
+    if (total_ > kOutputMax) return too_long();
+    return {};
+  }
+
   static std::unexpected<Error> too_long() {
     return fail(Errc::InvalidArgument,
                 fmt::format("too_long: the message has more than {} bytes", kOutputMax));
@@ -277,6 +310,7 @@ class Renderer {
           i = token.end;
           break;
         }
+        case Token::Kind::Content: out.append(content_); break;
         case Token::Kind::End: break;
       }
       if (out.size() > kOutputMax) return too_long();
@@ -315,6 +349,14 @@ class Renderer {
       case Reference::Root::UserName: return text_value(input_.user_name);
       case Reference::Root::UserEmail: return text_value(input_.user_email);
       case Reference::Root::UserPhone: return text_value(input_.user_phone);
+      case Reference::Root::Brand: {
+        if (input_.brand == nullptr) return Value{};
+        const auto found = input_.brand->find(reference.path.front());
+        return found != input_.brand->end() ? text_value(found->second) : Value{};
+      }
+      case Reference::Root::Subject: return text_value(framed_ ? std::string_view(framed_->subject) : "");
+      case Reference::Root::Preheader: return text_value(framed_ ? std::string_view(framed_->preheader) : "");
+      case Reference::Root::Locale: return text_value(text_locale_);
       case Reference::Root::UserAttribute: {
         if (attributes_ == nullptr) return Value{};
         if (reference.path.empty()) return Value{};
@@ -324,7 +366,8 @@ class Renderer {
       case Reference::Root::Param: break;
     }
     const Value& value = values_[reference.param];
-    if (reference.path.empty() || value.kind == Value::Kind::Missing) return value;
+    const bool is_whole = reference.path.empty() || reference.form != Reference::Form::Shown;
+    if (is_whole || value.kind == Value::Kind::Missing) return value;
     const auto found = member_at(value.json, reference.path);
     if (found) return json_value(*found, ParamType::Object, value.is_hidden);
     return Value{};
@@ -367,12 +410,7 @@ class Renderer {
       out.append(kHidden);
       return {};
     }
-    std::string_view text = value.text;
-    if (value.kind == Value::Kind::Json && value.json.get(text) != simdjson::SUCCESS) {
-      scratch_.clear();
-      detail::append_value_text(scratch_, value.type, value.json);
-      text = scratch_;
-    }
+    const std::string_view text = text_of(value, token);
     if (token.is_link && !is_safe_link(text)) {
       return fail(
           Errc::InvalidArgument,
@@ -380,6 +418,23 @@ class Renderer {
     }
     append_escaped(text, out);
     return {};
+  }
+
+  // Valid until the next call.
+  std::string_view text_of(const Value& value, const Token& token) {
+    if (value.kind == Value::Kind::Text) return value.text;
+    scratch_.clear();
+    const Reference::Form form = token.reference.form;
+    const bool is_formatted = is_for_people_ && !token.is_in_link && form != Reference::Form::Raw;
+    if (is_formatted && detail::has_formats(value.type)) {
+      const detail::Customs& customs = detail::customs_of(text_locale_, input_.own_locale);
+      detail::append_formatted(scratch_, value.type, form, value.json, customs, input_.time_zone);
+      return scratch_;
+    }
+    std::string_view text;
+    if (value.json.get(text) == simdjson::SUCCESS) return text;
+    detail::append_value_text(scratch_, value.type, value.json);
+    return scratch_;
   }
 
   void append_escaped(std::string_view text, std::string& out) const {
@@ -438,6 +493,10 @@ class Renderer {
   const std::vector<Value>& values_;
   const base::JsonObject* attributes_;
   PartKind kind_ = PartKind::Text;
+  bool is_for_people_ = true;
+  std::string_view text_locale_;     // of the block, or of the e-mail in a frame
+  const Message* framed_ = nullptr;  // while its frame is rendered
+  std::string content_;              // what {{{content}}} is then
   std::size_t steps_ = 0, total_ = 0;
   std::vector<Value> items_;
   std::string scratch_;
@@ -481,11 +540,29 @@ void CompiledTemplate::Impl::add_content(const std::string& locale, const Conten
     }
     field.has_tags = std::ranges::any_of(
         field.part.tokens, [](const Token& token) { return token.kind != Token::Kind::Literal; });
-    needs_attributes = needs_attributes || std::ranges::any_of(field.part.tokens, [](const Token& token) {
-                         return token.reference.root == Reference::Root::UserAttribute;
-                       });
+    note_tags(field.part);
     blocks[static_cast<std::size_t>(text.block)].back().fields.push_back(std::move(field));
   }
+}
+
+void CompiledTemplate::Impl::add_frame(const Layout& layout, base::Problems& problems) {
+  const detail::Names names = detail::names_of_layout();
+  Frame made;
+  made.html = detail::compile_part(layout.html, PartKind::Html, names, "/html", problems);
+  made.has_text = !layout.text.empty();
+  if (made.has_text) made.text = detail::compile_part(layout.text, PartKind::Text, names, "/text", problems);
+  made.has_preheader = std::ranges::any_of(made.html.tokens, [](const Token& token) {
+    return token.kind == Token::Kind::Variable && token.reference.root == Reference::Root::Preheader;
+  });
+  note_tags(made.html);
+  note_tags(made.text);
+  frame = std::move(made);
+}
+
+void CompiledTemplate::Impl::note_tags(const Part& part) {
+  needs_attributes = needs_attributes || std::ranges::any_of(part.tokens, [](const Token& token) {
+                       return token.reference.root == Reference::Root::UserAttribute;
+                     });
 }
 
 Result<void> CompiledTemplate::Impl::prepare_params() {
@@ -535,7 +612,8 @@ const Block* CompiledTemplate::Impl::choose(BlockId block, const Input& input) c
 CompiledTemplate::CompiledTemplate() : impl_(std::make_unique<Impl>()) {}
 CompiledTemplate::~CompiledTemplate() = default;
 
-Result<std::shared_ptr<CompiledTemplate>> CompiledTemplate::compile(std::shared_ptr<const Template> source) {
+Result<std::shared_ptr<CompiledTemplate>> CompiledTemplate::compile(std::shared_ptr<const Template> source,
+                                                                    std::shared_ptr<const Layout> layout) {
   std::shared_ptr<CompiledTemplate> compiled(new CompiledTemplate());
   Impl& impl = *compiled->impl_;
   const detail::Names names = detail::names_of(*source);
@@ -543,6 +621,11 @@ Result<std::shared_ptr<CompiledTemplate>> CompiledTemplate::compile(std::shared_
   for (const auto& [locale, content] : source->content) impl.add_content(locale, content, &names, problems);
   if (!problems.empty()) {
     return fail(Errc::InvalidArgument, fmt::format("the template {} does not compile at {}: {}", source->key,
+                                                   problems.front().pointer, problems.front().detail));
+  }
+  if (layout) impl.add_frame(*layout, problems);
+  if (!problems.empty()) {
+    return fail(Errc::InvalidArgument, fmt::format("the layout {} does not compile at {}: {}", layout->key,
                                                    problems.front().pointer, problems.front().detail));
   }
   impl.source = std::move(source);
@@ -607,6 +690,7 @@ Result<Message> CompiledTemplate::render(const Input& input) const {
   }
   if (base != nullptr) CARILLON_CHECK(renderer.block(*base, true, message));
   if (block != nullptr || base != nullptr) message.locale = block != nullptr ? block->locale : base->locale;
+  if (impl.frame && input.channel == Channel::Email) CARILLON_CHECK(renderer.frame(*impl.frame, message));
   return message;
 }
 

@@ -63,6 +63,7 @@ class Compiler {
       fail("invalid_template", fmt::format("the section \"{}\" is not closed", open_.back().name));
     }
     flush();
+    part_.ends_in_text = kind_ != PartKind::Html || html_.is_text();
     return std::move(part_);
   }
 
@@ -117,6 +118,9 @@ class Compiler {
     at_ = close + closing.size();
     const char sign = content.empty() ? '\0' : content.front();
     const std::string_view name = content.empty() ? content : trim(content.substr(1));
+    if (names_.is_layout && (content == "content" || (sign == '&' && name == "content"))) {
+      return place_content(is_triple || sign == '&');
+    }
     if (is_triple) return variable(content, true);
     switch (sign) {
       case '\0': return fail("invalid_template", fmt::format("the tag at byte {} is empty", begin));
@@ -158,9 +162,9 @@ class Compiler {
     if (!resolve(name, token.reference)) return;
     const Reference& at = token.reference;
     const bool is_plain_param = at.root == Reference::Root::Param && at.path.empty() && !at.may_be_item;
-    const bool is_contact = at.root == Reference::Root::UserName || at.root == Reference::Root::UserEmail ||
-                            at.root == Reference::Root::UserPhone;
-    const bool may_have_items = is_plain_param ? names_.has_items(at.param) : !is_contact;
+    const bool may_be_json = at.root == Reference::Root::Param || at.root == Reference::Root::Item ||
+                             at.root == Reference::Root::UserAttribute || at.may_be_item;
+    const bool may_have_items = is_plain_param ? names_.has_items(at.param) : may_be_json;
     open_.push_back({static_cast<std::uint32_t>(part_.tokens.size()), std::string(name),
                      kind == Token::Kind::Section && may_have_items});
     push(std::move(token));
@@ -177,6 +181,20 @@ class Compiler {
     open_.pop_back();
     Token token;
     token.kind = Token::Kind::End;
+    push(std::move(token));
+  }
+
+  // Where a layout has the e-mail it frames.
+  void place_content(bool is_raw) {
+    if (kind_ == PartKind::Html && !is_raw)
+      return fail("invalid_template", "write {{{content}}}: it is HTML");
+    if (!open_.empty()) return fail("invalid_template", "{{{content}}} stands outside of sections");
+    flush();
+    if (kind_ == PartKind::Html && !html_.is_text()) {
+      return fail("invalid_template", "{{{content}}} stands between tags, not inside of one or of a script");
+    }
+    Token token;
+    token.kind = Token::Kind::Content;
     push(std::move(token));
   }
 
@@ -202,6 +220,7 @@ class Compiler {
                         name.substr(0, kShownMax)));
       }
       token.is_link = safety == HtmlPlace::Safety::Link;
+      token.is_in_link = html_.is_in_link();
     }
     push(std::move(token));
   }
@@ -228,14 +247,34 @@ class Compiler {
     path.erase(path.begin());
     out.path = std::move(path);
     const int param = names_.find(out.head);
+    if (param >= 0 && out.path.size() == 1) out.form = names_.form(param, out.path.front());
+    if (param >= 0 && out.form != Reference::Form::Shown) {
+      out.root = Reference::Root::Param;
+      out.param = static_cast<std::uint16_t>(param);
+      return true;
+    }
     if (param >= 0 && (out.path.empty() || names_.has_members(param))) {
       out.root = Reference::Root::Param;
       out.param = static_cast<std::uint16_t>(param);
       return true;
     }
+    if (param < 0 && resolve_surroundings(out)) return true;
     if (out.may_be_item) return true;
     fail("undeclared_name", fmt::format("\"{}\" is not a declared parameter", name.substr(0, kShownMax)));
     return false;
+  }
+
+  // brand.x; in a layout also what it frames.
+  [[nodiscard]] bool resolve_surroundings(Reference& out) const {
+    if (out.head == "brand" && out.path.size() == 1) {
+      out.root = Reference::Root::Brand;
+      return true;
+    }
+    if (!names_.is_layout || !out.path.empty()) return false;
+    if (out.head == "subject") out.root = Reference::Root::Subject;
+    if (out.head == "preheader") out.root = Reference::Root::Preheader;
+    if (out.head == "locale") out.root = Reference::Root::Locale;
+    return out.root != Reference::Root::Item;
   }
 
   // user.name, user.email, user.phone_number; user.attributes.x and, in short, user.x.

@@ -29,20 +29,27 @@ enum class PartKind : std::uint8_t {
 
 // Where a tag's value comes from.
 struct Reference {
-  enum class Root : std::uint8_t { Param, UserName, UserEmail, UserPhone, UserAttribute, Item };
+  enum class Root : std::uint8_t {
+    Param, UserName, UserEmail, UserPhone, UserAttribute, Brand, Item,
+    Subject, Preheader, Locale,  // of the e-mail around which a layout stands
+  };
+  // A value of some types is shown in the recipient's language, or in one of its other forms.
+  enum class Form : std::uint8_t { Shown, Raw, Date, Time };
   Root root = Root::Item;
+  Form form = Form::Shown;        // Root::Param; `path` is then the form's name
   bool may_be_item = false;       // inside a list or object: looked for there first
   std::uint16_t param = 0;        // Root::Param: its index
   std::string name;               // as written, for errors
   std::string head;               // the first name; empty for "." and for user.…
-  std::vector<std::string> path;  // what follows: "order.total" → {"total"}
+  std::vector<std::string> path;  // what follows: "order.total" → {"total"}; of brand.… the variable
 };
 
 struct Token {
-  enum class Kind : std::uint8_t { Literal, Variable, Section, Inverted, End };
+  enum class Kind : std::uint8_t { Literal, Variable, Section, Inverted, End, Content };
   Kind kind = Kind::Literal;
   bool is_raw = false;    // {{{name}}} or {{&name}}: never in Html and Json
   bool is_link = false;   // Html: the value begins a link
+  bool is_in_link = false;  // Html: it stands in one, which machines read
   std::uint32_t end = 0;  // Section, Inverted: index of the End
   std::string text;       // Literal
   Reference reference;    // the others
@@ -50,6 +57,7 @@ struct Token {
 
 struct Part {
   std::vector<Token> tokens;
+  bool ends_in_text = true;  // Html: no tag, no attribute and no script is open at the end
   // A part without tags.
   static Part literal(std::string_view text);
 };
@@ -62,13 +70,18 @@ struct Names {
   std::function<bool(int)> has_items;
   // True for objects and money: a dot may follow.
   std::function<bool(int)> has_members;
+  // The form of that name which its type has, or Shown.
+  std::function<Reference::Form(int, std::string_view)> form;
   bool brackets = false;
+  // A layout has no parameters, but {{{content}}}, {{subject}}, {{preheader}} and {{locale}}.
+  bool is_layout = false;
 };
 
 // Tokenises `text`; what does not compile is added to `problems` under `pointer` (invalid_template,
 // undeclared_name), and the result is then not to be used. Refused with the reason: partials,
 // delimiter changes, unescaped tags in Html and Json, sections in Json, Html tags where no escaping
-// helps (in <script>, outside of quotes within a tag, in on… attributes).
+// helps (in <script>, outside of quotes within a tag, in on… attributes), {{{content}}} in a section or in
+// a tag. Whether a layout has it is for the caller to check.
 Part compile_part(std::string_view text, PartKind kind, const Names& names, const std::string& pointer,
                   base::Problems& problems);
 

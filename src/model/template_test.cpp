@@ -78,8 +78,7 @@ std::string template_of(std::string_view text, std::string_view syntax = "mustac
 
 TEST(Template, BracketsThatNameNoParameterSurvive) {
   const auto t = compiled(
-      template_of("[배달의민족] [item_name] <!--[if mso]> a[href] [ item_name ] [a b] [] [[a]]",
-                  "brackets"));
+      template_of("[배달의민족] [item_name] <!--[if mso]> a[href] [ item_name ] [a b] [] [[a]]", "brackets"));
   const std::string_view params = R"({"item_name":"치킨","a":"x"})";
   EXPECT_EQ(render(*t, on(Channel::Sms, params)).body,
             "[배달의민족] 치킨 <!--[if mso]> a[href] [ item_name ] [a b] [] [x]");
@@ -122,20 +121,25 @@ TEST(Template, HeadersLoseLineBreaks) {
   EXPECT_EQ(mail.headers[0].second, "x Bcc: e@example.com");
 }
 
-TEST(Template, ShowsEveryTypePlainly) {
+TEST(Template, ShowsEveryTypeToItsReader) {
   const auto t = compiled(
       R"({"params":[{"name":"i","type":"integer"},{"name":"n","type":"number"},{"name":"b","type":"boolean"},
       {"name":"d","type":"date"},{"name":"dt","type":"datetime"},{"name":"m","type":"money"},{"name":"u",
       "type":"url"},
       {"name":"l","type":"list"},{"name":"o","type":"object"}],
-      "content":{"en":{"body":"{{i}}|{{n}}|{{b}}|{{d}}|{{dt}}|{{m}}|)"
+      "content":{"en":{"push":{"data":{"d":"{{d}}","m":"{{m}}"}},
+      "body":"{{i}}|{{n}}|{{b}}|{{d}}|{{dt}}|{{m}}|)"
       R"({{u}}|{{l}}|{{o.x}}|{{m.currency}}|{{o}}"}}}
       )");
   EXPECT_EQ(
       render(*t, on(Channel::Sms, R"({"i":7,"n":1.50,"b":true,"d":"2026-12-01","dt":"2026-12-01T09:00:00Z",
       "m":{"amount":"12.50","currency":"EUR"},"u":"https://x.example","l":["a",1],"o":{"x":"y"}})"))
           .body,
-      R"(7|1.5|true|2026-12-01|2026-12-01T09:00:00Z|12.50 EUR|https://x.example|a, 1|y|EUR|{"x":"y"})");
+      R"(7|1.5|true|December 1, 2026|December 1, 2026 at 9:00 AM|€12.50|)"
+      R"(https://x.example|a, 1|y|EUR|{"x":"y"})");
+  EXPECT_EQ(
+      render(*t, on(Channel::Push, R"({"d":"2026-12-01","m":{"amount":"12.50","currency":"EUR"}})")).data,
+      R"({"d":"2026-12-01","m":"12.50 EUR"})");
 }
 
 TEST(Template, SectionsFollowListsObjectsAndConditions) {

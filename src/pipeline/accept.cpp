@@ -177,6 +177,13 @@ Task<void> plan_one(Directory& directory, const Snapshot& snapshot, const Option
     co_return;
   }
   const model::SendRequest& request = *work.item->request;
+  if (view->archived.contains(request.template_key)) {
+    work.refusal = make_refusal(
+        422, "template_archived",
+        fmt::format("the template '{}' is archived; use another, or unarchive it", request.template_key),
+        "/template");
+    co_return;
+  }
   std::shared_ptr<const model::Template> pinned;
   if (!request.template_key.empty() && request.template_version != 0) {
     auto found = co_await directory.template_version(work.caller->project, request.template_key,

@@ -5,6 +5,7 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "pipeline/render.h"
 #include "pipeline/replay_changes.h"
 #include "pipeline/route.h"
 
@@ -133,60 +134,54 @@ Task<Result<std::vector<bool>>> Deliverer::load_suppressed(std::vector<FlightPtr
   co_return result;
 }
 
-// A version is compiled once per process: kainjow's render is not thread-safe, this thread renders all.
-Task<std::shared_ptr<model::CompiledTemplate>> Deliverer::compiled(const model::Notification& n) {
+// A version is compiled once per process: a compiled template is one thread's, and this one renders all.
+Task<std::shared_ptr<model::CompiledTemplate>> Deliverer::compiled(const model::Notification& n,
+                                                                   std::shared_ptr<const Snapshot> snapshot) {
   // Mostly the one before: a campaign, or the one template of a busy service.
+  const auto* view = snapshot->project(n.project);
   if (last_.content && last_.project == n.project && last_.version == n.template_version &&
-      last_.key == n.template_key) {
+      last_.key == n.template_key &&
+      last_.layout_version == layout_version(view, last_.layout, n.accepted_at)) {
     co_return last_.content;
   }
-  auto content = co_await find_compiled(n);
-  if (content) last_ = {n.project, n.template_version, n.template_key, content};
-  co_return content;
+  co_return co_await find_compiled(n, std::move(snapshot));
 }
 
-Task<std::shared_ptr<model::CompiledTemplate>> Deliverer::find_compiled(const model::Notification& n) {
-  const std::string key = fmt::format("{}/{}@{}", n.project, n.template_key, n.template_version);
-  if (const auto it = compiled_.find(key); it != compiled_.end()) co_return it->second;
+std::int64_t Deliverer::layout_version(const ProjectView* view, std::string_view layout, Time accepted_at) {
+  if (layout.empty() || view == nullptr) return 0;
+  const auto head = view->layouts.find(layout);
+  return head == view->layouts.end() ? 0 : head->second.version_at(accepted_at);
+}
+
+Task<std::shared_ptr<model::CompiledTemplate>> Deliverer::find_compiled(
+    const model::Notification& n, std::shared_ptr<const Snapshot> snapshot) {
   auto source = co_await deps_.directory.template_version(n.project, n.template_key, n.template_version);
   if (!source) co_return nullptr;
-  auto made = model::CompiledTemplate::compile(std::move(*source));
-  if (!made) co_return nullptr;
-  if (compiled_.size() >= kCompiledMax) compiled_.clear();
-  compiled_.emplace(key, *made);
-  co_return *made;
+  const std::string layout_key = (*source)->layout;
+  const std::int64_t version = layout_version(snapshot->project(n.project), layout_key, n.accepted_at);
+  const std::string key = fmt::format("{}/{}@{}/{}", n.project, n.template_key, n.template_version, version);
+  auto known = compiled_.find(key);
+  if (known == compiled_.end()) {
+    const auto layout = co_await layout_of(deps_.directory, snapshot, n.project, layout_key, n.accepted_at);
+    if (!layout) co_return nullptr;
+    auto made = model::CompiledTemplate::compile(std::move(*source), *layout);
+    if (!made) co_return nullptr;
+    if (compiled_.size() >= kCompiledMax) compiled_.clear();
+    known = compiled_.emplace(key, std::move(*made)).first;
+  }
+  last_ = {n.project, n.template_version, version, n.template_key, layout_key, known->second};
+  co_return known->second;
 }
 
 namespace {
 
 // What the delivery says, or why it cannot.
 Result<model::Message> render_one(const Flight& flight, const model::CompiledTemplate& content,
-                                  std::string_view project_locale) {
+                                  const ProjectView* view) {
   const auto& request = *flight.notification->request;
-  const auto& entry = request.to[std::min<std::size_t>(flight.delivery.to_index, request.to.size() - 1)];
   const auto changes = replay_changes(flight.delivery);
-  model::CompiledTemplate::Input input;
-  input.channel = flight.delivery.channel();
-  input.params = request.params;
-  input.overrides =
-      changes.params.empty() ? std::string_view(entry.params) : std::string_view(changes.params);
-  const auto want = [&](std::string_view locale) {
-    if (!locale.empty()) input.locales.push_back(locale);
-  };
-  want(entry.locale);
-  want(request.locale);
-  if (flight.profile) {
-    for (const auto& device : flight.profile->devices) {
-      if (device.device_id == flight.delivery.device_id) want(device.locale);
-    }
-    want(flight.profile->locale);
-    input.user_attributes = flight.profile->attributes;
-    input.user_name = flight.profile->name;
-    input.user_email = flight.profile->email;
-    input.user_phone = flight.profile->phone_number;
-  }
-  want(project_locale);
-  auto message = content.render(input);
+  auto message = content.render(
+      render_input(*flight.notification, flight.delivery, flight.profile.get(), view, changes));
   if (message && request.from) {
     message->from_email = request.from->email;
     message->from_name = request.from->name;
@@ -204,7 +199,7 @@ Task<void> Deliverer::render(std::vector<FlightPtr>& flights) {
   for (auto& flight : flights) {
     const auto& n = *flight->notification;
     if (!n.template_key.empty()) {
-      content = co_await compiled(n);
+      content = co_await compiled(n, snapshot);
       content_of = 0;
     } else if (content_of != n.id) {
       static const model::Content kNothing;
@@ -212,7 +207,7 @@ Task<void> Deliverer::render(std::vector<FlightPtr>& flights) {
       content_of = n.id;
     }
     const auto* view = snapshot->project(n.project);
-    auto message = content ? render_one(*flight, *content, view ? view->settings.locale : std::string_view{})
+    auto message = content ? render_one(*flight, *content, view)
                            : Result<model::Message>(fail(Errc::NotFound, "the template version is gone"));
     if (message) {
       flight->job.message = std::make_shared<const model::Message>(std::move(*message));

@@ -75,8 +75,13 @@ class Deliverer final : public providers::JobSink {
   Task<Result<std::vector<bool>>> load_suppressed(std::vector<FlightPtr>& flights);
   Task<void> put_back_all(std::vector<FlightPtr>& flights, const Error& error);
   Task<void> render(std::vector<FlightPtr>& flights);
-  Task<std::shared_ptr<model::CompiledTemplate>> compiled(const model::Notification& notification);
-  Task<std::shared_ptr<model::CompiledTemplate>> find_compiled(const model::Notification& notification);
+  // Null when the version is gone.
+  Task<std::shared_ptr<model::CompiledTemplate>> compiled(const model::Notification& notification,
+                                                          std::shared_ptr<const Snapshot> snapshot);
+  Task<std::shared_ptr<model::CompiledTemplate>> find_compiled(const model::Notification& notification,
+                                                               std::shared_ptr<const Snapshot> snapshot);
+  // The version that frames it; 0: none.
+  static std::int64_t layout_version(const ProjectView* view, std::string_view layout, Time accepted_at);
   void begin(std::vector<FlightPtr> flights);
   // Releases what is claimed and not begun.
   void release_rest();
@@ -111,7 +116,8 @@ class Deliverer final : public providers::JobSink {
   struct {
     std::int32_t project = 0;
     int version = 0;
-    std::string key;
+    std::int64_t layout_version = 0;
+    std::string key, layout;
     std::shared_ptr<model::CompiledTemplate> content;
   } last_;  // of compiled_
   std::size_t in_flight_ = 0;

@@ -55,15 +55,23 @@ std::string encode_project(const ProjectRecord& project) {
 
 std::string version_key(std::string_view key, int version) { return fmt::format("{}@{:06}", key, version); }
 
-int published_version(const std::string& json) {
+// The record of a template.
+struct TemplateHead {
+  std::int64_t latest = 0, published = 0;
+  bool is_archived = false;
+};
+
+TemplateHead decode_template_head(const std::string& json) {
   base::JsonDocument document;
   base::Problems problems;
-  std::int64_t published = 0;
+  TemplateHead head;
   if (const auto root = document.parse(json)) {
     base::ObjectReader reader(*root, "", problems);
-    reader.integer("published", published, 0, 1'000'000);
+    reader.integer("latest", head.latest, 0, 1'000'000);
+    reader.integer("published", head.published, 0, 1'000'000);
+    reader.boolean("archived", head.is_archived);
   }
-  return static_cast<int>(published);
+  return head;
 }
 
 std::string seal_context(std::int32_t project, std::string_view integration, std::string_view setting) {
@@ -119,6 +127,7 @@ class ViewBuilder {
   Task<Result<std::shared_ptr<ProjectView>>> build() {
     CARILLON_CO_CHECK(co_await read_categories());
     CARILLON_CO_CHECK(co_await read_templates());
+    CARILLON_CO_CHECK(co_await read_layouts());
     CARILLON_CO_CHECK(co_await read_integrations());
     CARILLON_CO_CHECK(co_await read_rules());
     CARILLON_CO_CHECK(co_await read_rest());
@@ -150,7 +159,9 @@ class ViewBuilder {
   Task<Result<void>> read_templates() {
     CARILLON_CO_TRY(auto records, co_await all_records(store_, std::string(kKindTemplate), view_->id));
     for (const Record& record : records) {
-      const int version = published_version(record.data);
+      const TemplateHead head = decode_template_head(record.data);
+      const auto version = static_cast<int>(head.published);
+      if (head.is_archived) view_->archived.insert(record.key.key);
       if (version == 0) continue;
       RecordKey key{std::string(kKindTemplateVersion), view_->id, version_key(record.key.key, version)};
       CARILLON_CO_TRY(const Record stored, co_await store_.get_record(std::move(key)));
@@ -159,6 +170,15 @@ class ViewBuilder {
       t.version = version;
       t.is_published = true;
       view_->templates.emplace(record.key.key, std::make_shared<const model::Template>(std::move(t)));
+    }
+    co_return Result<void>{};
+  }
+
+  Task<Result<void>> read_layouts() {
+    CARILLON_CO_TRY(auto records, co_await all_records(store_, std::string(kKindLayout), view_->id));
+    for (const Record& record : records) {
+      CARILLON_CO_TRY(LayoutHead head, decode_layout_head(record.data));
+      view_->layouts.emplace(record.key.key, std::move(head));
     }
     co_return Result<void>{};
   }
@@ -482,17 +502,9 @@ Task<Result<int>> Directory::put_template(std::int32_t project, model::Template 
   RecordKey key{std::string(kKindTemplate), project, draft.key};
   auto head = co_await store_.get_record(key);
   if (!head && head.error().code != Errc::NotFound) co_return std::unexpected(head.error());
-  int latest = 0, published = 0;
-  if (head) {
-    base::JsonDocument document;
-    base::Problems problems;
-    CARILLON_CO_TRY(const auto root, document.parse(head->data));
-    base::ObjectReader reader(root, "", problems);
-    std::int64_t n = 0;
-    if (reader.integer("latest", n, 0, 1'000'000)) latest = static_cast<int>(n);
-    published = published_version(head->data);
-  }
-  draft.version = latest + 1;
+  TemplateHead known;
+  if (head) known = decode_template_head(head->data);
+  draft.version = static_cast<int>(known.latest) + 1;
   draft.is_published = publish;
   base::JsonWriter content;
   model::write_template(content, draft);
@@ -501,10 +513,9 @@ Task<Result<int>> Directory::put_template(std::int32_t project, model::Template 
   version.data = content.str();
   CARILLON_CO_CHECK(co_await store_.put_record(std::move(version), 0, actor, clock_.now()));
   base::JsonWriter out;
-  out.object()
-      .field("latest", draft.version)
-      .field("published", publish ? draft.version : published)
-      .end_object();
+  out.object().field("latest", draft.version).field("published", publish ? draft.version : known.published);
+  if (known.is_archived) out.field("archived", true);
+  out.end_object();
   Record record;
   record.key = std::move(key);
   record.data = out.str();

@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -22,6 +23,7 @@
 #include "model/category.h"
 #include "model/rule.h"
 #include "model/template.h"
+#include "pipeline/layouts.h"
 #include "store/store.h"
 
 namespace carillon::pipeline {
@@ -33,6 +35,8 @@ inline constexpr std::string_view kKindManagementKey = "key";
 inline constexpr std::string_view kKindCategory = "category";
 inline constexpr std::string_view kKindTemplate = "template";                 // key; data: {"published":n}
 inline constexpr std::string_view kKindTemplateVersion = "template_version";  // key@n
+inline constexpr std::string_view kKindLayout = "layout";                     // key; data: LayoutHead
+inline constexpr std::string_view kKindLayoutVersion = "layout_version";      // key@n
 inline constexpr std::string_view kKindIntegration = "integration";
 inline constexpr std::string_view kKindRoute = "route";
 inline constexpr std::string_view kKindPause = "pause";
@@ -58,6 +62,8 @@ struct ProjectView {
   std::string name = "default";
   TextMap<std::shared_ptr<const model::Category>> categories;  // the built-in ones included
   TextMap<std::shared_ptr<const model::Template>> templates;   // the published version of each
+  std::set<std::string, std::less<>> archived;                 // templates not to be used by new sends
+  TextMap<LayoutHead> layouts;                                 // removed ones included
   std::vector<model::Integration> integrations;                // in order of creation
   std::vector<model::Route> routes;                            // in order of position
   std::vector<model::Pause> pauses;
@@ -135,6 +141,14 @@ class Directory {
   Task<Result<int>> put_template(std::int32_t project, model::Template draft, bool publish,
                                  std::string actor);
 
+  // Layouts likewise (layouts.cpp). A head of which there is none has latest 0.
+  Task<Result<std::shared_ptr<const model::Layout>>> layout_version(std::int32_t project, std::string key,
+                                                                    std::int64_t version);
+  Task<Result<LayoutHead>> layout_head(std::int32_t project, std::string key);
+  Task<Result<void>> put_layout_head(std::int32_t project, std::string key, LayoutHead head,
+                                     std::string actor);
+  Task<Result<int>> put_layout(std::int32_t project, model::Layout draft, bool publish, std::string actor);
+
   // Keeps an integration with its secret settings sealed. `settings` in clear. `reason`: paused.
   Task<Result<void>> put_integration(std::int32_t project, model::Integration integration, std::string actor);
   // The settings JSON with secrets opened. Errors: Corruption, FailedPrecondition (another key).
@@ -148,9 +162,10 @@ class Directory {
   store::Store& store_;
   const base::KeyRing& keys_;
   const base::Clock& clock_;
-  mutable std::mutex mutex_;  // guards current_ and versions_; never held across a suspension
+  mutable std::mutex mutex_;  // guards current_, versions_ and layouts_; never held across a suspension
   std::shared_ptr<const Snapshot> current_;
   TextMap<std::shared_ptr<const model::Template>> versions_;
+  TextMap<std::shared_ptr<const model::Layout>> layouts_;
 };
 
 }  // namespace carillon::pipeline

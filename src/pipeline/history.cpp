@@ -1,5 +1,6 @@
 #include "pipeline/history.h"
 
+#include "pipeline/render.h"
 #include "pipeline/replay_changes.h"
 #include "pipeline/route.h"
 #include "pipeline/routes.h"
@@ -118,35 +119,28 @@ Task<Result<model::Explain>> explain_stored(const Pipeline::Deps& deps, std::int
 Task<Result<model::Message>> render_stored(const Pipeline::Deps& deps, std::int64_t delivery) {
   CARILLON_CO_TRY(const Stored stored, co_await load(deps, delivery));
   const auto& n = *stored.notification;
+  const auto snapshot = deps.directory.snapshot();
+  const auto* view = snapshot->project(n.project);
+  if (view != nullptr) {
+    const auto category = view->categories.find(n.category);
+    if (category != view->categories.end() && category->second->sensitive) {
+      co_return fail(Errc::NotFound, "what is said under this category is not shown");
+    }
+  }
   std::shared_ptr<model::CompiledTemplate> content;
   if (!n.template_key.empty()) {
     CARILLON_CO_TRY(auto source,
                     co_await deps.directory.template_version(n.project, n.template_key, n.template_version));
-    CARILLON_CO_TRY(content, model::CompiledTemplate::compile(std::move(source)));
+    CARILLON_CO_TRY(auto layout,
+                    co_await layout_of(deps.directory, snapshot, n.project, source->layout, n.accepted_at));
+    CARILLON_CO_TRY(content, model::CompiledTemplate::compile(std::move(source), std::move(layout)));
   } else {
     static const model::Content kNothing;
     content = model::CompiledTemplate::literal(n.request->content ? *n.request->content : kNothing);
   }
   const auto changes = replay_changes(stored.delivery);
-  const auto& to = n.request->to;
-  const auto& entry = to[std::min<std::size_t>(stored.delivery.to_index, to.size() - 1)];
-  model::CompiledTemplate::Input input;
-  input.channel = stored.delivery.channel();
-  input.params = n.request->params;
-  input.overrides =
-      changes.params.empty() ? std::string_view(entry.params) : std::string_view(changes.params);
+  auto input = render_input(n, stored.delivery, stored.profile.get(), view, changes);
   input.hide_sensitive = true;
-  for (const std::string_view locale :
-       {std::string_view(entry.locale), std::string_view(n.request->locale)}) {
-    if (!locale.empty()) input.locales.push_back(locale);
-  }
-  if (stored.profile) {
-    if (!stored.profile->locale.empty()) input.locales.push_back(stored.profile->locale);
-    input.user_attributes = stored.profile->attributes;
-    input.user_name = stored.profile->name;
-    input.user_email = stored.profile->email;
-    input.user_phone = stored.profile->phone_number;
-  }
   co_return content->render(input);
 }
 

@@ -9,7 +9,7 @@ namespace carillon::pipeline {
 // configuration answers them. Errors: NotFound.
 Task<Result<model::Explain>> explain_stored(const Pipeline::Deps& deps, std::int64_t delivery);
 // What was or would be said, sensitive parameters hidden. Errors: NotFound (also when the template
-// version or the notification's body is gone).
+// version or the notification's body is gone, and when its category hides what is said).
 Task<Result<model::Message>> render_stored(const Pipeline::Deps& deps, std::int64_t delivery);
 
 }  // namespace carillon::pipeline

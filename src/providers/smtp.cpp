@@ -268,7 +268,7 @@ Mail mail_of(const Job& job, const Options& options, const std::string& domain) 
   mail.subject = m.subject.empty() ? m.title : m.subject;
   mail.text = m.body;
   mail.html = m.html;
-  mail.preheader = m.preheader;
+  if (!m.html_has_preheader) mail.preheader = m.preheader;
   mail.headers = {{"X-Carillon-Delivery", job.delivery_text()}, {"Auto-Submitted", "auto-generated"}};
   mail.headers.insert(mail.headers.end(), m.headers.begin(), m.headers.end());
   mail.message_id = fmt::format("{}@{}", job.handle(), domain.empty() ? "carillon.invalid" : domain);

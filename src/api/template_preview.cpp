@@ -1,0 +1,229 @@
+// What a template says, and what one version changed of another.
+#include <algorithm>
+
+#include "api/templates.h"
+#include "model/address.h"
+#include "model/changes.h"
+#include "model/decision.h"
+#include "pipeline/render.h"
+
+namespace carillon::api {
+namespace {
+
+constexpr std::size_t kLocalesMax = 50;  // shown in one preview
+constexpr std::size_t kLocaleMax = 35;   // bytes
+constexpr std::size_t kZoneMax = 64;
+
+struct PreviewRequest {
+  std::vector<model::Channel> channels;
+  std::string params, locale, time_zone, user_id;
+  std::vector<std::string> locales;
+  std::int64_t version = 0;
+};
+
+void check_locales(base::ObjectReader& reader, const PreviewRequest& wanted) {
+  constexpr std::string_view kAdvice = "use a BCP 47 language tag such as en or ko-KR";
+  if (!wanted.locale.empty() && !model::is_locale(wanted.locale))
+    reader.problem("locale", "invalid_locale", std::string(kAdvice));
+  for (std::size_t i = 0; i < wanted.locales.size(); ++i) {
+    const std::string& tag = wanted.locales[i];
+    const bool is_all = tag == "*" && wanted.locales.size() == 1;
+    if (is_all || model::is_locale(tag)) continue;
+    reader.problems().push_back({fmt::format("{}/{}", reader.pointer("locales"), i), "invalid_locale",
+                                 fmt::format("{}, or [\"*\"] for all of the template", kAdvice)});
+  }
+}
+
+std::expected<PreviewRequest, Failure> read_preview(const Call& call) {
+  const auto root =
+      parse_body(call.request.body.empty() ? std::string_view("{}") : std::string_view(call.request.body));
+  if (!root) return std::unexpected(root.error());
+  base::Problems problems;
+  base::ObjectReader reader(*root, "", problems);
+  PreviewRequest wanted;
+  std::string channel;
+  if (reader.text("channel", channel, 16)) {
+    if (const auto parsed = model::parse_channel(channel)) {
+      wanted.channels.push_back(*parsed);
+    } else {
+      reader.problem("channel", "invalid_channel", "use push, sms, email, voice, chat, webhook or inbox");
+    }
+  }
+  reader.json_object("params", wanted.params, model::kRequestMax);
+  reader.text("locale", wanted.locale, kLocaleMax);
+  reader.texts("locales", wanted.locales, kLocalesMax, kLocaleMax);
+  check_locales(reader, wanted);
+  if (reader.text("time_zone", wanted.time_zone, kZoneMax) && !model::is_time_zone(wanted.time_zone)) {
+    reader.problem("time_zone", "invalid_time_zone", "use a name of the IANA database, as Asia/Seoul");
+  }
+  reader.id_text("user_id", wanted.user_id, model::kUserIdMax);
+  reader.integer("version", wanted.version, 1, kVersionsMax);
+  reader.done();
+  if (!problems.empty()) return std::unexpected(Failure(std::move(problems)));
+  return wanted;
+}
+
+// Parameters that are not given are their samples; those fed from a user stay with the user.
+std::string with_samples(const model::Template& t, const std::string& params, bool has_user) {
+  base::JsonDocument document;
+  const auto root = document.parse(params.empty() ? std::string_view("{}") : std::string_view(params));
+  base::JsonWriter out;
+  out.object();
+  base::JsonElement found;
+  for (const auto& p : t.params) {
+    const bool is_given = root && (*root)[p.name].get(found) == simdjson::SUCCESS;
+    const bool is_fed = has_user && !p.from.empty();
+    if (!is_given && !is_fed && !p.sample_json.empty()) out.key(p.name).raw(p.sample_json);
+  }
+  base::JsonObject object;
+  if (root && root->get_object().get(object) == simdjson::SUCCESS) {
+    for (const auto [key, value] : object) out.key(key).element(value);
+  }
+  out.end_object();
+  return out.str();
+}
+
+std::vector<model::Channel> covered_channels(const model::Template& t) {
+  if (!t.channels.empty()) return t.channels;
+  std::vector<model::Channel> channels;
+  const auto it = t.content.find(t.default_locale);
+  for (std::size_t i = 0; it != t.content.end() && i < model::kChannelCount; ++i) {
+    if (it->second.covers(static_cast<model::Channel>(i))) channels.push_back(static_cast<model::Channel>(i));
+  }
+  return channels;
+}
+
+// The published version of the template's layout, else its newest.
+Task<Result<std::shared_ptr<const model::Layout>>> layout_now(Call& call, const model::Template& t) {
+  const auto head = call.view().layouts.find(t.layout);
+  if (t.layout.empty() || head == call.view().layouts.end()) co_return nullptr;
+  const std::int64_t version = head->second.published != 0 ? head->second.published : head->second.latest;
+  std::string key = t.layout;
+  co_return co_await call.deps.directory.layout_version(call.who.project, std::move(key), version);
+}
+
+Task<std::expected<std::shared_ptr<const model::Profile>, Failure>> load_user(Call& call,
+                                                                              std::string user_id) {
+  if (user_id.empty()) co_return nullptr;
+  std::vector<store::UserKey> keys{{call.who.project, user_id}};
+  CARILLON_CO_TRY(auto found, co_await call.deps.store.profiles(std::move(keys)));
+  if (!found.front()) {
+    co_return failed_at("/user_id", "unknown_user", fmt::format("there is no user '{}'", user_id));
+  }
+  co_return std::move(found.front());
+}
+
+// All that one preview is made of.
+struct Shown {
+  const PreviewRequest& wanted;
+  const model::CompiledTemplate& compiled;
+  const model::Profile* profile = nullptr;
+  const pipeline::ProjectView& view;
+  std::string params;
+};
+
+std::expected<void, Failure> write_channels(base::JsonWriter& out, const Shown& shown,
+                                            const std::string& locale) {
+  out.object();
+  for (const auto channel : shown.wanted.channels) {
+    model::CompiledTemplate::Input input;
+    input.channel = channel;
+    input.params = shown.params;
+    input.time_zone = shown.wanted.time_zone;
+    if (!locale.empty()) input.locales.push_back(input.own_locale = locale);
+    if (shown.profile != nullptr) pipeline::speak_to(input, *shown.profile, nullptr);
+    pipeline::speak_for(input, shown.view);
+    const auto message = shown.compiled.render(input);
+    if (!message) return failed_at("/params", "invalid_parameter", message.error().message);
+    out.key(model::name(channel));
+    model::write_message(out, *message, channel);
+  }
+  out.end_object();
+  return {};
+}
+
+std::expected<Reply, Failure> write_preview(const Shown& shown, const model::Template& t,
+                                            const model::Layout* layout) {
+  base::JsonWriter out(4096);
+  out.object().field("key", t.key).field("version", t.version);
+  if (layout != nullptr) {
+    out.key("layout").object().field("key", layout->key).field("version", layout->version).end_object();
+  }
+  out.key("content");
+  CARILLON_CHECK(write_channels(out, shown, shown.wanted.locale));
+  if (!shown.wanted.locales.empty()) {
+    std::vector<std::string> locales = shown.wanted.locales;
+    if (locales.front() == "*") {
+      locales.clear();
+      for (const auto& [locale, content] : t.content) locales.push_back(locale);
+    }
+    out.key("locales").object();
+    for (const std::string& locale : locales) {
+      out.key(locale);
+      CARILLON_CHECK(write_channels(out, shown, locale));
+    }
+    out.end_object();
+  }
+  out.end_object();
+  return json_reply(out);
+}
+
+std::string neutral_json(const model::Template& t) {
+  model::Template shown = t;
+  shown.version = 0;
+  shown.is_published = false;
+  base::JsonWriter out(4096);
+  model::write_template(out, shown);
+  return out.str();
+}
+
+void write_change(base::JsonWriter& out, const model::Change& change) {
+  out.object().field("pointer", change.pointer);
+  change.before.empty() ? out.key("before").null() : out.key("before").raw(change.before);
+  change.after.empty() ? out.key("after").null() : out.key("after").raw(change.after);
+  out.field_if("diff", change.diff).end_object();
+}
+
+}  // namespace
+
+Task<Answer> preview_template(Call& call) {
+  CARILLON_CO_TRY(PreviewRequest wanted, read_preview(call));
+  CARILLON_CO_TRY(const auto head, co_await load_template_head(call));
+  const std::int64_t current = head.published != 0 ? head.published : head.latest;
+  CARILLON_CO_TRY(const auto t,
+                  co_await load_template_version(call, wanted.version != 0 ? wanted.version : current));
+  CARILLON_CO_TRY(const auto layout, co_await layout_now(call, *t));
+  CARILLON_CO_TRY(const auto compiled, model::CompiledTemplate::compile(t, layout));
+  CARILLON_CO_TRY(const auto profile, co_await load_user(call, wanted.user_id));
+  std::string params = with_samples(*t, wanted.params, profile != nullptr);
+  base::Problems problems;
+  model::check_params(*t, params, {}, "/params", problems);
+  if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
+  if (wanted.channels.empty()) wanted.channels = covered_channels(*t);
+  const Shown shown{wanted, *compiled, profile.get(), call.view(), std::move(params)};
+  co_return write_preview(shown, *t, layout.get());
+}
+
+Task<Answer> diff_template(Call& call) {
+  CARILLON_CO_TRY(const std::int64_t version, read_version(call.args[1]));
+  std::int64_t against = version - 1;
+  if (call.has_param("against")) { CARILLON_CO_TRY(against, read_version(call.param("against"))); }
+  if (against == 0) {
+    co_return failed_at("?against", "required", "version 1 is the first; say which one to compare it with");
+  }
+  CARILLON_CO_TRY([[maybe_unused]] const auto head, co_await load_template_head(call));
+  CARILLON_CO_TRY(const auto after, co_await load_template_version(call, version));
+  CARILLON_CO_TRY(const auto before, co_await load_template_version(call, against));
+  base::JsonDocument documents[2];
+  const std::string texts[2] = {neutral_json(*before), neutral_json(*after)};
+  CARILLON_CO_TRY(const auto old_root, documents[0].parse(texts[0]));
+  CARILLON_CO_TRY(const auto new_root, documents[1].parse(texts[1]));
+  base::JsonWriter out(4096);
+  out.object().field("key", after->key).field("version", version).field("against", against);
+  out.key("changes").array();
+  for (const auto& change : model::changes_between(old_root, new_root)) write_change(out, change);
+  out.end_array().end_object();
+  co_return json_reply(out);
+}
+
+}  // namespace carillon::api
