@@ -57,7 +57,7 @@ std::expected<pipeline::SendItem, Failure> read_item(base::JsonElement element, 
   if (problems.empty()) model::check_send_time(*request, now, kNoPrefix, problems);
   if (!problems.empty()) return std::unexpected(Failure(std::move(problems)));
   pipeline::SendItem item;
-  if (!request->event_id.empty()) item.fingerprint = model::fingerprint(element);
+  if (!request->event_id.empty()) item.fingerprint = model::fingerprint(body);
   item.body = fixed_channel ? with_channel(element, std::move(body), *fixed_channel) : std::move(body);
   item.request = std::move(request);
   return item;

@@ -99,8 +99,9 @@ void check_send_time(const SendRequest& request, Time now, const std::string& po
 // The pointer of the first difference between two request bodies, or empty when they mean the same
 // (object members in any order): for 422 event_id_reused.
 std::string first_difference(base::JsonElement a, base::JsonElement b);
-// A hash over the meaning of a request body (members sorted), compared when an event id comes again.
-base::Hash128 fingerprint(base::JsonElement body);
+// A hash of the bytes of a request body, compared when an event id comes again. Where two differ, the bodies
+// may still mean the same: first_difference() tells.
+base::Hash128 fingerprint(std::string_view body);
 
 struct Notification {
   std::int64_t id = 0;

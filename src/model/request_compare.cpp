@@ -1,4 +1,4 @@
-// Whether two request bodies mean the same: by hash and, for the answer, by the first difference.
+// Whether two request bodies are the same, and where they differ in what they mean.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -38,8 +38,8 @@ bool as_integer(double real, std::int64_t& out) noexcept {
   return true;
 }
 
-// Writes a canonical form: each value begins with its tag, sizes come first, members are sorted. It is
-// read by nobody but the hash.
+// Writes a canonical form, only to be compared: each value begins with its tag, sizes come first, members are
+// sorted.
 class Canonical {
  public:
   explicit Canonical(std::string& out) : out_(out) {}
@@ -159,15 +159,9 @@ std::string first_difference(base::JsonElement a, base::JsonElement b) {
   return pointer;
 }
 
-base::Hash128 fingerprint(base::JsonElement body) {
+base::Hash128 fingerprint(std::string_view body) {
   static const base::KeyedHash hash(kFingerprintKey);
-  thread_local std::string canonical;
-  canonical.clear();
-  Canonical(canonical).add(body);
-  const base::Hash128 result = hash({canonical});
-  constexpr std::size_t kKept = 64 * 1024;  // bytes a thread holds on to between requests
-  if (canonical.capacity() > kKept) canonical = {};
-  return result;
+  return hash({body});
 }
 
 }  // namespace carillon::model

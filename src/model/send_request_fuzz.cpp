@@ -28,7 +28,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   // Written again, a body means the same.
   const auto again = copy.parse(base::to_json(*root));
-  if (!again || model::fingerprint(*again) != model::fingerprint(*root)) std::abort();
-  if (!model::first_difference(*root, *again).empty()) std::abort();
+  if (!again || !model::first_difference(*root, *again).empty()) std::abort();
   return 0;
 }

@@ -327,8 +327,10 @@ std::expected<std::pair<store::AcceptItem, SendAnswer>, Refusal> build(Work& wor
   return made;
 }
 
-// Repeats are told apart from reuse by the fingerprint; the first differing member is named.
-Task<Refusal> reused(store::Store& store, std::int64_t first, std::string body, std::string event_id) {
+// Repeats are told apart from reuse by the fingerprint of their bytes. Where that differs, nullopt: it was
+// only written differently; else the first differing member is named.
+Task<std::optional<Refusal>> reused(store::Store& store, std::int64_t first, std::string body,
+                                    std::string event_id) {
   std::string pointer;
   std::vector<std::int64_t> ids{first};
   auto found = co_await store.notifications(std::move(ids));
@@ -336,7 +338,10 @@ Task<Refusal> reused(store::Store& store, std::int64_t first, std::string body, 
     base::JsonDocument a, b;
     const auto old_body = a.parse(found->front()->body);
     const auto new_body = b.parse(body);
-    if (old_body && new_body) pointer = model::first_difference(*old_body, *new_body);
+    if (old_body && new_body) {
+      pointer = model::first_difference(*old_body, *new_body);
+      if (pointer.empty()) co_return std::nullopt;
+    }
   }
   Refusal r =
       make_refusal(422, "event_id_reused",
@@ -508,9 +513,12 @@ class Acceptor::Batch {
     routed.answer.dedup_until = accepted.dedup_until;
     switch (accepted.kind) {
       case store::Accepted::EventIdReused:
-        result = std::unexpected(co_await reused(deps_.store, accepted.notification, std::move(routed.body),
-                                                 std::move(routed.answer.event_id)));
-        break;
+        if (auto refusal = co_await reused(deps_.store, accepted.notification, std::move(routed.body),
+                                           routed.answer.event_id)) {
+          result = std::unexpected(std::move(*refusal));
+          break;
+        }
+        [[fallthrough]];
       case store::Accepted::Duplicate:
         metrics_.repeats.add();
         routed.answer.is_duplicate = true;

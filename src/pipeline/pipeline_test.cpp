@@ -106,7 +106,7 @@ class World {
     item.request =
         std::make_shared<model::SendRequest>(model::read_send_request(*root, std::nullopt, "", problems));
     EXPECT_TRUE(problems.empty()) << problems.front().pointer << " " << problems.front().detail;
-    if (!item.request->event_id.empty()) item.fingerprint = model::fingerprint(*root);
+    if (!item.request->event_id.empty()) item.fingerprint = model::fingerprint(json);
     std::vector<SendItem> items;
     items.push_back(std::move(item));
     Caller caller;

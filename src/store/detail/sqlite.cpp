@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "base/log.h"
+#include "store/detail/gathering_vfs.h"
 
 namespace carillon::store::detail {
 namespace {
@@ -84,7 +85,8 @@ Result<std::unique_ptr<Db>> Db::open(const std::string& path, DbMode mode, std::
   sqlite3* handle = nullptr;
   const int flags =
       SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | (mode == DbMode::Writer ? SQLITE_OPEN_CREATE : 0);
-  const int rc = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
+  const int rc =
+      sqlite3_open_v2(path.c_str(), &handle, flags, mode == DbMode::Writer ? gathering_vfs() : nullptr);
   std::unique_ptr<Db> db(new Db(handle));
   if (rc != SQLITE_OK) return fail(errc_of(rc), fmt::format("cannot open {}: {}", path, sqlite3_errstr(rc)));
   sqlite3_extended_result_codes(handle, 1);
