@@ -79,6 +79,8 @@ TEST_P(People, AProfileReadsBackAsWrittenAlsoAfterARestart) {
   p.created_at = from_ms(5);
   ASSERT_EQ(put(p).value().version, 1);
   p.version = 1;
+  p.stored_at = get("kim")->stored_at;  // the store's own word on it
+  EXPECT_TRUE(p.stored_at);
   EXPECT_EQ(*get("kim"), p);
   restart();
   EXPECT_EQ(*get("kim"), p);

@@ -5,7 +5,7 @@
 // before a read, a sync or a change of length, and when the next write is elsewhere or there is no more room.
 // With synchronous=FULL each commit and each checkpoint ends in a sync before others are told of it, so what
 // is on the disk when is as without (https://sqlite.org/c3ref/io_methods.html;
-// docs/internals/decisions/0010).
+// docs/internals/decisions/0011).
 #pragma once
 
 namespace carillon::store::detail {
