@@ -437,7 +437,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--short", action="store_true", help="fewer rows and sends: minutes instead of half an hour")
     parser.add_argument("--quick", action="store_true", help="small and short: does it work, not how fast is it")
-    parser.add_argument("--only", default="", help="rows to measure: memory accept sent p99 pending event_ids apns groups")
+    parser.add_argument("--only", default="", help="rows: memory accept sent p99 pending event_ids apns groups")
     parser.add_argument("--keep", action="store_true", help="leave the data folders")
     parser.add_argument("--folder", default=str(ROOT / "build" / "bench-data"), help="where data is kept meanwhile")
     options = parser.parse_args()
