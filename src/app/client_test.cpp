@@ -97,6 +97,8 @@ struct Parsed {
     add_operating(root, shell);
     add_admin(root, shell);
     add_people(root, shell);
+    add_clients(root, shell);
+    add_schedule(root, shell);
     add_content(root, shell);
     add_channels(root, shell);
     add_rules(root, shell);
@@ -127,12 +129,13 @@ bool has_command(const CLI::App& root, const std::string& name) {
 
 TEST(Commands, AreTheContractsAndNoneOfLaterReleases) {
   const Parsed parsed;
-  for (const char* name : {"send", "status", "app", "key", "user", "template", "category", "integration",
-                           "route", "rule", "suppression", "dlq", "pause", "doctor", "version"}) {
+  for (const char* name :
+       {"send", "status", "app", "key", "user", "group", "template", "layout", "category", "integration",
+        "route", "rule", "schedule", "suppression", "dlq", "pause", "settings", "doctor", "version"}) {
     EXPECT_TRUE(has_command(parsed.root, name)) << name;
   }
-  for (const char* name : {"group", "schedule", "approval", "admin", "import", "export", "migrate",
-                           "backup", "restore", "bench", "api", "router", "worker", "scheduler"}) {
+  for (const char* name : {"approval", "admin", "import", "export", "migrate", "backup", "restore", "bench",
+                           "api", "router", "worker", "scheduler"}) {
     EXPECT_FALSE(has_command(parsed.root, name)) << name;
   }
 }
