@@ -325,6 +325,14 @@ def no_sleep(tree):
                      "event itself (in tests: a future, a condition, a manual clock)")
 
 
+@rule
+def property_is_asserted(tree):
+    for file in tree.code_files():
+        for m in re.finditer(r"(?:^|[;{}])\s*rc\s*::\s*check\s*\(", file.bare):
+            yield at(file, m.end() - 1, "its answer is thrown away, so this test cannot fail; write "
+                     "EXPECT_TRUE(rc::check(…))")
+
+
 def matching(text, position, pair="{}"):
     """The index behind the bracket that closes the one at `position`; len(text) when there is none."""
     depth = 0

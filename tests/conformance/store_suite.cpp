@@ -562,7 +562,7 @@ TEST_P(StoreSuite, AFullDiskRefusesAcceptsAndLosesNothing) {
 
 // Any sequence of steps leaves accepted = the sum of all states, also over a restart.
 TEST_P(StoreSuite, CountersAlwaysSum) {
-  rc::check([&] {
+  EXPECT_TRUE(rc::check([&] {
     const auto steps = *rc::gen::container<std::vector<int>>(40, rc::gen::inRange(0, 8));
     std::map<std::int64_t, model::Delivery> in_flight;
     std::vector<std::int64_t> notifications;
@@ -587,7 +587,7 @@ TEST_P(StoreSuite, CountersAlwaysSum) {
     expect_accountable();
     RC_ASSERT(!HasFailure());
     for (auto& [id, d] : in_flight) record(d, DeliveryStatus::Unknown);
-  });
+  }));
 }
 
 std::vector<StoreBackend> store_backends() {
