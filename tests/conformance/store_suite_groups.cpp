@@ -141,6 +141,20 @@ TEST_P(Groups, ASendReachesWhoWasInWhenItWasAccepted) {
   EXPECT_TRUE(members({{0, id}}).empty());
 }
 
+TEST_P(Groups, WhoMovedToAnotherOfTheGroupsHasNotLeft) {
+  put("a");
+  put("b");
+  change("a", {"u"});
+  const std::int64_t sent = send({{3, group("a").id}, {5, group("b").id}});
+  change("a", {"u"}, true);
+  change("b", {"u"});
+  const store::DueExpansion at = due(sent);
+  const auto seen = members(at.audience, at.moment);
+  ASSERT_EQ(seen.size(), 1U);
+  EXPECT_FALSE(seen[0].has_left);
+  EXPECT_EQ(seen[0].entry, 3U) << "the entry by which the send was for this user";
+}
+
 TEST_P(Groups, ComingBackIsNotHavingLeft) {
   put("a");
   change("a", {"u"});
@@ -217,7 +231,7 @@ TEST_P(Groups, AnExpandedSendIsCompleteWhenAllIsFinalAndOpenAgainAfterAReplay) {
 
 // Whatever was added and removed when: a send sees the members of its moment, each once.
 TEST_P(Groups, AnyHistoryOfMembershipIsSeenAsOfItsMoment) {
-  rc::check([this] {
+  EXPECT_TRUE(rc::check([this] {
     static int round = 0;
     const std::string a = "a" + std::to_string(++round), b = "b" + std::to_string(round);
     put(a);
@@ -226,7 +240,8 @@ TEST_P(Groups, AnyHistoryOfMembershipIsSeenAsOfItsMoment) {
     std::map<std::string, std::set<std::string>> now;
     std::map<std::int64_t, std::set<std::string>> sends;
     for (int i = *rc::gen::inRange(1, 30); i > 0; --i) {
-      const std::string key = *rc::gen::element(a, b);
+      // Drawn as a number: a case that is tried again has groups of its own.
+      const std::string& key = *rc::gen::arbitrary<bool>() ? a : b;
       const std::string user = "u" + std::to_string(*rc::gen::inRange(0, 8));
       if (*rc::gen::inRange(0, 6) == 0) {
         std::set<std::string> both = now[a];
@@ -248,7 +263,7 @@ TEST_P(Groups, AnyHistoryOfMembershipIsSeenAsOfItsMoment) {
       expand(at, 0, true, "z");
     }
     while (run(store_->housekeeping({}, clock_.now())).value()) {}
-  });
+  }));
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, Groups, testing::ValuesIn(store_backends()),

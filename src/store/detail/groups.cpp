@@ -76,13 +76,11 @@ Result<std::int64_t> remove_members(Db& db, std::int64_t group, std::span<const 
   return removed;
 }
 
-// The next users of one group, ascending.
+// The next users of one group, ascending; `has_left`: not in this membership any more.
 Result<void> read_members(Db& db, const AudienceGroup& group, const MembersQuery& query, std::int64_t limit,
                           std::vector<Member>& members) {
   Statement s = db.statement(
-      "SELECT user_id, removed IS NOT NULL AND NOT EXISTS (SELECT 1 FROM member o WHERE o.user_group = ?1 "
-      "AND "
-      "o.user_id = m.user_id AND o.removed IS NULL) FROM member m WHERE user_group = ?1 AND user_id > ?2 "
+      "SELECT user_id, removed IS NOT NULL FROM member WHERE user_group = ?1 AND user_id > ?2 "
       "AND added <= ?3 AND (removed IS NULL OR removed > ?3) ORDER BY user_id LIMIT ?4");
   s.bind(1, group.group).bind(2, query.after).bind(3, query.moment).bind(4, limit);
   for (;;) {
@@ -90,6 +88,17 @@ Result<void> read_members(Db& db, const AudienceGroup& group, const MembersQuery
     if (!has_row) return {};
     members.push_back(Member{.user_id = s.string(0), .entry = group.entry, .has_left = s.integer(1) != 0});
   }
+}
+
+// Whether a user is in any of the groups now: came back, or joined another of them since.
+Result<bool> is_member_now(Db& db, const std::vector<AudienceGroup>& groups, const std::string& user) {
+  for (const AudienceGroup& group : groups) {
+    Statement s =
+        db.statement("SELECT 1 FROM member WHERE user_group = ?1 AND user_id = ?2 AND removed IS NULL");
+    CARILLON_TRY(const bool has_row, s.bind(1, group.group).bind(2, user).next());
+    if (has_row) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -203,6 +212,11 @@ Task<Result<std::vector<Member>>> SqliteStore::members(MembersQuery query) {
     });
     members.erase(std::ranges::unique(members, {}, &Member::user_id).begin(), members.end());
     if (members.size() > limit) members.resize(limit);
+    for (Member& member : members) {
+      if (!member.has_left) continue;
+      CARILLON_TRY(const bool is_in, is_member_now(db, query.groups, member.user_id));
+      member.has_left = !is_in;
+    }
     return members;
   });
 }
