@@ -71,14 +71,7 @@ Task<Answer> get_layout_version(Call& call) {
 
 Task<Answer> list_layout_versions(Call& call) {
   CARILLON_CO_TRY(const auto head, find_head(call));
-  base::JsonWriter out;
-  out.object().key("data").array();
-  const std::int64_t oldest = std::max<std::int64_t>(head.latest - static_cast<std::int64_t>(kPageMax), 0);
-  for (std::int64_t v = head.latest; v > oldest; --v) {
-    out.object().field("version", v).field("published", v == head.published).end_object();
-  }
-  out.end_array().key("page").object().key("next").null().end_object().end_object();
-  co_return json_reply(out);
+  co_return versions_reply(head.latest, head.published);
 }
 
 Task<Answer> publish_layout_version(Call& call) {
@@ -102,7 +95,7 @@ Task<Result<std::vector<std::string>>> users_of_layout(Call& call) {
     CARILLON_CO_TRY(const auto rows, co_await call.deps.store.list_records(
                                          std::string(pipeline::kKindTemplate), call.who.project, page));
     for (const auto& row : rows) {
-      CARILLON_CO_TRY(const TemplateHead head, read_template_head(row));
+      CARILLON_CO_TRY(const TemplateHead head, pipeline::decode_template_head(row));
       bool is_user = false;
       for (const std::int64_t version : {head.published, head.latest}) {
         if (head.is_deleted || version == 0 || is_user) continue;
@@ -165,42 +158,27 @@ Task<Answer> list_layouts(Call& call) {
   co_return json_reply(out);
 }
 
-constexpr Route layout_route(std::string_view method, std::string_view pattern, Access access,
-                             Handler handler, std::string_view summary, std::string_view request,
-                             std::string_view response, std::string_view query = {}, int status = 200) {
-  return {.method = method,
-          .pattern = pattern,
-          .access = access,
-          .handler = handler,
-          .tag = "Layouts",
-          .summary = summary,
-          .request = request,
-          .response = response,
-          .status = status,
-          .query = query,
-          .body_max = kTemplateMax};
-}
-
 }  // namespace
 
 std::span<const Route> layout_routes() {
   static constexpr Access kRead = allow(kScopeAny, "templates");
   static constexpr Access kWrite = manage("templates");
+  static constexpr std::string_view kTag = "Layouts";
   static const Route kRoutes[] = {
-      layout_route("GET", "/v1/layouts", kRead, list_layouts, "List layouts", {}, "LayoutSummaryList",
-                   "limit after"),
-      layout_route("PUT", "/v1/layouts/{key}", kWrite, put_layout,
-                   "Store the next version; publish=false keeps it a draft", "Layout", "Layout", "publish"),
-      layout_route("GET", "/v1/layouts/{key}", kRead, get_layout, "The published version, else the newest",
-                   {}, "Layout"),
-      layout_route("DELETE", "/v1/layouts/{key}", kWrite, delete_layout,
-                   "Remove a layout that no template uses", {}, {}, {}, 204),
-      layout_route("GET", "/v1/layouts/{key}/versions", kRead, list_layout_versions,
-                   "The versions, newest first", {}, "TemplateVersionList"),
-      layout_route("GET", "/v1/layouts/{key}/versions/{n}", kRead, get_layout_version, "One version", {},
-                   "Layout"),
-      layout_route("POST", "/v1/layouts/{key}/versions/{n}/publish", kWrite, publish_layout_version,
-                   "Use this version from now on", {}, "Layout"),
+      content_route(kTag, "GET", "/v1/layouts", kRead, list_layouts, "List layouts", {}, "LayoutSummaryList",
+                    "limit after"),
+      content_route(kTag, "PUT", "/v1/layouts/{key}", kWrite, put_layout,
+                    "Store the next version; publish=false keeps it a draft", "Layout", "Layout", "publish"),
+      content_route(kTag, "GET", "/v1/layouts/{key}", kRead, get_layout,
+                    "The published version, else the newest", {}, "Layout"),
+      content_route(kTag, "DELETE", "/v1/layouts/{key}", kWrite, delete_layout,
+                    "Remove a layout that no template uses", {}, {}, {}, 204),
+      content_route(kTag, "GET", "/v1/layouts/{key}/versions", kRead, list_layout_versions,
+                    "The versions, newest first", {}, "TemplateVersionList"),
+      content_route(kTag, "GET", "/v1/layouts/{key}/versions/{n}", kRead, get_layout_version, "One version",
+                    {}, "Layout"),
+      content_route(kTag, "POST", "/v1/layouts/{key}/versions/{n}/publish", kWrite, publish_layout_version,
+                    "Use this version from now on", {}, "Layout"),
   };
   return kRoutes;
 }

@@ -74,7 +74,8 @@ void schedule_changed(const Call& call) {
   if (call.deps.pipeline != nullptr) call.deps.pipeline->schedule_changed(call.who.project, call.args[0]);
 }
 
-// What a send would be refused for now is refused here; a stopped server cannot tell.
+// What would be refused if it were sent at this moment is refused as it is written; without a pipeline (a
+// stopped store) the first run tells.
 Task<std::optional<Failure>> check_send(Call& call, const model::Schedule& schedule) {
   if (call.deps.pipeline == nullptr) co_return std::nullopt;
   auto caller = pipeline::schedule_caller(*call.snapshot, call.who.project, schedule);

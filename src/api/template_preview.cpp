@@ -57,7 +57,7 @@ std::expected<PreviewRequest, Failure> read_preview(const Call& call) {
     reader.problem("time_zone", "invalid_time_zone", "use a name of the IANA database, as Asia/Seoul");
   }
   reader.id_text("user_id", wanted.user_id, model::kUserIdMax);
-  reader.integer("version", wanted.version, 1, kVersionsMax);
+  reader.integer("version", wanted.version, 1, pipeline::kVersionsMax);
   reader.done();
   if (!problems.empty()) return std::unexpected(Failure(std::move(problems)));
   return wanted;

@@ -11,16 +11,7 @@ store::RecordKey head_key(const Call& call) {
 }
 
 Task<Result<void>> store_head(Call& call, TemplateHead head) {
-  base::JsonWriter out;
-  out.object().field("latest", head.latest).field("published", head.published);
-  if (head.is_deleted) out.field("deleted", true);
-  if (head.is_archived) out.field("archived", true);
-  out.end_object();
-  store::Record record;
-  record.key = head_key(call);
-  record.data = out.str();
-  CARILLON_CO_CHECK(co_await call.deps.directory.put(std::move(record), head.version, call.actor()));
-  co_return Result<void>{};
+  return call.deps.directory.put_template_head(call.who.project, call.args[0], head, call.actor());
 }
 
 // As stored, with which version is in use now.
@@ -96,14 +87,7 @@ Task<Answer> get_version(Call& call) {
 
 Task<Answer> list_versions(Call& call) {
   CARILLON_CO_TRY(const auto head, co_await load_template_head(call));
-  base::JsonWriter out;
-  out.object().key("data").array();
-  const std::int64_t oldest = std::max<std::int64_t>(head.latest - static_cast<std::int64_t>(kPageMax), 0);
-  for (std::int64_t v = head.latest; v > oldest; --v) {
-    out.object().field("version", v).field("published", v == head.published).end_object();
-  }
-  out.end_array().key("page").object().key("next").null().end_object().end_object();
-  co_return json_reply(out);
+  co_return versions_reply(head.latest, head.published);
 }
 
 Task<Answer> publish_version(Call& call) {
@@ -155,7 +139,7 @@ Task<Answer> list_templates(Call& call) {
   base::JsonWriter out(1024);
   out.object().key("data").array();
   for (const auto& row : rows) {
-    CARILLON_CO_TRY(const TemplateHead head, read_template_head(row));
+    CARILLON_CO_TRY(const TemplateHead head, pipeline::decode_template_head(row));
     if (head.is_deleted) continue;
     out.object().field("key", row.key.key).field("version", head.latest).key("published");
     head.published != 0 ? out.value(head.published) : out.null();
@@ -176,43 +160,24 @@ Task<Answer> list_templates(Call& call) {
   co_return json_reply(out);
 }
 
-constexpr Route content_route(std::string_view method, std::string_view pattern, Access access,
-                              Handler handler, std::string_view summary, std::string_view request,
-                              std::string_view response, std::string_view query = {}, int status = 200) {
-  return {.method = method,
-          .pattern = pattern,
-          .access = access,
-          .handler = handler,
-          .tag = "Templates",
-          .summary = summary,
-          .request = request,
-          .response = response,
-          .status = status,
-          .query = query,
-          .body_max = kTemplateMax};
-}
-
 }  // namespace
 
-Result<TemplateHead> read_template_head(const store::Record& record) {
-  TemplateHead head;
-  head.version = record.version;
-  base::JsonDocument document;
-  CARILLON_TRY(const auto root, document.parse(record.data));
-  base::Problems problems;
-  base::ObjectReader reader(root, "", problems);
-  reader.integer("latest", head.latest, 0, kVersionsMax);
-  reader.integer("published", head.published, 0, kVersionsMax);
-  reader.boolean("deleted", head.is_deleted);
-  reader.boolean("archived", head.is_archived);
-  return head;
+Reply versions_reply(std::int64_t latest, std::int64_t published) {
+  base::JsonWriter out;
+  out.object().key("data").array();
+  const std::int64_t oldest = std::max<std::int64_t>(latest - static_cast<std::int64_t>(kPageMax), 0);
+  for (std::int64_t v = latest; v > oldest; --v) {
+    out.object().field("version", v).field("published", v == published).end_object();
+  }
+  out.end_array().key("page").object().key("next").null().end_object().end_object();
+  return json_reply(out);
 }
 
 Task<std::expected<TemplateHead, Failure>> load_template_head(Call& call) {
   const auto record = co_await call.deps.store.get_record(head_key(call));
   if (!record && record.error().code != Errc::NotFound) co_return std::unexpected(Failure(record.error()));
   TemplateHead head;
-  if (record) { CARILLON_CO_TRY(head, read_template_head(*record)); }
+  if (record) { CARILLON_CO_TRY(head, pipeline::decode_template_head(*record)); }
   if (!record || head.is_deleted) {
     co_return std::unexpected(not_found(fmt::format("template '{}'", call.args[0].substr(0, 64))));
   }
@@ -235,7 +200,8 @@ Task<std::expected<std::shared_ptr<const model::Template>, Failure>> load_templa
 std::expected<std::int64_t, Failure> read_version(std::string_view text) {
   std::int64_t version = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), version);
-  if (error != std::errc{} || end != text.data() + text.size() || version < 1 || version > kVersionsMax) {
+  if (error != std::errc{} || end != text.data() + text.size() || version < 1 ||
+      version > pipeline::kVersionsMax) {
     return std::unexpected(not_found(fmt::format("version '{}'", text.substr(0, 20))));
   }
   return version;
@@ -249,30 +215,31 @@ std::string with_published(std::string json, bool is_published) {
 std::span<const Route> template_routes() {
   static constexpr Access kRead = allow(kScopeAny, "templates");
   static constexpr Access kWrite = manage("templates");
+  static constexpr std::string_view kTag = "Templates";
   static const Route kRoutes[] = {
-      content_route("GET", "/v1/templates", kRead, list_templates, "List templates", {}, "TemplateList",
+      content_route(kTag, "GET", "/v1/templates", kRead, list_templates, "List templates", {}, "TemplateList",
                     "limit after"),
-      content_route("PUT", "/v1/templates/{key}", kWrite, put_template,
+      content_route(kTag, "PUT", "/v1/templates/{key}", kWrite, put_template,
                     "Store the next version; publish=false keeps it a draft", "Template", "Template",
                     "publish"),
-      content_route("GET", "/v1/templates/{key}", kRead, get_template,
+      content_route(kTag, "GET", "/v1/templates/{key}", kRead, get_template,
                     "The published version, else the newest", {}, "Template"),
-      content_route("DELETE", "/v1/templates/{key}", kWrite, delete_template,
+      content_route(kTag, "DELETE", "/v1/templates/{key}", kWrite, delete_template,
                     "Take it out of use; versions stay", {}, {}, {}, 204),
-      content_route("GET", "/v1/templates/{key}/versions", kRead, list_versions, "The versions, newest first",
-                    {}, "TemplateVersionList"),
-      content_route("GET", "/v1/templates/{key}/versions/{n}", kRead, get_version, "One version", {},
+      content_route(kTag, "GET", "/v1/templates/{key}/versions", kRead, list_versions,
+                    "The versions, newest first", {}, "TemplateVersionList"),
+      content_route(kTag, "GET", "/v1/templates/{key}/versions/{n}", kRead, get_version, "One version", {},
                     "Template"),
-      content_route("POST", "/v1/templates/{key}/versions/{n}/publish", kWrite, publish_version,
+      content_route(kTag, "POST", "/v1/templates/{key}/versions/{n}/publish", kWrite, publish_version,
                     "Use this version from now on", {}, "Template"),
-      content_route("GET", "/v1/templates/{key}/versions/{n}/diff", kRead, diff_template,
+      content_route(kTag, "GET", "/v1/templates/{key}/versions/{n}/diff", kRead, diff_template,
                     "What this version changed of the one before, or of another", {}, "TemplateDiff",
                     "against"),
-      content_route("POST", "/v1/templates/{key}/archive", kWrite, set_archived<true>,
+      content_route(kTag, "POST", "/v1/templates/{key}/archive", kWrite, set_archived<true>,
                     "Refuse new sends with it; what was accepted still goes", {}, "Template"),
-      content_route("POST", "/v1/templates/{key}/unarchive", kWrite, set_archived<false>,
+      content_route(kTag, "POST", "/v1/templates/{key}/unarchive", kWrite, set_archived<false>,
                     "Let it be used again", {}, "Template"),
-      content_route("POST", "/v1/templates/{key}/preview", kRead, preview_template,
+      content_route(kTag, "POST", "/v1/templates/{key}/preview", kRead, preview_template,
                     "What it says with these parameters", "PreviewRequest", "Preview"),
   };
   return kRoutes;

@@ -207,6 +207,28 @@ Result<std::string> read_json(const std::string& file) {
   return base::to_json(*root);
 }
 
+namespace {
+
+Result<std::string> own_key(const std::string& file, const std::string& json) {
+  base::JsonDocument document;
+  CARILLON_TRY(const auto root, document.parse(json));
+  std::string key = cell_at(root, "key");
+  if (key == "-")
+    return fail(Errc::InvalidArgument, fmt::format("{} has no \"key\"; add it, or give --key", file));
+  return key;
+}
+
+}  // namespace
+
+int put_keyed(Client& client, const std::string& key, const std::string& file, std::string_view prefix,
+              std::string_view suffix) {
+  const auto json = read_json(file);
+  if (!json) return report(json.error());
+  const auto name = key.empty() ? own_key(file, *json) : Result<std::string>(key);
+  if (!name) return report(name.error());
+  return client.show("PUT", path_of(prefix, *name, suffix), *json, render_object);
+}
+
 Result<std::string> resolve_value(const std::string& value) {
   constexpr std::string_view kEnvironment = "@env:";
   if (value.starts_with(kEnvironment)) {

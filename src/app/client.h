@@ -73,6 +73,10 @@ Result<std::string> object_of(const std::vector<std::string>& assignments, std::
 Result<std::string> read_input(const std::string& file);
 // A JSON document read from a file, compact. Errors: those of read_input; InvalidArgument (no JSON).
 Result<std::string> read_json(const std::string& file);
+// Puts the JSON document in `file` under `prefix` and its key: `key`, or when that is empty its own "key".
+// Prints what became of it; the exit code.
+int put_keyed(Client& client, const std::string& key, const std::string& file, std::string_view prefix,
+              std::string_view suffix = {});
 // What a secret's value stands for: "@file", "@-" (standard input), "@env:NAME", "@@text" for a value that
 // begins with @, anything else itself. Errors: NotFound.
 Result<std::string> resolve_value(const std::string& value);

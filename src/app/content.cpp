@@ -13,23 +13,8 @@ struct ContentOptions {
   std::vector<std::string> params;
 };
 
-// The key of a document: --key, else its own "key".
-Result<std::string> key_of(const ContentOptions& o, const std::string& json) {
-  if (!o.key.empty()) return o.key;
-  base::JsonDocument document;
-  CARILLON_TRY(const auto root, document.parse(json));
-  std::string key = cell_at(root, "key");
-  if (key == "-")
-    return fail(Errc::InvalidArgument, fmt::format("{} has no \"key\"; add it, or give --key", o.file));
-  return key;
-}
-
 int put_document(Client& client, const ContentOptions& o, std::string_view prefix, const std::string& query) {
-  const auto json = read_json(o.file);
-  if (!json) return report(json.error());
-  const auto key = key_of(o, *json);
-  if (!key) return report(key.error());
-  return client.show("PUT", path_of(prefix, *key, query), *json, render_object);
+  return put_keyed(client, o.key, o.file, prefix, query);
 }
 
 void add_file_options(CLI::App& verb, ContentOptions& o) {

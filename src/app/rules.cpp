@@ -8,24 +8,7 @@ struct RuleOptions {
   std::string key, file, event, rule, app;
 };
 
-// The key of a rule's document: --key, else its own "key".
-Result<std::string> key_of(const RuleOptions& o, const std::string& json) {
-  if (!o.key.empty()) return o.key;
-  base::JsonDocument document;
-  CARILLON_TRY(const auto root, document.parse(json));
-  std::string key = cell_at(root, "key");
-  if (key == "-")
-    return fail(Errc::InvalidArgument, fmt::format("{} has no \"key\"; add it, or give --key", o.file));
-  return key;
-}
-
-int put_rule(Client& client, const RuleOptions& o) {
-  const auto json = read_json(o.file);
-  if (!json) return report(json.error());
-  const auto key = key_of(o, *json);
-  if (!key) return report(key.error());
-  return client.show("PUT", path_of("/v1/rules/", *key), *json, render_object);
-}
+int put_rule(Client& client, const RuleOptions& o) { return put_keyed(client, o.key, o.file, "/v1/rules/"); }
 
 Result<std::string> test_body(const RuleOptions& o) {
   CARILLON_TRY(const std::string event, read_json(o.event));

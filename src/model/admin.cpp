@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "model/address.h"
+#include "model/record.h"
 #include "model/web_address.h"
 
 namespace carillon::model {
@@ -17,22 +18,6 @@ constexpr std::size_t kNameMax = 64;
 constexpr std::size_t kReasonMax = 300;
 constexpr std::size_t kBrandMax = 64;        // variables
 constexpr std::size_t kBrandTextMax = 1024;  // bytes of one
-
-// Stored records are our own writing: whatever does not read back is damage, not input.
-template <class T, class Read>
-Result<T> decode_record(std::string_view json, std::string_view what, Read read) {
-  base::JsonDocument document;
-  CARILLON_TRY(const JsonElement root, document.parse(json));
-  Problems problems;
-  ObjectReader reader(root, "", problems);
-  T value;
-  read(reader, value, problems);
-  if (!problems.empty()) {
-    return fail(Errc::Corruption, fmt::format("a stored {} does not read back: {} {}", what,
-                                              problems[0].pointer, problems[0].detail));
-  }
-  return value;
-}
 
 void write_texts(JsonWriter& out, std::string_view key, const std::vector<std::string>& texts) {
   out.key(key).array();

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "model/pieces_test.h"
 #include "model/template.h"
 
 namespace carillon::model {
@@ -151,15 +152,6 @@ TEST(Layout, ReadsBackWhatItWrote) {
   write_layout(out, *again);
   EXPECT_EQ(out.str(), json);
   EXPECT_EQ(decode_layout("{}").error().code, Errc::Corruption);
-}
-
-rc::Gen<std::string> pieces(std::vector<std::string> from) {
-  return rc::gen::map(rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(std::move(from))),
-                      [](const std::vector<std::string>& parts) {
-                        std::string out;
-                        for (const std::string& part : parts) out += part;
-                        return out;
-                      });
 }
 
 // Whatever of the template and the frame compiles: no tag of a value gets into the HTML.

@@ -6,6 +6,7 @@
 
 #include "model/decision.h"
 #include "model/notification.h"
+#include "model/record.h"
 
 namespace carillon::model {
 namespace {
@@ -49,19 +50,6 @@ void read_notification(ObjectReader& reader, Schedule& into, Problems& problems)
   into.notification = base::to_json(*body);
 }
 
-template <class T, class Read>
-Result<T> decode(std::string_view json, std::string_view what, Read read) {
-  base::JsonDocument document;
-  CARILLON_TRY(const JsonElement root, document.parse(json));
-  Problems problems;
-  ObjectReader reader(root, "", problems);
-  T value;
-  read(reader, value, problems);
-  if (problems.empty()) return value;
-  return fail(Errc::Corruption, fmt::format("a stored {} does not read back: {} {}", what,
-                                            problems[0].pointer, problems[0].detail));
-}
-
 }  // namespace
 
 std::string_view name(MissedRuns missed) noexcept { return missed == MissedRuns::Skip ? "skip" : "run_once"; }
@@ -84,7 +72,7 @@ std::string encode(const Schedule& schedule) {
 }
 
 Result<Schedule> decode_schedule(std::string_view json) {
-  return decode<Schedule>(json, "schedule", [](ObjectReader& reader, Schedule& s, Problems&) {
+  return decode_record<Schedule>(json, "schedule", [](ObjectReader& reader, Schedule& s, Problems&) {
     reader.text("cron", s.cron, kCronMax);
     reader.text("time_zone", s.time_zone, kZoneMax);
     read_missed(reader, s.missed);
@@ -139,24 +127,24 @@ std::string encode(const ScheduleState& state) {
 }
 
 Result<ScheduleState> decode_schedule_state(std::string_view json) {
-  return decode<ScheduleState>(json, "schedule's state",
-                               [](ObjectReader& reader, ScheduleState& state, Problems& problems) {
-                                 reader.integer("schedule", state.schedule, 0, INT64_MAX);
-                                 read_time_ms(reader, "handled", state.handled);
-                                 read_time_ms(reader, "last_run", state.last_run);
-                                 reader.integer("last_notification", state.last_notification, 0, INT64_MAX);
-                                 const auto error = reader.element("last_error");
-                                 if (!error) return;
-                                 ObjectReader inner(*error, "/last_error", problems);
-                                 auto& into = state.last_error.emplace();
-                                 std::optional<Time> at;
-                                 read_time_ms(inner, "at", at);
-                                 into.at = at.value_or(Time{});
-                                 inner.text("code", into.code, kDetailMax);
-                                 // Cut in the middle of a character it was stored with U+FFFD, which is
-                                 // longer.
-                                 inner.text("detail", into.detail, 2 * kDetailMax);
-                               });
+  return decode_record<ScheduleState>(
+      json, "schedule's state", [](ObjectReader& reader, ScheduleState& state, Problems& problems) {
+        reader.integer("schedule", state.schedule, 0, INT64_MAX);
+        read_time_ms(reader, "handled", state.handled);
+        read_time_ms(reader, "last_run", state.last_run);
+        reader.integer("last_notification", state.last_notification, 0, INT64_MAX);
+        const auto error = reader.element("last_error");
+        if (!error) return;
+        ObjectReader inner(*error, "/last_error", problems);
+        auto& into = state.last_error.emplace();
+        std::optional<Time> at;
+        read_time_ms(inner, "at", at);
+        into.at = at.value_or(Time{});
+        inner.text("code", into.code, kDetailMax);
+        // Cut in the middle of a character it was stored with U+FFFD, which is
+        // longer.
+        inner.text("detail", into.detail, 2 * kDetailMax);
+      });
 }
 
 Time counts_from(const Schedule& schedule, const ScheduleState& state) {

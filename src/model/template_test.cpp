@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "model/pieces_test.h"
+
 namespace carillon::model {
 namespace {
 
@@ -413,16 +415,6 @@ TEST(Template, WhatIsWrittenIsReadBack) {
   EXPECT_EQ(again->syntax, Syntax::Brackets);
   EXPECT_EQ(again->channels, (std::vector{Channel::Push, Channel::Email}));
   EXPECT_EQ(decode_template("{}").error().code, Errc::Corruption);
-}
-
-// Text made of what the tokeniser has to look at.
-rc::Gen<std::string> pieces(std::vector<std::string> from) {
-  return rc::gen::map(rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(std::move(from))),
-                      [](const std::vector<std::string>& parts) {
-                        std::string out;
-                        for (const std::string& part : parts) out += part;
-                        return out;
-                      });
 }
 
 RC_GTEST_PROP(TemplateProperty, ATextWithoutTagsIsUnchanged, ()) {

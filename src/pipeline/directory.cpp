@@ -55,25 +55,6 @@ std::string encode_project(const ProjectRecord& project) {
 
 std::string version_key(std::string_view key, int version) { return fmt::format("{}@{:06}", key, version); }
 
-// The record of a template.
-struct TemplateHead {
-  std::int64_t latest = 0, published = 0;
-  bool is_archived = false;
-};
-
-TemplateHead decode_template_head(const std::string& json) {
-  base::JsonDocument document;
-  base::Problems problems;
-  TemplateHead head;
-  if (const auto root = document.parse(json)) {
-    base::ObjectReader reader(*root, "", problems);
-    reader.integer("latest", head.latest, 0, 1'000'000);
-    reader.integer("published", head.published, 0, 1'000'000);
-    reader.boolean("archived", head.is_archived);
-  }
-  return head;
-}
-
 std::string seal_context(std::int32_t project, std::string_view integration, std::string_view setting) {
   return fmt::format("integration/{}/{}/{}", project, integration, setting);
 }
@@ -159,7 +140,7 @@ class ViewBuilder {
   Task<Result<void>> read_templates() {
     CARILLON_CO_TRY(auto records, co_await all_records(store_, std::string(kKindTemplate), view_->id));
     for (const Record& record : records) {
-      const TemplateHead head = decode_template_head(record.data);
+      CARILLON_CO_TRY(const TemplateHead head, decode_template_head(record));
       const auto version = static_cast<int>(head.published);
       if (head.is_archived) view_->archived.insert(record.key.key);
       if (version == 0) continue;
@@ -257,6 +238,28 @@ std::string client_jwt_context(std::int32_t project, std::string_view kid) {
 const model::Integration* ProjectView::find_integration(std::string_view key) const {
   const auto it = std::ranges::find(integrations, key, &model::Integration::key);
   return it == integrations.end() ? nullptr : &*it;
+}
+
+std::expected<std::shared_ptr<const model::App>, std::string_view> Snapshot::usable_app(
+    std::int64_t id) const {
+  const auto it = apps.find(id);
+  if (it == apps.end()) return std::unexpected("gone");
+  if (it->second->is_disabled) return std::unexpected("disabled");
+  return it->second;
+}
+
+Result<TemplateHead> decode_template_head(const store::Record& record) {
+  TemplateHead head;
+  head.record_version = record.version;
+  base::JsonDocument document;
+  CARILLON_TRY(const auto root, document.parse(record.data));
+  base::Problems problems;
+  base::ObjectReader reader(root, "", problems);
+  reader.integer("latest", head.latest, 0, kVersionsMax);
+  reader.integer("published", head.published, 0, kVersionsMax);
+  reader.boolean("deleted", head.is_deleted);
+  reader.boolean("archived", head.is_archived);
+  return head;
 }
 
 const ProjectView* Snapshot::project(std::int32_t id) const {
@@ -497,14 +500,28 @@ Task<Result<std::shared_ptr<const model::Template>>> Directory::template_version
   co_return shared;
 }
 
+Task<Result<void>> Directory::put_template_head(std::int32_t project, std::string key, TemplateHead head,
+                                                std::string actor) {
+  base::JsonWriter out;
+  out.object().field("latest", head.latest).field("published", head.published);
+  if (head.is_deleted) out.field("deleted", true);
+  if (head.is_archived) out.field("archived", true);
+  out.end_object();
+  Record record;
+  record.key = RecordKey{std::string(kKindTemplate), project, std::move(key)};
+  record.data = out.str();
+  CARILLON_CO_CHECK(co_await put(std::move(record), head.record_version, std::move(actor)));
+  co_return Result<void>{};
+}
+
 Task<Result<int>> Directory::put_template(std::int32_t project, model::Template draft, bool publish,
                                           std::string actor) {
   RecordKey key{std::string(kKindTemplate), project, draft.key};
   auto head = co_await store_.get_record(key);
   if (!head && head.error().code != Errc::NotFound) co_return std::unexpected(head.error());
   TemplateHead known;
-  if (head) known = decode_template_head(head->data);
-  draft.version = static_cast<int>(known.latest) + 1;
+  if (head) { CARILLON_CO_TRY(known, decode_template_head(*head)); }
+  draft.version = static_cast<int>(++known.latest);
   draft.is_published = publish;
   base::JsonWriter content;
   model::write_template(content, draft);
@@ -512,14 +529,9 @@ Task<Result<int>> Directory::put_template(std::int32_t project, model::Template 
   version.key = RecordKey{std::string(kKindTemplateVersion), project, version_key(draft.key, draft.version)};
   version.data = content.str();
   CARILLON_CO_CHECK(co_await store_.put_record(std::move(version), 0, actor, clock_.now()));
-  base::JsonWriter out;
-  out.object().field("latest", draft.version).field("published", publish ? draft.version : known.published);
-  if (known.is_archived) out.field("archived", true);
-  out.end_object();
-  Record record;
-  record.key = std::move(key);
-  record.data = out.str();
-  CARILLON_CO_CHECK(co_await put(std::move(record), head ? head->version : 0, std::move(actor)));
+  if (publish) known.published = known.latest;
+  known.is_deleted = false;
+  CARILLON_CO_CHECK(co_await put_template_head(project, std::move(key.key), known, std::move(actor)));
   co_return draft.version;
 }
 

@@ -57,6 +57,16 @@ using TextMap = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
 // What the sealed secret of a key of `client_jwt` is bound to.
 std::string client_jwt_context(std::int32_t project, std::string_view kid);
 
+inline constexpr std::int64_t kVersionsMax = 1'000'000;  // of a template or a layout
+
+// The record of a template: which versions there are.
+struct TemplateHead {
+  std::int64_t latest = 0, published = 0;
+  bool is_deleted = false, is_archived = false;
+  std::int64_t record_version = 0;  // the record's own
+};
+Result<TemplateHead> decode_template_head(const store::Record& record);  // Errors: those of JSON
+
 struct ProjectView {
   std::int32_t id = kDefaultProject;
   std::string name = "default";
@@ -89,6 +99,9 @@ struct Snapshot {
   std::unordered_map<std::string, std::int32_t> project_ids;
 
   [[nodiscard]] const ProjectView* project(std::int32_t id) const;
+  // An app that acts later than it asked. `error`: what it is instead, "gone" or "disabled".
+  [[nodiscard]] std::expected<std::shared_ptr<const model::App>, std::string_view> usable_app(
+      std::int64_t id) const;
 };
 
 // Thread-safe. Reloads are serialised.
@@ -137,6 +150,9 @@ class Directory {
   // A stored template version; cached. Errors: NotFound.
   Task<Result<std::shared_ptr<const model::Template>>> template_version(std::int32_t project, std::string key,
                                                                         int version);
+  // Errors: Conflict (it was changed since it was read).
+  Task<Result<void>> put_template_head(std::int32_t project, std::string key, TemplateHead head,
+                                       std::string actor);
   // Stores `draft` as the next version and, with `publish`, makes it the published one. Its number.
   Task<Result<int>> put_template(std::int32_t project, model::Template draft, bool publish,
                                  std::string actor);

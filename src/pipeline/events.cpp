@@ -20,9 +20,6 @@ Refusal refusal_of(base::Problems problems) {
   return refusal;
 }
 
-// Worth trying again as it is: nothing is wrong with the event.
-bool is_passing(const Refusal& refusal) noexcept { return refusal.status >= 500 || refusal.status == 429; }
-
 std::string words_of(const Refusal& refusal) {
   std::string words = refusal.detail;
   for (std::size_t i = 1; i < refusal.problems.size() && words.size() < kErrorMax; ++i) {
@@ -99,7 +96,7 @@ class Taking {
   }
 
   void refuse(const Place& place, Refusal refusal) {
-    if (is_passing(refusal)) {
+    if (refusal.is_passing()) {
       outcomes_[place.event].failed = std::move(refusal);
       return;
     }
@@ -170,10 +167,9 @@ std::expected<Caller, std::string> caller_of(const Snapshot& snapshot, const sto
                                              const std::string& actor) {
   Caller caller{letter.project, nullptr, letter.is_test, actor};
   if (letter.app == 0) return caller;
-  const auto it = snapshot.apps.find(letter.app);
-  if (it == snapshot.apps.end()) return std::unexpected("the app that posted it is gone");
-  if (it->second->is_disabled) return std::unexpected("the app that posted it is disabled");
-  caller.app = it->second;
+  auto app = snapshot.usable_app(letter.app);
+  if (!app) return std::unexpected(fmt::format("the app that posted it is {}", app.error()));
+  caller.app = std::move(*app);
   return caller;
 }
 

@@ -16,7 +16,6 @@ constexpr std::size_t kDueMax = 16;      // notifications looked up, and expande
 constexpr std::size_t kChunkMax = 500;   // deliveries of one transaction
 constexpr std::size_t kPageUsers = 500;  // members routed together
 constexpr std::size_t kPagesPerTurn = 8;
-constexpr int kStoreAway = 503;  // the one refusal that is not for good
 
 bool is_group(const model::Recipient& entry) { return entry.kind == model::RecipientKind::Group; }
 
@@ -49,8 +48,9 @@ bool Expander::Progress::has_entries_left() const {
 Task<void> Expander::run() {
   if (is_running_) co_return;
   is_running_ = true;
-  bool has_more = true;
-  while (has_more && !is_stopping_) {
+  bool has_moved = true;  // a round in which nothing did is the last: the next tick looks again
+  while (has_moved && !is_stopping_) {
+    has_moved = false;
     auto due = co_await deps_.store.due_expansions(kDueMax, deps_.clock.now());
     if (!due || due->empty()) break;
     std::vector<std::int64_t> ids;
@@ -60,12 +60,13 @@ Task<void> Expander::run() {
     for (std::size_t i = 0; i < due->size() && !is_stopping_; ++i) {
       if (!(*notifications)[i]) continue;
       Progress progress{std::move((*notifications)[i]), std::move((*due)[i])};
+      const std::int64_t before = progress.at.cursor;
       const auto expanded = co_await expand(progress, kPagesPerTurn);
+      has_moved = has_moved || progress.at.cursor != before;
       if (!expanded && expanded.error().code != Errc::Conflict) {
         base::log_warn("{} cannot be expanded now: {}",
                        base::id_text(base::kNotificationPrefix, progress.at.notification),
                        expanded.error().message);
-        has_more = false;
       }
     }
   }
@@ -78,8 +79,7 @@ Task<Result<void>> Expander::expand(Progress& progress, std::size_t pages) {
   if (progress.has_entries_left()) {
     const Time now = deps_.clock.now();
     auto routed = co_await route_stored(n, People{}, false, now);
-    if (!routed && routed.error().status == kStoreAway)
-      co_return fail(Errc::Unavailable, routed.error().detail);
+    if (!routed && routed.error().is_passing()) co_return fail(Errc::Unavailable, routed.error().detail);
     const bool is_lost = !routed;
     Routed rows = routed ? std::move(*routed) : not_expandable(routed.error(), n, now);
     const bool is_done = is_lost || progress.at.audience.empty();
@@ -118,8 +118,7 @@ Task<Result<Expander::Page>> Expander::load_page(const Progress& progress, std::
   if (people.members.empty()) co_return page;
   page.last = people.members.back().user_id;
   auto routed = co_await route_stored(n, std::move(people), true, now);
-  if (!routed && routed.error().status == kStoreAway)
-    co_return fail(Errc::Unavailable, routed.error().detail);
+  if (!routed && routed.error().is_passing()) co_return fail(Errc::Unavailable, routed.error().detail);
   if (!routed) page.is_last = true;
   page.routed = routed ? std::move(*routed) : not_expandable(routed.error(), n, now);
   co_return page;
@@ -157,7 +156,7 @@ Task<Expander::RoutedOr> Expander::route_stored(const model::Notification& n, Pe
   const auto loaded = co_await load_people(deps_.store, deps_.keys.address_hash, std::move(queries));
   if (!loaded) {
     Refusal away;
-    away.status = kStoreAway;
+    away.status = 503;
     away.code = "store_unavailable";
     away.detail = loaded.error().message;
     co_return std::unexpected(std::move(away));

@@ -10,7 +10,6 @@ namespace {
 using store::Record;
 using store::RecordKey;
 
-constexpr std::int64_t kVersionsMax = 1'000'000;
 constexpr std::size_t kLayoutsCached = 200;
 
 std::string layout_version_key(std::string_view key, std::int64_t version) {

@@ -56,6 +56,9 @@ struct Refusal {
   std::string code, detail;
   base::Problems problems;
   std::optional<Millis> retry_after;
+
+  // Nothing is wrong with what was sent: the same may be accepted a little later.
+  [[nodiscard]] bool is_passing() const noexcept { return status >= 500 || status == 429; }
 };
 
 struct Warning {

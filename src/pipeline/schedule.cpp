@@ -40,9 +40,6 @@ Task<Result<StoredState>> load_state(store::Store& store, std::int32_t project, 
   co_return stored;
 }
 
-// Nothing is wrong with the notification; it may be stored a little later.
-bool is_passing(const Refusal& refusal) { return refusal.status >= 500 || refusal.status == 429; }
-
 }  // namespace
 
 Task<Result<StoredSchedule>> load_schedule(store::Store& store, std::int32_t project, std::string key) {
@@ -60,16 +57,15 @@ std::expected<Caller, Refusal> schedule_caller(const Snapshot& snapshot, std::in
                                                const model::Schedule& schedule) {
   Caller caller{project, nullptr, schedule.is_test, schedule.actor};
   if (schedule.app == 0) return caller;
-  const auto it = snapshot.apps.find(schedule.app);
-  if (it != snapshot.apps.end() && !it->second->is_disabled) {
-    caller.app = it->second;
+  auto app = snapshot.usable_app(schedule.app);
+  if (app) {
+    caller.app = std::move(*app);
     return caller;
   }
   Refusal refusal;
   refusal.status = 403;
   refusal.code = "app_disabled";
-  refusal.detail = it == snapshot.apps.end() ? "the app that wrote this schedule is gone"
-                                             : "the app that wrote this schedule is disabled";
+  refusal.detail = fmt::format("the app that wrote this schedule is {}", app.error());
   return std::unexpected(std::move(refusal));
 }
 
@@ -286,7 +282,7 @@ Task<Result<std::optional<ScheduleRun>>> Scheduler::fire(StoredSchedule stored, 
     co_return run;
   }
   const Refusal& refusal = result.error();
-  if (is_passing(refusal)) {
+  if (refusal.is_passing()) {
     base::log_warn("the schedule '{}' tries again: {}", stored.schedule.key, refusal.detail);
     co_return std::nullopt;
   }

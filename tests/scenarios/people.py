@@ -5,6 +5,8 @@ import email.policy
 import json
 import urllib.parse
 
+import harness
+
 PHONE = "+821012345678"
 OK_PHONE = "+999000000001"  # reserved: accepted by sandbox and simulator, by no carrier
 
@@ -67,6 +69,19 @@ def mail(message):
 def mail_part(message, kind):
     part = mail(message).get_body(preferencelist=(kind,))
     return part.get_content().replace("\r\n", "\n").rstrip("\n") if part else None
+
+
+def die_at(server, place, act, times=1):
+    """Does something, with the server dying at its `times`th visit of that place; the answer may be lost."""
+    server.environment = {"CARILLON_FAILPOINTS": f"{place}:kill:{times}"}
+    server.restart()
+    try:
+        act()
+    except (OSError, harness.http.client.HTTPException):
+        pass
+    harness.wait_until(lambda: not server.is_running(), f"{place} was not reached")
+    server.kill()
+    server.environment = {}
 
 
 def dead_letters(server):

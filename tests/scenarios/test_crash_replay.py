@@ -2,22 +2,14 @@
 import os
 
 import harness
-from people import ios, only
+from people import die_at, ios, only
 
 PUSH = {"to": [{"user_id": "mina"}], "channels": ["push"], "title": "x", "body": "y"}
 
 
-def die_at(server, place, event_id="e1", **message):
-    """Sends, with the server dying at that place; the answer to the caller may be lost."""
-    server.environment = {"CARILLON_FAILPOINTS": f"{place}:kill:1"}
-    server.restart()
-    try:
-        server.api("POST", "/v1/notifications", {"event_id": event_id, **message}, auth="app")
-    except (OSError, harness.http.client.HTTPException):
-        pass
-    harness.wait_until(lambda: not server.is_running(), f"{place} was not reached")
-    server.kill()
-    server.environment = {}
+def send_and_die_at(server, place, event_id="e1", **message):
+    die_at(server, place,
+           lambda: server.api("POST", "/v1/notifications", {"event_id": event_id, **message}, auth="app"))
 
 
 def accepted(server, event_id="e1"):
@@ -25,8 +17,8 @@ def accepted(server, event_id="e1"):
 
 
 def killed_at(server, place, **message):
-    """The same, and started again; what was accepted."""
-    die_at(server, place, **message)
+    """Sends, with the server dying at that place, and started again; what was accepted."""
+    send_and_die_at(server, place, **message)
     server.start()
     return accepted(server)
 
@@ -79,7 +71,7 @@ def test_a_crash_during_the_recovery_is_recovered(connected, simulator):
     ios(connected, "mina")
     sent = killed_at(connected, "record.after_journal", **PUSH)
     assert only(connected.wait_final(sent["id"])["deliveries"])["status"] == "sent"
-    die_at(connected, "deliver.answered", event_id="e2", **PUSH)
+    send_and_die_at(connected, "deliver.answered", event_id="e2", **PUSH)
     for place in ("recover.after_page", "recover.before_discard", "recover.after_discard"):
         connected.environment = {"CARILLON_FAILPOINTS": f"{place}:kill:1"}
         connected.start(ready=False)
@@ -94,7 +86,7 @@ def test_a_crash_during_the_recovery_is_recovered(connected, simulator):
 
 def test_a_torn_tail_of_the_journal_is_ignored(connected, simulator):
     ios(connected, "mina")
-    die_at(connected, "record.after_journal", **PUSH)
+    send_and_die_at(connected, "record.after_journal", **PUSH)
     newest = max((connected.data / "journal").iterdir(), key=os.path.getmtime)
     with open(newest, "ab") as segment:
         segment.write(b"\x17" * 11)

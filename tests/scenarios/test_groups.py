@@ -1,8 +1,9 @@
 """One send to many: groups are named in `to`, overlap without repeats, and survive whatever happens meanwhile."""
 import datetime
+import functools
 
 import harness
-from people import ios, only
+from people import die_at, ios, only
 
 NEWS = {"channels": ["email"], "title": "News", "body": "Hello"}
 
@@ -84,17 +85,9 @@ def test_kill_9_in_the_middle_of_an_expansion_loses_and_repeats_nobody(connected
     ids = people(connected, 1_200)
     group(connected, "all", ids)
     for place in ("expand.before_chunk", "expand.after_chunk", "deliver.before_journal"):
-        connected.environment = {"CARILLON_FAILPOINTS": f"{place}:kill:2"}
-        connected.restart()
         event = f"news-{place}"
         body = {"event_id": event, "to": [{"group": "all"}], **NEWS}
-        try:
-            connected.api("POST", "/v1/notifications", body, auth="app")
-        except (OSError, harness.http.client.HTTPException):
-            pass
-        harness.wait_until(lambda: not connected.is_running(), f"{place} was not reached")
-        connected.kill()
-        connected.environment = {}
+        die_at(connected, place, functools.partial(connected.api, "POST", "/v1/notifications", body, auth="app"), 2)
         connected.start()
         found = connected.get(f"/v1/notifications?event_id={event}")["data"]
         if not found:  # died before the commit that would have accepted it: it was not answered either

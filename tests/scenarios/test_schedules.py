@@ -3,7 +3,7 @@ import datetime
 import json
 
 import harness
-from people import only, template
+from people import die_at, only, template
 
 MAIL = {"to": [{"email": "ann@example.test"}], "channels": ["email"], "title": "Hello", "body": "Again."}
 UTC = datetime.timezone.utc
@@ -110,15 +110,7 @@ def test_or_left_out_where_the_schedule_says_skip(server):
 def test_a_crash_between_the_send_and_its_note_sends_nothing_twice(connected, simulator):
     at = put(connected)["next_run"]
     for place in ("schedule.before_send", "schedule.before_note"):
-        connected.environment = {"CARILLON_FAILPOINTS": f"{place}:kill:1"}
-        connected.restart()
-        try:
-            go_to(connected, time_of(at))
-        except (OSError, harness.http.client.HTTPException):
-            pass
-        harness.wait_until(lambda: not connected.is_running(), f"{place} was not reached")
-        connected.kill()
-    connected.environment = {}
+        die_at(connected, place, lambda: go_to(connected, time_of(at)))
     connected.start()
     sent = only(runs(connected))
     assert get(connected)["last_run"] is None
@@ -131,15 +123,7 @@ def test_a_crash_between_the_send_and_its_note_sends_nothing_twice(connected, si
 def test_nor_when_it_lies_dead_longer_than_event_ids_are_remembered(make_server):
     server = make_server(settings={"dedup.window": "1m"})
     at = put(server, cron="0 0 1 1 *")["next_run"]
-    server.environment = {"CARILLON_FAILPOINTS": "schedule.before_note:kill:1"}
-    server.restart()
-    try:
-        go_to(server, time_of(at))
-    except (OSError, harness.http.client.HTTPException):
-        pass
-    harness.wait_until(lambda: not server.is_running(), "schedule.before_note was not reached")
-    server.kill()
-    server.environment = {}
+    die_at(server, "schedule.before_note", lambda: go_to(server, time_of(at)))
     server.start()
     sent = only(runs(server))
     go_to(server, time_of(at) + datetime.timedelta(days=3))
