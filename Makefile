@@ -71,7 +71,7 @@ format: ## format the C++ files that differ from the last commit, or FILES="..."
 	  { grep -E '\.(cpp|h)$$' || true; } | xargs -r clang-format-19 -i --verbose
 
 .PHONY: bench
-bench: ## measure on this machine, print the table of bench/RESULTS.md (BENCH=--short: ten minutes, BENCH=--quick: one)
+bench: ## measure on this machine, print the table of bench/RESULTS.md (ten minutes; BENCH=--short: half, BENCH=--quick: one)
 	@tools/install_dependencies.sh bench
 	@$(call compile,release,all bench_tools)
 	@$(links)

@@ -4,7 +4,7 @@
     bench/run.py [--short | --quick] [--only ROW[,ROW]] [--keep]
 
 Everything runs on this machine: server, simulator and load generator share its cores, as the figures ask.
---short takes 2,000,000 rows and 300,000 sends instead of 10,000,000 and 1,000,000: minutes instead of half an hour.
+--short takes 2,000,000 rows and 300,000 sends instead of 10,000,000 and 1,000,000: half the time.
 --quick takes 100,000 users and rows and writes no file: its figures show that the machinery works.
 --only measures some rows; --keep leaves the data.
 """
@@ -435,7 +435,7 @@ uniformly; a template with two parameters; every notification has its own event 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--short", action="store_true", help="fewer rows and sends: minutes instead of half an hour")
+    parser.add_argument("--short", action="store_true", help="fewer rows and sends")
     parser.add_argument("--quick", action="store_true", help="small and short: does it work, not how fast is it")
     parser.add_argument("--only", default="", help="rows: memory accept sent p99 pending event_ids apns groups")
     parser.add_argument("--keep", action="store_true", help="leave the data folders")
