@@ -15,13 +15,14 @@ constexpr auto kStoreRetry = std::chrono::milliseconds(200);
 }  // namespace
 
 Deliverer::Deliverer(const Pipeline::Deps& deps, const Options& options, Journal& journal, Windows& windows,
-                     Recorder& recorder, Integrations& integrations)
+                     Recorder& recorder, Integrations& integrations, Urgency& urgency)
     : deps_(deps),
       options_(options),
       journal_(journal),
       windows_(windows),
       recorder_(recorder),
       integrations_(integrations),
+      urgency_(urgency),
       claim_wake_(deps.delivery) {
   for (auto& wake : queue_wake_) wake = std::make_unique<base::Signal>(deps.delivery);
   claim_size_ = deps.metrics.histogram("carillon_claim_rows", "Rows taken by one claim.",
@@ -99,7 +100,9 @@ std::vector<store::ClaimRequest> Deliverer::wanted_claims() {
                            static_cast<model::Priority>(i % model::kPriorityCount)};
     // A nearly full window waits until a quarter is free: claims in handfuls cost a commit each.
     if (is_claiming_[i] || !windows_.is_worth_a_claim(lane)) continue;
-    const std::size_t room = std::min(windows_.room(lane), kClaimMax);
+    const bool is_critical = lane.priority == model::Priority::Critical;
+    const std::size_t room =
+        std::min(windows_.room(lane), is_critical ? kClaimMax : urgency_.step(kClaimMax));
     store::ClaimRequest request;
     request.lane = lane;
     request.limit = room;
@@ -153,6 +156,7 @@ void Deliverer::add(FlightPtr flight) {
     recorder_.release(std::move(flight));
     return;
   }
+  if (flight->delivery.priority == model::Priority::Critical) urgency_.note();
   const auto queue = static_cast<std::size_t>(flight->delivery.queue);
   windows_.add(std::move(flight));
   queue_wake_[queue]->set();

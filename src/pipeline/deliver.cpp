@@ -37,12 +37,12 @@ Task<void> Deliverer::run_queue(model::Queue queue) {
   auto& wake = *queue_wake_[static_cast<std::size_t>(queue)];
   const Channel channel = model::channel_of(queue);
   while (!is_stopping_) {
-    auto flights = waiting_.take(queue, kBatchMax, deps_.clock.now());
+    const std::size_t step = urgency_.step(kBatchMax);
+    auto flights = waiting_.take(queue, step, deps_.clock.now());
     const bool has_ready = windows_.has_ready(queue);
     // Without any account the flights still have to be looked at: they are held for a route.
     const std::size_t slots = has_ready ? integrations_.free_slots(channel).value_or(kBatchMax) : 0;
-    for (auto& flight : windows_.take(queue, std::min(slots, kBatchMax)))
-      flights.push_back(std::move(flight));
+    for (auto& flight : windows_.take(queue, std::min(slots, step))) flights.push_back(std::move(flight));
     if (flights.empty()) {
       // An answer wakes this queue; a token or the end of a throttling comes with time.
       const bool waits = has_ready || !waiting_.is_empty(queue);

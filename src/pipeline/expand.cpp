@@ -94,11 +94,14 @@ Task<Result<void>> Expander::expand(Progress& progress, std::size_t pages) {
     if (is_turn_over) {
       co_return co_await commit(progress, std::move(page.routed), page.is_last, last, deps_.clock.now());
     }
+    const auto began = Urgency::Clock::now();
     auto [stored, next] =
         co_await (commit(progress, std::move(page.routed), false, last, deps_.clock.now()) &&
                   load_page(progress, last));
     CARILLON_CO_CHECK(stored);
     CARILLON_CO_TRY(page, std::move(next));
+    // As much time for others as this took.
+    if (urgency_.is_near()) co_await base::sleep_for(Urgency::Clock::now() - began);
   }
   co_return Result<void>{};
 }
@@ -110,11 +113,12 @@ Task<Result<Expander::Page>> Expander::load_page(const Progress& progress, std::
   query.groups = progress.at.audience;
   query.moment = progress.at.moment;
   query.after = std::move(after);
-  query.limit = kPageUsers;
+  const std::size_t limit = urgency_.step(kPageUsers);
+  query.limit = limit;
   People people;
   CARILLON_CO_TRY(people.members, co_await deps_.store.members(std::move(query)));
   Page page;
-  page.is_last = people.members.size() < kPageUsers;
+  page.is_last = people.members.size() < limit;
   if (people.members.empty()) co_return page;
   page.last = people.members.back().user_id;
   auto routed = co_await route_stored(n, std::move(people), true, now);

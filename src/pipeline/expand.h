@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "pipeline/pipeline.h"
+#include "pipeline/urgency.h"
 #include "pipeline/route.h"
 
 namespace carillon::pipeline {
@@ -18,7 +19,8 @@ namespace carillon::pipeline {
 class Expander {
  public:
   using Publish = std::function<void(const std::vector<store::Hint>&)>;
-  Expander(const Pipeline::Deps& deps, Publish publish) : deps_(deps), publish_(std::move(publish)) {}
+  Expander(const Pipeline::Deps& deps, const Urgency& urgency, Publish publish)
+      : deps_(deps), urgency_(urgency), publish_(std::move(publish)) {}
 
   // Expands what is due, oldest first, until nothing is left or `stop()` was called. Calls while one
   // runs return at once.
@@ -48,6 +50,7 @@ class Expander {
   Task<Result<void>> commit(Progress& progress, Routed routed, bool is_done, std::string last_user, Time now);
 
   const Pipeline::Deps& deps_;
+  const Urgency& urgency_;
   Publish publish_;
   bool is_running_ = false;
   bool is_stopping_ = false;

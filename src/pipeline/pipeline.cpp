@@ -80,9 +80,9 @@ class PipelineImpl final : public Pipeline {
                                          sandbox_, options_.public_url, options_.hello_name}),
         windows_(static_cast<std::size_t>(options_.window),
                  static_cast<std::size_t>(options_.careful_window)),
-        recorder_(deps_, *journal_, windows_, recorder_hooks()),
-        deliverer_(deps_, options_, *journal_, windows_, recorder_, integrations_),
-        expander_(deps_, [this](const std::vector<store::Hint>& hints) { publish(hints); }),
+        recorder_(deps_, *journal_, windows_, urgency_, recorder_hooks()),
+        deliverer_(deps_, options_, *journal_, windows_, recorder_, integrations_, urgency_),
+        expander_(deps_, urgency_, [this](const std::vector<store::Hint>& hints) { publish(hints); }),
         tick_(deps_.delivery) {
     register_gauges();
     const AcceptMetrics metrics = AcceptMetrics::make(deps_.metrics);
@@ -378,6 +378,7 @@ class PipelineImpl final : public Pipeline {
   StoreSandbox sandbox_;
   Integrations integrations_;
   Windows windows_;
+  Urgency urgency_;
   Recorder recorder_;
   Deliverer deliverer_;
   Expander expander_;

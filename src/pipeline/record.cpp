@@ -84,10 +84,12 @@ store::RecordItem outcome_record(Flight& flight, model::Outcome& outcome, const 
   return item;
 }
 
-Recorder::Recorder(const Pipeline::Deps& deps, Journal& journal, Windows& windows, Hooks hooks)
+Recorder::Recorder(const Pipeline::Deps& deps, Journal& journal, Windows& windows, const Urgency& urgency,
+                   Hooks hooks)
     : deps_(deps),
       journal_(journal),
       windows_(windows),
+      urgency_(urgency),
       hooks_(std::move(hooks)),
       wake_(deps.delivery),
       idle_(deps.delivery) {
@@ -193,37 +195,36 @@ void Recorder::release(FlightPtr flight) {
 }
 
 void Recorder::push(store::RecordItem item, const Note& note) {
-  queue_.items.push_back(std::move(item));
-  queue_.notes.push_back(note);
+  Batch& queue = note.lane.priority == model::Priority::Critical ? critical_ : queue_;
+  queue.items.push_back(std::move(item));
+  queue.notes.push_back(note);
   wake_.set();
 }
 
-Recorder::Batch Recorder::take_queued() {
-  if (queue_.items.size() <= kBatchMax) return std::exchange(queue_, {});
+Recorder::Batch Recorder::take_from(Batch& queue, std::size_t limit) {
+  if (queue.items.size() <= limit) return std::exchange(queue, {});
   Batch batch;
-  const auto take = [](auto& from, auto& to) {
-    const auto end = from.begin() + static_cast<std::ptrdiff_t>(kBatchMax);
+  const auto take = [limit](auto& from, auto& to) {
+    const auto end = from.begin() + static_cast<std::ptrdiff_t>(limit);
     to.assign(std::make_move_iterator(from.begin()), std::make_move_iterator(end));
     from.erase(from.begin(), end);
   };
-  take(queue_.items, batch.items);
-  take(queue_.notes, batch.notes);
+  take(queue.items, batch.items);
+  take(queue.notes, batch.notes);
   return batch;
 }
 
 Task<void> Recorder::run() {
   while (true) {
-    if (queue_.items.empty()) {
-      if (is_closed_) co_return;
-      co_await wake_.wait();
-      continue;
-    }
-    if (writing_ >= kWritersMax) {
+    if (is_empty() && is_closed_) co_return;
+    const bool is_critical = !critical_.items.empty();
+    if (is_empty() || writing_ >= kWritersMax + (is_critical ? 1 : 0)) {
       co_await wake_.wait();
       continue;
     }
     ++writing_;
-    auto task = [this, batch = take_queued()]() mutable { return write(std::move(batch)); };
+    Batch batch = is_critical ? take_from(critical_, kBatchMax) : take_from(queue_, urgency_.step(kBatchMax));
+    auto task = [this, b = std::move(batch)]() mutable { return write(std::move(b)); };
     if (!gate_.spawn(deps_.delivery, "write", std::move(task))) co_return;
   }
 }
@@ -280,8 +281,8 @@ void Recorder::note_written(const std::vector<store::RecordItem>& items, const s
 }
 
 Task<bool> Recorder::settled(base::Deadline deadline) {
-  while (!queue_.items.empty() || writing_ > 0) {
-    if (!co_await idle_.wait(deadline)) co_return queue_.items.empty() && writing_ == 0;
+  while (!is_empty() || writing_ > 0) {
+    if (!co_await idle_.wait(deadline)) co_return is_empty() && writing_ == 0;
   }
   co_return true;
 }

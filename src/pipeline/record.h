@@ -9,6 +9,7 @@
 #include "pipeline/flight.h"
 #include "pipeline/journal.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/urgency.h"
 #include "pipeline/verdict.h"
 
 namespace carillon::pipeline {
@@ -26,7 +27,8 @@ class Recorder {
     std::function<void(std::int32_t, std::string, std::string)> misconfigured;  // project, integration, why
     std::function<void()> held_by_the_past;                                     // see Acceptor::Hooks
   };
-  Recorder(const Pipeline::Deps& deps, Journal& journal, Windows& windows, Hooks hooks);
+  Recorder(const Pipeline::Deps& deps, Journal& journal, Windows& windows, const Urgency& urgency,
+           Hooks hooks);
   ~Recorder();
 
   // A provider's answer. Journals it, judges it, and queues the record.
@@ -37,6 +39,7 @@ class Recorder {
   // Gives a claim back unsent: pending, due now, nothing counted.
   void release(FlightPtr flight);
 
+  [[nodiscard]] bool is_empty() const noexcept { return queue_.items.empty() && critical_.items.empty(); }
   // Resumes when everything queued so far is committed, or `deadline` passed (false).
   Task<bool> settled(base::Deadline deadline);
   // Ends once the queue is empty; then wait() from another thread returns.
@@ -58,7 +61,7 @@ class Recorder {
   };
   static Note note_of(const Flight& flight);
   void push(store::RecordItem item, const Note& note);
-  Batch take_queued();
+  static Batch take_from(Batch& queue, std::size_t limit);
   Task<void> run();
   Task<void> write(Batch batch);
   void note_written(const std::vector<store::RecordItem>& items, const std::vector<Note>& notes,
@@ -69,9 +72,10 @@ class Recorder {
   const Pipeline::Deps& deps_;
   Journal& journal_;
   Windows& windows_;
+  const Urgency& urgency_;
   Hooks hooks_;
   base::Signal wake_, idle_;
-  Batch queue_;
+  Batch critical_, queue_;
   std::size_t writing_ = 0;
   bool is_closed_ = false;
   base::Counter by_status_[model::kChannelCount][model::kDeliveryStatusCount];

@@ -50,7 +50,8 @@ class Store {
   // Writes what became of claimed rows, fenced by owner and epoch; one flag per item: false = stale,
   // nothing written for it. With it: attempt row, dead letter, dead address, counters, roll-ups,
   // completion of the notification.
-  // The items stay the caller's: it gives them again when the store was away.
+  // The items stay the caller's: it gives them again when the store was away. They go before other work when
+  // the first is critical.
   using RecordItems = std::shared_ptr<const std::vector<RecordItem>>;
   virtual Task<Result<std::vector<bool>>> record(RecordItems items, Owner owner, Time now) = 0;
   Task<Result<std::vector<bool>>> record(std::vector<RecordItem> items, Owner owner, Time now) {

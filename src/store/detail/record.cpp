@@ -46,12 +46,18 @@ Result<void> insert_dead_letter(Txn& txn, const RecordItem& item, Time now) {
   return s.run();
 }
 
+// Those who record keep the critical ones together.
+JobClass class_of(const std::vector<RecordItem>& items) {
+  const bool is_critical = !items.empty() && items.front().delivery.priority == model::Priority::Critical;
+  return is_critical ? JobClass::RecordCritical : JobClass::Record;
+}
+
 }  // namespace
 
 class RecordJob final : public Job {
  public:
   RecordJob(SqliteStore& store, Store::RecordItems items, Owner owner, Time now)
-      : Job(JobClass::Record, items->size()),
+      : Job(class_of(*items), items->size()),
         store_(store),
         items_(std::move(items)),
         owner_(pack(owner)),

@@ -11,18 +11,34 @@
 namespace carillon::store::detail {
 namespace {
 
+// While something critical is about. It goes in whatever the size; 128 rows take about a millisecond.
+constexpr std::size_t kUrgentRowsMax = 128;
+constexpr std::chrono::seconds kUrgencyLasts{1};
+
 // Expansion gets this share of a commit's rows while anything else waits (PIPELINE §5).
-constexpr std::size_t kExpandRowsMax = kCommitRowsMax * 3 / 10;
+constexpr std::size_t expand_share(std::size_t rows) noexcept { return rows * 3 / 10; }
 
 // Results that would commit alone wait this long for something else to commit with: a sync less. Until
 // then the outcome journal keeps them.
 constexpr auto kResultsLinger = std::chrono::milliseconds(2);
 
+// After a commit with the sends of many callers and with results, the next waits this long until it holds as
+// many sends, too: the processors have sending to do meanwhile, and a commit costs much the same for 10 sends
+// as for 30. A send by itself never waits, and who is critical ends the waiting.
+constexpr auto kSendsLinger = std::chrono::milliseconds(1);
+constexpr std::size_t kManyRows = 16, kEnoughRows = 64;  // a send to one device has two
+
 constexpr std::size_t index(JobClass c) noexcept { return static_cast<std::size_t>(c); }
 
 // Work that must go on when the disk is full: it frees more than it takes, and losing it means
 // sending twice.
-bool is_vital(const Job& job) noexcept { return job.job_class == JobClass::Record; }
+bool is_vital(const Job& job) noexcept {
+  return job.job_class == JobClass::Record || job.job_class == JobClass::RecordCritical;
+}
+
+bool is_critical(const Job& job) noexcept {
+  return job.job_class == JobClass::AcceptCritical || job.job_class == JobClass::RecordCritical;
+}
 
 }  // namespace
 
@@ -64,8 +80,11 @@ void Writer::push(std::shared_ptr<Job> job) {
   {
     const std::lock_guard lock(mutex_);
     is_taken = !closed_;
-    is_awaited = !is_lingering_ || job->job_class != JobClass::Record;
-    if (is_taken) queues_[index(job->job_class)].push_back(std::move(job));
+    if (is_taken) {
+      if (is_critical(*job)) urgent_until_ = std::chrono::steady_clock::now() + kUrgencyLasts;
+      queues_[index(job->job_class)].push_back(std::move(job));
+    }
+    is_awaited = waits_for() != waits_for_;
   }
   if (is_taken) {
     if (is_awaited) wake_.notify_one();  // not under the lock: it would wake up only to wait for that
@@ -96,35 +115,57 @@ void Writer::loop() {
   }
 }
 
-bool Writer::has_only_results() const {
-  for (std::size_t c = 0; c < kJobClassCount; ++c) {
-    if (queues_[c].empty() == (c == index(JobClass::Record))) return false;
+Writer::WaitsFor Writer::waits_for() const {
+  const auto waits = [this](JobClass c) { return !queues_[index(c)].empty(); };
+  if (waits(JobClass::AcceptCritical) || waits(JobClass::Claim) || waits(JobClass::Expand) ||
+      waits(JobClass::Other)) {
+    return WaitsFor::Nothing;
   }
-  return true;
+  if (!waits(JobClass::Accept)) {
+    return waits(JobClass::Record) || waits(JobClass::RecordCritical) ? WaitsFor::Company : WaitsFor::Work;
+  }
+  std::size_t rows = 0;
+  for (const auto& job : queues_[index(JobClass::Accept)]) {
+    if ((rows += job->rows) >= kEnoughRows) return WaitsFor::Nothing;
+  }
+  return is_busy_ ? WaitsFor::Sends : WaitsFor::Nothing;
 }
 
 bool Writer::gather(Group& group) {
   std::unique_lock lock(mutex_);
-  const auto has_work = [this] {
-    return std::ranges::any_of(queues_, [](const auto& q) { return !q.empty(); });
-  };
-  wake_.wait(lock, [&] { return closed_ || has_work(); });
-  if (has_only_results()) {
-    is_lingering_ = true;
-    wake_.wait_for(lock, kResultsLinger, [this] { return closed_ || !has_only_results(); });
-    is_lingering_ = false;
+  while (!closed_) {
+    waits_for_ = waits_for();
+    const auto has_changed = [this] { return closed_ || waits_for() != waits_for_; };
+    if (waits_for_ == WaitsFor::Nothing) break;
+    if (waits_for_ == WaitsFor::Work) {
+      wake_.wait(lock, has_changed);
+    } else if (!wake_.wait_for(lock, waits_for_ == WaitsFor::Sends ? kSendsLinger : kResultsLinger,
+                               has_changed)) {
+      break;
+    }
   }
-  if (!has_work()) return false;
+  waits_for_ = WaitsFor::Nothing;
   std::size_t rows = 0;
-  for (const JobClass c : {JobClass::Record, JobClass::Claim, JobClass::AcceptCritical, JobClass::Accept}) {
+  for (const JobClass c : {JobClass::RecordCritical, JobClass::AcceptCritical}) {
     take(c, kCommitRowsMax, rows, group);
   }
+  const bool is_urgent = std::chrono::steady_clock::now() < urgent_until_;
+  const std::size_t rows_max = is_urgent ? std::max(kUrgentRowsMax, rows) : kCommitRowsMax;
+  const std::size_t before_results = rows;
+  take(JobClass::Record, rows_max, rows, group);
+  const bool has_results = rows > before_results;
+  take(JobClass::Claim, rows_max, rows, group);
+  const std::size_t before_sends = rows;
+  take(JobClass::Accept, rows_max, rows, group);
+  is_busy_ = has_results && rows - before_sends >= kManyRows;
   const bool is_alone = group.empty() && queues_[index(JobClass::Other)].empty();
-  const std::size_t share = is_alone ? kCommitRowsMax : std::min(kCommitRowsMax, rows + kExpandRowsMax);
+  const std::size_t share = is_alone ? rows_max : std::min(rows_max, rows + expand_share(rows_max));
   take(JobClass::Expand, share, rows, group);
   // At least one of the others per commit, however full it is.
-  take(JobClass::Other, std::max(kCommitRowsMax, rows + 1), rows, group);
-  return true;
+  if (auto& others = queues_[index(JobClass::Other)]; !others.empty()) {
+    take(JobClass::Other, std::max(rows_max, rows + others.front()->rows), rows, group);
+  }
+  return !group.empty();
 }
 
 void Writer::take(JobClass job_class, std::size_t limit, std::size_t& rows, Group& group) {

@@ -1,8 +1,9 @@
 // The one thread that writes: typed jobs in class queues, group commit, batched completions.
 //
-// While one transaction syncs, the next group gathers. Records go first, then claims, critical accepts,
-// accepts, expansion, others (PIPELINE §5); each commit takes at least one of the others, so nothing
-// starves.
+// While one transaction syncs, the next group gathers. Critical records and accepts go first, then records,
+// claims, accepts, expansion, others (PIPELINE §5); each commit takes at least one of the others, so nothing
+// starves. Commits are small as long as something critical came in the last second: the next has to wait for
+// the one under way.
 #pragma once
 
 #include <array>
@@ -28,8 +29,8 @@
 
 namespace carillon::store::detail {
 
-enum class JobClass : std::uint8_t { Record, Claim, AcceptCritical, Accept, Expand, Other };
-inline constexpr std::size_t kJobClassCount = 6;
+enum class JobClass : std::uint8_t { RecordCritical, AcceptCritical, Record, Claim, Accept, Expand, Other };
+inline constexpr std::size_t kJobClassCount = 7;
 inline constexpr std::size_t kCommitRowsMax = 4096;
 
 // Work that somebody awaits: resumed on the executor it was started on.
@@ -142,7 +143,9 @@ class Writer {
   using Group = std::vector<std::shared_ptr<Job>>;
   void loop();
   bool gather(Group& group);
-  bool has_only_results() const;
+  // What the thread would wait for before it commits what is queued. Under mutex_.
+  enum class WaitsFor : std::uint8_t { Nothing, Work, Company, Sends };
+  WaitsFor waits_for() const;
   void take(JobClass job_class, std::size_t limit, std::size_t& rows, Group& group);
   void execute(Group& group);
   Result<void> attempt(Group& group, bool item_by_item);
@@ -159,7 +162,9 @@ class Writer {
   std::condition_variable wake_;
   std::array<std::deque<std::shared_ptr<Job>>, kJobClassCount> queues_;
   bool closed_ = false;
-  bool is_lingering_ = false;  // a result need not wake the thread
+  WaitsFor waits_for_ = WaitsFor::Nothing;  // of the thread now; who pushes wakes it when that has changed
+  std::chrono::steady_clock::time_point urgent_until_{};
+  bool is_busy_ = false;  // the commit before held many sends, and results
   std::thread thread_;
 };
 

@@ -1,0 +1,30 @@
+#include "pipeline/urgency.h"
+
+#include <gtest/gtest.h>
+
+namespace carillon::pipeline {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(Urgency, IsNearForASecondAfterTheLastCriticalDelivery) {
+  Urgency urgency;
+  const Urgency::Clock::time_point start{10min};
+  EXPECT_FALSE(urgency.is_near(start));
+  urgency.note(start);
+  EXPECT_TRUE(urgency.is_near(start + 999ms));
+  EXPECT_FALSE(urgency.is_near(start + 1s));
+  urgency.note(start + 999ms);
+  EXPECT_TRUE(urgency.is_near(start + 1998ms));
+}
+
+TEST(Urgency, MakesLargeStepsSmallAndLeavesSmallOnes) {
+  Urgency urgency;
+  EXPECT_EQ(urgency.step(1024), 1024U);
+  urgency.note();
+  EXPECT_EQ(urgency.step(1024), Urgency::kSmallStep);
+  EXPECT_EQ(urgency.step(3), 3U);
+}
+
+}  // namespace
+}  // namespace carillon::pipeline
