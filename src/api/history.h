@@ -20,6 +20,8 @@ void write_delivery(base::JsonWriter& out, const model::Delivery& d);
 // A page of notifications under `filter`.
 Task<Answer> notification_list(Call& call, const Paging& paging, store::HistoryFilter filter);
 
+// GET of one: with its counts and outcome.
+Task<Answer> get_notification(Call& call);
 // The notification if the caller may see it. Failures: 404.
 Task<std::expected<std::shared_ptr<const model::Notification>, Failure>> visible_notification(
     Call& call, std::int64_t id);

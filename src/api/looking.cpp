@@ -58,6 +58,8 @@ void write_counts(base::JsonWriter& out, const Counts& counts) {
   out.end_object().field("counts_complete", counts.is_complete);
 }
 
+}  // namespace
+
 Task<Answer> get_notification(Call& call) {
   CARILLON_CO_TRY(const std::int64_t id, path_id(call, base::kNotificationPrefix));
   CARILLON_CO_TRY(const auto n, co_await visible_notification(call, id));
@@ -83,6 +85,8 @@ Task<Answer> get_notification(Call& call) {
   out.end_object();
   co_return json_reply(out);
 }
+
+namespace {
 
 Task<Answer> list_notifications(Call& call) {
   CARILLON_CO_TRY(const Paging paging, read_paging(call));

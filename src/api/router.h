@@ -54,6 +54,8 @@ inline constexpr Access kAdmin{0, {}, false};
 
 // Each area of the API has a file with its handlers and this list of them.
 std::span<const Route> sending_routes();
+std::span<const Route> draft_routes();
+std::span<const Route> approval_routes();
 std::span<const Route> event_routes();
 std::span<const Route> looking_routes();
 std::span<const Route> numbers_routes();

@@ -32,8 +32,14 @@ constexpr Schema kSchemas[] = {
      ""},
     {"Channel", R"({"enum":["push","sms","email","voice","chat","webhook","inbox"]})", ""},
     {"Platform", R"({"enum":["ios","android","web","macos","windows","harmony"]})", ""},
+    {"SendPatch",
+     R"({"type":"object","description":"Members of a SendRequest as a merge patch: null removes one"})",
+     R"({"body":"It is on its way, and will be there tomorrow."})"},
     {"SendRequest",
-     R"({"type":"object","required":["to"],"properties":{"event_id":{"type":"string",)"
+     R"({"type":"object","anyOf":[{"required":["to"]},{"required":["from_notification"]}],)"
+     R"("properties":{"from_notification":{"type":"string",)"
+     R"("description":"Send this one again; what else is given replaces its own"},"draft":)"
+     R"({"type":"boolean","default":false},"event_id":{"type":"string",)"
      R"("maxLength":256,)"
      R"("description":"One business event is one notification; Idempotency-Key is its alias"},)"
      R"("to":{"type":"array","minItems":1,"maxItems":1000,)"
@@ -64,7 +70,8 @@ constexpr Schema kSchemas[] = {
     {"SendAnswer",
      R"({"type":"object","properties":{"id":{"type":"string"},"event_id":{"type":["string",)"
      R"("null"]},)"
-     R"("status":{"type":"string"},"duplicate":{"type":"boolean"},"dedup_until":{"type":["string",)"
+     R"("status":{"type":"string"},"approval_id":{"type":"string"},"duplicate":{"type":"boolean"},)"
+     R"("dedup_until":{"type":["string",)"
      R"("null"]},)"
      R"("recipients":{"type":"object","properties":{"total":{"type":"integer"},)"
      R"("reached":{"type":["integer","null"]},)"
@@ -399,6 +406,16 @@ constexpr Schema kSchemas[] = {
      R"("items":{"type":"object","properties":{"integration":{"type":"string"},)"
      R"("weight":{"type":"integer"}}}}}})",
      R"({"position":10,"match":{"channel":"sms"},"chain":[{"integration":"sandbox"}]})"},
+    {"Approval",
+     R"({"type":"object","properties":{"id":{"type":"string"},"notification_id":{"type":"string"},)"
+     R"("status":{"enum":["open","approved","rejected","expired","void"]},)"
+     R"("audience":{"type":"integer","description":"Recipients, when it was submitted"},)"
+     R"("submitted_by":{"type":"string"},"submitted_at":{"type":"string"},"expires_at":{"type":"string"},)"
+     R"("decided_by":{"type":["string","null"]},"decided_at":{"type":["string","null"]},)"
+     R"("reason":{"type":["string","null"]}}})",
+     ""},
+    {"ApprovalReason", R"({"type":"object","properties":{"reason":{"type":"string","maxLength":1000}}})",
+     R"({"reason":"the price in the second paragraph is wrong"})"},
     {"Pause",
      R"({"type":"object","required":["scope"],"properties":{"id":{"type":"string",)"
      R"("readOnly":true},"scope":{"type":"object",)"

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "api/drafts.h"
 #include "api/rate.h"
 #include "api/router.h"
 #include "api/send_answer.h"
@@ -45,7 +46,8 @@ std::string with_channel(base::JsonElement element, std::string body, Channel ch
   return body.insert(open + 1, fmt::format("\"channels\":[\"{}\"],", model::name(channel)));
 }
 
-// Reads one send out of a parsed body; `body` is its text.
+}  // namespace
+
 std::expected<pipeline::SendItem, Failure> read_item(base::JsonElement element, std::string body,
                                                      std::optional<Channel> fixed_channel,
                                                      std::string_view event_id, Time now) {
@@ -62,6 +64,8 @@ std::expected<pipeline::SendItem, Failure> read_item(base::JsonElement element, 
   item.request = std::move(request);
   return item;
 }
+
+namespace {
 
 std::expected<pipeline::SendItem, Failure> read_single(Call& call, std::optional<Channel> fixed_channel) {
   if (call.request.body.size() > model::kRequestMax) {
@@ -108,6 +112,7 @@ void write_answer(base::JsonWriter& out, const pipeline::SendAnswer& answer) {
   write_id(out, "id", base::kNotificationPrefix, answer.id);
   write_text_or_null(out, "event_id", answer.event_id);
   out.field("status", model::name(answer.status)).field("duplicate", answer.is_duplicate);
+  if (answer.approval != 0) write_id(out, "approval_id", base::kApprovalPrefix, answer.approval);
   write_time(out, "dedup_until", answer.dedup_until);
   write_counts(out, answer);
   write_warnings(out, answer);
@@ -124,6 +129,7 @@ namespace {
 
 Task<Answer> send_one(Call& call, std::optional<Channel> fixed_channel) {
   if (call.deps.pipeline == nullptr) co_return std::unexpected(not_running());
+  CARILLON_CO_CHECK(co_await take_over(call));
   auto item = read_single(call, fixed_channel);
   if (!item) co_return std::unexpected(std::move(item.error()));
   if (rate_limit_of(call) > 0) {
@@ -262,6 +268,7 @@ Task<Answer> send_batch(Call& call) {
 
 Task<Answer> explain(Call& call) {
   if (call.deps.pipeline == nullptr) co_return std::unexpected(not_running());
+  CARILLON_CO_CHECK(co_await take_over(call));
   auto item = read_single(call, std::nullopt);
   if (!item) co_return std::unexpected(std::move(item.error()));
   auto explained = co_await call.deps.pipeline->explain(call.caller(), std::move(*item));

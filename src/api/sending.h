@@ -9,4 +9,9 @@ namespace carillon::api {
 // Accepts the send that is the request's body. Failures: those of POST /v1/notifications.
 Task<Answer> send_any(Call& call);
 
+// Reads one send out of a parsed body; `body` is its text, `event_id` the Idempotency-Key or empty.
+std::expected<pipeline::SendItem, Failure> read_item(base::JsonElement element, std::string body,
+                                                     std::optional<model::Channel> fixed_channel,
+                                                     std::string_view event_id, Time now);
+
 }  // namespace carillon::api

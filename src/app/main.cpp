@@ -21,6 +21,7 @@ int run(int argc, char** argv) {
   add_sim(root, shell);
   add_sending(root, shell);
   add_operating(root, shell);
+  add_approval(root, shell);
   add_admin(root, shell);
   add_people(root, shell);
   add_clients(root, shell);

@@ -16,7 +16,7 @@ struct SendOptions {
   std::string event_id, category, template_key, title, body, subject, html, url, image, locale, priority, ttl;
   std::string collapse_key, send_at, zone, if_past, on_unknown;
   std::string patience = "2m";
-  bool is_dry_run = false, is_waiting = false;
+  bool is_draft = false, is_dry_run = false, is_waiting = false;
 };
 
 void write_recipients(base::JsonWriter& out, const SendOptions& o) {
@@ -65,6 +65,7 @@ Result<std::string> send_body(const SendOptions& o) {
     field_if_given(out, "if_past", o.if_past);
     out.end_object();
   }
+  if (o.is_draft) out.field("draft", true);
   texts_if_given(out, "channels", o.channels);
   texts_if_given(out, "tags", o.tags);
   if (!o.html.empty()) out.key("email").object().field("html", o.html).end_object();
@@ -315,6 +316,7 @@ void add_send(CLI::App& root, Shell& shell) {
   verb.add_option("--platform", o->platform, "Platform of --device-token: ios, android …");
   add_content_options(verb, *o);
   add_policy_options(verb, *o);
+  verb.add_flag("--draft", o->is_draft, "Only keep it; it goes with POST /v1/notifications/{id}/submit");
   verb.add_flag("--dry-run", o->is_dry_run, "Say what would happen, and send nothing");
   verb.add_flag("--wait", o->is_waiting,
                 "Print the timeline until it is final; fails when nobody was reached");

@@ -59,6 +59,7 @@ inline constexpr std::string_view kAttemptPrefix = "att_";
 inline constexpr std::string_view kJobPrefix = "job_";
 inline constexpr std::string_view kMessagePrefix = "msg_";
 inline constexpr std::string_view kDeadLetterPrefix = "dl_";
+inline constexpr std::string_view kApprovalPrefix = "apr_";
 inline constexpr std::string_view kAuditPrefix = "aud_";
 
 }  // namespace carillon::base

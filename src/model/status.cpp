@@ -52,7 +52,8 @@ constexpr std::array<std::string_view, kReasonCount> kReasonNames{"",
                                                                   "not_sent",
                                                                   "not_expandable",
                                                                   "left_group",
-                                                                  "local_time"};
+                                                                  "local_time",
+                                                                  "notification_paused"};
 static_assert(!kReasonNames.back().empty());
 
 constexpr std::array<std::string_view, kDeliveryEventCount> kDeliveryEventNames{"claim",
@@ -132,6 +133,9 @@ constexpr Rule<N, NE> kNotificationRules[] = {
     {N::Draft, NE::StartExpanding, N::Expanding},
     // The only way on from here: an approved one waits for its time, or is due at once.
     {N::AwaitingApproval, NE::Approve, N::Scheduled},
+    // Changed: what was asked for, or given, is void, and asked for again.
+    {N::AwaitingApproval, NE::Submit, N::AwaitingApproval},
+    {N::Scheduled, NE::Submit, N::AwaitingApproval},
     {N::AwaitingApproval, NE::Reject, N::Rejected},
     {N::AwaitingApproval, NE::ApprovalExpire, N::ApprovalExpired},
     {N::Scheduled, NE::Schedule, N::Scheduled},  // another time
@@ -141,8 +145,7 @@ constexpr Rule<N, NE> kNotificationRules[] = {
     {N::Expanding, NE::AllFinal, N::Completed},  // there was nobody to reach
     {N::Sending, NE::Pause, N::Paused},
     {N::Paused, NE::Resume, N::Sending},
-    // Resumed in the middle of its expansion, it is sending already when the expansion ends.
-    {N::Sending, NE::ExpansionDone, N::Sending},
+    {N::Paused, NE::StartExpanding, N::Expanding},  // resumed in the middle of it
     {N::Sending, NE::AllFinal, N::Completed},
     {N::Draft, NE::Cancel, N::Cancelled},
     {N::AwaitingApproval, NE::Cancel, N::Cancelled},

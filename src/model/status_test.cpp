@@ -153,7 +153,7 @@ TEST(NotificationStatus, NothingPassesApprovalWithoutIt) {
     if (static_cast<NE>(e) == NE::Approve) continue;
     if (const auto to = next(N::AwaitingApproval, static_cast<NE>(e))) from_approval.insert(*to);
   }
-  EXPECT_EQ(from_approval, (std::set<N>{N::Cancelled, N::Rejected, N::ApprovalExpired}));
+  EXPECT_EQ(from_approval, (std::set<N>{N::AwaitingApproval, N::Cancelled, N::Rejected, N::ApprovalExpired}));
   EXPECT_EQ(next(N::AwaitingApproval, NE::Approve), N::Scheduled);
   EXPECT_EQ(next(N::Rejected, NE::Replay), std::nullopt);
 }

@@ -9,7 +9,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "pipeline/flight.h"
-#include "pipeline/policy.h"
+#include "pipeline/drafts.h"
 
 namespace carillon::pipeline {
 namespace {
@@ -166,43 +166,30 @@ struct Work {
   std::optional<Plan> plan;
   PeopleQuery people;
   std::optional<Refusal> refusal;
+  std::optional<std::int64_t> awaits_approval_of;  // recipients
 };
 
-// A template version other than the published one has to be fetched.
 Task<void> plan_one(Directory& directory, const Snapshot& snapshot, const Options& options, Work& work,
                     Time now) {
-  const auto* view = snapshot.project(work.caller->project);
-  if (view == nullptr) {
-    work.refusal = make_refusal(404, "unknown_project", "there is no such project");
-    co_return;
-  }
-  const model::SendRequest& request = *work.item->request;
-  if (view->archived.contains(request.template_key)) {
-    work.refusal = make_refusal(
-        422, "template_archived",
-        fmt::format("the template '{}' is archived; use another, or unarchive it", request.template_key),
-        "/template");
-    co_return;
-  }
-  std::shared_ptr<const model::Template> pinned;
-  if (!request.template_key.empty() && request.template_version != 0) {
-    auto found = co_await directory.template_version(work.caller->project, request.template_key,
-                                                     request.template_version);
-    if (found) pinned = std::move(*found);
-  }
-  auto plan = make_plan(*view, work.caller->app, work.caller->is_test, request, std::move(pinned), now);
+  auto plan = co_await plan_send(directory, snapshot, options, *work.caller, *work.item->request, now);
   if (!plan) {
     work.refusal = std::move(plan.error());
-    co_return;
-  }
-  if (auto refusal = refuse_by_policy(*work.caller, *plan, options.public_url)) {
-    work.refusal = std::move(refusal);
     co_return;
   }
   work.plan = std::move(*plan);
   work.people.project = work.caller->project;
   work.people.request = work.item->request.get();
   work.people.channels = &work.plan->channels;
+}
+
+// Those that have to wait for somebody's word get the size of their audience.
+Task<void> ask_for_approval(cache::Cache& cache, Work& work, Time now) {
+  const bool is_asked =
+      work.plan && !work.refusal && work.plan->category->approval_over != 0 && !work.item->request->draft;
+  if (!is_asked) co_return;
+  const std::int64_t audience = audience_of(*work.item->request, work.people.people);
+  if (co_await needs_approval(cache, *work.plan, work.caller->project, audience, now))
+    work.awaits_approval_of = audience;
 }
 
 Task<std::optional<Refusal>> check_critical_rate(cache::Cache& cache, const Caller& caller,
@@ -295,6 +282,10 @@ std::expected<std::pair<store::AcceptItem, SendAnswer>, Refusal> build(Work& wor
   auto& n = item.notification;
   if (request.draft) {
     n.status = NotificationStatus::Draft;
+  } else if (work.awaits_approval_of) {
+    n.status = NotificationStatus::AwaitingApproval;
+    if (*work.awaits_approval_of > static_cast<std::int64_t>(model::kInlineEndpointsMax))
+      lower_to_bulk(work, n, answer);
   } else if (n.send_at && *n.send_at > now) {
     n.status = NotificationStatus::Scheduled;
   } else if (!people.has_all_members || routed.deliveries.size() > model::kInlineEndpointsMax) {
@@ -309,6 +300,11 @@ std::expected<std::pair<store::AcceptItem, SendAnswer>, Refusal> build(Work& wor
   n.id = ids.take(count + 1);
   n.first_delivery = n.id + 1;
   n.delivery_count = static_cast<std::int32_t>(count);
+  if (work.awaits_approval_of) {
+    item.approval = open_approval(ids, n, *work.awaits_approval_of, *work.caller, now);
+    answer.approval = item.approval->id;
+    answer.recipients = *work.awaits_approval_of;
+  }
   if (is_inline) {
     item.deliveries = std::move(routed.deliveries);
     item.caps = std::move(routed.caps);
@@ -376,6 +372,9 @@ class Acceptor::Batch {
       if (work.plan && !work.refusal) queries.push_back(&work.people);
     }
     const auto loaded = co_await load_people(deps_.store, deps_.keys.address_hash, std::move(queries));
+    if (loaded) {
+      for (auto& work : works_) co_await ask_for_approval(deps_.cache, work, now_);
+    }
     build_all(loaded ? nullptr : &loaded.error());
     stored_.emplace();
 #ifdef CARILLON_MUTATION_ACK_BEFORE_COMMIT
@@ -523,6 +522,7 @@ class Acceptor::Batch {
         metrics_.repeats.add();
         routed.answer.is_duplicate = true;
         routed.answer.has_counts = false;
+        routed.answer.approval = 0;
         routed.answer.warnings.clear();
         routed.answer.id = accepted.notification;
         result = std::move(routed.answer);

@@ -70,17 +70,4 @@ class Acceptor {
   base::TaskGate gate_{"accept"};
 };
 
-// Loads what routing needs to know about the recipients of several requests at once. Each request keeps
-// its own People; profiles are shared. Errors: the Store's.
-struct PeopleQuery {
-  std::int32_t project = 0;
-  const model::SendRequest* request = nullptr;
-  const std::vector<model::Channel>* channels = nullptr;
-  bool wants_sample = false;  // the first members of groups that are too large to be loaded whole
-  bool only_members = false;  // people.members is there already; other entries are not asked for
-  People people;
-};
-Task<Result<void>> load_people(store::Store& store, const base::KeyedHash& address_hash,
-                               std::vector<PeopleQuery*> queries);
-
 }  // namespace carillon::pipeline

@@ -44,6 +44,10 @@ bool Deliverer::stops_early(FlightPtr& flight, const ProjectView& view, std::str
     record(flight, DeliveryStatus::Expired, Reason::TtlPassed);
     return true;
   }
+  if (flight->notification->status == model::NotificationStatus::Paused) {
+    record(flight, DeliveryStatus::Held, Reason::NotificationPaused, d.expires_at);
+    return true;
+  }
   if (d.claims_lost >= kClaimsLostMax) {
     auto why = fmt::format("poison: claimed {} times without an outcome", d.claims_lost);
     record(flight, DeliveryStatus::Dead, Reason::Poison, std::nullopt, std::move(why));

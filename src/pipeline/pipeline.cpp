@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "pipeline/accept.h"
 #include "pipeline/deliver.h"
+#include "pipeline/drafts.h"
 #include "pipeline/expand.h"
 #include "pipeline/history.h"
 #include "pipeline/recover.h"
@@ -123,6 +124,26 @@ class PipelineImpl final : public Pipeline {
 
   Task<Result<model::Message>> rendered(std::int64_t delivery) override {
     return render_stored(deps_, delivery);
+  }
+
+  Task<SendResult> submit(Caller caller, std::shared_ptr<const model::Notification> n) override {
+    return drafts_.submit(std::move(caller), std::move(n));
+  }
+  Task<SendResult> edit(Caller caller, std::shared_ptr<const model::Notification> n, SendItem item) override {
+    return drafts_.edit(std::move(caller), std::move(n), std::move(item));
+  }
+  Task<std::expected<store::Approval, Refusal>> decide(store::ApprovalDecision decision) override {
+    return drafts_.decide(std::move(decision));
+  }
+
+  Task<Result<void>> pause(std::int64_t notification, std::string actor) override {
+    return deps_.store.pause(notification, std::move(actor), deps_.clock.now());
+  }
+  Task<Result<void>> resume(std::int64_t notification, std::string actor) override {
+    CARILLON_CO_CHECK(co_await deps_.store.resume(notification, std::move(actor), deps_.clock.now()));
+    gate_.spawn(deps_.delivery, "resume", [this, notification] { return resume_rest(notification); });
+    expand();
+    co_return Result<void>{};
   }
 
   Task<Result<store::CancelResult>> cancel(std::int64_t notification, std::string) override {
@@ -265,6 +286,23 @@ class PipelineImpl final : public Pipeline {
     }
   }
 
+  // Any thread.
+  void expand() {
+    gate_.spawn(deps_.delivery, "expand", [this] { return expander_.run(); });
+  }
+
+  Task<void> resume_rest(std::int64_t notification) {
+    for (std::int64_t from = 0; !is_draining_;) {
+      const auto chunk =
+          co_await deps_.store.resume_chunk(notification, from, kCancelChunk, deps_.clock.now());
+      if (!chunk) base::log_warn("what a pause held cannot be released now: {}", chunk.error().message);
+      if (!chunk) co_return;
+      publish(chunk->hints);
+      if (chunk->next == 0) co_return;
+      from = chunk->next;
+    }
+  }
+
   Task<void> cancel_rest(std::int64_t notification, std::int64_t from) {
     while (!is_draining_ && from != 0) {
       const auto chunk =
@@ -284,7 +322,7 @@ class PipelineImpl final : public Pipeline {
       co_await look_for_due();
       is_idle_ = windows_.open_total() == 0;
       scheduler_.tick();
-      gate_.spawn(deps_.delivery, "expand", [this] { return expander_.run(); });
+      expand();
       gate_.spawn(deps_.delivery, "revive", [this] { return reviver_.run(); });
     }
   }
@@ -386,6 +424,7 @@ class PipelineImpl final : public Pipeline {
   Scheduler scheduler_{deps_, [this](Caller caller, std::vector<SendItem> items) {
                          return send(std::move(caller), std::move(items));
                        }};
+  Drafts drafts_{deps_, options_, [this] { expand(); }};
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   base::Signal tick_;
   base::Signal housekeeping_wake_{deps_.delivery};

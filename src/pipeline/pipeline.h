@@ -71,6 +71,7 @@ struct SendAnswer {
   std::int64_t id = 0;
   std::string event_id;
   model::NotificationStatus status = model::NotificationStatus::Sending;
+  std::int64_t approval = 0;  // that it waits for
   std::optional<Time> dedup_until;
   bool has_counts = false;  // false while expanding, scheduled, or a repeat
   std::int64_t recipients = 0, reached = 0, suppressed = 0;
@@ -120,6 +121,20 @@ class Pipeline {
   // What was or would be said in it, sensitive parameters hidden. Errors: NotFound.
   virtual Task<Result<model::Message>> rendered(std::int64_t delivery) = 0;
 
+  // A draft goes on its way: at its time, or when somebody approved it, or now. Refusals: those of a send ·
+  // 409 not_a_draft already_begun (changed by somebody else meanwhile).
+  virtual Task<SendResult> submit(Caller caller, std::shared_ptr<const model::Notification> notification) = 0;
+  // Another body for what has not begun. A draft stays one; anything else is submitted anew by this caller,
+  // and what was approved has to be approved again. Refusals: those of a send · 409 already_begun · 422
+  // read_only (the event id).
+  virtual Task<SendResult> edit(Caller caller, std::shared_ptr<const model::Notification> notification,
+                                SendItem item) = 0;
+  // Refusals: 404 · 403 own_submission · 409 approval_closed · those of a send, when what it needs is gone.
+  virtual Task<std::expected<store::Approval, Refusal>> decide(store::ApprovalDecision decision) = 0;
+  // Nothing of it is sent until it is resumed; what is with a provider stays there. Errors: NotFound ·
+  // Conflict (it has not begun, or has ended).
+  virtual Task<Result<void>> pause(std::int64_t notification, std::string actor) = 0;
+  virtual Task<Result<void>> resume(std::int64_t notification, std::string actor) = 0;
   // Stops expansion and claims at once, turns what is open cancelled. Idempotent. Errors: NotFound.
   virtual Task<Result<store::CancelResult>> cancel(std::int64_t notification, std::string actor) = 0;
   virtual Task<Result<std::vector<store::ReplayResult>>> replay(std::vector<store::ReplayItem> items,

@@ -19,6 +19,7 @@
 #include "base/task.h"
 #include "model/notification.h"
 #include "model/profile.h"
+#include "store/store_drafts.h"
 #include "store/store_types.h"
 #include "store/store_views.h"
 
@@ -67,6 +68,23 @@ class Store {
   // Looks at up to `limit` rows of a cancelled notification from `from` on (0: from the first) and turns
   // those that are open Cancelled.
   virtual Task<Result<CancelChunk>> cancel_chunk(std::int64_t notification, std::int64_t from,
+                                                 std::size_t limit, Time now) = 0;
+  // Voids the approval that is open, if one is, and opens another when there is to be one. Audited.
+  // Errors: Conflict (it has begun, ended, or was changed since it was read).
+  virtual Task<Result<void>> rewrite(Rewrite change, Time now) = 0;
+  // Errors: NotFound · Conflict (not open any more; the message says why).
+  virtual Task<Result<Approval>> decide(ApprovalDecision decision, Time now) = 0;
+  virtual Task<Result<Approval>> approval(std::int32_t project, std::int64_t id) = 0;  // Errors: NotFound
+  // Newest first.
+  virtual Task<Result<std::vector<Approval>>> list_approvals(ApprovalFilter filter, ListPage page) = 0;
+  // Stops a notification: its expansion, and what is claimed from now on is held. Idempotent. Audited.
+  // Errors: NotFound · Conflict (it has not begun, or has ended).
+  virtual Task<Result<void>> pause(std::int64_t notification, std::string actor, Time now) = 0;
+  // It goes on; what was held is given back by resume_chunk(). Errors: as of pause().
+  virtual Task<Result<void>> resume(std::int64_t notification, std::string actor, Time now) = 0;
+  // Looks at up to `limit` rows from `from` on (0: from the first) and makes those pending that the pause
+  // held.
+  virtual Task<Result<ResumeChunk>> resume_chunk(std::int64_t notification, std::int64_t from,
                                                  std::size_t limit, Time now) = 0;
   // Held rows (reason given) whose condition cleared become Pending, due now, at most `limit`, oldest
   // first; returns their ids and lanes for hints.

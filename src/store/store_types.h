@@ -49,6 +49,18 @@ struct AudienceGroup {
   std::int64_t group = 0;  // Group::id
   friend bool operator==(const AudienceGroup&, const AudienceGroup&) = default;
 };
+// A send that waits for somebody's word.
+enum class ApprovalStatus : std::uint8_t { Open = 0, Approved = 1, Rejected = 2, Expired = 3, Void = 4 };
+struct Approval {
+  std::int64_t id = 0, notification = 0;
+  std::int32_t project = 0;
+  ApprovalStatus status = ApprovalStatus::Open;  // Void: the send was changed or cancelled since
+  std::int64_t audience = 0;                     // recipients, when it was submitted
+  std::string submitted_by;                      // an actor, who may not decide
+  Time submitted_at{}, expires_at{};
+  std::string decided_by{}, reason{};
+  std::optional<Time> decided_at{};
+};
 struct AcceptItem {
   model::Notification notification;         // id set by the caller
   std::vector<model::Delivery> deliveries;  // ids contiguous from notification.first_delivery
@@ -56,8 +68,10 @@ struct AcceptItem {
   std::optional<base::Hash128> event;  // hash of (app, event_id); none: no dedup
   base::Hash128 fingerprint{};
   std::vector<std::int64_t> address_keys;  // history look-up keys (raw addresses)
-  // Of a notification that is accepted as Scheduled or Expanding: it reaches whom these hold at the commit.
+  // Of a notification that is accepted as AwaitingApproval, Scheduled or Expanding: it reaches whom these
+  // hold at the commit.
   std::vector<AudienceGroup> audience;
+  std::optional<Approval> approval;  // of one that is accepted as AwaitingApproval
   // Set: its deliveries that are pending and due are taken for this owner as they are stored, which saves the
   // claim. Not together with caps, which may still change them.
   std::optional<Owner> take_for;

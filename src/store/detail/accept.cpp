@@ -10,11 +10,6 @@ namespace {
 
 std::size_t rows_of(const AcceptItem& item) { return 1 + item.deliveries.size() + (item.event ? 1 : 0); }
 
-// Its deliveries are made later, in chunks.
-bool is_chunked(const model::Notification& n) {
-  return n.status == model::NotificationStatus::Scheduled || n.status == model::NotificationStatus::Expanding;
-}
-
 Result<void> insert_notification(Txn& txn, const AcceptItem& item, Time now) {
   const model::Notification& n = item.notification;
   Statement s = txn.db.statement(
@@ -25,11 +20,11 @@ Result<void> insert_notification(Txn& txn, const AcceptItem& item, Time now) {
   s.bind(1, n.id).bind(2, static_cast<std::int64_t>(n.project)).bind(3, n.app);
   s.bind(4, static_cast<std::int64_t>(n.status)).bind(5, static_cast<std::int64_t>(n.priority));
   s.bind(6, (n.is_sandbox ? kFlagSandbox : 0) | (n.is_cancelled ? kFlagCancelled : 0) |
-                (is_chunked(n) ? kFlagChunked : 0));
+                (is_chunked(n.status) ? kFlagChunked : 0));
   s.bind_or_null(7, txn.words.id(n.category)).bind_or_null(8, txn.words.id(n.template_key));
   s.bind_or_null(9, n.template_version);
   s.bind(10, n.accepted_at == Time{} ? now : n.accepted_at).bind(11, n.expires_at).bind(12, n.send_at);
-  if (is_chunked(n)) {
+  if (is_chunked(n.status)) {
     s.bind_null(13).bind_null(14).bind(15, std::int64_t{0});
   } else {
     // Counted here, not believed: completion is derived from this range.
@@ -38,22 +33,6 @@ Result<void> insert_notification(Txn& txn, const AcceptItem& item, Time now) {
   }
   s.bind_or_null(16, n.event_id).bind(17, n.body);
   return s.run();
-}
-
-// Whom it reaches: the groups as they are at this commit.
-Result<void> insert_expansion(Txn& txn, const AcceptItem& item) {
-  std::string audience;
-  for (const AudienceGroup& group : item.audience) {
-    const std::int64_t pair[] = {static_cast<std::int64_t>(group.entry), group.group};
-    audience.append(reinterpret_cast<const char*>(pair), sizeof pair);
-  }
-  return txn.db
-      .statement(
-          "INSERT INTO expansion(notification, is_done, moment, audience, after) "
-          "VALUES(?1, 0, (SELECT value FROM people.member_seq), ?2, NULL)")
-      .bind(1, item.notification.id)
-      .bind_blob(2, audience)
-      .run();
 }
 
 }  // namespace
@@ -165,7 +144,8 @@ class AcceptJob final : public Job {
       }
     }
     CARILLON_CHECK(insert_notification(txn, item, now_));
-    if (is_chunked(n)) CARILLON_CHECK(insert_expansion(txn, item));
+    if (is_chunked(n.status)) CARILLON_CHECK(insert_expansion(txn, n.id, item.audience));
+    if (item.approval) CARILLON_CHECK(insert_approval(txn, *item.approval));
     const Origin origin{
         .app = n.app, .category = txn.words.id(n.category), .template_key = txn.words.id(n.template_key)};
     if (item.caps.empty()) {

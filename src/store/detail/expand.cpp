@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/ids.h"
 #include "store/detail/insert.h"
+#include "store/detail/rows.h"
 #include "store/detail/sqlite_store.h"
 
 namespace carillon::store::detail {
@@ -71,6 +73,36 @@ Result<Origin> origin_of(Db& db, std::int64_t notification) {
   if (!has_row) return Origin{};
   return Origin{
       .app = s.integer(0), .category = s.as<std::uint32_t>(1), .template_key = s.as<std::uint32_t>(2)};
+}
+
+struct Picked {
+  std::vector<model::Delivery> rows;
+  std::int64_t next = 0;  // where the next piece begins; 0: there is no more
+};
+// Of up to `limit` delivery ids of a notification from `from` on, those that `sql` (between ?1 and ?2) finds.
+Result<Picked> pick_rows(Db& db, const Words& words, std::int64_t notification, std::int64_t from,
+                         std::size_t limit, const char* sql) {
+  Picked picked;
+  CARILLON_TRY(const std::vector<Range> ranges, ranges_of(db, notification, from));
+  for (std::size_t seen = 0; const Range& range : ranges) {
+    if (seen >= limit) {
+      picked.next = range.first;
+      break;
+    }
+    const std::int64_t first = std::max(range.first, from);
+    const std::int64_t end = std::min(range.first + range.n, first + static_cast<std::int64_t>(limit - seen));
+    Statement s = db.statement(sql);
+    s.bind(1, first).bind(2, end);
+    for (;;) {
+      CARILLON_TRY(const bool has_row, s.next());
+      if (!has_row) break;
+      picked.rows.push_back(read_delivery(s, words));
+    }
+    seen += static_cast<std::size_t>(end - first);
+    picked.next = end < range.first + range.n ? end : 0;
+    if (picked.next != 0) break;
+  }
+  return picked;
 }
 
 // Moves an open, unclaimed row to another state. `d` is as read; status and reason are the new ones.
@@ -166,8 +198,7 @@ Task<Result<std::vector<DueExpansion>>> SqliteStore::due_expansions(std::size_t 
 }
 
 Task<Result<CancelResult>> SqliteStore::cancel(std::int64_t notification, Time now) {
-  static_cast<void>(now);
-  co_return co_await write([this, notification](Txn& txn) -> Result<CancelResult> {
+  co_return co_await write([this, notification, now](Txn& txn) -> Result<CancelResult> {
     // Draft to paused may be cancelled; sending too, as long as anything is open. A final one stays.
     CARILLON_CHECK(txn.db
                        .statement("UPDATE notification SET flags = flags | 2, status = CASE WHEN status < 6 "
@@ -176,6 +207,7 @@ Task<Result<CancelResult>> SqliteStore::cancel(std::int64_t notification, Time n
                        .bind(1, notification)
                        .run());
     if (txn.db.changes() == 0) return fail(Errc::NotFound, "no such notification");
+    CARILLON_CHECK(void_approval(txn, notification, {}, now));
     CARILLON_CHECK(
         txn.db.statement("DELETE FROM expansion WHERE notification = ?1").bind(1, notification).run());
     txn.after_commit([this, notification] { notification_cache_->erase(notification); });
@@ -202,32 +234,98 @@ Task<Result<CancelResult>> SqliteStore::cancel(std::int64_t notification, Time n
   });
 }
 
+// ---- pause and resume
+namespace {
+
+// As it really is, and its project.
+Result<model::Notification> present(Txn& txn, std::int64_t notification) {
+  Statement s = txn.db.statement("SELECT " CARILLON_NOTIFICATION_COLUMNS " FROM notification WHERE id = ?1");
+  CARILLON_TRY(const bool has_row, s.bind(1, notification).next());
+  if (!has_row) return fail(Errc::NotFound, "no such notification");
+  model::Notification n = read_notification(s, txn.words);
+  CARILLON_CHECK(derive_status(txn.db, n));
+  return n;
+}
+
+Result<void> set_status(Txn& txn, std::int64_t notification, model::NotificationStatus status) {
+  Statement s = txn.db.statement("UPDATE notification SET status = ?2 WHERE id = ?1");
+  return s.bind(1, notification).bind(2, static_cast<std::int64_t>(status)).run();
+}
+
+AuditEntry audit_of(const model::Notification& n, std::string_view actor, std::string_view action, Time now) {
+  return AuditEntry{.project = n.project,
+                    .at = now,
+                    .actor = std::string(actor),
+                    .action = std::string(action),
+                    .object = base::id_text(base::kNotificationPrefix, n.id),
+                    .detail = {}};
+}
+
+}  // namespace
+
+Task<Result<void>> SqliteStore::pause(std::int64_t notification, std::string actor, Time now) {
+  auto call = [this, notification, actor = std::move(actor), now](Txn& txn) -> Result<void> {
+    CARILLON_TRY(const model::Notification n, present(txn, notification));
+    if (n.status == model::NotificationStatus::Paused) return {};
+    if (!model::next(n.status, model::NotificationEvent::Pause)) {
+      return fail(Errc::Conflict, fmt::format("it is {}; only what is expanding or sending can be paused",
+                                              model::name(n.status)));
+    }
+    CARILLON_CHECK(set_status(txn, notification, model::NotificationStatus::Paused));
+    txn.after_commit([this, notification] { notification_cache_->erase(notification); });
+    return insert_audit(txn, audit_of(n, actor, "notification.pause", now));
+  };
+  co_return co_await write(std::move(call), JobClass::Other, 2);
+}
+
+Task<Result<void>> SqliteStore::resume(std::int64_t notification, std::string actor, Time now) {
+  auto call = [this, notification, actor = std::move(actor), now](Txn& txn) -> Result<void> {
+    CARILLON_TRY(const model::Notification n, present(txn, notification));
+    using model::NotificationStatus;
+    const bool is_going =
+        n.status == NotificationStatus::Expanding || n.status == NotificationStatus::Sending;
+    if (is_going) return {};
+    if (n.status != NotificationStatus::Paused)
+      return fail(Errc::Conflict, fmt::format("it is {}, not paused", model::name(n.status)));
+    Statement s = txn.db.statement("SELECT 1 FROM expansion WHERE notification = ?1 AND is_done = 0");
+    CARILLON_TRY(const bool is_expanding, s.bind(1, notification).next());
+    CARILLON_CHECK(set_status(txn, notification,
+                              is_expanding ? NotificationStatus::Expanding : NotificationStatus::Sending));
+    txn.after_commit([this, notification] { notification_cache_->erase(notification); });
+    return insert_audit(txn, audit_of(n, actor, "notification.resume", now));
+  };
+  co_return co_await write(std::move(call), JobClass::Other, 2);
+}
+
+Task<Result<ResumeChunk>> SqliteStore::resume_chunk(std::int64_t notification, std::int64_t from,
+                                                    std::size_t limit, Time now) {
+  auto call = [this, notification, from, limit, now](Txn& txn) -> Result<ResumeChunk> {
+    ResumeChunk chunk;
+    CARILLON_TRY(auto found, pick_rows(txn.db, words_, notification, from, limit,
+                                       "SELECT " CARILLON_DELIVERY_COLUMNS
+                                       " FROM delivery WHERE id >= ?1 AND id < ?2 AND status = 1"));
+    chunk.next = found.next;
+    for (model::Delivery& d : found.rows) {
+      if (d.reason != model::Reason::NotificationPaused) continue;
+      d.status = model::DeliveryStatus::Pending;
+      d.reason = model::Reason::None;
+      d.due_at = now;
+      CARILLON_CHECK(move_row(txn, d, model::DeliveryStatus::Held, now));
+      chunk.hints.push_back(Hint{d.id, d.lane()});
+    }
+    return chunk;
+  };
+  co_return co_await write(std::move(call), JobClass::Other, limit);
+}
+
 Task<Result<CancelChunk>> SqliteStore::cancel_chunk(std::int64_t notification, std::int64_t from,
                                                     std::size_t limit, Time now) {
   auto call = [this, notification, from, limit, now](Txn& txn) -> Result<CancelChunk> {
-    std::vector<model::Delivery> open;
-    CancelChunk chunk;
-    CARILLON_TRY(const std::vector<Range> ranges, ranges_of(txn.db, notification, from));
-    for (std::size_t seen = 0; const Range& range : ranges) {
-      if (seen >= limit) {
-        chunk.next = range.first;
-        break;
-      }
-      const std::int64_t first = std::max(range.first, from);
-      const std::int64_t end =
-          std::min(range.first + range.n, first + static_cast<std::int64_t>(limit - seen));
-      Statement s = txn.db.statement("SELECT " CARILLON_DELIVERY_COLUMNS
-                                     " FROM delivery WHERE id >= ?1 AND id < ?2 AND status IN (0, 1, 3)");
-      s.bind(1, first).bind(2, end);
-      for (;;) {
-        CARILLON_TRY(const bool has_row, s.next());
-        if (!has_row) break;
-        open.push_back(read_delivery(s, words_));
-      }
-      seen += static_cast<std::size_t>(end - first);
-      chunk.next = end < range.first + range.n ? end : 0;
-      if (chunk.next != 0) break;
-    }
+    CARILLON_TRY(auto found, pick_rows(txn.db, words_, notification, from, limit,
+                                       "SELECT " CARILLON_DELIVERY_COLUMNS
+                                       " FROM delivery WHERE id >= ?1 AND id < ?2 AND status IN (0, 1, 3)"));
+    std::vector<model::Delivery>& open = found.rows;
+    CancelChunk chunk{.turned = 0, .next = found.next};
     chunk.turned = open.size();
     if (open.empty()) return chunk;
     CARILLON_TRY(const Origin origin, origin_of(txn.db, notification));

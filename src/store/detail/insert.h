@@ -34,6 +34,17 @@ Result<std::vector<std::size_t>> charge_caps(Txn& txn, const base::KeyedHash& ha
 Result<void> insert_deliveries(Txn& txn, std::span<const model::Delivery> deliveries, const Origin& origin,
                                Time now, std::optional<Owner> owner = std::nullopt);
 
+// Its deliveries are made later, in chunks.
+[[nodiscard]] constexpr bool is_chunked(model::NotificationStatus status) noexcept {
+  return status == model::NotificationStatus::AwaitingApproval ||
+         status == model::NotificationStatus::Scheduled || status == model::NotificationStatus::Expanding;
+}
+// Whom a chunked one reaches: the groups as they are at this commit.
+Result<void> insert_expansion(Txn& txn, std::int64_t notification, std::span<const AudienceGroup> audience);
+Result<void> insert_approval(Txn& txn, const Approval& approval);
+// The one that is open, if one is.
+Result<void> void_approval(Txn& txn, std::int64_t notification, std::string_view by, Time now);
+
 // Adds one event to the hourly roll-up, unless it is a sandbox delivery.
 void roll_up(Txn& txn, const model::Delivery& delivery, const Origin& origin, model::DeliveryStatus status,
              Time now);

@@ -27,10 +27,12 @@ Task<Result<bool>> SqliteStore::housekeeping(const Retention& retention, Time no
     CARILLON_TRY(const bool more_dedup, dedup_->rotate(txn, now, static_cast<std::size_t>(kPieceRows)));
     CARILLON_TRY(const bool more_history, history_->merge(txn));
     CARILLON_TRY(const bool more_complete, complete_expanded(txn));
+    CARILLON_TRY(const bool more_approvals, expire_approvals(txn, now));
     CARILLON_TRY(const bool more_expired, drop_expired(txn, retention, now));
     CARILLON_TRY(const bool more_records, trim_records(txn, now - retention.audit, now));
     CARILLON_TRY(const bool more_members, drop_deleted_groups(txn));
-    return more_dedup || more_history || more_complete || more_expired || more_records || more_members;
+    return more_dedup || more_history || more_complete || more_approvals || more_expired || more_records ||
+           more_members;
   };
   CARILLON_CO_TRY(const bool has_more,
                   co_await write(std::move(call), JobClass::Other, static_cast<std::size_t>(kPieceRows)));
@@ -167,6 +169,8 @@ Result<bool> SqliteStore::drop_notifications(Txn& txn, std::int64_t below) {
     for (const char* sql : {"DELETE FROM notification_count WHERE notification = ?1 AND NOT EXISTS "
                             "(SELECT 1 FROM notification WHERE id = ?1)",
                             "DELETE FROM expansion WHERE notification = ?1 AND NOT EXISTS "
+                            "(SELECT 1 FROM notification WHERE id = ?1)",
+                            "DELETE FROM approval WHERE notification = ?1 AND NOT EXISTS "
                             "(SELECT 1 FROM notification WHERE id = ?1)"}) {
       CARILLON_CHECK(txn.db.statement(sql).bind(1, id).run());
     }

@@ -84,7 +84,22 @@ class RecordJob final : public Job {
   std::optional<Error> failure;
 
  private:
+  // Held because its notification was paused, and that goes on since: it is due again.
   Result<bool> record_one(Txn& txn, const RecordItem& item) {
+    const model::Delivery& d = item.delivery;
+    if (item.to != model::DeliveryStatus::Held || d.reason != model::Reason::NotificationPaused)
+      return write_one(txn, item);
+    Statement s = txn.db.statement("SELECT 1 FROM notification WHERE id = ?1 AND status = 5");
+    CARILLON_TRY(const bool is_paused, s.bind(1, d.notification).next());
+    if (is_paused) return write_one(txn, item);
+    RecordItem again = item;
+    again.to = model::DeliveryStatus::Pending;
+    again.delivery.reason = model::Reason::None;
+    again.delivery.due_at = now_;
+    return write_one(txn, again);
+  }
+
+  Result<bool> write_one(Txn& txn, const RecordItem& item) {
     const model::Delivery& d = item.delivery;
     const bool is_final = model::is_final(item.to);
     CARILLON_TRY(const bool is_ours, update(txn, item, is_final));

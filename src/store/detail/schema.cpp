@@ -24,6 +24,8 @@ constexpr std::array kSteps{
 #include "store/schema/sqlite/0005_expansion.sql"
     ,
 #include "store/schema/sqlite/0006_event_letters.sql"
+    ,
+#include "store/schema/sqlite/0007_approval.sql"
 };
 constexpr std::array kPeopleSteps{
 #include "store/schema/sqlite/people/0001_people.sql"

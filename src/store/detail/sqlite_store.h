@@ -52,6 +52,14 @@ class SqliteStore final : public Store {
   Task<Result<CancelResult>> cancel(std::int64_t notification, Time now) override;
   Task<Result<CancelChunk>> cancel_chunk(std::int64_t notification, std::int64_t from, std::size_t limit,
                                          Time now) override;
+  Task<Result<void>> rewrite(Rewrite change, Time now) override;
+  Task<Result<Approval>> decide(ApprovalDecision decision, Time now) override;
+  Task<Result<Approval>> approval(std::int32_t project, std::int64_t id) override;
+  Task<Result<std::vector<Approval>>> list_approvals(ApprovalFilter filter, ListPage page) override;
+  Task<Result<void>> pause(std::int64_t notification, std::string actor, Time now) override;
+  Task<Result<void>> resume(std::int64_t notification, std::string actor, Time now) override;
+  Task<Result<ResumeChunk>> resume_chunk(std::int64_t notification, std::int64_t from, std::size_t limit,
+                                         Time now) override;
   Task<Result<std::vector<Hint>>> unhold(HoldFilter filter, std::size_t limit, Time now) override;
   Task<Result<std::vector<ReplayResult>>> replay(std::vector<ReplayItem> items, std::string actor,
                                                  Time now) override;
@@ -191,6 +199,8 @@ class SqliteStore final : public Store {
   Result<bool> drop_deliveries(Txn& txn, std::int64_t below);
   Result<bool> drop_notifications(Txn& txn, std::int64_t below);
   Result<bool> complete_expanded(Txn& txn);
+  // ---- approvals.cpp
+  Result<bool> expire_approvals(Txn& txn, Time now);
 
   SqliteOptions options_;
   std::string path_, people_path_;

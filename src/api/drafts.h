@@ -1,0 +1,16 @@
+// Sends made from others.
+#pragma once
+
+#include <expected>
+
+#include "api/call.h"
+#include "base/task.h"
+
+namespace carillon::api {
+
+// A body with `from_notification` becomes that notification's, changed by what else it says (RFC 7396); its
+// event id, send_at and draft are not taken over. Any other body stays as it is. Failures: 400 not_json · 422
+// invalid_value unknown_notification.
+Task<std::expected<void, Failure>> take_over(Call& call);
+
+}  // namespace carillon::api

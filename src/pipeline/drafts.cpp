@@ -1,0 +1,237 @@
+#include "pipeline/drafts.h"
+
+#include <algorithm>
+
+#include "pipeline/policy.h"
+
+namespace carillon::pipeline {
+namespace {
+
+using model::NotificationStatus;
+
+constexpr Millis kRollingHour{3'600'000};
+
+std::unexpected<Refusal> refuse(int status, std::string code, std::string detail, std::string pointer = {}) {
+  Refusal refusal;
+  refusal.status = status;
+  if (!pointer.empty()) refusal.problems.push_back({std::move(pointer), code, detail});
+  refusal.code = std::move(code);
+  refusal.detail = std::move(detail);
+  return std::unexpected(std::move(refusal));
+}
+
+// Errors of the store's drafts as those who called see them.
+std::unexpected<Refusal> refuse(const Error& error, std::string conflict_code) {
+  if (error.code == Errc::Conflict) return refuse(409, std::move(conflict_code), error.message);
+  if (error.code == Errc::NotFound) return refuse(404, "not_found", error.message);
+  Refusal refusal;
+  refusal.status = 503;
+  refusal.code = "store_unavailable";
+  refusal.detail = error.message;
+  refusal.retry_after = Millis(1000);
+  return std::unexpected(std::move(refusal));
+}
+
+// What was written by an app is sent in its name, whoever submits it.
+Caller sender_of(const Caller& caller, const Snapshot& snapshot, const model::Notification& n) {
+  Caller sender = caller;
+  sender.project = n.project;
+  sender.is_test = n.is_sandbox;
+  const auto app = snapshot.apps.find(n.app);
+  sender.app = app == snapshot.apps.end() ? nullptr : app->second;
+  return sender;
+}
+
+bool has_begun(NotificationStatus status) {
+  return status != NotificationStatus::Draft && status != NotificationStatus::AwaitingApproval &&
+         status != NotificationStatus::Scheduled;
+}
+
+}  // namespace
+
+Task<std::expected<Plan, Refusal>> plan_send(Directory& directory, const Snapshot& snapshot,
+                                             const Options& options, const Caller& caller,
+                                             const model::SendRequest& request, Time now) {
+  const auto* view = snapshot.project(caller.project);
+  if (view == nullptr) co_return refuse(404, "unknown_project", "there is no such project");
+  if (view->archived.contains(request.template_key)) {
+    co_return refuse(
+        422, "template_archived",
+        fmt::format("the template '{}' is archived; use another, or unarchive it", request.template_key),
+        "/template");
+  }
+  std::shared_ptr<const model::Template> pinned;
+  if (!request.template_key.empty() && request.template_version != 0) {
+    auto found =
+        co_await directory.template_version(caller.project, request.template_key, request.template_version);
+    if (found) pinned = std::move(*found);
+  }
+  auto plan = make_plan(*view, caller.app, caller.is_test, request, std::move(pinned), now);
+  if (plan) {
+    if (auto refusal = refuse_by_policy(caller, *plan, options.public_url))
+      co_return std::unexpected(std::move(*refusal));
+  }
+  co_return plan;
+}
+
+std::int64_t audience_of(const model::SendRequest& request, const People& people) {
+  const auto groups = static_cast<std::int64_t>(people.groups.size());
+  std::int64_t audience = static_cast<std::int64_t>(request.to.size()) - groups;
+  for (const auto& [entry, group] : people.groups) audience += group.members;
+  return audience;
+}
+
+Task<bool> needs_approval(cache::Cache& cache, const Plan& plan, std::int32_t project, std::int64_t audience,
+                          Time now) {
+  const std::int64_t over = plan.category->approval_over;
+  if (over == 0 || plan.is_test) co_return false;
+  if (audience > over) co_return true;
+  cache::Take take;
+  take.key = fmt::format("approval/{}/{}/{}", project, plan.app ? plan.app->id : 0, plan.category->key);
+  take.cost = audience;
+  take.limit = over;
+  take.per = kRollingHour;
+  std::vector<cache::Take> takes;
+  takes.push_back(std::move(take));
+  const auto taken = co_await cache.take(std::move(takes), now);
+  co_return taken && !taken->front().allowed;
+}
+
+store::Approval open_approval(base::IdGenerator& ids, const model::Notification& n, std::int64_t audience,
+                              const Caller& caller, Time now) {
+  store::Approval approval;
+  approval.id = ids.take(1);
+  approval.notification = n.id;
+  approval.project = n.project;
+  approval.audience = audience;
+  approval.submitted_by = caller.actor;
+  approval.submitted_at = now;
+  approval.expires_at = now + kApprovalLasts;
+  return approval;
+}
+
+Task<std::expected<Drafts::Considered, Refusal>> Drafts::consider(const Snapshot& snapshot, Caller caller,
+                                                                  const model::SendRequest& request,
+                                                                  Time now) {
+  auto plan = co_await plan_send(deps_.directory, snapshot, options_, caller, request, now);
+  if (!plan) co_return std::unexpected(std::move(plan.error()));
+  PeopleQuery query;
+  query.project = caller.project;
+  query.request = &request;
+  query.channels = &plan->channels;
+  std::vector<PeopleQuery*> queries{&query};
+  if (const auto loaded = co_await load_people(deps_.store, deps_.keys.address_hash, std::move(queries));
+      !loaded) {
+    co_return refuse(loaded.error(), {});
+  }
+  const Routed routed = route({*plan, request, query.people, deps_.keys.address_hash, now});
+  if (!routed.problems.empty()) {
+    Refusal refusal;
+    refusal.code = routed.problems.front().code;
+    refusal.detail = routed.problems.front().detail;
+    refusal.problems = routed.problems;
+    co_return std::unexpected(std::move(refusal));
+  }
+  Considered made;
+  for (const auto& [entry, group] : query.people.groups) made.groups.push_back({entry, group.id});
+  made.audience = audience_of(request, query.people);
+  made.plan = std::move(*plan);
+  co_return made;
+}
+
+Task<SendResult> Drafts::rewrite(Caller caller, const model::Notification& before,
+                                 model::Notification changed, bool stays_draft, std::string action) {
+  const Time now = deps_.clock.now();
+  const auto snapshot = deps_.directory.snapshot();
+  auto considered = co_await consider(*snapshot, sender_of(caller, *snapshot, before), *changed.request, now);
+  if (!considered) co_return std::unexpected(std::move(considered.error()));
+  const Plan& plan = considered->plan;
+  const std::int64_t audience = considered->audience;
+  // What waited for an approval goes on waiting for one, however small it has become.
+  const bool waits =
+      !stays_draft && (before.status == NotificationStatus::AwaitingApproval ||
+                       co_await needs_approval(deps_.cache, plan, before.project, audience, now));
+  changed.status = stays_draft ? NotificationStatus::Draft
+                   : waits     ? NotificationStatus::AwaitingApproval
+                               : NotificationStatus::Scheduled;
+  changed.priority = plan.priority;
+  changed.category = plan.category->key;
+  changed.template_key = plan.tmpl ? plan.tmpl->key : std::string{};
+  changed.template_version = plan.tmpl ? plan.tmpl->version : 0;
+  changed.expires_at = plan.expires_at;
+  changed.send_at = plan.send_at;
+  // What is due is scheduled for now: from then on its age counts.
+  if (changed.status == NotificationStatus::Scheduled)
+    changed.send_at = std::max(plan.send_at.value_or(now), now);
+  store::Rewrite change;
+  change.expected_body = before.body;
+  change.audience = std::move(considered->groups);
+  if (waits) change.approval = open_approval(deps_.ids, changed, audience, caller, now);
+  change.actor = caller.actor;
+  change.action = std::move(action);
+  SendAnswer answer;
+  answer.id = changed.id;
+  answer.event_id = changed.event_id;
+  answer.status = changed.status;
+  answer.recipients = audience;
+  if (waits) answer.approval = change.approval->id;
+  change.notification = std::move(changed);
+  if (const auto stored = co_await deps_.store.rewrite(std::move(change), now); !stored)
+    co_return refuse(stored.error(), "already_begun");
+  if (answer.status == NotificationStatus::Scheduled) expand_();
+  co_return answer;
+}
+
+Task<SendResult> Drafts::submit(Caller caller, std::shared_ptr<const model::Notification> n) {
+  if (n->status != NotificationStatus::Draft) {
+    co_return refuse(409, "not_a_draft",
+                     fmt::format("it is {}; only a draft can be submitted", model::name(n->status)));
+  }
+  co_return co_await rewrite(std::move(caller), *n, *n, false, "notification.submit");
+}
+
+Task<SendResult> Drafts::edit(Caller caller, std::shared_ptr<const model::Notification> n, SendItem item) {
+  if (has_begun(n->status)) {
+    co_return refuse(409, "already_begun",
+                     fmt::format("it is {}; only what has not begun can be changed", model::name(n->status)));
+  }
+  if (item.request->event_id != n->event_id)
+    co_return refuse(422, "read_only", "the event id of a notification cannot be changed", "/event_id");
+  model::Notification changed = *n;
+  changed.body = std::move(item.body);
+  changed.request = std::move(item.request);
+  const bool stays_draft = n->status == NotificationStatus::Draft;
+  co_return co_await rewrite(std::move(caller), *n, std::move(changed), stays_draft, "notification.update");
+}
+
+Task<std::expected<store::Approval, Refusal>> Drafts::decide(store::ApprovalDecision decision) {
+  const Time now = deps_.clock.now();
+  const auto found = co_await deps_.store.approval(decision.project, decision.approval);
+  if (!found) co_return refuse(found.error(), {});
+  if (found->submitted_by == decision.actor) {
+    co_return refuse(403, "own_submission",
+                     fmt::format("'{}' submitted it; somebody else has to decide", decision.actor));
+  }
+  if (decision.is_approved && found->status == store::ApprovalStatus::Open) {
+    std::vector<std::int64_t> ids{found->notification};
+    const auto notifications = co_await deps_.store.notifications(std::move(ids));
+    if (!notifications) co_return refuse(notifications.error(), {});
+    const auto& n = notifications->front();
+    if (!n || !n->request) co_return refuse(409, "approval_closed", "the send is not there any more");
+    const auto snapshot = deps_.directory.snapshot();
+    Caller by;
+    by.actor = decision.actor;
+    const auto plan = co_await plan_send(deps_.directory, *snapshot, options_, sender_of(by, *snapshot, *n),
+                                         *n->request, now);
+    if (!plan) co_return std::unexpected(plan.error());
+    // It begins when it is approved, or later: its ttl and its age count from then on.
+    decision.send_at = std::max(plan->send_at.value_or(now), now);
+    if (plan->ttl) decision.expires_at = std::max(*plan->expires_at, now + *plan->ttl);
+  }
+  auto decided = co_await deps_.store.decide(std::move(decision), now);
+  if (!decided) co_return refuse(decided.error(), "approval_closed");
+  if (decided->status == store::ApprovalStatus::Approved) expand_();
+  co_return std::move(*decided);
+}
+
+}  // namespace carillon::pipeline

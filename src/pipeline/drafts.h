@@ -1,0 +1,64 @@
+// Sends that have not begun: drafts, what waits for an approval, what waits for its time.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "pipeline/pipeline.h"
+#include "pipeline/route.h"
+
+namespace carillon::pipeline {
+
+inline constexpr Millis kApprovalLasts{72LL * 3'600'000};  // then it expires, and the send with it
+
+// The plan of a send of that caller, with the template version it names and what its category and the
+// installation forbid. Refusals: make_plan()'s and refuse_by_policy()'s · 404 unknown_project · 422
+// template_archived. The plan points into the snapshot.
+Task<std::expected<Plan, Refusal>> plan_send(Directory& directory, const Snapshot& snapshot,
+                                             const Options& options, const Caller& caller,
+                                             const model::SendRequest& request, Time now);
+
+// Recipients at most: each group by the number of its members, every other entry as one.
+[[nodiscard]] std::int64_t audience_of(const model::SendRequest& request, const People& people);
+
+// Whether a send to so many has to wait for somebody's word: by itself, or together with what the app sent
+// in that category within the last hour, which is counted here (all or nothing: what waits does not count).
+// A cache that is away lets pass what is small enough by itself.
+Task<bool> needs_approval(cache::Cache& cache, const Plan& plan, std::int32_t project, std::int64_t audience,
+                          Time now);
+
+[[nodiscard]] store::Approval open_approval(base::IdGenerator& ids, const model::Notification& notification,
+                                            std::int64_t audience, const Caller& caller, Time now);
+
+// Any executor; what it does is one transaction of the Store.
+class Drafts {
+ public:
+  // `options` outlives it. `expand`: something may be due for expansion.
+  Drafts(const Pipeline::Deps& deps, const Options& options, std::function<void()> expand)
+      : deps_(deps), options_(options), expand_(std::move(expand)) {}
+
+  // See Pipeline.
+  Task<SendResult> submit(Caller caller, std::shared_ptr<const model::Notification> notification);
+  Task<SendResult> edit(Caller caller, std::shared_ptr<const model::Notification> notification,
+                        SendItem item);
+  Task<std::expected<store::Approval, Refusal>> decide(store::ApprovalDecision decision);
+
+ private:
+  // A send as it would be accepted now. The plan points into the snapshot.
+  struct Considered {
+    Plan plan;
+    std::vector<store::AudienceGroup> groups;
+    std::int64_t audience = 0;
+  };
+  Task<std::expected<Considered, Refusal>> consider(const Snapshot& snapshot, Caller caller,
+                                                    const model::SendRequest& request, Time now);
+  Task<SendResult> rewrite(Caller caller, const model::Notification& before, model::Notification changed,
+                           bool stays_draft, std::string action);
+
+  const Pipeline::Deps& deps_;
+  const Options& options_;
+  std::function<void()> expand_;
+};
+
+}  // namespace carillon::pipeline
