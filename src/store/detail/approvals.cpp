@@ -193,17 +193,20 @@ Task<Result<Approval>> SqliteStore::approval(std::int32_t project, std::int64_t 
 Task<Result<std::vector<Approval>>> SqliteStore::list_approvals(ApprovalFilter filter, ListPage page) {
   const auto call = [=](Db& db) -> Result<std::vector<Approval>> {
     std::vector<Approval> found;
-    // Open ones are few; the others are met in order of id.
-    Statement s =
-        filter.notification != 0
-            ? db.statement("SELECT " CARILLON_APPROVAL_COLUMNS
-                           " FROM approval WHERE notification = ?5 AND project = ?1 AND id < ?2 "
-                           "AND (?4 < 0 OR status = ?4) ORDER BY id DESC LIMIT ?3")
-            : db.statement("SELECT " CARILLON_APPROVAL_COLUMNS
-                           " FROM approval INDEXED BY approval_project WHERE project = ?1 AND id < ?2 "
-                           "AND (?4 < 0 OR status = ?4) ORDER BY id DESC LIMIT ?3");
+    const bool is_open = filter.status == ApprovalStatus::Open && filter.notification == 0;
+    Statement s = db.statement(
+        filter.notification != 0 ? "SELECT " CARILLON_APPROVAL_COLUMNS
+                                   " FROM approval INDEXED BY approval_notification WHERE notification = ?5 "
+                                   "AND project = ?1 AND id < ?2 AND (?4 < 0 OR status = ?4) "
+                                   "ORDER BY id DESC LIMIT ?3"
+        : is_open ? "SELECT " CARILLON_APPROVAL_COLUMNS
+                    " FROM approval INDEXED BY approval_open WHERE status = 0 AND project = ?1 AND id < ?2 "
+                    "ORDER BY id DESC LIMIT ?3"
+                  : "SELECT " CARILLON_APPROVAL_COLUMNS
+                    " FROM approval INDEXED BY approval_project WHERE project = ?1 AND id < ?2 "
+                    "AND (?4 < 0 OR status = ?4) ORDER BY id DESC LIMIT ?3");
     s.bind(1, std::int64_t{filter.project}).bind(2, below(page)).bind(3, rows_of(page));
-    s.bind(4, filter.status ? static_cast<std::int64_t>(*filter.status) : -1);
+    if (!is_open) s.bind(4, filter.status ? static_cast<std::int64_t>(*filter.status) : -1);
     if (filter.notification != 0) s.bind(5, filter.notification);
     for (;;) {
       CARILLON_TRY(const bool has_row, s.next());
@@ -219,7 +222,7 @@ Result<bool> SqliteStore::expire_approvals(Txn& txn, Time now) {
   {
     Statement s =
         txn.db.statement("SELECT " CARILLON_APPROVAL_COLUMNS
-                         " FROM approval INDEXED BY approval_open WHERE status = 0 AND expires_at <= ?1 "
+                         " FROM approval INDEXED BY approval_due WHERE status = 0 AND expires_at <= ?1 "
                          "ORDER BY expires_at LIMIT ?2");
     s.bind(1, now).bind(2, kExpiredMax);
     for (;;) {
