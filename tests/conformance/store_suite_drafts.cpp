@@ -135,7 +135,10 @@ TEST_P(Drafts, AChangeVoidsWhatWasAskedForAndGiven) {
   ASSERT_TRUE(rewrite(changed, NotificationStatus::AwaitingApproval, R"({"title":"c"})"));
   EXPECT_FALSE(is_due(n.id));
   EXPECT_EQ(status(n.id), NotificationStatus::AwaitingApproval);
-  const auto all = run(store_->list_approvals({.project = kProject, .status = std::nullopt, .notification = n.id}, {})).value();
+  store::ApprovalFilter of_it;
+  of_it.project = kProject;
+  of_it.notification = n.id;
+  const auto all = run(store_->list_approvals(of_it, {})).value();
   EXPECT_EQ(all.size(), 3U);
 }
 
