@@ -84,8 +84,11 @@ constexpr Route action_route(std::string_view method, std::string_view pattern, 
 
 }  // namespace
 
+bool may_take_over(const Call& call) noexcept {
+  return call.request.body.find(kFromMember) != std::string::npos;
+}
+
 Task<std::expected<void, Failure>> take_over(Call& call) {
-  if (call.request.body.find(kFromMember) == std::string::npos) co_return std::expected<void, Failure>{};
   std::int64_t id = 0;
   {
     CARILLON_CO_TRY(const auto root, parse_body(call.request.body));

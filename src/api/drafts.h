@@ -12,5 +12,7 @@ namespace carillon::api {
 // event id, send_at and draft are not taken over. Any other body stays as it is. Failures: 400 not_json · 422
 // invalid_value unknown_notification.
 Task<std::expected<void, Failure>> take_over(Call& call);
+// Whether that may be asked for: most bodies are told by this look at their text.
+[[nodiscard]] bool may_take_over(const Call& call) noexcept;
 
 }  // namespace carillon::api

@@ -129,7 +129,7 @@ namespace {
 
 Task<Answer> send_one(Call& call, std::optional<Channel> fixed_channel) {
   if (call.deps.pipeline == nullptr) co_return std::unexpected(not_running());
-  CARILLON_CO_CHECK(co_await take_over(call));
+  if (may_take_over(call)) CARILLON_CO_CHECK(co_await take_over(call));
   auto item = read_single(call, fixed_channel);
   if (!item) co_return std::unexpected(std::move(item.error()));
   if (rate_limit_of(call) > 0) {
@@ -268,7 +268,7 @@ Task<Answer> send_batch(Call& call) {
 
 Task<Answer> explain(Call& call) {
   if (call.deps.pipeline == nullptr) co_return std::unexpected(not_running());
-  CARILLON_CO_CHECK(co_await take_over(call));
+  if (may_take_over(call)) CARILLON_CO_CHECK(co_await take_over(call));
   auto item = read_single(call, std::nullopt);
   if (!item) co_return std::unexpected(std::move(item.error()));
   auto explained = co_await call.deps.pipeline->explain(call.caller(), std::move(*item));

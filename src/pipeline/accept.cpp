@@ -8,8 +8,9 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
-#include "pipeline/flight.h"
 #include "pipeline/drafts.h"
+#include "pipeline/flight.h"
+#include "pipeline/refusal.h"
 
 namespace carillon::pipeline {
 namespace {
@@ -20,22 +21,6 @@ using model::NotificationStatus;
 constexpr std::size_t kBatchItems = 1024;    // items routed and committed together
 constexpr std::size_t kBatchesUnderWay = 2;  // batches between gathering and commit
 constexpr std::int64_t kCriticalPerSecond = 100;
-
-Refusal make_refusal(int status, std::string code, std::string detail, std::string pointer = {}) {
-  Refusal r;
-  r.status = status;
-  if (!pointer.empty()) r.problems.push_back({std::move(pointer), code, detail});
-  r.code = std::move(code);
-  r.detail = std::move(detail);
-  return r;
-}
-
-Refusal unavailable(const Error& error) {
-  Refusal r = make_refusal(503, "store_unavailable",
-                           fmt::format("the notification was not stored: {}; send it again", error.message));
-  r.retry_after = Millis(2000);
-  return r;
-}
 
 std::string event_scope(const Caller& caller) {
   std::string scope = fmt::format("{}/{}/{}", caller.project, caller.app ? caller.app->id : 0,
@@ -169,12 +154,10 @@ struct Work {
   std::optional<std::int64_t> awaits_approval_of;  // recipients
 };
 
-Task<void> plan_one(Directory& directory, const Snapshot& snapshot, const Options& options, Work& work,
-                    Time now) {
-  auto plan = co_await plan_send(directory, snapshot, options, *work.caller, *work.item->request, now);
+void take_plan(Work& work, std::expected<Plan, Refusal> plan) {
   if (!plan) {
     work.refusal = std::move(plan.error());
-    co_return;
+    return;
   }
   work.plan = std::move(*plan);
   work.people.project = work.caller->project;
@@ -182,11 +165,12 @@ Task<void> plan_one(Directory& directory, const Snapshot& snapshot, const Option
   work.people.channels = &work.plan->channels;
 }
 
+bool may_need_approval(const Work& work) {
+  return work.plan && !work.refusal && work.plan->category->approval_over != 0 && !work.item->request->draft;
+}
+
 // Those that have to wait for somebody's word get the size of their audience.
 Task<void> ask_for_approval(cache::Cache& cache, Work& work, Time now) {
-  const bool is_asked =
-      work.plan && !work.refusal && work.plan->category->approval_over != 0 && !work.item->request->draft;
-  if (!is_asked) co_return;
   const std::int64_t audience = audience_of(*work.item->request, work.people.people);
   if (co_await needs_approval(cache, *work.plan, work.caller->project, audience, now))
     work.awaits_approval_of = audience;
@@ -245,14 +229,10 @@ model::Notification make_notification(const Work& work, Time now) {
   return n;
 }
 
-// Sends that expand in the background are bulk, unless the category may be critical and the app too.
 void lower_to_bulk(Work& work, model::Notification& n, SendAnswer& answer) {
-  const bool may_stay = work.plan->category->max_priority == model::Priority::Critical && work.plan->app &&
-                        work.plan->app->max_priority == model::Priority::Critical;
-  if (may_stay || n.priority == model::Priority::Bulk) return;
-  n.priority = model::Priority::Bulk;
-  answer.warnings.push_back(
-      {"priority_lowered", "more than 256 endpoints: it is expanded as bulk", std::nullopt});
+  if (!make_bulk(*work.plan)) return;
+  n.priority = work.plan->priority;
+  answer.warnings.push_back(kLoweredToBulk);
 }
 
 // Decides what becomes of one planned send: its notification row, its deliveries, the answer so far.
@@ -262,11 +242,7 @@ std::expected<std::pair<store::AcceptItem, SendAnswer>, Refusal> build(Work& wor
   const People& people = work.people.people;
   const RouteInput input{*work.plan, request, people, keys.address_hash, now, false};
   Routed routed = route(input);
-  if (!routed.problems.empty()) {
-    Refusal r = make_refusal(422, routed.problems.front().code, routed.problems.front().detail);
-    r.problems = std::move(routed.problems);
-    return std::unexpected(std::move(r));
-  }
+  if (!routed.problems.empty()) { return std::unexpected(make_refusal(422, std::move(routed.problems))); }
   std::pair<store::AcceptItem, SendAnswer> made;
   auto& [item, answer] = made;
   item.notification = make_notification(work, now);
@@ -373,7 +349,9 @@ class Acceptor::Batch {
     }
     const auto loaded = co_await load_people(deps_.store, deps_.keys.address_hash, std::move(queries));
     if (loaded) {
-      for (auto& work : works_) co_await ask_for_approval(deps_.cache, work, now_);
+      for (auto& work : works_) {
+        if (may_need_approval(work)) co_await ask_for_approval(deps_.cache, work, now_);
+      }
     }
     build_all(loaded ? nullptr : &loaded.error());
     stored_.emplace();
@@ -404,7 +382,8 @@ class Acceptor::Batch {
         Work& work = works_.emplace_back();
         work.item = &item;
         work.caller = &call->caller;
-        co_await plan_one(deps_.directory, *snapshot, owner_.options_, work, now_);
+        take_plan(work, co_await plan_send(deps_.directory, *snapshot, owner_.options_, *work.caller,
+                                           *item.request, now_));
         if (work.plan && work.plan->priority == model::Priority::Critical) ++critical;
       }
       if (critical == 0) continue;
@@ -616,7 +595,7 @@ Task<std::expected<std::vector<model::Explain>, Refusal>> Acceptor::explain(Call
   Work work;
   work.item = &item;
   work.caller = &caller;
-  co_await plan_one(deps_.directory, *snapshot, options_, work, now);
+  take_plan(work, co_await plan_send(deps_.directory, *snapshot, options_, caller, *item.request, now));
   if (work.refusal) co_return std::unexpected(std::move(*work.refusal));
   work.people.wants_sample = true;
   std::vector<PeopleQuery*> queries{&work.people};
@@ -624,11 +603,7 @@ Task<std::expected<std::vector<model::Explain>, Refusal>> Acceptor::explain(Call
   if (!loaded) co_return std::unexpected(unavailable(loaded.error()));
   const RouteInput input{*work.plan, *item.request, work.people.people, deps_.keys.address_hash, now, true};
   Routed routed = route(input);
-  if (!routed.problems.empty()) {
-    Refusal r = make_refusal(422, routed.problems.front().code, routed.problems.front().detail);
-    r.problems = std::move(routed.problems);
-    co_return std::unexpected(std::move(r));
-  }
+  if (!routed.problems.empty()) { co_return std::unexpected(make_refusal(422, std::move(routed.problems))); }
   co_return std::move(routed.explains);
 }
 

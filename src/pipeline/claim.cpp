@@ -15,7 +15,7 @@ constexpr auto kStoreRetry = std::chrono::milliseconds(200);
 }  // namespace
 
 Deliverer::Deliverer(const Pipeline::Deps& deps, const Options& options, Journal& journal, Windows& windows,
-                     Recorder& recorder, Integrations& integrations, Urgency& urgency)
+                     Recorder& recorder, Integrations& integrations, base::Urgency& urgency)
     : deps_(deps),
       options_(options),
       journal_(journal),
@@ -102,7 +102,7 @@ std::vector<store::ClaimRequest> Deliverer::wanted_claims() {
     if (is_claiming_[i] || !windows_.is_worth_a_claim(lane)) continue;
     const bool is_critical = lane.priority == model::Priority::Critical;
     const std::size_t room =
-        std::min(windows_.room(lane), is_critical ? kClaimMax : urgency_.step(kClaimMax));
+        std::min(windows_.room(lane), is_critical ? kClaimMax : urgency_.step(kClaimMax, kUrgentStep));
     store::ClaimRequest request;
     request.lane = lane;
     request.limit = room;

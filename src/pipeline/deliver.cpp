@@ -37,7 +37,7 @@ Task<void> Deliverer::run_queue(model::Queue queue) {
   auto& wake = *queue_wake_[static_cast<std::size_t>(queue)];
   const Channel channel = model::channel_of(queue);
   while (!is_stopping_) {
-    const std::size_t step = urgency_.step(kBatchMax);
+    const std::size_t step = urgency_.step(kBatchMax, kUrgentStep);
     auto flights = waiting_.take(queue, step, deps_.clock.now());
     const bool has_ready = windows_.has_ready(queue);
     // Without any account the flights still have to be looked at: they are held for a route.

@@ -26,7 +26,7 @@ namespace carillon::pipeline {
 class Deliverer final : public providers::JobSink {
  public:
   Deliverer(const Pipeline::Deps& deps, const Options& options, Journal& journal, Windows& windows,
-            Recorder& recorder, Integrations& integrations, Urgency& urgency);
+            Recorder& recorder, Integrations& integrations, base::Urgency& urgency);
   ~Deliverer() override;
 
   void start();
@@ -106,7 +106,7 @@ class Deliverer final : public providers::JobSink {
   Windows& windows_;
   Recorder& recorder_;
   Integrations& integrations_;
-  Urgency& urgency_;
+  base::Urgency& urgency_;
   Waiting waiting_;
   base::Signal claim_wake_;
   std::array<std::unique_ptr<base::Signal>, model::kQueueCount> queue_wake_;

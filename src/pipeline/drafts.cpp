@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pipeline/policy.h"
+#include "pipeline/refusal.h"
 
 namespace carillon::pipeline {
 namespace {
@@ -12,24 +13,14 @@ using model::NotificationStatus;
 constexpr Millis kRollingHour{3'600'000};
 
 std::unexpected<Refusal> refuse(int status, std::string code, std::string detail, std::string pointer = {}) {
-  Refusal refusal;
-  refusal.status = status;
-  if (!pointer.empty()) refusal.problems.push_back({std::move(pointer), code, detail});
-  refusal.code = std::move(code);
-  refusal.detail = std::move(detail);
-  return std::unexpected(std::move(refusal));
+  return std::unexpected(make_refusal(status, std::move(code), std::move(detail), std::move(pointer)));
 }
 
 // Errors of the store's drafts as those who called see them.
 std::unexpected<Refusal> refuse(const Error& error, std::string conflict_code) {
   if (error.code == Errc::Conflict) return refuse(409, std::move(conflict_code), error.message);
   if (error.code == Errc::NotFound) return refuse(404, "not_found", error.message);
-  Refusal refusal;
-  refusal.status = 503;
-  refusal.code = "store_unavailable";
-  refusal.detail = error.message;
-  refusal.retry_after = Millis(1000);
-  return std::unexpected(std::move(refusal));
+  return std::unexpected(unavailable(error));
 }
 
 // What was written by an app is sent in its name, whoever submits it.
@@ -124,14 +115,8 @@ Task<std::expected<Drafts::Considered, Refusal>> Drafts::consider(const Snapshot
       !loaded) {
     co_return refuse(loaded.error(), {});
   }
-  const Routed routed = route({*plan, request, query.people, deps_.keys.address_hash, now});
-  if (!routed.problems.empty()) {
-    Refusal refusal;
-    refusal.code = routed.problems.front().code;
-    refusal.detail = routed.problems.front().detail;
-    refusal.problems = routed.problems;
-    co_return std::unexpected(std::move(refusal));
-  }
+  Routed routed = route({*plan, request, query.people, deps_.keys.address_hash, now});
+  if (!routed.problems.empty()) { co_return std::unexpected(make_refusal(422, std::move(routed.problems))); }
   Considered made;
   for (const auto& [entry, group] : query.people.groups) made.groups.push_back({entry, group.id});
   made.audience = audience_of(request, query.people);
@@ -145,7 +130,7 @@ Task<SendResult> Drafts::rewrite(Caller caller, const model::Notification& befor
   const auto snapshot = deps_.directory.snapshot();
   auto considered = co_await consider(*snapshot, sender_of(caller, *snapshot, before), *changed.request, now);
   if (!considered) co_return std::unexpected(std::move(considered.error()));
-  const Plan& plan = considered->plan;
+  Plan& plan = considered->plan;
   const std::int64_t audience = considered->audience;
   // What waited for an approval goes on waiting for one, however small it has become.
   const bool waits =
@@ -154,13 +139,14 @@ Task<SendResult> Drafts::rewrite(Caller caller, const model::Notification& befor
   changed.status = stays_draft ? NotificationStatus::Draft
                    : waits     ? NotificationStatus::AwaitingApproval
                                : NotificationStatus::Scheduled;
+  const bool is_lowered = audience > static_cast<std::int64_t>(model::kInlineEndpointsMax) && make_bulk(plan);
   changed.priority = plan.priority;
   changed.category = plan.category->key;
   changed.template_key = plan.tmpl ? plan.tmpl->key : std::string{};
   changed.template_version = plan.tmpl ? plan.tmpl->version : 0;
   changed.expires_at = plan.expires_at;
   changed.send_at = plan.send_at;
-  // What is due is scheduled for now: from then on its age counts.
+  // Its age is counted from the moment it may go out, which is this one when no later was asked for.
   if (changed.status == NotificationStatus::Scheduled)
     changed.send_at = std::max(plan.send_at.value_or(now), now);
   store::Rewrite change;
@@ -175,6 +161,7 @@ Task<SendResult> Drafts::rewrite(Caller caller, const model::Notification& befor
   answer.status = changed.status;
   answer.recipients = audience;
   if (waits) answer.approval = change.approval->id;
+  if (is_lowered) answer.warnings.push_back(kLoweredToBulk);
   change.notification = std::move(changed);
   if (const auto stored = co_await deps_.store.rewrite(std::move(change), now); !stored)
     co_return refuse(stored.error(), "already_begun");

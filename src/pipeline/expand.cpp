@@ -5,7 +5,8 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
-#include "pipeline/accept.h"
+#include "pipeline/flight.h"
+#include "pipeline/refusal.h"
 
 namespace carillon::pipeline {
 namespace {
@@ -94,14 +95,14 @@ Task<Result<void>> Expander::expand(Progress& progress, std::size_t pages) {
     if (is_turn_over) {
       co_return co_await commit(progress, std::move(page.routed), page.is_last, last, deps_.clock.now());
     }
-    const auto began = Urgency::Clock::now();
+    const auto began = base::Urgency::Clock::now();
     auto [stored, next] =
         co_await (commit(progress, std::move(page.routed), false, last, deps_.clock.now()) &&
                   load_page(progress, last));
     CARILLON_CO_CHECK(stored);
     CARILLON_CO_TRY(page, std::move(next));
     // As much time for others as this took.
-    if (urgency_.is_near()) co_await base::sleep_for(Urgency::Clock::now() - began);
+    if (urgency_.is_near()) co_await base::sleep_for(base::Urgency::Clock::now() - began);
   }
   co_return Result<void>{};
 }
@@ -113,7 +114,7 @@ Task<Result<Expander::Page>> Expander::load_page(const Progress& progress, std::
   query.groups = progress.at.audience;
   query.moment = progress.at.moment;
   query.after = std::move(after);
-  const std::size_t limit = urgency_.step(kPageUsers);
+  const std::size_t limit = urgency_.step(kPageUsers, kUrgentStep);
   query.limit = limit;
   People people;
   CARILLON_CO_TRY(people.members, co_await deps_.store.members(std::move(query)));
@@ -133,10 +134,7 @@ Task<Expander::RoutedOr> Expander::route_stored(const model::Notification& n, Pe
   const auto snapshot = deps_.directory.snapshot();
   const auto* view = snapshot->project(n.project);
   if (view == nullptr || !n.request) {
-    Refusal gone;
-    gone.code = "unknown_project";
-    gone.detail = "the project or the request is gone";
-    co_return std::unexpected(std::move(gone));
+    co_return std::unexpected(make_refusal(422, "unknown_project", "the project or the request is gone"));
   }
   std::shared_ptr<const model::Template> pinned;
   if (!n.template_key.empty()) {
@@ -158,13 +156,7 @@ Task<Expander::RoutedOr> Expander::route_stored(const model::Notification& n, Pe
   query.people = std::move(people);
   std::vector<PeopleQuery*> queries{&query};
   const auto loaded = co_await load_people(deps_.store, deps_.keys.address_hash, std::move(queries));
-  if (!loaded) {
-    Refusal away;
-    away.status = 503;
-    away.code = "store_unavailable";
-    away.detail = loaded.error().message;
-    co_return std::unexpected(std::move(away));
-  }
+  if (!loaded) co_return std::unexpected(unavailable(loaded.error()));
   // Members come by pages, from the moment the send was accepted.
   if (!only_members) {
     query.people.groups.clear();
@@ -174,10 +166,7 @@ Task<Expander::RoutedOr> Expander::route_stored(const model::Notification& n, Pe
                          now,   false,      true,         only_members};
   Routed routed = route(input);
   if (routed.problems.empty()) co_return routed;
-  Refusal refusal;
-  refusal.code = routed.problems.front().code;
-  refusal.detail = routed.problems.front().detail;
-  co_return std::unexpected(std::move(refusal));
+  co_return std::unexpected(make_refusal(422, std::move(routed.problems)));
 }
 
 // The cursor is an index into `to` as long as entries of it are expanded, and counts on for each chunk of

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "pipeline/pipeline.h"
-#include "pipeline/urgency.h"
+#include "base/urgency.h"
 #include "pipeline/route.h"
 
 namespace carillon::pipeline {
@@ -19,7 +19,7 @@ namespace carillon::pipeline {
 class Expander {
  public:
   using Publish = std::function<void(const std::vector<store::Hint>&)>;
-  Expander(const Pipeline::Deps& deps, const Urgency& urgency, Publish publish)
+  Expander(const Pipeline::Deps& deps, const base::Urgency& urgency, Publish publish)
       : deps_(deps), urgency_(urgency), publish_(std::move(publish)) {}
 
   // Expands what is due, oldest first, until nothing is left or `stop()` was called. Calls while one
@@ -50,7 +50,7 @@ class Expander {
   Task<Result<void>> commit(Progress& progress, Routed routed, bool is_done, std::string last_user, Time now);
 
   const Pipeline::Deps& deps_;
-  const Urgency& urgency_;
+  const base::Urgency& urgency_;
   Publish publish_;
   bool is_running_ = false;
   bool is_stopping_ = false;

@@ -50,6 +50,9 @@ struct Taken {
 };
 
 // What is claimed, per queue × priority. Delivery thread only, but for try_reserve() and release().
+// How many deliveries are handled at once while something critical is about: a third of a millisecond's work.
+inline constexpr std::size_t kUrgentStep = 32;
+
 class Windows {
  public:
   Windows(std::size_t window, std::size_t careful_window)

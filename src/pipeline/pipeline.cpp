@@ -416,7 +416,7 @@ class PipelineImpl final : public Pipeline {
   StoreSandbox sandbox_;
   Integrations integrations_;
   Windows windows_;
-  Urgency urgency_;
+  base::Urgency urgency_;
   Recorder recorder_;
   Deliverer deliverer_;
   Expander expander_;

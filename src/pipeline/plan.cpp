@@ -1,27 +1,14 @@
 #include <algorithm>
 
 #include "model/local_time.h"
+#include "pipeline/refusal.h"
 #include "pipeline/route.h"
 
 namespace carillon::pipeline {
 namespace {
 
 std::unexpected<Refusal> refuse(int status, std::string code, std::string pointer, std::string detail) {
-  Refusal refusal;
-  refusal.status = status;
-  refusal.problems.push_back({std::move(pointer), code, detail});
-  refusal.code = std::move(code);
-  refusal.detail = std::move(detail);
-  return std::unexpected(std::move(refusal));
-}
-
-std::unexpected<Refusal> refuse(int status, base::Problems problems) {
-  Refusal refusal;
-  refusal.status = status;
-  refusal.code = problems.front().code;
-  refusal.detail = problems.front().detail;
-  refusal.problems = std::move(problems);
-  return std::unexpected(std::move(refusal));
+  return std::unexpected(make_refusal(status, std::move(code), std::move(detail), std::move(pointer)));
 }
 
 // What this issue of the product cannot do yet is refused, never ignored.
@@ -104,7 +91,7 @@ std::expected<Plan, Refusal> make_plan(const ProjectView& view, std::shared_ptr<
   if (auto refused = unsupported(request)) return std::move(*refused);
   base::Problems late;
   model::check_send_time(request, now, "", late);
-  if (!late.empty()) return refuse(422, std::move(late));
+  if (!late.empty()) return std::unexpected(make_refusal(422, std::move(late)));
   Plan plan;
   plan.view = &view;
   plan.app = std::move(app);
@@ -150,7 +137,7 @@ std::expected<Plan, Refusal> make_plan(const ProjectView& view, std::shared_ptr<
     base::Problems problems;
     check_coverage(*plan.tmpl, plan.channels, problems);
     if (problems.empty()) check_all_params(*plan.tmpl, request, problems);
-    if (!problems.empty()) return refuse(422, std::move(problems));
+    if (!problems.empty()) return std::unexpected(make_refusal(422, std::move(problems)));
   } else if (request.content) {
     for (const model::Channel channel : plan.channels) {
       if (!request.content->covers(channel)) {
@@ -166,6 +153,14 @@ std::expected<Plan, Refusal> make_plan(const ProjectView& view, std::shared_ptr<
   choose_priority(plan, request);
   choose_times(plan, request, now);
   return plan;
+}
+
+bool make_bulk(Plan& plan) {
+  const bool may_stay = plan.category->max_priority == model::Priority::Critical && plan.app &&
+                        plan.app->max_priority == model::Priority::Critical;
+  if (may_stay || plan.priority == model::Priority::Bulk) return false;
+  plan.priority = model::Priority::Bulk;
+  return true;
 }
 
 }  // namespace carillon::pipeline

@@ -84,8 +84,8 @@ store::RecordItem outcome_record(Flight& flight, model::Outcome& outcome, const 
   return item;
 }
 
-Recorder::Recorder(const Pipeline::Deps& deps, Journal& journal, Windows& windows, const Urgency& urgency,
-                   Hooks hooks)
+Recorder::Recorder(const Pipeline::Deps& deps, Journal& journal, Windows& windows,
+                   const base::Urgency& urgency, Hooks hooks)
     : deps_(deps),
       journal_(journal),
       windows_(windows),
@@ -223,7 +223,8 @@ Task<void> Recorder::run() {
       continue;
     }
     ++writing_;
-    Batch batch = is_critical ? take_from(critical_, kBatchMax) : take_from(queue_, urgency_.step(kBatchMax));
+    Batch batch = is_critical ? take_from(critical_, kBatchMax)
+                              : take_from(queue_, urgency_.step(kBatchMax, kUrgentStep));
     auto task = [this, b = std::move(batch)]() mutable { return write(std::move(b)); };
     if (!gate_.spawn(deps_.delivery, "write", std::move(task))) co_return;
   }

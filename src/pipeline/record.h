@@ -9,7 +9,7 @@
 #include "pipeline/flight.h"
 #include "pipeline/journal.h"
 #include "pipeline/pipeline.h"
-#include "pipeline/urgency.h"
+#include "base/urgency.h"
 #include "pipeline/verdict.h"
 
 namespace carillon::pipeline {
@@ -27,7 +27,7 @@ class Recorder {
     std::function<void(std::int32_t, std::string, std::string)> misconfigured;  // project, integration, why
     std::function<void()> held_by_the_past;                                     // see Acceptor::Hooks
   };
-  Recorder(const Pipeline::Deps& deps, Journal& journal, Windows& windows, const Urgency& urgency,
+  Recorder(const Pipeline::Deps& deps, Journal& journal, Windows& windows, const base::Urgency& urgency,
            Hooks hooks);
   ~Recorder();
 
@@ -72,7 +72,7 @@ class Recorder {
   const Pipeline::Deps& deps_;
   Journal& journal_;
   Windows& windows_;
-  const Urgency& urgency_;
+  const base::Urgency& urgency_;
   Hooks hooks_;
   base::Signal wake_, idle_;
   Batch critical_, queue_;

@@ -43,6 +43,12 @@ struct Plan {
                                                      const model::SendRequest& request,
                                                      std::shared_ptr<const model::Template> tmpl, Time now);
 
+// Sends that expand in the background are bulk, unless the category may be critical and the app too. True: it
+// was not so before, which the caller is told.
+bool make_bulk(Plan& plan);
+inline const Warning kLoweredToBulk{"priority_lowered", "more than 256 endpoints: it is expanded as bulk",
+                                    std::nullopt};
+
 // What is known about the recipients.
 struct People {
   struct User {

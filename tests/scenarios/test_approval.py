@@ -165,6 +165,18 @@ def test_a_large_draft_needs_an_approval_when_it_is_submitted(office):
     assert office.wait_final(draft["id"])["counts"] == {"sent": 5}
 
 
+def test_a_send_to_many_is_bulk_also_as_a_draft_and_after_an_edit(office):
+    office.put("/v1/groups/many", {})
+    office.post("/v1/groups/many/members", {"user_ids": [f"m{i}" for i in range(300)]})
+    draft = office.send(to=[{"group": "many"}], draft=True, priority="high", **NEWS)
+    submitted = office.post(f"/v1/notifications/{draft['id']}/submit", auth="app")
+    assert [w["code"] for w in submitted["warnings"]] == ["priority_lowered"]
+    assert office.notification(draft["id"])["priority"] == "bulk"
+    edited = office.patch(f"/v1/notifications/{draft['id']}", {"title": "Other"}, auth="app")
+    assert edited["status"] == "awaiting_approval"
+    assert office.notification(draft["id"])["priority"] == "bulk"
+
+
 def test_cancelling_what_waits_closes_its_approval(office):
     sent = office.send(to=[{"group": "all"}], **NEWS)
     office.post(f"/v1/notifications/{sent['id']}/cancel")

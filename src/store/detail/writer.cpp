@@ -13,7 +13,6 @@ namespace {
 
 // While something critical is about. It goes in whatever the size; 128 rows take about a millisecond.
 constexpr std::size_t kUrgentRowsMax = 128;
-constexpr std::chrono::seconds kUrgencyLasts{1};
 
 // Expansion gets this share of a commit's rows while anything else waits (PIPELINE §5).
 constexpr std::size_t expand_share(std::size_t rows) noexcept { return rows * 3 / 10; }
@@ -81,7 +80,7 @@ void Writer::push(std::shared_ptr<Job> job) {
     const std::lock_guard lock(mutex_);
     is_taken = !closed_;
     if (is_taken) {
-      if (is_critical(*job)) urgent_until_ = std::chrono::steady_clock::now() + kUrgencyLasts;
+      if (is_critical(*job)) urgency_.note();
       queues_[index(job->job_class)].push_back(std::move(job));
     }
     is_awaited = waits_for() != waits_for_;
@@ -149,8 +148,7 @@ bool Writer::gather(Group& group) {
   for (const JobClass c : {JobClass::RecordCritical, JobClass::AcceptCritical}) {
     take(c, kCommitRowsMax, rows, group);
   }
-  const bool is_urgent = std::chrono::steady_clock::now() < urgent_until_;
-  const std::size_t rows_max = is_urgent ? std::max(kUrgentRowsMax, rows) : kCommitRowsMax;
+  const std::size_t rows_max = urgency_.step(kCommitRowsMax, std::max(kUrgentRowsMax, rows));
   const std::size_t before_results = rows;
   take(JobClass::Record, rows_max, rows, group);
   const bool has_results = rows > before_results;

@@ -25,6 +25,7 @@
 
 #include "base/metrics.h"
 #include "base/task.h"
+#include "base/urgency.h"
 #include "store/detail/txn.h"
 
 namespace carillon::store::detail {
@@ -163,7 +164,7 @@ class Writer {
   std::array<std::deque<std::shared_ptr<Job>>, kJobClassCount> queues_;
   bool closed_ = false;
   WaitsFor waits_for_ = WaitsFor::Nothing;  // of the thread now; who pushes wakes it when that has changed
-  std::chrono::steady_clock::time_point urgent_until_{};
+  base::Urgency urgency_;
   bool is_busy_ = false;  // the commit before held many sends, and results
   std::thread thread_;
 };

@@ -1,13 +1,13 @@
-#include "pipeline/urgency.h"
+#include "base/urgency.h"
 
 #include <gtest/gtest.h>
 
-namespace carillon::pipeline {
+namespace carillon::base {
 namespace {
 
 using namespace std::chrono_literals;
 
-TEST(Urgency, IsNearForASecondAfterTheLastCriticalDelivery) {
+TEST(Urgency, IsNearForASecondAfterTheLastNote) {
   Urgency urgency;
   const Urgency::Clock::time_point start{10min};
   EXPECT_FALSE(urgency.is_near(start));
@@ -20,11 +20,11 @@ TEST(Urgency, IsNearForASecondAfterTheLastCriticalDelivery) {
 
 TEST(Urgency, MakesLargeStepsSmallAndLeavesSmallOnes) {
   Urgency urgency;
-  EXPECT_EQ(urgency.step(1024), 1024U);
+  EXPECT_EQ(urgency.step(1024, 32), 1024U);
   urgency.note();
-  EXPECT_EQ(urgency.step(1024), Urgency::kSmallStep);
-  EXPECT_EQ(urgency.step(3), 3U);
+  EXPECT_EQ(urgency.step(1024, 32), 32U);
+  EXPECT_EQ(urgency.step(3, 32), 3U);
 }
 
 }  // namespace
-}  // namespace carillon::pipeline
+}  // namespace carillon::base

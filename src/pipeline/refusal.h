@@ -1,0 +1,18 @@
+// Making refusals: the one way to say why a send is not accepted.
+#pragma once
+
+#include <string>
+
+#include "pipeline/pipeline.h"
+
+namespace carillon::pipeline {
+
+// With a pointer it also names the member that is wrong.
+[[nodiscard]] Refusal make_refusal(int status, std::string code, std::string detail,
+                                   std::string pointer = {});
+// The first of the problems, of which there is one at least, gives code and detail.
+[[nodiscard]] Refusal make_refusal(int status, base::Problems problems);
+// 503: the store could not do what was asked; nothing is wrong with that.
+[[nodiscard]] Refusal unavailable(const Error& error);
+
+}  // namespace carillon::pipeline
