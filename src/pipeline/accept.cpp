@@ -362,7 +362,10 @@ class Acceptor::Batch {
     if (!items_.empty()) stored_ = co_await deps_.store.accept(std::move(items_), now_);
     CARILLON_FAILPOINT("accept.after_store");
     for (auto& call : calls_) {
-      for (auto& routed : call->routed) co_await settle(call->results[routed.item], routed);
+      for (auto& routed : call->routed) {
+        SendResult& result = call->results[routed.item];
+        if (!settle(result, routed)) co_await settle_reuse(result, routed);
+      }
     }
     if (!taken_.empty()) owner_.hooks_.taken(std::move(taken_));
     if (!hints_.empty()) owner_.hooks_.publish(hints_);
@@ -382,8 +385,11 @@ class Acceptor::Batch {
         Work& work = works_.emplace_back();
         work.item = &item;
         work.caller = &call->caller;
-        take_plan(work, co_await plan_send(deps_.directory, *snapshot, owner_.options_, *work.caller,
-                                           *item.request, now_));
+        std::shared_ptr<const model::Template> named;
+        if (names_version(*item.request))
+          named = co_await named_version(deps_.directory, call->caller.project, *item.request);
+        take_plan(work,
+                  plan_send(*snapshot, owner_.options_, *work.caller, *item.request, std::move(named), now_));
         if (work.plan && work.plan->priority == model::Priority::Critical) ++critical;
       }
       if (critical == 0) continue;
@@ -398,8 +404,11 @@ class Acceptor::Batch {
 
   void build_all(const Error* load_error) {
     std::size_t at = 0;
+    items_.reserve(works_.size());
+    taken_.reserve(works_.size());
     for (auto& call : calls_) {
       call->results.assign(call->items.size(), std::unexpected(Refusal{}));
+      call->routed.reserve(call->items.size());
       for (std::size_t i = 0; i < call->items.size(); ++i, ++at) {
         Work& work = works_[at];
         if (load_error != nullptr && !work.refusal) work.refusal = unavailable(*load_error);
@@ -478,40 +487,47 @@ class Acceptor::Batch {
     routed.hints.clear();
   }
 
-  Task<void> settle(SendResult& result, Call::Routed& routed) {
+  // False: its event id was accepted before, with other bytes.
+  bool settle(SendResult& result, Call::Routed& routed) {
     const bool is_stored = *stored_ && (**stored_)[routed.store_index];
     hand_over(routed, is_stored ? &(**stored_)[routed.store_index]->taken : nullptr);
     if (!is_stored) {
       const Error& error = *stored_ ? (**stored_)[routed.store_index].error() : stored_->error();
       result = std::unexpected(unavailable(error));
       metrics_.unavailable.add();
-      co_return;
+      return true;
     }
     const store::AcceptResult& accepted = *(**stored_)[routed.store_index];
     routed.answer.dedup_until = accepted.dedup_until;
     switch (accepted.kind) {
-      case store::Accepted::EventIdReused:
-        if (auto refusal = co_await reused(deps_.store, accepted.notification, std::move(routed.body),
-                                           routed.answer.event_id)) {
-          result = std::unexpected(std::move(*refusal));
-          break;
-        }
-        [[fallthrough]];
-      case store::Accepted::Duplicate:
-        metrics_.repeats.add();
-        routed.answer.is_duplicate = true;
-        routed.answer.has_counts = false;
-        routed.answer.approval = 0;
-        routed.answer.warnings.clear();
-        routed.answer.id = accepted.notification;
-        result = std::move(routed.answer);
-        break;
+      case store::Accepted::EventIdReused: return false;
+      case store::Accepted::Duplicate: answer_repeat(result, routed, accepted.notification); break;
       case store::Accepted::New:
         count(routed, accepted.changed);
         hints_.insert(hints_.end(), routed.hints.begin(), routed.hints.end());
         result = std::move(routed.answer);
         break;
     }
+    return true;
+  }
+
+  Task<void> settle_reuse(SendResult& result, Call::Routed& routed) {
+    const std::int64_t first = (**stored_)[routed.store_index]->notification;
+    auto refusal = co_await reused(deps_.store, first, std::move(routed.body), routed.answer.event_id);
+    if (refusal)
+      result = std::unexpected(std::move(*refusal));
+    else
+      answer_repeat(result, routed, first);
+  }
+
+  void answer_repeat(SendResult& result, Call::Routed& routed, std::int64_t first) {
+    metrics_.repeats.add();
+    routed.answer.is_duplicate = true;
+    routed.answer.has_counts = false;
+    routed.answer.approval = 0;
+    routed.answer.warnings.clear();
+    routed.answer.id = first;
+    result = std::move(routed.answer);
   }
 
 #ifdef CARILLON_MUTATION_ACK_BEFORE_COMMIT
@@ -595,7 +611,10 @@ Task<std::expected<std::vector<model::Explain>, Refusal>> Acceptor::explain(Call
   Work work;
   work.item = &item;
   work.caller = &caller;
-  take_plan(work, co_await plan_send(deps_.directory, *snapshot, options_, caller, *item.request, now));
+  std::shared_ptr<const model::Template> named;
+  if (names_version(*item.request))
+    named = co_await named_version(deps_.directory, caller.project, *item.request);
+  take_plan(work, plan_send(*snapshot, options_, caller, *item.request, std::move(named), now));
   if (work.refusal) co_return std::unexpected(std::move(*work.refusal));
   work.people.wants_sample = true;
   std::vector<PeopleQuery*> queries{&work.people};

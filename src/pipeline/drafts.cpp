@@ -40,29 +40,29 @@ bool has_begun(NotificationStatus status) {
 
 }  // namespace
 
-Task<std::expected<Plan, Refusal>> plan_send(Directory& directory, const Snapshot& snapshot,
-                                             const Options& options, const Caller& caller,
-                                             const model::SendRequest& request, Time now) {
+Task<std::shared_ptr<const model::Template>> named_version(Directory& directory, std::int32_t project,
+                                                           const model::SendRequest& request) {
+  auto found = co_await directory.template_version(project, request.template_key, request.template_version);
+  co_return found ? std::move(*found) : nullptr;
+}
+
+std::expected<Plan, Refusal> plan_send(const Snapshot& snapshot, const Options& options, const Caller& caller,
+                                       const model::SendRequest& request,
+                                       std::shared_ptr<const model::Template> named, Time now) {
   const auto* view = snapshot.project(caller.project);
-  if (view == nullptr) co_return refuse(404, "unknown_project", "there is no such project");
+  if (view == nullptr) return refuse(404, "unknown_project", "there is no such project");
   if (view->archived.contains(request.template_key)) {
-    co_return refuse(
+    return refuse(
         422, "template_archived",
         fmt::format("the template '{}' is archived; use another, or unarchive it", request.template_key),
         "/template");
   }
-  std::shared_ptr<const model::Template> pinned;
-  if (!request.template_key.empty() && request.template_version != 0) {
-    auto found =
-        co_await directory.template_version(caller.project, request.template_key, request.template_version);
-    if (found) pinned = std::move(*found);
-  }
-  auto plan = make_plan(*view, caller.app, caller.is_test, request, std::move(pinned), now);
+  auto plan = make_plan(*view, caller.app, caller.is_test, request, std::move(named), now);
   if (plan) {
     if (auto refusal = refuse_by_policy(caller, *plan, options.public_url))
-      co_return std::unexpected(std::move(*refusal));
+      return std::unexpected(std::move(*refusal));
   }
-  co_return plan;
+  return plan;
 }
 
 std::int64_t audience_of(const model::SendRequest& request, const People& people) {
@@ -104,7 +104,9 @@ store::Approval open_approval(base::IdGenerator& ids, const model::Notification&
 Task<std::expected<Drafts::Considered, Refusal>> Drafts::consider(const Snapshot& snapshot, Caller caller,
                                                                   const model::SendRequest& request,
                                                                   Time now) {
-  auto plan = co_await plan_send(deps_.directory, snapshot, options_, caller, request, now);
+  std::shared_ptr<const model::Template> named;
+  if (names_version(request)) named = co_await named_version(deps_.directory, caller.project, request);
+  auto plan = plan_send(snapshot, options_, caller, request, std::move(named), now);
   if (!plan) co_return std::unexpected(std::move(plan.error()));
   PeopleQuery query;
   query.project = caller.project;
@@ -208,8 +210,10 @@ Task<std::expected<store::Approval, Refusal>> Drafts::decide(store::ApprovalDeci
     const auto snapshot = deps_.directory.snapshot();
     Caller by;
     by.actor = decision.actor;
-    const auto plan = co_await plan_send(deps_.directory, *snapshot, options_, sender_of(by, *snapshot, *n),
-                                         *n->request, now);
+    std::shared_ptr<const model::Template> named;
+    if (names_version(*n->request)) named = co_await named_version(deps_.directory, n->project, *n->request);
+    const auto plan =
+        plan_send(*snapshot, options_, sender_of(by, *snapshot, *n), *n->request, std::move(named), now);
     if (!plan) co_return std::unexpected(plan.error());
     // It begins when it is approved, or later: its ttl and its age count from then on.
     decision.send_at = std::max(plan->send_at.value_or(now), now);

@@ -12,12 +12,19 @@ namespace carillon::pipeline {
 
 inline constexpr Millis kApprovalLasts{72LL * 3'600'000};  // then it expires, and the send with it
 
-// The plan of a send of that caller, with the template version it names and what its category and the
-// installation forbid. Refusals: make_plan()'s and refuse_by_policy()'s · 404 unknown_project · 422
+// The version of a template that a request names; null: it names none, or there is none. To be asked only of
+// requests that name one: most do not, and need no coroutine.
+inline bool names_version(const model::SendRequest& request) {
+  return request.template_version != 0 && !request.template_key.empty();
+}
+Task<std::shared_ptr<const model::Template>> named_version(Directory& directory, std::int32_t project,
+                                                           const model::SendRequest& request);
+// The plan of a send of that caller, with what its category and the installation forbid. `named`: of
+// named_version(). Refusals: make_plan()'s and refuse_by_policy()'s · 404 unknown_project · 422
 // template_archived. The plan points into the snapshot.
-Task<std::expected<Plan, Refusal>> plan_send(Directory& directory, const Snapshot& snapshot,
-                                             const Options& options, const Caller& caller,
-                                             const model::SendRequest& request, Time now);
+[[nodiscard]] std::expected<Plan, Refusal> plan_send(const Snapshot& snapshot, const Options& options,
+                                                     const Caller& caller, const model::SendRequest& request,
+                                                     std::shared_ptr<const model::Template> named, Time now);
 
 // Recipients at most: each group by the number of its members, every other entry as one.
 [[nodiscard]] std::int64_t audience_of(const model::SendRequest& request, const People& people);

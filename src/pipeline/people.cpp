@@ -95,13 +95,17 @@ void collect_raw(PeopleQuery& query, std::vector<Asked>& asked) {
 Task<Result<void>> load_people(store::Store& store, const base::KeyedHash& address_hash,
                                std::vector<PeopleQuery*> queries) {
   std::vector<Wanted> wanted;
+  wanted.reserve(queries.size());
   for (PeopleQuery* query : queries) {
     if (!query->only_members) {
-      CARILLON_CO_CHECK(co_await find_owners(store, *query));
-      CARILLON_CO_CHECK(co_await load_groups(store, *query));
+      bool names_device = false, names_group = false;  // most sends need no coroutine for either
       for (const auto& entry : query->request->to) {
         if (entry.kind == model::RecipientKind::User) wanted.push_back({query, entry.id});
+        names_device |= entry.kind == model::RecipientKind::Device;
+        names_group |= entry.kind == model::RecipientKind::Group;
       }
+      if (names_device) CARILLON_CO_CHECK(co_await find_owners(store, *query));
+      if (names_group) CARILLON_CO_CHECK(co_await load_groups(store, *query));
     }
     for (const auto& member : query->people.members) wanted.push_back({query, member.user_id});
     for (const auto& [device, user] : query->people.device_owner) wanted.push_back({query, user});
