@@ -25,6 +25,8 @@
 
 namespace carillon::store {
 
+struct CopyProgress;  // backup.h
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -200,6 +202,13 @@ class Store {
   // Answers kept for Idempotency-Key on creating POSTs: the stored answer, or nullopt.
   virtual Task<Result<std::optional<std::string>>> get_answer(std::string key, Time now) = 0;
   virtual Task<Result<void>> put_answer(std::string key, std::string answer, Time expires, Time now) = 0;
+
+  // Copies everything into new files of `folder` (kStoreFiles of backup.h), as of the moment it returns, told
+  // by `clock`: what was answered before is in it. Others go on reading and writing meanwhile. The files are
+  // not synced. One at a time. Errors: FailedPrecondition (one is under way) · AlreadyExists (a file is
+  // there) · Cancelled (progress->stop, or closed); what is in the folder is then worth nothing.
+  virtual Task<Result<Time>> copy_to(std::string folder, const base::Clock& clock,
+                                     std::shared_ptr<CopyProgress> progress) = 0;
 
   // Stops taking calls, finishes those under way, closes. Blocks.
   virtual void close() = 0;

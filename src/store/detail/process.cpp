@@ -185,6 +185,7 @@ Task<Result<Registration>> SqliteStore::register_process(std::string instance, T
 void SqliteStore::close() {
   // Accepted work is finished first; then nobody reads, and the last connection leaves no WAL behind.
   if (writer_) writer_->close();
+  backup_.reset();  // what was not done yet stays half
   if (readers_) readers_->close();
   if (people_readers_) people_readers_->close();
   if (writer_) {

@@ -29,6 +29,32 @@ std::string durable(std::string_view schema) {
       schema);
 }
 
+// `path` as a URI that says nobody changes the file: the three characters that mean something in one are
+// escaped.
+std::string frozen_uri(std::string_view path) {
+  // Two slashes more, or a path that begins with two would name a host.
+  std::string uri = path.starts_with('/') ? "file://" : "file:";
+  for (const char c : path) {
+    if (c == '%' || c == '?' || c == '#') {
+      uri += fmt::format("%{:02x}", static_cast<unsigned>(c));
+    } else {
+      uri += c;
+    }
+  }
+  return uri + "?immutable=1";
+}
+
+int open_flags(DbMode mode) {
+  constexpr int kAlways = SQLITE_OPEN_NOMUTEX;
+  switch (mode) {
+    case DbMode::Writer:
+    case DbMode::Copy: return kAlways | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    case DbMode::Reader: return kAlways | SQLITE_OPEN_READWRITE;
+    case DbMode::Frozen: return kAlways | SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
+  }
+  return kAlways;
+}
+
 Error error_of(sqlite3* handle, int rc) {
   return Error{errc_of(rc), fmt::format("store: {} ({})", sqlite3_errmsg(handle), sqlite3_errstr(rc))};
 }
@@ -83,10 +109,9 @@ base::Hash128 Statement::hash(int c) const noexcept {
 Result<std::unique_ptr<Db>> Db::open(const std::string& path, DbMode mode, std::int64_t cache_bytes) {
   initialize_library();
   sqlite3* handle = nullptr;
-  const int flags =
-      SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | (mode == DbMode::Writer ? SQLITE_OPEN_CREATE : 0);
-  const int rc =
-      sqlite3_open_v2(path.c_str(), &handle, flags, mode == DbMode::Writer ? gathering_vfs() : nullptr);
+  const std::string name = mode == DbMode::Frozen ? frozen_uri(path) : path;
+  const int rc = sqlite3_open_v2(name.c_str(), &handle, open_flags(mode),
+                                 mode == DbMode::Writer ? gathering_vfs() : nullptr);
   std::unique_ptr<Db> db(new Db(handle));
   if (rc != SQLITE_OK) return fail(errc_of(rc), fmt::format("cannot open {}: {}", path, sqlite3_errstr(rc)));
   sqlite3_extended_result_codes(handle, 1);
@@ -95,11 +120,12 @@ Result<std::unique_ptr<Db>> Db::open(const std::string& path, DbMode mode, std::
   CARILLON_CHECK(
       db->exec("PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF; PRAGMA secure_delete=OFF;"
                "PRAGMA trusted_schema=OFF"));
-  if (mode == DbMode::Reader) {
-    CARILLON_CHECK(db->exec("PRAGMA query_only=ON"));
-    return db;
+  if (mode == DbMode::Reader) CARILLON_CHECK(db->exec("PRAGMA query_only=ON"));
+  if (mode == DbMode::Writer) CARILLON_CHECK(db->exec(durable("main").c_str()));
+  if (mode == DbMode::Copy) {
+    CARILLON_CHECK(
+        db->exec("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE"));
   }
-  CARILLON_CHECK(db->exec(durable("main").c_str()));
   return db;
 }
 

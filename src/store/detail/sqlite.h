@@ -99,7 +99,9 @@ class Statement {
 
 enum class DbMode : std::uint8_t {
   Writer,  // makes the file when missing, WAL, synchronous=FULL
-  Reader   // query_only
+  Reader,  // query_only
+  Copy,    // makes the file, which is worth nothing until it is whole: no journal, no sync
+  Frozen   // a file nobody writes: reads it without a lock, a WAL or anything else beside it
 };
 
 class Db {
@@ -132,6 +134,8 @@ class Db {
   Result<std::int64_t> scalar(const char* sql);
   // Limits the file to so many pages (tests of a full disk); 0: no limit.
   void limit_pages(std::int64_t pages);
+  // The connection itself, for the parts of SQLite that have no function here (backup).
+  [[nodiscard]] sqlite3* handle() noexcept { return handle_; }
   // Ends this connection's running query from another thread (shutdown).
   void interrupt() noexcept { sqlite3_interrupt(handle_); }
 

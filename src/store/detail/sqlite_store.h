@@ -9,7 +9,7 @@
 // caches go into `txn.after_commit`. Methods are spread over: accept.cpp claim.cpp record.cpp expand.cpp
 // replay.cpp maintain.cpp process.cpp
 // overview.cpp (hot path and engine) · profiles.cpp put_profile.cpp groups.cpp suppressions.cpp (people) ·
-// records.cpp sandbox.cpp event_letters.cpp · lists.cpp look_up.cpp (looking).
+// records.cpp sandbox.cpp event_letters.cpp · backup.cpp · lists.cpp look_up.cpp (looking).
 #pragma once
 
 #include <memory>
@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "store/detail/backup.h"
 #include "store/detail/claim_log.h"
 #include "store/detail/counters.h"
 #include "store/detail/dedup.h"
@@ -124,6 +125,8 @@ class SqliteStore final : public Store {
                                                                   ListPage page) override;
   Task<Result<std::optional<std::string>>> get_answer(std::string key, Time now) override;
   Task<Result<void>> put_answer(std::string key, std::string answer, Time expires, Time now) override;
+  Task<Result<Time>> copy_to(std::string folder, const base::Clock& clock,
+                             std::shared_ptr<CopyProgress> progress) override;
   void close() override;
 
  private:
@@ -134,6 +137,7 @@ class SqliteStore final : public Store {
 
   // Runs `call` (Result<T>(Txn&)) in a transaction of the writer, alone in a savepoint. An error it
   // returns undoes what it did and is this call's answer. May run twice: it must not consume captures.
+  // JobClass::Between: outside of transactions, once.
   template <class F>
   auto write(F call, JobClass job_class = JobClass::Other, std::size_t rows = 1)
       -> Task<std::invoke_result_t<F&, Txn&>> {
@@ -218,6 +222,7 @@ class SqliteStore final : public Store {
   std::unique_ptr<Readers> readers_;
   std::unique_ptr<Readers> people_readers_;  // of people.db
   std::unique_ptr<Writer> writer_;
+  std::unique_ptr<Backup> backup_;  // under way. Writer thread
 
   // Where retention's scan stands: open rows are stepped over. Writer thread.
   std::int64_t dropped_deliveries_ = 0, dropped_notifications_ = 0;

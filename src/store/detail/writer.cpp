@@ -107,17 +107,28 @@ void Writer::close() {
 void Writer::loop() {
   ::pthread_setname_np(::pthread_self(), "store-writer");
   Group group;
-  while (gather(group)) {
-    execute(group);
-    finish(group);
-    group.clear();
+  std::shared_ptr<Job> between;
+  while (gather(group, between)) {
+    if (!group.empty()) {
+      execute(group);
+      finish(group);
+      group.clear();
+    }
+    if (between) take_turn(*std::exchange(between, nullptr));
   }
+}
+
+void Writer::take_turn(Job& between) {
+  if (const Result<void> ran = between.run(txn_); !ran) between.fail_with(ran.error());
+  Resumer resumer;
+  resumer.add(between);
+  resumer.flush();
 }
 
 Writer::WaitsFor Writer::waits_for() const {
   const auto waits = [this](JobClass c) { return !queues_[index(c)].empty(); };
   if (waits(JobClass::AcceptCritical) || waits(JobClass::Claim) || waits(JobClass::Expand) ||
-      waits(JobClass::Other)) {
+      waits(JobClass::Other) || waits(JobClass::Between)) {
     return WaitsFor::Nothing;
   }
   if (!waits(JobClass::Accept)) {
@@ -130,7 +141,7 @@ Writer::WaitsFor Writer::waits_for() const {
   return is_busy_ ? WaitsFor::Sends : WaitsFor::Nothing;
 }
 
-bool Writer::gather(Group& group) {
+bool Writer::gather(Group& group, std::shared_ptr<Job>& between) {
   std::unique_lock lock(mutex_);
   while (!closed_) {
     waits_for_ = waits_for();
@@ -163,7 +174,11 @@ bool Writer::gather(Group& group) {
   if (auto& others = queues_[index(JobClass::Other)]; !others.empty()) {
     take(JobClass::Other, std::max(rows_max, rows + others.front()->rows), rows, group);
   }
-  return !group.empty();
+  if (auto& turns = queues_[index(JobClass::Between)]; !turns.empty()) {
+    between = std::move(turns.front());
+    turns.pop_front();
+  }
+  return !group.empty() || between;
 }
 
 void Writer::take(JobClass job_class, std::size_t limit, std::size_t& rows, Group& group) {

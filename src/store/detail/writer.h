@@ -1,5 +1,7 @@
 // The one thread that writes: typed jobs in class queues, group commit, batched completions.
 //
+// Between two transactions it does one piece of what must not be inside of one (a backup).
+//
 // While one transaction syncs, the next group gathers. Critical records and accepts go first, then records,
 // claims, accepts, expansion, others (PIPELINE §5); each commit takes at least one of the others, so nothing
 // starves. Commits are small as long as something critical came in the last second: the next has to wait for
@@ -30,8 +32,17 @@
 
 namespace carillon::store::detail {
 
-enum class JobClass : std::uint8_t { RecordCritical, AcceptCritical, Record, Claim, Accept, Expand, Other };
-inline constexpr std::size_t kJobClassCount = 7;
+enum class JobClass : std::uint8_t {
+  RecordCritical,
+  AcceptCritical,
+  Record,
+  Claim,
+  Accept,
+  Expand,
+  Other,
+  Between  // run() outside of any transaction, one at a time; it stands by itself and is never tried again
+};
+inline constexpr std::size_t kJobClassCount = 8;
 inline constexpr std::size_t kCommitRowsMax = 4096;
 
 // Work that somebody awaits: resumed on the executor it was started on.
@@ -143,7 +154,8 @@ class Writer {
  private:
   using Group = std::vector<std::shared_ptr<Job>>;
   void loop();
-  bool gather(Group& group);
+  bool gather(Group& group, std::shared_ptr<Job>& between);
+  void take_turn(Job& between);
   // What the thread would wait for before it commits what is queued. Under mutex_.
   enum class WaitsFor : std::uint8_t { Nothing, Work, Company, Sends };
   WaitsFor waits_for() const;

@@ -54,7 +54,8 @@ class Commits {
     Named(Commits& owner, std::string name, JobClass job_class, std::size_t rows_in,
           std::function<void()> work)
         : Job(job_class, rows_in), owner_(owner), name_(std::move(name)), work_(std::move(work)) {}
-    Result<void> run(Txn&) override {
+    Result<void> run(Txn& txn) override {
+      EXPECT_EQ(txn.db.in_transaction(), job_class != JobClass::Between);
       work_();
       if (owner_.is_committed_) owner_.commits_.emplace_back();
       owner_.is_committed_ = false;
@@ -122,6 +123,19 @@ TEST(Writer, TakesAllThatIsCriticalAndOneOfTheOthers) {
   ASSERT_EQ(all.size(), 3U);
   EXPECT_EQ(all[1], (Names{"critical", "critical", "critical", "critical", "critical", "other"}));
   EXPECT_EQ(all[2], (Names{"record"}));
+}
+
+TEST(Writer, DoesOnePieceBetweenTwoTransactions) {
+  Commits commits;
+  const auto all = commits.of([&] {
+    commits.post("between", JobClass::Between, 0);
+    commits.post("between", JobClass::Between, 0);
+    commits.post("accept", JobClass::Accept, 2);
+    commits.post("other", JobClass::Other, 1);
+  });
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all[1], (Names{"accept", "other"}));
+  EXPECT_EQ(all[2], (Names{"between", "between"}));
 }
 
 TEST(Writer, DoesWhatWasPushedBeforeItCloses) {
