@@ -7,8 +7,6 @@
 namespace carillon::api {
 namespace {
 
-constexpr std::string_view kPausePrefix = "pau_";
-
 // ---- routes
 Failure no_route(const Call& call) {
   return not_found(fmt::format("route '{}'", call.args[0].substr(0, 64)));
@@ -89,7 +87,7 @@ Task<Answer> post_pause(Call& call) {
   model::Pause pause;
   model::read_pause(root, pause, problems);
   if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
-  pause.id = base::id_text(kPausePrefix, call.deps.ids.take());
+  pause.id = base::id_text(pipeline::kPausePrefix, call.deps.ids.take());
   pause.by = call.actor();
   pause.at = call.now;
   store::Record record;

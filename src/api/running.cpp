@@ -23,7 +23,18 @@ Task<Answer> readyz(Call& call) {
   base::JsonWriter out;
   out.object().field("status", reasons.empty() ? "ready" : "not_ready").key("reasons").array();
   for (const auto& [part, why] : reasons) out.object().field("part", part).field("reason", why).end_object();
-  out.end_array().end_object();
+  out.end_array();
+  // It takes sends and keeps them: that is no reason to send it no traffic.
+  const auto snapshot = call.deps.directory.snapshot();
+  if (const auto pauses = snapshot->restored_pauses(); !pauses.empty()) {
+    out.key("notices").array();
+    for (const model::Pause* pause : pauses) {
+      out.object().field("part", "restore").field("notice", pause->reason).field("pause", pause->id);
+      out.end_object();
+    }
+    out.end_array();
+  }
+  out.end_object();
   co_return json_reply(out, reasons.empty() ? 200 : 503);
 }
 

@@ -557,7 +557,8 @@ constexpr Schema kSchemas[] = {
     {"Health", R"({"type":"object","properties":{"status":{"type":"string"}}})", ""},
     {"Readiness",
      R"({"type":"object","properties":{"status":{"enum":["ready","not_ready"]},)"
-     R"("reasons":{"type":"array","items":{"type":"object"}}}})",
+     R"("reasons":{"type":"array","items":{"type":"object"}},)"
+     R"("notices":{"type":"array","items":{"type":"object"}}}})",
      ""},
     {"SandboxMessage",
      R"({"type":"object","properties":{"id":{"type":"string"},"delivery_id":{"type":"string"},)"

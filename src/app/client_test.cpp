@@ -102,6 +102,7 @@ struct Parsed {
     add_content(root, shell);
     add_channels(root, shell);
     add_rules(root, shell);
+    add_backup(root, shell);
     add_doctor(root, shell);
     add_reference(root, shell);
   }
@@ -130,12 +131,13 @@ bool has_command(const CLI::App& root, const std::string& name) {
 TEST(Commands, AreTheContractsAndNoneOfLaterReleases) {
   const Parsed parsed;
   for (const char* name :
-       {"send", "status", "app", "key", "user", "group", "template", "layout", "category", "integration",
-        "route", "rule", "schedule", "suppression", "dlq", "pause", "settings", "doctor", "version"}) {
+       {"send",   "status",   "app",         "key",    "user",    "group",    "template",
+        "layout", "category", "integration", "route",  "rule",    "schedule", "suppression",
+        "dlq",    "pause",    "settings",    "backup", "restore", "doctor",   "version"}) {
     EXPECT_TRUE(has_command(parsed.root, name)) << name;
   }
-  for (const char* name : {"approval", "admin", "import", "export", "migrate", "backup", "restore", "bench",
-                           "api", "router", "worker", "scheduler"}) {
+  for (const char* name : {"approval", "admin", "import", "export", "migrate", "bench", "api", "router",
+                           "worker", "scheduler"}) {
     EXPECT_FALSE(has_command(parsed.root, name)) << name;
   }
 }

@@ -151,12 +151,16 @@ class ControlServerImpl final : public ControlServer {
     if (body_error || body != size) co_return;
     auto request = decode_request(text);
     if (!request) co_return;
-    const net::HttpPeer peer{"local", false};
-    const auto response = co_await node_.api().handle(std::move(*request), peer, api::Entrance::Control);
-    const std::string answer = encode(response);
+    const std::string answer = encode(co_await respond(std::move(*request)));
     const auto length = length_prefix(answer.size());
     const std::array<asio::const_buffer, 2> buffers{asio::buffer(length), asio::buffer(answer)};
     [[maybe_unused]] auto [error, n] = co_await asio::async_write(*socket, buffers, kAwait);
+  }
+
+  Task<net::HttpResponse> respond(net::HttpRequest request) {
+    if (auto answer = node_.backups().answer(request)) co_return std::move(*answer);
+    const net::HttpPeer peer{"local", false};
+    co_return co_await node_.api().handle(std::move(request), peer, api::Entrance::Control);
   }
 
   Node& node_;

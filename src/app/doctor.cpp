@@ -13,33 +13,6 @@ namespace {
 
 constexpr const char* kHealthNames[] = {"OK", "WARN", "FAIL"};
 
-struct Asked {
-  net::HttpResponse answer;
-  base::JsonDocument document;
-  base::JsonElement root;
-};
-
-// The JSON of a call that succeeded; otherwise a finding says what went wrong.
-std::unique_ptr<Asked> ask(Transport& transport, std::string method, std::string target,
-                           const std::string& check, Findings& findings) {
-  auto asked = std::make_unique<Asked>();
-  auto answer = transport.call(std::move(method), std::move(target));
-  if (!answer) {
-    findings.push_back({check, Health::Fail, answer.error().message, "see the message"});
-    return nullptr;
-  }
-  asked->answer = std::move(*answer);
-  auto root = asked->document.parse(asked->answer.body);
-  if (asked->answer.status >= 300 || !root) {
-    std::string why = render_problem(asked->answer);
-    while (why.ends_with('\n')) why.pop_back();
-    findings.push_back({check, Health::Fail, printable(why), "see the server's log"});
-    return nullptr;
-  }
-  asked->root = *root;
-  return asked;
-}
-
 // What a connection to a listener ends in.
 enum class Listens : std::uint8_t { Yes, No, Malformed };
 
@@ -127,6 +100,12 @@ int doctor(const Shell& shell) {
     check_store(transport, findings);
     check_accountability(transport, findings);
     check_integrations(transport, findings);
+    const Time now = std::chrono::time_point_cast<Millis>(std::chrono::system_clock::now());
+    check_pauses(transport, findings);
+    check_queues(transport, findings);
+    check_dead_letters(transport, findings);
+    check_schedules(transport, findings);
+    if (!is_remote) check_backup(transport, now, findings);
     if (!is_remote) check_listeners(transport, **options, findings);
   }
   print(client.is_json() ? findings_json(findings) + "\n" : render_findings(findings));
@@ -134,6 +113,26 @@ int doctor(const Shell& shell) {
 }
 
 }  // namespace
+
+std::unique_ptr<Asked> ask(Transport& transport, std::string method, std::string target,
+                           const std::string& check, Findings& findings) {
+  auto asked = std::make_unique<Asked>();
+  auto answer = transport.call(std::move(method), std::move(target));
+  if (!answer) {
+    findings.push_back({check, Health::Fail, answer.error().message, "see the message"});
+    return nullptr;
+  }
+  asked->answer = std::move(*answer);
+  auto root = asked->document.parse(asked->answer.body);
+  if (asked->answer.status >= 300 || !root) {
+    std::string why = render_problem(asked->answer);
+    while (why.ends_with('\n')) why.pop_back();
+    findings.push_back({check, Health::Fail, printable(why), "see the server's log"});
+    return nullptr;
+  }
+  asked->root = *root;
+  return asked;
+}
 
 void check_store(Transport& transport, Findings& findings) {
   switch (transport.way()) {

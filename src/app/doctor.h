@@ -1,11 +1,13 @@
 // What `carillon doctor` looks at, as values: each check says OK, WARN or FAIL, and what to do.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "app/transport.h"
 #include "base/clock.h"
+#include "base/json.h"
 
 namespace carillon::app {
 
@@ -31,10 +33,29 @@ void check_journal(const AppOptions& options, Findings& findings);
 void check_clock(const AppOptions& options, Time now, Findings& findings);
 void check_file_limit(const AppOptions& options, Findings& findings);
 
+// The JSON of a call that succeeded; otherwise a finding says what went wrong, and it is null.
+struct Asked {
+  net::HttpResponse answer;
+  base::JsonDocument document;
+  base::JsonElement root;
+};
+std::unique_ptr<Asked> ask(Transport& transport, std::string method, std::string target,
+                           const std::string& check, Findings& findings);
+
 // ---- the installation: these ask the API, of a running server or of the stopped store
 void check_store(Transport& transport, Findings& findings);
 void check_accountability(Transport& transport, Findings& findings);
 void check_integrations(Transport& transport, Findings& findings);
+// Pauses that stand; first of all those a restore has set.
+void check_pauses(Transport& transport, Findings& findings);
+// Schedules whose last run was refused.
+void check_schedules(Transport& transport, Findings& findings);
+// Dead letters that nobody replayed, and whether there are new ones.
+void check_dead_letters(Transport& transport, Findings& findings);
+// Deliveries that are due and not taken.
+void check_queues(Transport& transport, Findings& findings);
+// How old the last backup is, and whether another would fit beside it; not over HTTP.
+void check_backup(Transport& transport, Time now, Findings& findings);
 // Running: /healthz answers there. Stopped: the addresses are free.
 void check_listeners(Transport& transport, const AppOptions& options, Findings& findings);
 

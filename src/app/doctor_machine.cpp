@@ -14,6 +14,7 @@
 
 #include "app/doctor.h"
 #include "app/keys.h"
+#include "store/backup.h"
 
 namespace carillon::app {
 namespace {
@@ -23,6 +24,17 @@ constexpr Millis kFutureMax{5'000};         // how far ahead a file may be befor
 constexpr std::uint64_t kFilesSpare = 256;  // descriptors besides connections: store, journal, providers
 constexpr std::size_t kSqliteHeadBytes = 100;
 constexpr std::size_t kSqliteWriteVersionAt = 18;  // SQLite file format 1.3: 2 is WAL
+constexpr std::size_t kSqliteUserVersionAt = 60;   // steps of the schema it has seen, big endian
+
+using SqliteHead = std::array<char, kSqliteHeadBytes>;
+
+std::int64_t schema_in(const SqliteHead& head) {
+  std::int64_t version = 0;
+  for (std::size_t i = 0; i < 4; ++i) {
+    version = version << 8 | static_cast<unsigned char>(head[kSqliteUserVersionAt + i]);
+  }
+  return version;
+}
 
 unsigned mode_of(const std::string& path) {
   struct ::stat info{};
@@ -115,7 +127,7 @@ void check_secret_key(const AppOptions& options, Findings& findings) {
 void check_store_file(const AppOptions& options, Findings& findings) {
   const std::string path = store_file(options);
   std::ifstream in(path, std::ios::binary);
-  std::array<char, kSqliteHeadBytes> head{};
+  SqliteHead head{};
   in.read(head.data(), static_cast<std::streamsize>(head.size()));
   if (!in) {
     findings.push_back({"store file", Health::Fail, path + " is not there or cannot be read",
@@ -131,14 +143,21 @@ void check_store_file(const AppOptions& options, Findings& findings) {
                         "something else has changed it; start `carillon serve` to set it back"});
     return;
   }
+  if (const auto known = store::known_schema().everything; schema_in(head) > known) {
+    findings.push_back({"store file", Health::Fail,
+                        fmt::format("{} was written by a newer version: schema {}, this program knows {}",
+                                    path, schema_in(head), known),
+                        "use that version, or restore a backup"});
+    return;
+  }
   std::error_code ec;
   const auto bytes = std::filesystem::file_size(path, ec);
   const auto wal = std::filesystem::file_size(path + "-wal", ec);
-  findings.push_back(
-      {"store file", Health::Ok,
-       fmt::format("{}: {} in WAL mode, log {}", path, base::to_bytes_text(static_cast<std::int64_t>(bytes)),
-                   base::to_bytes_text(ec ? 0 : static_cast<std::int64_t>(wal))),
-       ""});
+  findings.push_back({"store file", Health::Ok,
+                      fmt::format("{}: {} in WAL mode, schema {}, log {}", path,
+                                  base::to_bytes_text(static_cast<std::int64_t>(bytes)), schema_in(head),
+                                  base::to_bytes_text(ec ? 0 : static_cast<std::int64_t>(wal))),
+                      ""});
 }
 
 void check_journal(const AppOptions& options, Findings& findings) {

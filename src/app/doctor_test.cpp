@@ -88,6 +88,16 @@ TEST_F(Doctor, TellsWalFromOtherModes) {
   EXPECT_EQ(found_[2].health, Health::Fail);
 }
 
+TEST_F(Doctor, FailsOnTheStoreOfANewerVersion) {
+  std::string head = sqlite_head(2);
+  head[62] = 1;  // schema 256
+  write("carillon.db", head);
+  check_store_file(options_, found_);
+  ASSERT_EQ(found_.size(), 1U);
+  EXPECT_EQ(found_[0].health, Health::Fail);
+  EXPECT_NE(found_[0].detail.find("schema 256"), std::string::npos);
+}
+
 TEST_F(Doctor, FailsWhenTheStoreIsFromTheFuture) {
   write("carillon.db", sqlite_head(2));
   check_clock(options_, from_ms(1'700'000'000'000), found_);
@@ -113,10 +123,9 @@ TEST(Findings, AreShownWithTheirFix) {
             "WARN  disk  1 GiB free\n"
             "            → free some space\n"
             "\n0 well, 1 to look at, 0 wrong.\n");
-  EXPECT_EQ(
-      findings_json(findings),
-      R"({"ok":true,"checks":[{"check":"disk","result":"WARN","detail":"1 GiB free",)"
-      R"("fix":"free some space"}]})");
+  EXPECT_EQ(findings_json(findings),
+            R"({"ok":true,"checks":[{"check":"disk","result":"WARN","detail":"1 GiB free",)"
+            R"("fix":"free some space"}]})");
 }
 
 }  // namespace

@@ -21,7 +21,9 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-Result<std::unique_ptr<base::KeyRing>> ring_of(std::string_view base64, const std::string& where) {
+}  // namespace
+
+Result<std::unique_ptr<base::KeyRing>> read_key(std::string_view base64, const std::string& where) {
   auto root = base::unbase64(trimmed(base64));
   if (!root || root->size() != kKeyBytes) {
     return fail(
@@ -32,8 +34,6 @@ Result<std::unique_ptr<base::KeyRing>> ring_of(std::string_view base64, const st
   CARILLON_TRY(auto ring, base::KeyRing::derive(base::Secret(std::move(*root))));
   return std::make_unique<base::KeyRing>(std::move(ring));
 }
-
-}  // namespace
 
 Result<void> write_private_file(const std::string& path, std::string_view content) {
   const std::string part = path + ".part";
@@ -58,16 +58,20 @@ Result<std::string> read_file(const std::string& path) {
   return text.str();
 }
 
+Result<KeyText> find_key(const AppOptions& options) {
+  if (!options.secrets_key.empty()) return KeyText{options.secrets_key, "secrets.key", true};
+  const bool is_setting = !options.secrets_key_file.empty();
+  std::string path = is_setting ? options.secrets_key_file : options.data + "/secret.key";
+  CARILLON_TRY(auto text, read_file(path));
+  return KeyText{base::Secret(std::move(text)), std::move(path), is_setting};
+}
+
 Result<std::unique_ptr<base::KeyRing>> load_keys(const AppOptions& options) {
-  if (!options.secrets_key.empty()) return ring_of(options.secrets_key.reveal(), "secrets.key");
-  if (!options.secrets_key_file.empty()) {
-    CARILLON_TRY(const auto text, read_file(options.secrets_key_file));
-    return ring_of(text, options.secrets_key_file);
-  }
   const std::string path = options.data + "/secret.key";
-  if (std::filesystem::exists(path)) {
-    CARILLON_TRY(const auto text, read_file(path));
-    return ring_of(text, path);
+  const bool is_setting = !options.secrets_key.empty() || !options.secrets_key_file.empty();
+  if (is_setting || std::filesystem::exists(path)) {
+    CARILLON_TRY(const KeyText key, find_key(options));
+    return read_key(key.text.reveal(), key.where);
   }
   if (std::filesystem::exists(options.data + "/carillon.db")) {
     return fail(
@@ -82,7 +86,7 @@ Result<std::unique_ptr<base::KeyRing>> load_keys(const AppOptions& options) {
                 fmt::format("cannot make the data folder {}: {}", options.data, ec.message()));
   const std::string text = base::base64(base::random_bytes(kKeyBytes));
   CARILLON_CHECK(write_private_file(path, text + "\n"));
-  return ring_of(text, path);
+  return read_key(text, path);
 }
 
 Result<std::string> load_instance(const std::string& data) {

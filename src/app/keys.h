@@ -13,6 +13,17 @@ namespace carillon::app {
 // Errors: InvalidArgument (not 32 bytes of base64) · FailedPrecondition (a store without its key).
 Result<std::unique_ptr<base::KeyRing>> load_keys(const AppOptions& options);
 
+// What is in a key's file, in base64, and where it was found: the same places, but none is made. Errors:
+// NotFound (there is none) · those of reading it.
+struct KeyText {
+  base::Secret text;
+  std::string where;
+  bool is_setting = false;  // secrets.key or secrets.key_file: a start takes it from there again
+};
+Result<KeyText> find_key(const AppOptions& options);
+// Errors: InvalidArgument (not 32 bytes of base64; names `where`).
+Result<std::unique_ptr<base::KeyRing>> read_key(std::string_view base64, const std::string& where);
+
 // The text of DATA/instance: made once per data folder, names this process to the store.
 Result<std::string> load_instance(const std::string& data);
 

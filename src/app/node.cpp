@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "app/keys.h"
+#include "app/restore.h"
 #include "base/log.h"
 
 namespace carillon::app {
@@ -75,18 +76,19 @@ Result<std::unique_ptr<Node>> Node::open(AppOptions options, Role role) {
 }
 
 Result<void> Node::open_store() {
-  CARILLON_TRY(const std::string folder, sqlite_folder(options_));
+  CARILLON_TRY(store_folder_, sqlite_folder(options_));
   std::error_code ec;
   const bool is_new = std::filesystem::create_directories(options_.data, ec);
   // Personal data and keys live here; a folder somebody made keeps the mode they gave it.
   if (is_new) std::filesystem::permissions(options_.data, std::filesystem::perms::owner_all, ec);
-  if (!ec) std::filesystem::create_directories(folder, ec);
+  if (!ec) std::filesystem::create_directories(store_folder_, ec);
   if (ec)
     return fail(Errc::Unavailable,
                 fmt::format("cannot make the data folder {}: {}", options_.data, ec.message()));
+  CARILLON_CHECK(finish_restore(options_.data));
   CARILLON_TRY(keys_, load_keys(options_));
   store::SqliteOptions sqlite;
-  sqlite.folder = folder;
+  sqlite.folder = store_folder_;
   sqlite.cache_bytes = options_.store.cache_bytes;
   sqlite.profile_cache_bytes = options_.store.profile_cache_bytes;
   sqlite.notification_cache_bytes = options_.store.notification_cache_bytes;
@@ -127,6 +129,9 @@ Result<void> Node::open_rest(Role role) {
         if (pipeline_) pipeline_->nudge();
       }};
   api_ = api::Api::open(std::move(deps), options_.api);
+  backups_ = std::make_unique<Backups>(
+      Backups::Deps{*store_, options_, clock_, store_folder_, keys_->sealer.key_id(), instance});
+  CARILLON_CHECK(run_on(main, backups_->load_last()));
   register_process_metrics();
   return {};
 }
@@ -147,6 +152,7 @@ std::vector<boost::asio::any_io_executor> Node::api_executors() {
 }
 
 net::HttpResponse Node::call(net::HttpRequest request) {
+  if (auto answer = backups_->answer(request)) return std::move(*answer);
   const net::HttpPeer peer{"local", false};
   return run_on(api_workers_.front()->executor(),
                 api_->handle(std::move(request), peer, api::Entrance::Control));
@@ -154,6 +160,7 @@ net::HttpResponse Node::call(net::HttpRequest request) {
 
 void Node::stop() {
   if (std::exchange(is_stopped_, true)) return;
+  if (backups_) backups_->stop();
   if (pipeline_) pipeline_->drain();
   pipeline_.reset();
   if (store_) store_->close();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/api.h"
+#include "app/backup.h"
 #include "app/options.h"
 #include "base/ids.h"
 #include "cache/cache.h"
@@ -52,7 +53,10 @@ class Node {
   [[nodiscard]] std::vector<boost::asio::any_io_executor> api_executors();
   [[nodiscard]] bool is_new_store() const { return is_new_store_; }
 
-  // One request as an administrator, blocking; `request` as over HTTP.
+  [[nodiscard]] Backups& backups() { return *backups_; }
+
+  // One request as an administrator, blocking; `request` as over HTTP, or one of the control socket's own
+  // (app/backup.h).
   net::HttpResponse call(net::HttpRequest request);
   // Stops accepting, finishes what is under way, closes the store. Blocks. Idempotent.
   void stop();
@@ -67,6 +71,7 @@ class Node {
   base::SystemClock clock_;
   base::Metrics metrics_;
   std::unique_ptr<base::KeyRing> keys_;
+  std::string store_folder_;
   std::unique_ptr<store::Store> store_;
   store::Owner owner_;
   bool is_new_store_ = false;
@@ -78,6 +83,7 @@ class Node {
   std::unique_ptr<pipeline::Directory> directory_;
   std::unique_ptr<pipeline::Pipeline> pipeline_;
   std::unique_ptr<api::Api> api_;
+  std::unique_ptr<Backups> backups_;
   bool is_stopped_ = false;
 };
 

@@ -167,6 +167,9 @@ int serve(const CommandLine& line) {
   if (project != nullptr && project->sandbox_is_default) {
     base::log_warn("no integration is configured: every channel ends in the sandbox, see {}/sandbox", url);
   }
+  for (const auto* pause : snapshot->restored_pauses()) {
+    base::log_warn("nothing is sent: {}; go on with: carillon pause remove {}", pause->reason, pause->id);
+  }
   base::log_info("listening on {}", url);
   wait_for_signal();
   base::log_info("stopping: what is under way is finished");

@@ -267,6 +267,16 @@ const ProjectView* Snapshot::project(std::int32_t id) const {
   return it == projects.end() ? nullptr : it->second.get();
 }
 
+std::vector<const model::Pause*> Snapshot::restored_pauses() const {
+  std::vector<const model::Pause*> found;
+  for (const auto& [id, view] : projects) {
+    for (const auto& pause : view->pauses) {
+      if (pause.by == kRestoreActor) found.push_back(&pause);
+    }
+  }
+  return found;
+}
+
 Directory::Directory(store::Store& store, const base::KeyRing& keys, const base::Clock& clock)
     : store_(store), keys_(keys), clock_(clock), current_(std::make_shared<Snapshot>()) {}
 

@@ -40,6 +40,9 @@ inline constexpr std::string_view kKindLayoutVersion = "layout_version";      //
 inline constexpr std::string_view kKindIntegration = "integration";
 inline constexpr std::string_view kKindRoute = "route";
 inline constexpr std::string_view kKindPause = "pause";
+inline constexpr std::string_view kPausePrefix = "pau_";
+// Who set the pause that a restored store begins with; no caller has this name.
+inline constexpr std::string_view kRestoreActor = "restore";
 inline constexpr std::string_view kKindRule = "rule";
 inline constexpr std::string_view kKindSchedule = "schedule";             // not in the snapshot
 inline constexpr std::string_view kKindScheduleState = "schedule_state";  // of the schedule with that key
@@ -99,6 +102,8 @@ struct Snapshot {
   std::unordered_map<std::string, std::int32_t> project_ids;
 
   [[nodiscard]] const ProjectView* project(std::int32_t id) const;
+  // Pauses that came with a restore and still stand, of all projects.
+  [[nodiscard]] std::vector<const model::Pause*> restored_pauses() const;
   // An app that acts later than it asked. `error`: what it is instead, "gone" or "disabled".
   [[nodiscard]] std::expected<std::shared_ptr<const model::App>, std::string_view> usable_app(
       std::int64_t id) const;
