@@ -45,7 +45,7 @@ import time
 import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARY = pathlib.Path(os.environ.get("CARILLON_BIN") or ROOT / "build" / "carillon")
+BINARY = pathlib.Path(os.environ.get("CARILLON_BIN") or ROOT / "build" / "carillon").resolve()
 PATIENCE_S = float(os.environ.get("CARILLON_TEST_PATIENCE", "30"))
 LOOK_AGAIN_S = 0.01
 LOG_TAIL_BYTES = 6000
