@@ -16,9 +16,29 @@ Reply rule_reply(const model::Rule& rule, int status) {
   return json_reply(out, status);
 }
 
+// Of a sample: a group that a field of the event names is not one in it.
+Task<Result<void>> check_groups(Call& call, const model::SendRequest& request, base::Problems& problems) {
+  std::vector<std::size_t> entries;
+  std::vector<std::string> keys;
+  for (std::size_t i = 0; i < request.to.size(); ++i) {
+    if (request.to[i].kind != model::RecipientKind::Group) continue;
+    entries.push_back(i);
+    keys.push_back(request.to[i].id);
+  }
+  if (keys.empty()) co_return Result<void>{};
+  CARILLON_CO_TRY(const auto groups, co_await call.deps.store.groups(call.who.project, std::move(keys)));
+  for (std::size_t k = 0; k < groups.size(); ++k) {
+    if (groups[k].id != 0) continue;
+    const std::size_t i = entries[k];
+    problems.push_back({fmt::format("/to/{}/group", i), "unknown_group",
+                        fmt::format("there is no group '{}'", request.to[i].id)});
+  }
+  co_return Result<void>{};
+}
+
 // What the send names must be there, and its parameters must fit: asked of the code that will decide, with
 // likely values in the places the event fills.
-Task<base::Problems> check_send(Call& call, const model::Rule& rule) {
+Task<Result<base::Problems>> check_send(Call& call, const model::Rule& rule) {
   const auto& view = call.view();
   const model::SendNode& root = rule.send.root();
   base::Problems problems;
@@ -46,6 +66,7 @@ Task<base::Problems> check_send(Call& call, const model::Rule& rule) {
     auto plan = pipeline::make_plan(view, nullptr, false, request, std::move(pinned), call.now);
     if (!plan) problems = std::move(plan.error().problems);
   }
+  if (problems.empty()) CARILLON_CO_CHECK(co_await check_groups(call, request, problems));
   for (auto& problem : problems) problem.pointer.insert(0, "/send");
   co_return problems;
 }
@@ -55,7 +76,7 @@ Task<Answer> put_rule(Call& call) {
   CARILLON_CO_TRY(const auto root, parse_body(call.request.body));
   base::Problems problems;
   const model::Rule rule = model::read_rule(root, call.args[0], problems);
-  if (problems.empty()) problems = co_await check_send(call, rule);
+  if (problems.empty()) { CARILLON_CO_TRY(problems, co_await check_send(call, rule)); }
   if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
   const auto& rules = *call.view().rules;
   const bool is_known = rules.find(rule.key) != nullptr;
@@ -180,7 +201,7 @@ Task<Answer> test_rule(Call& call) {
   RuleTest test;
   if (auto read = read_test(call, document, test); !read) co_return std::unexpected(std::move(read.error()));
   if (test.given) {
-    auto problems = co_await check_send(call, *test.given);
+    CARILLON_CO_TRY(auto problems, co_await check_send(call, *test.given));
     for (auto& problem : problems) problem.pointer.insert(0, "/rule");
     if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
   }

@@ -68,6 +68,26 @@ TEST_F(RulesTest, WhatARuleNamesMustBeThere) {
   EXPECT_EQ(at(put(R"({"title":"x","to":[{"user_id":"u1"}]})"), "/code"), "no_channels");
 }
 
+TEST_F(RulesTest, AGroupThatARuleNamesMustBeThereOneThatAnEventNamesMayCome) {
+  const auto put = [&](std::string_view to) {
+    return as_admin(
+        "PUT", "/v1/rules/r",
+        fmt::format(R"({{"when":{{"type":"t"}},"send":{{"title":"x","channels":["push"],"to":[{}]}}}})", to));
+  };
+  const auto refused = put(R"({"user_id":"u1"},{"group":"vip"})");
+  EXPECT_EQ(refused.status, 422) << refused.body;
+  EXPECT_EQ(at(refused, "/code"), "unknown_group");
+  EXPECT_EQ(at(refused, "/errors/0/pointer"), "/send/to/1/group");
+  EXPECT_EQ(as_admin("POST", "/v1/rules/r/test",
+                     R"({"event":{"specversion":"1.0","id":"1","source":"/s","type":"t"},
+      "rule":{"when":{"type":"t"},"send":{"title":"x","channels":["push"],"to":[{"group":"vip"}]}}})")
+                .status,
+            422);
+  EXPECT_EQ(put(R"({"group":{"from":"data.team"}})").status, 201);
+  ASSERT_LT(as_app("PUT", "/v1/groups/vip", R"({"name":"VIP"})").status, 300);
+  EXPECT_EQ(put(R"({"user_id":{"from":"data.who"}},{"group":"vip"})").status, 200);
+}
+
 TEST_F(RulesTest, AnEventBecomesANotificationOnce) {
   const auto first = as_app("POST", "/v1/events", event(kGood));
   ASSERT_EQ(first.status, 202) << first.body;
