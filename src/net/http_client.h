@@ -23,6 +23,10 @@ struct HttpCall {
   base::Secret password;
   std::string ca_file;
   std::size_t response_body_max = 1024 * 1024;
+  // For a URL that somebody configured: connects to addresses out in the world only (public_address.h),
+  // whatever the name resolves to, and through no proxy. Calls with and without it do not share a client:
+  // kept connections would mix.
+  bool is_public_only = false;
 };
 
 struct SmtpMail {

@@ -238,6 +238,25 @@ TEST_F(HttpClientTest, RefusedConnectionIsNotSent) {
   EXPECT_EQ(response.error().failure, SendFailure::NotSent);
 }
 
+TEST_F(HttpClientTest, APublicCallReachesNoAddressOfOurOwn) {
+  std::size_t reached = 0;
+  serve([&](Line& line) -> Task<void> {
+    ++reached;
+    co_await line.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  });
+  for (const std::string& host :
+       {std::string("localhost"), std::string("127.0.0.1"), std::string("[::ffff:7f00:1]")}) {
+    HttpCall call;
+    call.url = "http://" + host + ":" + std::to_string(acceptor.local_endpoint().port()) + "/";
+    call.is_public_only = true;
+    const auto response = run(client->call(std::move(call), base::Deadline::after(10s)));
+    ASSERT_FALSE(response) << host;
+    EXPECT_EQ(response.error().failure, SendFailure::NotSent);
+    EXPECT_NE(response.error().detail.find("private"), std::string::npos) << response.error().detail;
+  }
+  EXPECT_EQ(reached, 0U);
+}
+
 TEST_F(HttpClientTest, UnknownHostAndBadHeaderAreNotSent) {
   HttpCall call;
   call.url = "http://host.invalid/";

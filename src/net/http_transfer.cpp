@@ -1,10 +1,15 @@
 #include "net/http_transfer.h"
 
+#include <arpa/inet.h>
 #include <openssl/crypto.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <utility>
+
+#include "net/public_address.h"
 
 namespace carillon::net {
 
@@ -31,6 +36,22 @@ const std::string& no_proxy() {
   return list;
 }
 
+// Of an address curl is about to connect to.
+bool is_public(const curl_sockaddr& address) {
+  namespace ip = boost::asio::ip;
+  if (address.family == AF_INET) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, &address.addr, sizeof v4);
+    return is_public_address(ip::address_v4(ntohl(v4.sin_addr.s_addr)));
+  }
+  if (address.family != AF_INET6 || address.addrlen < sizeof(sockaddr_in6)) return false;
+  sockaddr_in6 v6{};
+  std::memcpy(&v6, &address.addr, sizeof v6);
+  ip::address_v6::bytes_type bytes;
+  std::memcpy(bytes.data(), &v6.sin6_addr, bytes.size());
+  return is_public_address(ip::address_v6(bytes));
+}
+
 }  // namespace
 
 HttpExchange::HttpExchange(HttpCall call) : easy_(curl_easy_init()), call_(std::move(call)) {
@@ -50,6 +71,11 @@ void HttpExchange::set_common() {
   curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS, kConnectTimeoutMs);
   curl_easy_setopt(easy_, CURLOPT_NOPROXY, no_proxy().c_str());
   curl_easy_setopt(easy_, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
+  if (call_.is_public_only) {
+    curl_easy_setopt(easy_, CURLOPT_PROXY, "");
+    curl_easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, &HttpExchange::on_open);
+    curl_easy_setopt(easy_, CURLOPT_OPENSOCKETDATA, this);
+  }
   if (!call_.ca_file.empty()) curl_easy_setopt(easy_, CURLOPT_CAINFO, call_.ca_file.c_str());
   // "Verbose" only feeds on_debug(), our view of what left the process; nothing is printed.
   curl_easy_setopt(easy_, CURLOPT_VERBOSE, 1L);
@@ -135,6 +161,15 @@ int HttpExchange::on_request_start(void* user, char*, char*, int, int) {
   return CURL_PREREQFUNC_OK;
 }
 
+// The address that is connected to is the one that is looked at: no name can resolve differently in between.
+curl_socket_t HttpExchange::on_open(void* user, curlsocktype, curl_sockaddr* address) {
+  if (!is_public(*address)) {
+    static_cast<HttpExchange*>(user)->is_refused_ = true;
+    return CURL_SOCKET_BAD;
+  }
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 void HttpExchange::on_sent(std::string_view bytes, bool is_body) {
   if (is_body) {
     body_sent_ += bytes.size();
@@ -177,6 +212,7 @@ TransportResult<HttpResponse> HttpExchange::outcome() {
     response_.status = static_cast<int>(status);
     return std::move(response_);
   }
+  if (is_refused_ && !is_head_sent_) return not_sent("the host's address is private or reserved");
   const bool is_ended_by_us = result_ == CURLE_ABORTED_BY_CALLBACK;
   const SendFailure failure = is_fully_sent() ? SendFailure::Ambiguous : SendFailure::NotSent;
   return std::unexpected(

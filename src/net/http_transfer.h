@@ -32,6 +32,7 @@ class HttpExchange {
   static std::size_t on_header(char* data, std::size_t, std::size_t size, void* user);
   static std::size_t on_body(char* data, std::size_t, std::size_t size, void* user);
   static int on_request_start(void* user, char*, char*, int, int);
+  static curl_socket_t on_open(void* user, curlsocktype purpose, curl_sockaddr* address);
   [[nodiscard]] bool is_fully_sent() const noexcept {
     return is_head_sent_ && body_sent_ >= call_.request.body.size();
   }
@@ -53,6 +54,7 @@ class HttpExchange {
   std::size_t header_bytes_ = 0;
   bool is_head_sent_ = false;
   bool is_cut_ = false;        // the response body reached its limit
+  bool is_refused_ = false;    // the host has an address that is not public
 };
 
 }  // namespace carillon::net
