@@ -61,5 +61,7 @@ inline constexpr std::string_view kMessagePrefix = "msg_";
 inline constexpr std::string_view kDeadLetterPrefix = "dl_";
 inline constexpr std::string_view kApprovalPrefix = "apr_";
 inline constexpr std::string_view kAuditPrefix = "aud_";
+inline constexpr std::string_view kAlertPrefix = "alr_";
+inline constexpr std::string_view kAlertNoticePrefix = "aln_";
 
 }  // namespace carillon::base

@@ -19,6 +19,7 @@
 #include "base/task.h"
 #include "model/notification.h"
 #include "model/profile.h"
+#include "store/alerts.h"
 #include "store/store_drafts.h"
 #include "store/store_types.h"
 #include "store/store_views.h"
@@ -193,6 +194,8 @@ class Store {
   virtual Task<Result<std::vector<Record>>> list_records(std::string kind, std::int32_t project,
                                                          ListPage page) = 0;
   virtual Task<Result<std::vector<AuditEntry>>> list_audit(std::int32_t project, ListPage page) = 0;
+
+  [[nodiscard]] virtual AlertStore& alerts() = 0;  // lives as long as this
 
   // ---- sandbox and small durable state
   // The newest 100,000 are kept. Ids must be ascending.

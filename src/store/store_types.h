@@ -31,6 +31,7 @@ struct Health {
   bool can_write = true;  // false: disk low or failing; `why` says which
   std::string why;
   std::int64_t disk_free_bytes = 0;
+  std::int64_t disk_needed_bytes = 0;  // sends are refused while less is free
   std::int64_t file_bytes = 0;
 };
 

@@ -85,6 +85,7 @@ Result<bool> SqliteStore::drop_expired(Txn& txn, const Retention& retention, Tim
   bool more_notifications = false;
   if (!more_deliveries) { CARILLON_TRY(more_notifications, drop_notifications(txn, below)); }
   CARILLON_TRY(const bool more_letters, drop_event_letters(txn, now - retention.notifications));
+  CARILLON_TRY(const bool more_alerts, drop_alerts(txn, now - retention.notifications));
   CARILLON_CHECK(history_->drop_below(txn, below));
   CARILLON_TRY(
       const bool more_caps,
@@ -100,7 +101,7 @@ Result<bool> SqliteStore::drop_expired(Txn& txn, const Retention& retention, Tim
           "(SELECT project, hour, app, category, template, channel, integration, status FROM stats_hourly "
           "WHERE hour < ?1 LIMIT ?2)",
           hour));
-  return more_deliveries || more_notifications || more_letters || more_caps || more_stats;
+  return more_deliveries || more_notifications || more_letters || more_alerts || more_caps || more_stats;
 }
 
 Result<bool> SqliteStore::drop_deliveries(Txn& txn, std::int64_t below) {

@@ -36,6 +36,11 @@ DiskSpace disk_space(const std::string& folder) {
           static_cast<std::int64_t>(s.f_blocks * s.f_frsize)};
 }
 
+// Sends are refused while less is free.
+std::int64_t disk_needed(const DiskSpace& space, const SqliteOptions& options) {
+  return std::max(options.disk_free_min_bytes, space.total / 100 * kDiskFreePercent);
+}
+
 std::int64_t steady_ms() {
   return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
@@ -138,15 +143,16 @@ bool SqliteStore::accepts_writes() const {
   if (now - checked >= kDiskCheckEveryMs &&
       disk_checked_ms_.compare_exchange_strong(checked, now, std::memory_order_relaxed)) {
     const DiskSpace space = disk_space(options_.folder);
-    has_room_.store(space.free >=
-                    std::max(options_.disk_free_min_bytes, space.total / 100 * kDiskFreePercent));
+    has_room_.store(space.free >= disk_needed(space, options_));
   }
   return has_room_.load(std::memory_order_relaxed);
 }
 
 Health SqliteStore::health() const {
   Health h;
-  h.disk_free_bytes = disk_space(options_.folder).free;
+  const DiskSpace space = disk_space(options_.folder);
+  h.disk_free_bytes = space.free;
+  h.disk_needed_bytes = disk_needed(space, options_);
   for (const std::string& path : {path_, path_ + "-wal", people_path_, people_path_ + "-wal"}) {
     struct stat s{};
     if (::stat(path.c_str(), &s) == 0) h.file_bytes += s.st_size;

@@ -26,6 +26,8 @@ constexpr std::array kSteps{
 #include "store/schema/sqlite/0006_event_letters.sql"
     ,
 #include "store/schema/sqlite/0007_approval.sql"
+    ,
+#include "store/schema/sqlite/0008_alerts.sql"
 };
 constexpr std::array kPeopleSteps{
 #include "store/schema/sqlite/people/0001_people.sql"

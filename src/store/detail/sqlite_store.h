@@ -9,7 +9,7 @@
 // caches go into `txn.after_commit`. Methods are spread over: accept.cpp claim.cpp record.cpp expand.cpp
 // replay.cpp maintain.cpp process.cpp
 // overview.cpp (hot path and engine) · profiles.cpp put_profile.cpp groups.cpp suppressions.cpp (people) ·
-// records.cpp sandbox.cpp event_letters.cpp · backup.cpp · lists.cpp look_up.cpp (looking).
+// records.cpp sandbox.cpp event_letters.cpp · alerts.cpp backup.cpp · lists.cpp look_up.cpp (looking).
 #pragma once
 
 #include <memory>
@@ -113,6 +113,8 @@ class SqliteStore final : public Store {
   Task<Result<std::vector<StatsRow>>> stats(StatsQuery query) override;
   Task<Result<std::vector<CounterRow>>> recount() override;
 
+  AlertStore& alerts() override { return *alerts_; }
+
   Task<Result<Record>> get_record(RecordKey key) override;
   Task<Result<Record>> put_record(Record record, std::optional<std::int64_t> expected_version,
                                   std::string actor, Time now) override;
@@ -133,6 +135,7 @@ class SqliteStore final : public Store {
   friend class AcceptJob;
   friend class ClaimJob;
   friend class RecordJob;
+  friend class SqliteAlerts;
   explicit SqliteStore(SqliteOptions options);
 
   // Runs `call` (Result<T>(Txn&)) in a transaction of the writer, alone in a savepoint. An error it
@@ -191,6 +194,11 @@ class SqliteStore final : public Store {
   // Drops a piece of those from before `before`; true when there may be more.
   static Result<bool> drop_event_letters(Txn& txn, Time before);
 
+  // ---- alerts.cpp
+  std::unique_ptr<AlertStore> make_alerts();
+  // Drops a piece of those resolved before `before`, with their notices; true when there may be more.
+  static Result<bool> drop_alerts(Txn& txn, Time before);
+
   // ---- process.cpp
   Result<void> lock_folder();
   Result<void> open_database();
@@ -223,6 +231,7 @@ class SqliteStore final : public Store {
   std::unique_ptr<Readers> people_readers_;  // of people.db
   std::unique_ptr<Writer> writer_;
   std::unique_ptr<Backup> backup_;  // under way. Writer thread
+  std::unique_ptr<AlertStore> alerts_ = make_alerts();
 
   // Where retention's scan stands: open rows are stepped over. Writer thread.
   std::int64_t dropped_deliveries_ = 0, dropped_notifications_ = 0;

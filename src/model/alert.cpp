@@ -1,0 +1,185 @@
+#include "model/alert.h"
+
+#include <algorithm>
+
+#include "base/crypto.h"
+#include "model/address.h"
+
+namespace carillon::model {
+namespace {
+
+constexpr std::size_t kSecretMax = 128;   // bytes of whsec_…
+constexpr std::size_t kSealedMax = 1024;  // bytes
+constexpr std::size_t kEmailMax = 320;    // bytes
+constexpr std::size_t kKeyBytesMin = 24, kKeyBytesMax = 64;
+constexpr std::string_view kSecretPrefix = "whsec_";
+
+struct KindRow {
+  std::string_view name, title, advice;  // "{}" in the title is the subject
+};
+constexpr KindRow kKinds[kAlertKindCount] = {
+    {"retries_exhausted", "Deliveries on {} are given up: their retries are exhausted",
+     "Look at carillon dlq list for the provider's answers; when the cause is gone, carillon dlq replay "
+     "sends "
+     "them again."},
+    {"repeating_problem", "The same failure comes again and again: {}",
+     "Look up the code in the attempts of a failed delivery (carillon status) and in the provider's "
+     "documentation; mend the template or the integration."},
+    {"integration_paused", "The integration '{}' is paused",
+     "Nothing goes through it and its deliveries wait. Mend its settings with PUT /v1/integrations/{key}, or "
+     "let it go on with POST /v1/integrations/{key}/resume."},
+    {"no_route", "No integration carries {}",
+     "The deliveries wait. Configure an integration of that channel, or a route that leads to one."},
+    {"oldest_age", "Deliveries in {} wait too long",
+     "GET /v1/queues shows how many wait. Look for a slow provider, a rate limit that is too low, or more "
+     "load than this machine takes."},
+    {"accountability", "Accepted deliveries are not the sum of all states",
+     "GET /v1/accountability shows the difference. This is a defect of Carillon or a damaged store: keep a "
+     "copy of the data folder, run carillon doctor, and report it."},
+    {"disk_low", "The disk of the data folder is nearly full",
+     "Free some space or move the data folder to a larger disk; sends are refused when it runs out."},
+};
+
+const KindRow& row(AlertKind kind) noexcept { return kKinds[static_cast<std::size_t>(kind)]; }
+
+void write_time(base::JsonWriter& out, std::string_view key, const std::optional<Time>& time) {
+  out.key(key);
+  if (time) {
+    out.value(to_rfc3339(*time));
+  } else {
+    out.null();
+  }
+}
+
+void read_emails(base::ObjectReader& reader, AlertSettings& into) {
+  if (!reader.texts("email", into.emails, kAlertEmailsMax, kEmailMax)) return;
+  for (std::size_t i = 0; i < into.emails.size(); ++i) {
+    auto email = normalize_email(into.emails[i]);
+    if (email) {
+      into.emails[i] = std::move(*email);
+    } else {
+      reader.problems().push_back({fmt::format("{}/{}", reader.pointer("email"), i), "invalid_email",
+                                   "give an address such as ops@example.com"});
+    }
+  }
+}
+
+bool keeps_secret(base::ObjectReader& webhook) {
+  const auto element = webhook.element("secret");
+  bool is_set = false;
+  return element && element->is_object() && element->at_key("set").get(is_set) == simdjson::SUCCESS && is_set;
+}
+
+void read_webhook(base::ObjectReader& webhook, AlertSettings& into, const AlertSettings* before) {
+  webhook.require("url");
+  webhook.require("secret");
+  webhook.text("url", into.webhook_url, kAlertUrlMax);
+  if (keeps_secret(webhook)) {
+    if (before != nullptr && !before->sealed_secret.empty()) {
+      into.sealed_secret = before->sealed_secret;
+    } else {
+      webhook.problem("secret", "required", "there is no secret to keep: give one");
+    }
+  } else if (webhook.text("secret", into.plain_secret, kSecretMax) && !webhook_key(into.plain_secret)) {
+    webhook.problem("secret", "invalid_value",
+                    "write whsec_ and the base64 of 24 to 64 random bytes, as openssl rand -base64 32 gives");
+    into.plain_secret.clear();
+  }
+  webhook.done();
+}
+
+}  // namespace
+
+std::string_view name(AlertKind kind) noexcept { return row(kind).name; }
+
+std::optional<AlertKind> parse_alert_kind(std::string_view text) noexcept {
+  const auto* const it = std::ranges::find(kKinds, text, &KindRow::name);
+  if (it == std::end(kKinds)) return std::nullopt;
+  return static_cast<AlertKind>(it - std::begin(kKinds));
+}
+
+std::string alert_title(const AlertKey& key) {
+  return fmt::format(fmt::runtime(row(key.kind).title), key.subject);
+}
+
+std::string_view alert_advice(AlertKind kind) noexcept { return row(kind).advice; }
+
+void write_alert_fields(base::JsonWriter& out, const Alert& alert, std::string_view id) {
+  out.field("id", id).field("kind", name(alert.key.kind)).field("subject", alert.key.subject);
+  out.field("state", alert.is_open() ? "open" : "resolved").field("title", alert_title(alert.key));
+  out.field("detail", alert.detail).field("advice", alert_advice(alert.key.kind)).field("count", alert.count);
+  out.field("first_at", to_rfc3339(alert.first_at)).field("last_at", to_rfc3339(alert.last_at));
+  write_time(out, "resolved_at", alert.resolved_at);
+  write_time(out, "acknowledged_at", alert.acknowledged_at);
+  out.key("acknowledged_by");
+  if (alert.acknowledged_by.empty()) {
+    out.null();
+  } else {
+    out.value(alert.acknowledged_by);
+  }
+}
+
+std::string_view name(AlertTarget target) noexcept {
+  return target == AlertTarget::Webhook ? "webhook" : "email";
+}
+std::string_view name(AlertEvent event) noexcept {
+  return event == AlertEvent::Opened ? "opened" : "resolved";
+}
+
+std::vector<AlertTarget> AlertSettings::targets() const {
+  std::vector<AlertTarget> found;
+  if (!webhook_url.empty()) found.push_back(AlertTarget::Webhook);
+  if (!emails.empty()) found.push_back(AlertTarget::Email);
+  return found;
+}
+
+AlertSettings read_alert_settings(base::JsonElement body, const std::string& pointer,
+                                  const AlertSettings* before, base::Problems& problems) {
+  base::ObjectReader reader(body, pointer, problems);
+  AlertSettings settings;
+  if (const auto element = reader.element("webhook")) {
+    base::ObjectReader webhook(*element, reader.pointer("webhook"), problems);
+    read_webhook(webhook, settings, before);
+  }
+  read_emails(reader, settings);
+  reader.done();
+  return settings;
+}
+
+void write_alert_settings(base::JsonWriter& out, const AlertSettings& settings, bool with_secrets) {
+  out.object();
+  if (!settings.webhook_url.empty()) {
+    out.key("webhook").object().field("url", settings.webhook_url);
+    if (with_secrets) {
+      out.field("sealed", settings.sealed_secret);
+    } else {
+      out.key("secret").object().field("set", true).end_object();
+    }
+    out.end_object();
+  }
+  out.key("email").array();
+  for (const auto& email : settings.emails) out.value(email);
+  out.end_array().end_object();
+}
+
+AlertSettings decode_alert_settings(base::JsonElement stored, base::Problems& problems) {
+  base::ObjectReader reader(stored, "/alerts", problems);
+  AlertSettings settings;
+  if (const auto element = reader.element("webhook")) {
+    base::ObjectReader webhook(*element, "/alerts/webhook", problems);
+    webhook.text("url", settings.webhook_url, kAlertUrlMax);
+    webhook.text("sealed", settings.sealed_secret, kSealedMax);
+  }
+  reader.texts("email", settings.emails, kAlertEmailsMax, kEmailMax);
+  return settings;
+}
+
+Result<std::string> webhook_key(std::string_view secret) {
+  if (secret.starts_with(kSecretPrefix)) {
+    auto key = base::unbase64(secret.substr(kSecretPrefix.size()));
+    if (key && key->size() >= kKeyBytesMin && key->size() <= kKeyBytesMax) return key;
+  }
+  return fail(Errc::InvalidArgument, "a webhook's secret is whsec_ and the base64 of 24 to 64 bytes");
+}
+
+}  // namespace carillon::model
