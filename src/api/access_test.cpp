@@ -91,7 +91,7 @@ class AccessTest : public ApiTest {
     }
     for (const std::string area :
          {"send", "read", "people", "templates", "categories", "integrations", "routes", "dead_letters",
-          "pauses", "apps", "settings", "audit", "schedules", "rules", "approvals"}) {
+          "pauses", "apps", "settings", "audit", "schedules", "rules", "approvals", "alerts"}) {
       all.emplace("token " + area, Credential{token(area), 0, area});
     }
     return all;

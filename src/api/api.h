@@ -28,6 +28,7 @@ struct Options {
   std::int64_t rate_limit = 0;            // requests per second of an app without its own limit; 0: none
   std::int64_t client_send_limit = 10;    // sends a client may ask for per minute; 0: none at all
   std::int64_t registration_limit = 100;  // devices per second registered by one publishable key
+  bool has_private_webhooks = false;      // alerts.private_addresses
 };
 void describe(base::SettingsGroup& group, Options& options);
 

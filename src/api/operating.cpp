@@ -1,4 +1,5 @@
 // Routes, pauses, settings, the audit trail.
+#include "api/alerts.h"
 #include "api/router.h"
 #include "model/address.h"
 #include "model/decision.h"
@@ -132,6 +133,12 @@ Reply settings_reply(const model::ProjectSettings& settings) {
 }
 
 void seal_secrets(const Call& call, model::ProjectSettings& settings) {
+  if (settings.alerts && !settings.alerts->plain_secret.empty()) {
+    auto& alerts = *settings.alerts;
+    alerts.sealed_secret =
+        call.deps.keys.sealer.seal(alerts.plain_secret, pipeline::alert_webhook_context(call.who.project));
+    alerts.plain_secret.clear();
+  }
   if (!settings.client_jwt) return;
   for (auto& key : settings.client_jwt->keys) {
     if (key.plain_secret.empty()) continue;
@@ -143,13 +150,17 @@ void seal_secrets(const Call& call, model::ProjectSettings& settings) {
 
 Task<Answer> get_settings(Call& call) { co_return settings_reply(call.view().settings); }
 
-void check_settings(const model::ProjectSettings& settings, base::Problems& problems) {
+void check_settings(const Call& call, const model::ProjectSettings& settings, base::Problems& problems) {
   if (!model::is_locale(settings.locale)) {
     problems.push_back({"/locale", "invalid_locale", "use a BCP 47 language tag, as en or ko-KR"});
   }
   if (!model::is_time_zone(settings.time_zone)) {
     problems.push_back(
         {"/time_zone", "invalid_time_zone", "use a name of the IANA time zone database, as Asia/Seoul"});
+  }
+  if (settings.alerts && !settings.alerts->webhook_url.empty()) {
+    if (auto why = refuse_webhook(call.options, settings.alerts->webhook_url); !why.empty())
+      problems.push_back({"/alerts/webhook/url", "invalid_webhook_url", std::move(why)});
   }
 }
 
@@ -159,9 +170,8 @@ Task<Answer> write_settings(Call& call) {
   base::Problems problems;
   model::ProjectSettings settings;
   if (!replace) settings = call.view().settings;
-  const auto& before = call.view().settings.client_jwt;
-  model::read_project_settings(root, settings, before ? &*before : nullptr, problems);
-  check_settings(settings, problems);
+  model::read_project_settings(root, settings, call.view().settings, problems);
+  check_settings(call, settings, problems);
   if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
   seal_secrets(call, settings);
   store::Record record;

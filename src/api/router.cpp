@@ -46,7 +46,7 @@ Router::Router() {
                           me_routes(),       suppression_routes(), template_routes(),  layout_routes(),
                           category_routes(), integration_routes(), operating_routes(), dead_letter_routes(),
                           schedule_routes(), event_routes(),       rule_routes(),      app_routes(),
-                          running_routes()}) {
+                          alert_routes(),    running_routes()}) {
     for (const Route& route : area) add(route);
   }
   for (std::size_t i = 0; i < paths_.size(); ++i) {

@@ -72,6 +72,7 @@ std::span<const Route> operating_routes();
 std::span<const Route> rule_routes();
 std::span<const Route> dead_letter_routes();
 std::span<const Route> schedule_routes();
+std::span<const Route> alert_routes();
 std::span<const Route> app_routes();
 std::span<const Route> running_routes();
 

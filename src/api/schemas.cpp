@@ -430,9 +430,37 @@ constexpr Schema kSchemas[] = {
      R"("brand":{"type":"object","additionalProperties":{"type":"string"},)"
      R"("description":"brand.… in templates and layouts"},)"
      R"("cors_origins":{"type":"array","maxItems":50,"items":{"type":"string"}},)"
-     R"("client_jwt":{"oneOf":[{"$ref":"#/components/schemas/ClientJwt"},{"type":"null"}]}}})",
+     R"("client_jwt":{"oneOf":[{"$ref":"#/components/schemas/ClientJwt"},{"type":"null"}]},)"
+     R"("alerts":{"oneOf":[{"$ref":"#/components/schemas/AlertSettings"},{"type":"null"}]}}})",
      R"({"locale":"en","time_zone":"Asia/Seoul","quiet_hours":{"from":"22:00","to":"08:00"},)"
      R"("brand":{"name":"Example","color":"#0a7d4b"}})"},
+    {"AlertSettings",
+     R"({"type":"object","properties":{"webhook":{"type":"object","required":["url","secret"],)"
+     R"("properties":{"url":{"type":"string"},"secret":{"type":["string","object"],)"
+     R"("description":"whsec_ and base64; reads back as {\"set\":true}, which keeps it"}}},)"
+     R"("email":{"type":"array","maxItems":10,"items":{"type":"string"}}}})",
+     R"({"email":["ops@example.com"]})"},
+    {"Alert",
+     R"({"type":"object","properties":{"id":{"type":"string"},"kind":{"enum":["retries_exhausted",)"
+     R"("repeating_problem","integration_paused","no_route","oldest_age","accountability","disk_low"]},)"
+     R"("subject":{"type":"string"},"state":{"enum":["open","resolved"]},"title":{"type":"string"},)"
+     R"("detail":{"type":"string","description":"What is wrong"},)"
+     R"("advice":{"type":"string","description":"What to do"},)"
+     R"("count":{"type":"integer","description":"How often it happened"},)"
+     R"("first_at":{"type":"string"},"last_at":{"type":"string"},"resolved_at":{"type":["string","null"]},)"
+     R"("acknowledged_at":{"type":["string","null"]},"acknowledged_by":{"type":["string","null"]},)"
+     R"("notices":{"type":"array","description":"Who was told; not in lists","items":{"type":"object",)"
+     R"("properties":{"target":{"enum":["webhook","email"]},"event":{"enum":["opened","resolved"]},)"
+     R"("state":{"enum":["waiting","told","gave_up"]},"message":{"type":["string","null"]},)"
+     R"("tries":{"type":"integer"},"at":{"type":["string","null"]},)"
+     R"("error":{"type":["string","null"]}}}}}})",
+     ""},
+    {"AlertTest",
+     R"({"type":"object","properties":{"ok":{"type":"boolean"},"webhook":{"type":["object","null"],)"
+     R"("properties":{"ok":{"type":"boolean"},"detail":{"type":"string"}}},)"
+     R"("email":{"type":["object","null"],)"
+     R"("properties":{"ok":{"type":"boolean"},"detail":{"type":"string"}}}}})",
+     ""},
     {"ClientJwt",
      R"({"type":"object","required":["issuer","audience"],"properties":{"issuer":{"type":"string"},)"
      R"("audience":{"type":"string"},"user_claim":{"type":"string","default":"sub"},)"

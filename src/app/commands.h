@@ -30,7 +30,7 @@ void add_content(CLI::App& root, Shell& shell);    // template layout category
 void add_channels(CLI::App& root, Shell& shell);   // integration route
 void add_rules(CLI::App& root, Shell& shell);      // rule
 void add_sending(CLI::App& root, Shell& shell);    // send status
-void add_operating(CLI::App& root, Shell& shell);  // dlq pause
+void add_operating(CLI::App& root, Shell& shell);  // dlq pause alert
 void add_approval(CLI::App& root, Shell& shell);   // approval
 void add_schedule(CLI::App& root, Shell& shell);   // schedule
 void add_backup(CLI::App& root, Shell& shell);     // backup restore

@@ -1,4 +1,4 @@
-// carillon dlq, carillon pause: what was given up on, and the stop button.
+// carillon dlq, carillon pause, carillon alert: what was given up on, the stop button, what is wrong.
 #include "app/client.h"
 
 namespace carillon::app {
@@ -176,11 +176,39 @@ void add_pause(CLI::App& root, Shell& shell) {
   remove.add_option("ID", o->id, "The pause")->required();
 }
 
+void add_alert(CLI::App& root, Shell& shell) {
+  auto& alert = add_noun(root, "alert", "What is wrong with the sending itself, and who was told");
+  add_list(
+      alert, shell, Paged::Yes, "List alerts, newest first", "carillon alert list --state open", "/v1/alerts",
+      {{"ALERT", "id"},
+       {"KIND", "kind"},
+       {"SUBJECT", "subject"},
+       {"STATE", "state"},
+       {"COUNT", "count"},
+       {"SINCE", "first_at"},
+       {"WHAT", "detail"}},
+      "There is no alert.",
+      {{"state", "Only open, or only resolved"}, {"kind", "Only this kind, such as integration_paused"}});
+  auto id = std::make_shared<std::string>();
+  const auto id_option = [id](CLI::App& verb) { verb.add_option("ID", *id, "alr_…")->required(); };
+  id_option(add_verb(
+      alert, shell, "show", "Show one: what to do, and who was told of it", "carillon alert show alr_9f2c",
+      [id](Client& client) { return client.show("GET", path_of("/v1/alerts/", *id), {}, render_object); }));
+  id_option(add_verb(alert, shell, "acknowledge", "Say that you look into it",
+                     "carillon alert acknowledge alr_9f2c", [id](Client& client) {
+                       return client.say("POST", path_of("/v1/alerts/", *id, "/acknowledge"), {},
+                                         "It is noted that you look into it.");
+                     }));
+  add_verb(alert, shell, "test", "Send a test message to where alerts go", "carillon alert test",
+           [](Client& client) { return client.show("POST", "/v1/alerts/test", {}, render_object); });
+}
+
 }  // namespace
 
 void add_operating(CLI::App& root, Shell& shell) {
   add_dlq(root, shell);
   add_pause(root, shell);
+  add_alert(root, shell);
 }
 
 }  // namespace carillon::app

@@ -72,6 +72,7 @@ void describe(base::Settings& settings, AppOptions& o) {
   describe_store(settings.group("store"), o.store);
   describe_rest(settings, o);
   pipeline::describe(settings.group("pipeline"), o.pipeline);
+  pipeline::describe(settings.group("alerts"), o.pipeline.alerts);
   api::describe(settings.group("api"), o.api);
 }
 
@@ -108,6 +109,7 @@ Result<AppOptions> load_options(const CommandLine& line, char** environment) {
   }
   options.pipeline.public_url = options.api.public_url = options.server.public_url;
   options.api.is_test_clock = options.server.test_clock;
+  options.api.has_private_webhooks = options.pipeline.alerts.private_addresses;
   // The Options were bound to this function's `settings`; what is returned is a plain copy.
   return AppOptions(options);
 }

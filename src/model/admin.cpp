@@ -417,6 +417,7 @@ std::string encode(const ProjectSettings& settings) {
   out.object();
   write_settings_fields(out, settings);
   if (settings.client_jwt) write_client_jwt(out.key("client_jwt"), *settings.client_jwt, true);
+  if (settings.alerts) write_alert_settings(out.key("alerts"), *settings.alerts, true);
   out.end_object();
   return out.str();
 }
@@ -425,6 +426,7 @@ void write_project_settings(JsonWriter& out, const ProjectSettings& settings) {
   out.object();
   write_settings_fields(out, settings);
   if (settings.client_jwt) write_client_jwt(out.key("client_jwt"), *settings.client_jwt, false);
+  if (settings.alerts) write_alert_settings(out.key("alerts"), *settings.alerts, false);
   out.end_object();
 }
 
@@ -434,10 +436,12 @@ Result<ProjectSettings> decode_project_settings(std::string_view json) {
                                           read_settings_fields(r, s, problems);
                                           if (const auto jwt = r.element("client_jwt"))
                                             s.client_jwt = decode_client_jwt(*jwt, problems);
+                                          if (const auto alerts = r.element("alerts"))
+                                            s.alerts = decode_alert_settings(*alerts, problems);
                                         });
 }
 
-void read_project_settings(JsonElement body, ProjectSettings& into, const ClientJwt* before,
+void read_project_settings(JsonElement body, ProjectSettings& into, const ProjectSettings& before,
                            Problems& problems) {
   ObjectReader reader(body, "", problems);
   read_settings_fields(reader, into, problems);
@@ -448,8 +452,15 @@ void read_project_settings(JsonElement body, ProjectSettings& into, const Client
                         "write the origin as browsers send it, such as https://shop.example.com"});
   }
   if (names_null(body, "client_jwt")) into.client_jwt.reset();
-  if (const auto jwt = reader.element("client_jwt"))
-    into.client_jwt = read_client_jwt(*jwt, "/client_jwt", before, problems);
+  if (const auto jwt = reader.element("client_jwt")) {
+    into.client_jwt =
+        read_client_jwt(*jwt, "/client_jwt", before.client_jwt ? &*before.client_jwt : nullptr, problems);
+  }
+  if (names_null(body, "alerts")) into.alerts.reset();
+  if (const auto alerts = reader.element("alerts")) {
+    into.alerts =
+        read_alert_settings(*alerts, "/alerts", before.alerts ? &*before.alerts : nullptr, problems);
+  }
   reader.done();
 }
 

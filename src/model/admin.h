@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "model/alert.h"
 #include "model/channel.h"
 #include "model/client_jwt.h"
 #include "model/profile.h"
@@ -115,13 +116,14 @@ struct ProjectSettings {
   bool unique_email = false;
   std::vector<std::string> cors_origins;  // pages that may call /v1/me and /v1/devices from a browser
   std::optional<ClientJwt> client_jwt;    // tokens the customer signs; none: they are refused
-  BrandVariables brand;  // brand.… in templates and layouts
+  std::optional<AlertSettings> alerts;    // where alerts go; none: nowhere
+  BrandVariables brand;                   // brand.… in templates and layouts
 };
 std::string encode(const ProjectSettings& settings);  // as stored, secrets sealed
 Result<ProjectSettings> decode_project_settings(std::string_view json);
-// Changes what the body names; a null takes quiet_hours or client_jwt away. `before`: the client_jwt whose
-// secrets {"set":true} keeps, or null.
-void read_project_settings(base::JsonElement body, ProjectSettings& into, const ClientJwt* before,
+// Changes what the body names; a null takes quiet_hours, client_jwt or alerts away. `before`: the settings
+// whose secrets {"set":true} keeps.
+void read_project_settings(base::JsonElement body, ProjectSettings& into, const ProjectSettings& before,
                            base::Problems& problems);
 // As the API shows it: secrets as {"set":true}.
 void write_project_settings(base::JsonWriter& out, const ProjectSettings& settings);

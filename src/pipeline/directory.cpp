@@ -235,6 +235,8 @@ std::string client_jwt_context(std::int32_t project, std::string_view kid) {
   return fmt::format("client_jwt/{}/{}", project, kid);
 }
 
+std::string alert_webhook_context(std::int32_t project) { return fmt::format("alerts/{}/webhook", project); }
+
 const model::Integration* ProjectView::find_integration(std::string_view key) const {
   const auto it = std::ranges::find(integrations, key, &model::Integration::key);
   return it == integrations.end() ? nullptr : &*it;

@@ -59,6 +59,8 @@ using TextMap = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
 
 // What the sealed secret of a key of `client_jwt` is bound to.
 std::string client_jwt_context(std::int32_t project, std::string_view kid);
+// The same of the webhook of `alerts`.
+std::string alert_webhook_context(std::int32_t project);
 
 inline constexpr std::int64_t kVersionsMax = 1'000'000;  // of a template or a layout
 

@@ -214,6 +214,10 @@ Task<Result<void>> Expander::commit(Progress& progress, Routed routed, bool is_d
     CARILLON_FAILPOINT("expand.before_chunk");
     CARILLON_CO_CHECK(co_await deps_.store.expand(std::move(item), now));
     CARILLON_FAILPOINT("expand.after_chunk");
+    // One for each channel of a chunk: what matters is that it happens.
+    for (const auto& warning : routed.warnings) {
+      if (warning.is_no_route()) no_route_(n.project, *warning.channel, 1);
+    }
     progress.at.cursor = next;
     publish_(hints);
     at = end;

@@ -19,8 +19,10 @@ namespace carillon::pipeline {
 class Expander {
  public:
   using Publish = std::function<void(const std::vector<store::Hint>&)>;
-  Expander(const Pipeline::Deps& deps, const base::Urgency& urgency, Publish publish)
-      : deps_(deps), urgency_(urgency), publish_(std::move(publish)) {}
+  // Deliveries of a project were stored as held, because nothing carries their channel.
+  using NoRoute = std::function<void(std::int32_t project, model::Channel channel, std::int64_t n)>;
+  Expander(const Pipeline::Deps& deps, const base::Urgency& urgency, Publish publish, NoRoute no_route)
+      : deps_(deps), urgency_(urgency), publish_(std::move(publish)), no_route_(std::move(no_route)) {}
 
   // Expands what is due, oldest first, until nothing is left or `stop()` was called. Calls while one
   // runs return at once.
@@ -52,6 +54,7 @@ class Expander {
   const Pipeline::Deps& deps_;
   const base::Urgency& urgency_;
   Publish publish_;
+  NoRoute no_route_;
   bool is_running_ = false;
   bool is_stopping_ = false;
 };

@@ -11,6 +11,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "pipeline/accept.h"
+#include "pipeline/alerts.h"
 #include "pipeline/deliver.h"
 #include "pipeline/drafts.h"
 #include "pipeline/expand.h"
@@ -83,7 +84,11 @@ class PipelineImpl final : public Pipeline {
                  static_cast<std::size_t>(options_.careful_window)),
         recorder_(deps_, *journal_, windows_, urgency_, recorder_hooks()),
         deliverer_(deps_, options_, *journal_, windows_, recorder_, integrations_, urgency_),
-        expander_(deps_, urgency_, [this](const std::vector<store::Hint>& hints) { publish(hints); }),
+        expander_(
+            deps_, urgency_, [this](const std::vector<store::Hint>& hints) { publish(hints); },
+            [this](std::int32_t project, model::Channel channel, std::int64_t n) {
+              alerts_.no_route(project, channel, n);
+            }),
         tick_(deps_.delivery) {
     register_gauges();
     const AcceptMetrics metrics = AcceptMetrics::make(deps_.metrics);
@@ -110,7 +115,10 @@ class PipelineImpl final : public Pipeline {
 
   Task<std::vector<SendResult>> send(Caller caller, std::vector<SendItem> items) override {
     Acceptor* mine = co_await my_acceptor();
-    co_return co_await mine->send(std::move(caller), std::move(items));
+    const std::int32_t project = caller.project;
+    auto results = co_await mine->send(std::move(caller), std::move(items));
+    alerts_.accepted(project, results);
+    co_return results;
   }
 
   Task<std::expected<std::vector<model::Explain>, Refusal>> explain(Caller caller, SendItem item) override {
@@ -182,6 +190,8 @@ class PipelineImpl final : public Pipeline {
     boost::asio::post(deps_.delivery, [this] { tick_.set(); });
   }
 
+  Task<Result<AlertTest>> test_alerts(std::int32_t project) override { return alerts_.test(project); }
+
   Integrations& integrations() override { return integrations_; }
   bool is_idle() const override { return is_idle_.load(std::memory_order_relaxed); }
 
@@ -212,6 +222,7 @@ class PipelineImpl final : public Pipeline {
     CARILLON_FAILPOINT("drain.settled");
     gate_.wait(base::Deadline::never());
     call_on(deps_.delivery, [&] { recorder_.close(); });
+    alerts_.wait();
     scheduler_.wait();
     deliverer_.wait();
     recorder_.wait();
@@ -238,7 +249,8 @@ class PipelineImpl final : public Pipeline {
                           base::log_warn("the pause of '{}' is not stored: {}", k, paused.error().message);
                       });
         },
-        [this] { configuration_changed(); }};
+        [this] { configuration_changed(); },
+        [this](const store::RecordItem& item) { alerts_.recorded(item); }};
   }
 
   // Any thread. A lane's hints go over in one call.
@@ -323,6 +335,7 @@ class PipelineImpl final : public Pipeline {
       is_idle_ = windows_.open_total() == 0;
       scheduler_.tick();
       expand();
+      alerts_.tick();
       gate_.spawn(deps_.delivery, "revive", [this] { return reviver_.run(); });
     }
   }
@@ -403,7 +416,13 @@ class PipelineImpl final : public Pipeline {
     }
   }
 
+  std::vector<store::LaneDepth> depths() {
+    const std::lock_guard lock(depths_mutex_);
+    return depths_;
+  }
+
   Task<bool> finish(base::Deadline deadline) {
+    co_await alerts_.close();
     while (deliverer_.in_flight() > 0 && !deadline.passed())
       co_await base::sleep_for(std::chrono::milliseconds(10));
     co_await integrations_.close(deadline);
@@ -425,6 +444,11 @@ class PipelineImpl final : public Pipeline {
                          return send(std::move(caller), std::move(items));
                        }};
   Drafts drafts_{deps_, options_, [this] { expand(); }};
+  Alerts alerts_{deps_, options_.alerts,
+                 [this](Caller caller, std::vector<SendItem> items) {
+                   return send(std::move(caller), std::move(items));
+                 },
+                 [this] { return depths(); }};
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   base::Signal tick_;
   base::Signal housekeeping_wake_{deps_.delivery};

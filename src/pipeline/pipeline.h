@@ -25,6 +25,7 @@
 #include "cache/cache.h"
 #include "model/decision.h"
 #include "model/notification.h"
+#include "pipeline/alert_options.h"
 #include "pipeline/directory.h"
 #include "pipeline/integrations.h"
 #include "queue/queue.h"
@@ -64,6 +65,9 @@ struct Refusal {
 struct Warning {
   std::string code, detail;
   std::optional<model::Channel> channel;
+
+  // Deliveries wait, because nothing carries `channel`.
+  [[nodiscard]] bool is_no_route() const noexcept { return channel && code == "no_route"; }
 };
 
 struct SendAnswer {
@@ -88,8 +92,18 @@ struct Options {
   Millis drain_timeout{25'000};
   std::string journal_folder;  // DATA/journal
   std::string public_url, hello_name;
+  AlertOptions alerts;
 };
 void describe(base::SettingsGroup& group, Options& options);
+
+// What a test message about alerts came to; nullopt: that target is not configured.
+struct AlertTest {
+  struct Outcome {
+    bool ok = false;
+    std::string detail;
+  };
+  std::optional<Outcome> webhook, email;
+};
 
 class Pipeline {
  public:
@@ -145,6 +159,10 @@ class Pipeline {
   virtual void schedule_changed(std::int32_t project, std::string key) = 0;
   // Looks for due work now instead of at the next tick (tests, after moving the clock).
   virtual void nudge() = 0;
+
+  // Sends a test message to every place the project's alerts go to and waits for the answers, 15 s at most.
+  // Errors: Cancelled (stopping).
+  virtual Task<Result<AlertTest>> test_alerts(std::int32_t project) = 0;
 
   [[nodiscard]] virtual Integrations& integrations() = 0;
   // True when nothing claimed is unrecorded.

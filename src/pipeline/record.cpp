@@ -275,6 +275,8 @@ void Recorder::note_written(const std::vector<store::RecordItem>& items, const s
     if (item.to == DeliveryStatus::Sent) {
       const std::chrono::duration<double> took = now - note.accepted_at;
       latency_[static_cast<std::size_t>(note.lane.priority)].observe(took.count());
+    } else if (hooks_.troubled) {
+      hooks_.troubled(item);
     }
   }
   // A change of configuration releases what it held, but not what was written after it by the old one.

@@ -26,6 +26,7 @@ class Recorder {
     std::function<void(model::Lane)> freed;  // a place in that window is free
     std::function<void(std::int32_t, std::string, std::string)> misconfigured;  // project, integration, why
     std::function<void()> held_by_the_past;                                     // see Acceptor::Hooks
+    std::function<void(const store::RecordItem&)> troubled{};  // it was recorded, and is not simply sent
   };
   Recorder(const Pipeline::Deps& deps, Journal& journal, Windows& windows, const base::Urgency& urgency,
            Hooks hooks);
