@@ -155,15 +155,6 @@ std::optional<Failure> check_key(std::string_view key) {
   return Failure(422, "invalid_key", "a key has 1 to 64 of a-z 0-9 _ . - and begins with a letter or digit");
 }
 
-bool is_user_id(std::string_view id) noexcept {
-  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
-  return !id.empty() && id.size() <= model::kUserIdMax && std::ranges::none_of(id, is_control);
-}
-
-std::string user_id_rule() {
-  return fmt::format("a user_id has 1 to {} bytes without control characters", model::kUserIdMax);
-}
-
 void configuration_changed(const Call& call) {
   if (call.deps.pipeline != nullptr) call.deps.pipeline->configuration_changed();
 }

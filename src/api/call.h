@@ -89,9 +89,8 @@ void write_app_name(base::JsonWriter& out, const Call& call, std::int64_t app);
 [[nodiscard]] Failure not_found(std::string what);
 // A key of the path in its own words. Failures: 422 invalid_key.
 [[nodiscard]] std::optional<Failure> check_key(std::string_view key);
-// Whether it may be a user_id, and the rule in words.
-[[nodiscard]] bool is_user_id(std::string_view id) noexcept;
-[[nodiscard]] std::string user_id_rule();
+using model::is_user_id;
+using model::user_id_rule;
 // The pipeline sees what changed in the configuration.
 void configuration_changed(const Call& call);
 

@@ -33,16 +33,6 @@ std::string etag(std::int64_t version) { return fmt::format("\"{}\"", version); 
 
 namespace {
 
-// An app address without a "secret" is sealed under the user it belongs to.
-void seal_secrets(const Call& call, model::Profile& profile) {
-  for (auto& address : profile.addresses) {
-    if (address.plain_secret.empty()) continue;
-    address.sealed_secret = call.deps.keys.sealer.seal(
-        address.plain_secret, fmt::format("address/{}/{}", profile.project, profile.user_id));
-    address.plain_secret.clear();
-  }
-}
-
 std::optional<Failure> check_version(const Call& call, const model::Profile* stored) {
   const std::string_view wanted = call.request.header("If-Match");
   if (wanted.empty() || (wanted == "*" && stored != nullptr)) return std::nullopt;
@@ -72,7 +62,7 @@ Task<std::expected<Changed, Failure>> change_profile(Call& call, ChangeOptions o
     if (options.has_body) { CARILLON_CO_TRY(body, parse_body(call.request.body)); }
     change(call, body, changed.profile, problems);
     if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
-    seal_secrets(call, changed.profile);
+    model::seal_secrets(call.deps.keys.sealer, changed.profile);
     store::ProfileChange note{call.actor(), call.source(), options.is_preference,
                               call.view().settings.unique_email, options.claims};
     const auto written = co_await call.deps.store.put_profile(changed.profile, std::move(note), call.now);

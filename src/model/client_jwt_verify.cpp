@@ -60,11 +60,6 @@ bool has_audience(JsonElement claims, std::string_view wanted) {
   });
 }
 
-bool is_user_id(std::string_view id) {
-  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
-  return !id.empty() && id.size() <= kUserIdMax && std::ranges::none_of(id, is_control);
-}
-
 struct Header {
   base::JwsAlgorithm algorithm = base::JwsAlgorithm::RS256;
   std::string kid;

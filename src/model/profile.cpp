@@ -189,6 +189,15 @@ bool decode_field(char key, base::JsonElement value, Profile& out) {
 
 }  // namespace
 
+bool is_user_id(std::string_view id) noexcept {
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  return !id.empty() && id.size() <= kUserIdMax && std::ranges::none_of(id, is_control);
+}
+
+std::string user_id_rule() {
+  return fmt::format("a user_id has 1 to {} bytes without control characters", kUserIdMax);
+}
+
 std::string encode(const Profile& profile) {
   base::JsonWriter out(512);
   out.object().field_if("n", profile.name).field_if("e", profile.email).field_if("c", profile.country_code);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/crypto.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "model/channel.h"
@@ -27,6 +28,10 @@ inline constexpr std::size_t kPreferencesMax = 500;  // per user
 // The service a bare token of that platform belongs to (CONTRACT §6, device short form); empty where a
 // token alone does not reach it.
 std::string_view default_push_service(Platform platform) noexcept;
+
+// Whether a text may be a user_id, and the rule in words.
+[[nodiscard]] bool is_user_id(std::string_view id) noexcept;
+[[nodiscard]] std::string user_id_rule();
 
 // How one push service reaches a device.
 struct Endpoint {
@@ -106,6 +111,8 @@ Result<void> decode_profile(std::string_view text, Profile& profile);
 // `created_at` counts for a user not stored yet; later it is only checked. An address without `secret`
 // (or with {"set":true}, as it reads back) keeps the secret it had.
 void read_user(base::JsonElement body, Profile& into, base::Problems& problems);
+// Seals each plain_secret an address was read with, under the user it belongs to.
+void seal_secrets(const base::Sealer& sealer, Profile& profile);
 // PUT and PATCH of a device. `into.device_id` is set by the caller. Endpoints left out of a device that
 // has none: the short form, whose token is the device id. Tokens named are registered as of `now`.
 void read_device(base::JsonElement body, Device& into, Time now, base::Problems& problems);

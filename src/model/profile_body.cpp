@@ -280,6 +280,15 @@ void read_user(base::JsonElement body, Profile& into, base::Problems& problems) 
   reader.done();
 }
 
+void seal_secrets(const base::Sealer& sealer, Profile& profile) {
+  for (OtherAddress& address : profile.addresses) {
+    if (address.plain_secret.empty()) continue;
+    address.sealed_secret =
+        sealer.seal(address.plain_secret, fmt::format("address/{}/{}", profile.project, profile.user_id));
+    address.plain_secret.clear();
+  }
+}
+
 void read_preferences(base::JsonElement body, Profile& into, bool replace, base::Problems& problems) {
   const std::size_t problems_before = problems.size();
   base::ObjectReader reader(body, "", problems);
