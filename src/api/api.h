@@ -17,6 +17,7 @@
 #include "base/settings.h"
 #include "base/task.h"
 #include "net/http_server.h"
+#include "pipeline/jobs.h"
 #include "pipeline/pipeline.h"
 #include "store/store.h"
 
@@ -42,6 +43,7 @@ struct Deps {
   base::Metrics& metrics;
   base::IdGenerator& ids;
   std::function<void(Millis)> advance_clock;  // with is_test_clock
+  pipeline::Jobs* jobs = nullptr;             // null: imports answer 503 not_running
 };
 
 // Who is asking, decided by where the request came in.

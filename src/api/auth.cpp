@@ -227,7 +227,13 @@ std::optional<Failure> refuse_access(const Identity& identity, const Access& acc
       const auto has = [&](std::string_view scope) {
         return std::ranges::find(scopes, scope) != scopes.end();
       };
-      if (has("admin") || (!access.area.empty() && has(access.area))) return std::nullopt;
+      if (has("admin")) return std::nullopt;
+      for (std::string_view rest = access.area; !rest.empty();) {
+        constexpr std::string_view kOr = " or ";
+        const std::size_t end = std::min(rest.find(kOr), rest.size());
+        if (has(rest.substr(0, end))) return std::nullopt;
+        rest.remove_prefix(std::min(end + kOr.size(), rest.size()));
+      }
       return Failure(
           403, "missing_scope",
           fmt::format("this token needs the scope {}", access.area.empty() ? "admin" : access.area));

@@ -43,8 +43,9 @@ struct Identity {
 // Who may call a route.
 struct Access {
   unsigned app_scopes = 0;  // an app key needs one of these model::Scope bits; 0: no app key may
-  std::string_view area;    // the management scope that suffices besides admin; empty: admin only
-  bool is_open = false;     // anybody, without a credential
+  std::string_view
+      area;  // management scopes of which one suffices besides admin, separated by " or "; empty: none
+  bool is_open = false;  // anybody, without a credential
   // Not 0: only a client whose token has one of these model::ClientScope bits, on what is its user's.
   unsigned client_scopes = 0;
   bool is_publishable = false;  // a publishable key too

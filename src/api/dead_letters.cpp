@@ -1,6 +1,7 @@
 // What was given up on, and sending it again: deliveries, and events that a rule could not turn into one.
 #include <algorithm>
 
+#include "api/jobs.h"
 #include "api/router.h"
 #include "pipeline/events.h"
 
@@ -10,8 +11,6 @@ namespace {
 constexpr std::size_t kIdsMax = 1000;       // named in one replay
 constexpr std::size_t kReplayMax = 10'000;  // found by a filter in one replay
 constexpr std::size_t kChunk = 500;         // replayed in one transaction
-constexpr std::size_t kErrorsShown = 100;
-constexpr Millis kJobsKept{7LL * 24 * 3'600'000};
 constexpr std::string_view kEventKind = "event";
 
 // The row with the delivery it is about, where that is still there.
@@ -328,10 +327,6 @@ Task<Result<void>> run(Call& call, const ReplayRequest& wanted, Job& job) {
   co_return Result<void>{};
 }
 
-std::string job_key(const Call& call, std::string_view id) {
-  return fmt::format("job/{}/{}", call.who.project, id);
-}
-
 Task<Answer> replay(Call& call) {
   CARILLON_CO_TRY(const ReplayRequest wanted, read_replay(call));
   Job job;
@@ -342,36 +337,30 @@ Task<Answer> replay(Call& call) {
   }
   CARILLON_CO_CHECK(co_await run(call, wanted, job));
   CARILLON_CO_CHECK(co_await run_events(call, wanted, job));
-  const std::string id = base::id_text(base::kJobPrefix, call.deps.ids.take());
-  base::JsonWriter out(512);
-  out.object().field("id", id).field("state", "done").field("done", static_cast<std::int64_t>(job.done));
-  out.field("total", static_cast<std::int64_t>(job.total));
-  out.field("failed", static_cast<std::int64_t>(job.errors.size()))
-      .key("errors_url")
-      .null()
-      .key("errors")
-      .array();
-  for (std::size_t i = 0; i < std::min(job.errors.size(), kErrorsShown); ++i) {
-    out.object().field("id", job.errors[i].id).field("detail", job.errors[i].detail).end_object();
+  // It is done by now: the job is kept for who asks later.
+  store::StoredJob kept;
+  kept.id = call.deps.ids.take();
+  kept.project = call.who.project;
+  kept.app = call.who.app_id();
+  kept.kind = "replay";
+  kept.actor = call.actor();
+  kept.spec = "{}";
+  kept.state = store::JobState::Completed;
+  kept.done = static_cast<std::int64_t>(job.done);
+  kept.total = static_cast<std::int64_t>(job.total);
+  kept.failed = static_cast<std::int64_t>(job.errors.size());
+  kept.created_at = call.now;
+  kept.started_at = kept.finished_at = call.now;
+  std::vector<store::JobError> errors;
+  for (auto& error : job.errors) {
+    store::JobError& e = errors.emplace_back();
+    e.item = std::move(error.id);
+    e.detail = std::move(error.detail);
   }
-  out.end_array().end_object();
-  Reply reply = json_reply(out, 202);
-  reply.headers.emplace_back("Location", "/v1/jobs/" + id);
-  std::string answer = reply.body;
-  CARILLON_CO_CHECK(co_await call.deps.store.put_answer(job_key(call, id), std::move(answer),
-                                                        call.now + kJobsKept, call.now));
-  co_return reply;
-}
-
-Task<Answer> get_job(Call& call) {
-  CARILLON_CO_TRY(const auto stored,
-                  co_await call.deps.store.get_answer(job_key(call, call.args[0]), call.now));
-  if (!stored || !base::parse_id(base::kJobPrefix, call.args[0])) {
-    co_return std::unexpected(not_found(fmt::format("job '{}'", call.args[0].substr(0, 40))));
-  }
-  Reply reply;
-  reply.body = *stored;
-  co_return reply;
+  store::AuditEntry none;  // each replay has its own
+  CARILLON_CO_CHECK(co_await call.deps.store.jobs().put(kept, errors, std::move(none)));
+  errors.resize(std::min(errors.size(), kJobErrorsShown));
+  co_return job_reply(kept, errors);
 }
 
 }  // namespace
@@ -403,13 +392,6 @@ std::span<const Route> dead_letter_routes() {
        .tag = "Dead letters",
        .summary = "One dead letter",
        .response = "DeadLetter"},
-      {.method = "GET",
-       .pattern = "/v1/jobs/{id}",
-       .access = manage("dead_letters"),
-       .handler = get_job,
-       .tag = "Dead letters",
-       .summary = "How far a job is",
-       .response = "Job"},
   };
   return kRoutes;
 }

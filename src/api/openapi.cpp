@@ -35,14 +35,21 @@ void write_parameters(base::JsonWriter& out, const Route& route) {
   out.end_array();
 }
 
-void write_content(base::JsonWriter& out, std::string_view type, std::string_view schema,
+// `types`: separated by spaces.
+void write_content(base::JsonWriter& out, std::string_view types, std::string_view schema,
                    std::string_view example) {
-  out.key("content").object().key(type).object();
-  if (!schema.empty()) {
-    out.key("schema").object().field("$ref", fmt::format("#/components/schemas/{}", schema)).end_object();
+  out.key("content").object();
+  while (!types.empty()) {
+    const std::size_t end = std::min(types.find(' '), types.size());
+    out.key(types.substr(0, end)).object();
+    if (!schema.empty()) {
+      out.key("schema").object().field("$ref", fmt::format("#/components/schemas/{}", schema)).end_object();
+    }
+    if (!example.empty()) out.key("example").raw(example);
+    out.end_object();
+    types.remove_prefix(std::min(end + 1, types.size()));
   }
-  if (!example.empty()) out.key("example").raw(example);
-  out.end_object().end_object();
+  out.end_object();
 }
 
 void write_responses(base::JsonWriter& out, const Route& route) {
@@ -73,7 +80,7 @@ void write_operation(base::JsonWriter& out, const Route& route) {
   if (!route.request.empty()) {
     const Schema* const schema = find_schema(route.request);
     out.key("requestBody").object().field("required", true);
-    write_content(out, "application/json", route.request,
+    write_content(out, route.request_types, route.request,
                   schema != nullptr ? schema->example : std::string_view{});
     out.end_object();
   }

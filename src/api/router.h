@@ -33,8 +33,9 @@ struct Route {
   int status = 200;                              // of success
   std::string_view query = {};                   // names of query parameters, separated by spaces
   RouteKind kind = RouteKind::Plain;
-  std::size_t body_max = model::kRequestMax;           // bytes
-  std::string_view content_type = "application/json";  // of the answer
+  std::size_t body_max = model::kRequestMax;            // bytes
+  std::string_view content_type = "application/json";   // of the answer
+  std::string_view request_types = "application/json";  // of the body, separated by spaces
 };
 
 inline constexpr unsigned kScopeSend = static_cast<unsigned>(model::Scope::Send);
@@ -60,6 +61,7 @@ std::span<const Route> event_routes();
 std::span<const Route> looking_routes();
 std::span<const Route> numbers_routes();
 std::span<const Route> people_routes();
+std::span<const Route> user_data_routes();
 std::span<const Route> group_routes();
 std::span<const Route> client_routes();
 std::span<const Route> me_routes();
@@ -73,6 +75,8 @@ std::span<const Route> rule_routes();
 std::span<const Route> dead_letter_routes();
 std::span<const Route> schedule_routes();
 std::span<const Route> alert_routes();
+std::span<const Route> job_routes();
+std::span<const Route> import_routes();
 std::span<const Route> app_routes();
 std::span<const Route> running_routes();
 

@@ -266,6 +266,20 @@ constexpr Schema kSchemas[] = {
      R"("actor":{"type":"string"},"source":{"type":"string"},"change":{"type":"object"}}}},)"
      R"("page":{"type":"object"}}})",
      ""},
+    {"UserExport",
+     R"({"type":"object","properties":{"user_id":{"type":"string"},)"
+     R"("user":{"oneOf":[{"$ref":"#/components/schemas/User"},{"type":"null"}],)"
+     R"("description":"This and what follows up to deliveries: on the first page"},)"
+     R"("preferences":{"oneOf":[{"$ref":"#/components/schemas/Preferences"},{"type":"null"}]},)"
+     R"("preference_log":{"type":"array","items":{"type":"object"}},)"
+     R"("groups":{"type":"array","items":{"type":"object","properties":{"key":{"type":"string"},)"
+     R"("name":{"type":"string"}}}},"suppressions":{"type":"array","items":{"type":"object",)"
+     R"("properties":{"channel":{"type":"string"},"address":{"type":"string"},)"
+     R"("reason":{"type":"string"},"at":{"type":"string"}}}},"deliveries":{"type":"array",)"
+     R"("items":{"type":"object","properties":{"delivery":{"$ref":"#/components/schemas/Delivery"},)"
+     R"("content":{"type":["object","null"]}}}},"page":{"type":"object","properties":)"
+     R"({"next":{"type":["string","null"]}}}}})",
+     ""},
     {"Group",
      R"({"type":"object","properties":{"key":{"type":"string","readOnly":true},)"
      R"("name":{"type":"string","maxLength":200},"members":{"type":"integer","readOnly":true},)"
@@ -534,11 +548,27 @@ constexpr Schema kSchemas[] = {
      R"("republish":{"type":"boolean"}}})",
      R"({"filter":{"channel":"sms"}})"},
     {"Job",
-     R"({"type":"object","properties":{"id":{"type":"string"},"state":{"type":"string"},)"
-     R"("done":{"type":"integer"},)"
-     R"("total":{"type":"integer"},"failed":{"type":"integer"},"errors_url":{"type":["string",)"
-     R"("null"]},)"
-     R"("errors":{"type":"array","items":{"type":"object"}}}})",
+     R"({"type":"object","properties":{"id":{"type":"string"},"kind":{"enum":["import_users",)"
+     R"("import_members","erase_user","replay"]},"state":{"enum":["queued","running","completed","failed",)"
+     R"("cancelled"]},"done":{"type":"integer"},"total":{"type":"integer"},"failed":{"type":"integer",)"
+     R"("description":"done and failed make up total at the end"},"errors_url":{"type":["string",)"
+     R"("null"]},"detail":{"type":["string","null"],"description":"why it failed"},)"
+     R"("created_by":{"type":"string"},"created_at":{"type":"string"},"started_at":{"type":["string",)"
+     R"("null"]},"finished_at":{"type":["string","null"]},"errors":{"type":"array","maxItems":100,)"
+     R"("items":{"$ref":"#/components/schemas/JobError"}}}})",
+     ""},
+    {"JobError",
+     R"({"type":"object","properties":{"line":{"type":"integer","description":"of the file, from 1"},)"
+     R"("pointer":{"type":"string"},"id":{"type":"string","description":"of what was not replayed"},)"
+     R"("code":{"type":"string"},"detail":{"type":"string"}}})",
+     ""},
+    {"UsersFile",
+     R"({"type":"string","description":"CSV with a line of names: user_id and any of name, email,)"
+     R"( phone_number, country_code, locale, time_zone, created_at, attributes, attributes.NAME;)"
+     R"( or NDJSON, a User with its user_id in each line"})",
+     ""},
+    {"MembersFile",
+     R"({"type":"string","description":"CSV with the column user_id, or NDJSON with {\"user_id\"} lines"})",
      ""},
     {"App",
      R"({"type":"object","properties":{"name":{"type":"string","readOnly":true},)"

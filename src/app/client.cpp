@@ -15,7 +15,7 @@
 namespace carillon::app {
 namespace {
 
-constexpr std::size_t kInputMax = 8 * 1024 * 1024;  // bytes of a file given to a command
+constexpr Millis kLookAgain{200};
 
 bool is_success(const net::HttpResponse& answer) noexcept {
   return answer.status >= 200 && answer.status < 300;
@@ -53,8 +53,9 @@ Client::Client(const Shell& shell) : is_json_(shell.json), transport_(shell.line
   base::log_setup(base::LogLevel::Warn, base::LogFormat::Auto);
 }
 
-std::expected<net::HttpResponse, int> Client::ask(std::string method, std::string target, std::string body) {
-  auto answer = transport_.call(std::move(method), std::move(target), std::move(body));
+std::expected<net::HttpResponse, int> Client::ask(std::string method, std::string target, std::string body,
+                                                  std::string type) {
+  auto answer = transport_.call(std::move(method), std::move(target), std::move(body), std::move(type));
   if (!answer) return std::unexpected(report(answer.error()));
   if (is_success(*answer)) return std::move(*answer);
   if (is_json_ && !answer->body.empty()) print(with_newline(answer->body));
@@ -186,15 +187,15 @@ Result<std::string> object_of(const std::vector<std::string>& assignments, std::
   return out.str();
 }
 
-Result<std::string> read_input(const std::string& file) {
+Result<std::string> read_input(const std::string& file, std::size_t max_bytes) {
   std::string text;
   if (file == "-") {
     text.assign(std::istreambuf_iterator<char>(std::cin), {});
   } else {
     CARILLON_TRY(text, read_file(file));
   }
-  if (text.size() > kInputMax) {
-    return fail(Errc::InvalidArgument, fmt::format("{} is larger than {} bytes", file, kInputMax));
+  if (text.size() > max_bytes) {
+    return fail(Errc::InvalidArgument, fmt::format("{} is larger than {} bytes", file, max_bytes));
   }
   return text;
 }
@@ -260,6 +261,22 @@ Result<base::Secret> ask_secret(const std::string& prompt) {
 void pause_before_next_look(Millis pause) {
   boost::asio::io_context context(1);
   boost::asio::steady_timer(context, pause).wait();
+}
+
+std::expected<net::HttpResponse, int> await_job(Client& client, net::HttpResponse answer,
+                                                const std::string& what) {
+  ProgressBar bar(what);
+  while (true) {
+    base::JsonDocument document;
+    const auto root = document.parse(answer.body);
+    const std::string state = root ? cell_at(*root, "state") : "-";
+    if (state != "running" && state != "queued") return answer;
+    bar.show(integer_at(*root, "done") + integer_at(*root, "failed"), integer_at(*root, "total"));
+    pause_before_next_look(kLookAgain);
+    auto next = client.ask("GET", path_of("/v1/jobs/", cell_at(*root, "id")));
+    if (!next) return next;
+    answer = std::move(*next);
+  }
 }
 
 void field_if_given(base::JsonWriter& out, std::string_view name, const std::string& value) {

@@ -27,7 +27,8 @@ class Client {
 
   // The answer of a call that succeeded (2xx). Otherwise the problem has been printed and the exit
   // status of the command is the error.
-  std::expected<net::HttpResponse, int> ask(std::string method, std::string target, std::string body = {});
+  std::expected<net::HttpResponse, int> ask(std::string method, std::string target, std::string body = {},
+                                            std::string type = "application/json");
   // Asks and prints: the API's JSON with --json, else what `render` makes of it. The exit status.
   int show(std::string method, std::string target, std::string body, const Render& render);
   // Prints an answer that is there already, likewise.
@@ -70,7 +71,8 @@ Result<Assignment> parse_assignment(std::string_view text, std::string_view opti
 Result<std::string> object_of(const std::vector<std::string>& assignments, std::string_view option);
 
 // The content of a file, "-" for standard input. Errors: NotFound, InvalidArgument (too large).
-Result<std::string> read_input(const std::string& file);
+inline constexpr std::size_t kInputMax = 8 * 1024 * 1024;  // bytes
+Result<std::string> read_input(const std::string& file, std::size_t max_bytes = kInputMax);
 // A JSON document read from a file, compact. Errors: those of read_input; InvalidArgument (no JSON).
 Result<std::string> read_json(const std::string& file);
 // Puts the JSON document in `file` under `prefix` and its key: `key`, or when that is empty its own "key".
@@ -85,6 +87,10 @@ Result<base::Secret> ask_secret(const std::string& prompt);
 
 // Waits before the API is asked again how far something is. Blocks.
 void pause_before_next_look(Millis pause);
+
+// Waits for the job of an answer and shows how far it is; its last answer, or the exit status of what failed.
+std::expected<net::HttpResponse, int> await_job(Client& client, net::HttpResponse answer,
+                                                const std::string& what);
 
 // Options that are part of a body only when they were given.
 void field_if_given(base::JsonWriter& out, std::string_view name, const std::string& value);

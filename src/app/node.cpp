@@ -19,6 +19,8 @@ namespace {
 // Where the processor is short, what was accepted is sent before more is accepted: it is fresh in the
 // caches then, and nobody waits longer for a notification than for an answer.
 constexpr int kApiNice = 10;
+// Imports and the like take what the others leave.
+constexpr int kJobsNice = 15;
 
 template <class T>
 T run_on(const boost::asio::any_io_executor& executor, Task<T> task) {
@@ -123,16 +125,41 @@ Result<void> Node::open_rest(Role role) {
                                   *ids_,   *directory_, owner_,  main,   api_executors()};
     CARILLON_TRY(pipeline_, pipeline::Pipeline::open(std::move(deps), options_.pipeline));
   }
-  api::Deps deps{
-      pipeline_.get(), *directory_, *store_, *cache_, clock_, *keys_, metrics_, *ids_, [this](Millis by) {
-        clock_.advance(by);
-        if (pipeline_) pipeline_->nudge();
-      }};
+  CARILLON_CHECK(open_jobs(role));
+  api::Deps deps{pipeline_.get(),
+                 *directory_,
+                 *store_,
+                 *cache_,
+                 clock_,
+                 *keys_,
+                 metrics_,
+                 *ids_,
+                 [this](Millis by) {
+                   clock_.advance(by);
+                   if (pipeline_) pipeline_->nudge();
+                 },
+                 jobs_.get()};
   api_ = api::Api::open(std::move(deps), options_.api);
   backups_ = std::make_unique<Backups>(
       Backups::Deps{*store_, options_, clock_, store_folder_, keys_->sealer.key_id(), instance});
   CARILLON_CHECK(run_on(main, backups_->load_last()));
   register_process_metrics();
+  return {};
+}
+
+Result<void> Node::open_jobs(Role role) {
+  jobs_worker_ = std::make_unique<Worker>("jobs", kJobsNice);
+  pipeline::Jobs::Deps deps{*store_,
+                            *directory_,
+                            clock_,
+                            *keys_,
+                            metrics_,
+                            *ids_,
+                            jobs_worker_->executor(),
+                            options_.data + "/jobs"};
+  CARILLON_TRY(jobs_, pipeline::Jobs::open(std::move(deps)));
+  // A command on a stopped store does the jobs it makes, and leaves others to the server.
+  if (role == Role::Serve) jobs_->start();
   return {};
 }
 
@@ -160,6 +187,7 @@ net::HttpResponse Node::call(net::HttpRequest request) {
 
 void Node::stop() {
   if (std::exchange(is_stopped_, true)) return;
+  if (jobs_) jobs_->stop();
   if (backups_) backups_->stop();
   if (pipeline_) pipeline_->drain();
   pipeline_.reset();
@@ -169,6 +197,8 @@ void Node::stop() {
 Node::~Node() {
   stop();
   api_workers_.clear();
+  jobs_.reset();
+  jobs_worker_.reset();
   delivery_.reset();
 }
 

@@ -13,6 +13,7 @@
 #include "app/options.h"
 #include "base/ids.h"
 #include "cache/cache.h"
+#include "pipeline/jobs.h"
 #include "pipeline/pipeline.h"
 #include "queue/queue.h"
 #include "store/store.h"
@@ -65,6 +66,7 @@ class Node {
   explicit Node(AppOptions options);
   Result<void> open_store();
   Result<void> open_rest(Role role);
+  Result<void> open_jobs(Role role);
   void register_process_metrics();
 
   AppOptions options_;
@@ -81,6 +83,8 @@ class Node {
   std::unique_ptr<Worker> delivery_;
   std::vector<std::unique_ptr<Worker>> api_workers_;
   std::unique_ptr<pipeline::Directory> directory_;
+  std::unique_ptr<Worker> jobs_worker_;
+  std::unique_ptr<pipeline::Jobs> jobs_;
   std::unique_ptr<pipeline::Pipeline> pipeline_;
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<Backups> backups_;

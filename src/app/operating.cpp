@@ -4,8 +4,6 @@
 namespace carillon::app {
 namespace {
 
-constexpr Millis kLookAgain{200};
-
 struct ReplayOptions {
   std::vector<std::string> ids, params;
   std::string channel, reason, from, until, address, integration, kind, rule, event;
@@ -49,23 +47,6 @@ Result<std::string> replay_body(const ReplayOptions& o) {
   }
   body.end_object();
   return body.str();
-}
-
-// Waits for a job and shows how far it is; its last answer.
-std::expected<net::HttpResponse, int> await_job(Client& client, net::HttpResponse answer,
-                                                const std::string& what) {
-  ProgressBar bar(what);
-  while (true) {
-    base::JsonDocument document;
-    const auto root = document.parse(answer.body);
-    const std::string state = root ? cell_at(*root, "state") : "-";
-    if (state != "running" && state != "queued" && state != "pending") return answer;
-    bar.show(integer_at(*root, "done"), integer_at(*root, "total"));
-    pause_before_next_look(kLookAgain);
-    auto next = client.ask("GET", path_of("/v1/jobs/", cell_at(*root, "id")));
-    if (!next) return next;
-    answer = std::move(*next);
-  }
 }
 
 int replay(Client& client, const ReplayOptions& o) {

@@ -200,6 +200,19 @@ void add_user(CLI::App& root, Shell& shell) {
                                               fmt::format("User {} is removed.", printable(*id)));
                           });
   remove.add_option("USER_ID", *id, "The recipient")->required();
+  auto& erase = add_verb(user, shell, "erase",
+                         "Forget a recipient: also preferences, their log and memberships; suppressions stay",
+                         "carillon user erase 42", [id](Client& client) {
+                           auto answer = client.ask("POST", path_of("/v1/users/", *id, "/erase"));
+                           if (!answer) return answer.error();
+                           const auto done = await_job(client, std::move(*answer), "Erasing");
+                           if (!done) return done.error();
+                           return client.show(*done, [&](base::JsonElement root) {
+                             return fmt::format("User {} is forgotten, and {} notifications with it.\n",
+                                                printable(*id), cell_at(root, "done"));
+                           });
+                         });
+  erase.add_option("USER_ID", *id, "The recipient")->required();
   add_devices(user, shell);
   add_preferences(user, shell);
 }

@@ -129,6 +129,7 @@ Result<std::unique_ptr<net::HttpServer>> open_listener(Node& node, const std::st
   http.port = address.second;
   http.tls_certificate_file = server.tls_certificate;
   http.tls_key_file = server.tls_key;
+  if (!is_public) http.body_max = pipeline::kImportMax;  // most routes take less
   http.connections_max = static_cast<std::size_t>(server.connections);
   api::Api* const api = &node.api();
   const auto entrance = is_public ? api::Entrance::Public : api::Entrance::Tcp;

@@ -14,12 +14,12 @@
 #include <utility>
 #include <vector>
 
-#include "base/crypto.h"
-#include "base/metrics.h"
 #include "base/task.h"
 #include "model/notification.h"
 #include "model/profile.h"
 #include "store/alerts.h"
+#include "store/jobs.h"
+#include "store/sqlite.h"
 #include "store/store_drafts.h"
 #include "store/store_types.h"
 #include "store/store_views.h"
@@ -119,6 +119,11 @@ class Store {
   // and redo) · AlreadyExists (users.unique_email).
   virtual Task<Result<PutProfileResult>> put_profile(model::Profile profile, ProfileChange change,
                                                      Time now) = 0;
+  // Removes what is known of a user: profile, devices, preferences and their log, memberships, those of sends
+  // on their way too. Suppressions and history stay. Not finding anything is no error.
+  virtual Task<Result<void>> erase_user(UserKey key, std::string actor, Time now) = 0;
+  // Puts other requests in the place of those stored, and forgets what replays changed in their deliveries.
+  virtual Task<Result<void>> wipe_notifications(std::vector<WipedNotification> wiped) = 0;
   // Removes user and devices; suppressions and history ids stay. Errors: NotFound.
   virtual Task<Result<void>> delete_profile(UserKey key, std::string actor, Time now) = 0;
   virtual Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> list_profiles(std::int32_t project,
@@ -143,6 +148,8 @@ class Store {
   // In order of `keys`, at most 1,000; id 0 for the unknown. Cheap (inline on the caller's thread).
   virtual Task<Result<std::vector<Group>>> groups(std::int32_t project, std::vector<std::string> keys) = 0;
   virtual Task<Result<std::vector<Group>>> list_groups(std::int32_t project, ListPage page) = 0;
+  // Those a user is in, by key, at most 10,000.
+  virtual Task<Result<std::vector<Group>>> groups_of(UserKey key) = 0;
   // Adds users (or removes them); those who are in it (or not) stay so. Users need not be registered. At most
   // 10,000, in several commits: after an error some may be changed, and the call can be repeated. Errors:
   // NotFound.
@@ -151,6 +158,8 @@ class Store {
                                                         std::string actor, Time now) = 0;
   // Who is in any of the groups, each once, ascending by user_id; less than `limit` only at the end.
   virtual Task<Result<std::vector<Member>>> members(MembersQuery query) = 0;
+
+  [[nodiscard]] virtual JobStore& jobs() = 0;  // lives as long as this
 
   // ---- looking
   // Null for the unknown. `with_body` false leaves body and request empty.
@@ -194,6 +203,8 @@ class Store {
   virtual Task<Result<std::vector<Record>>> list_records(std::string kind, std::int32_t project,
                                                          ListPage page) = 0;
   virtual Task<Result<std::vector<AuditEntry>>> list_audit(std::int32_t project, ListPage page) = 0;
+  // What is worth an entry and changes nothing.
+  virtual Task<Result<void>> put_audit(AuditEntry entry) = 0;
 
   [[nodiscard]] virtual AlertStore& alerts() = 0;  // lives as long as this
 
@@ -216,23 +227,5 @@ class Store {
   // Stops taking calls, finishes those under way, closes. Blocks.
   virtual void close() = 0;
 };
-
-struct SqliteOptions {
-  std::string folder;  // the data folder; made when missing
-  std::int64_t cache_bytes =
-      16 << 20;  // page cache of the writer; readers take a quarter, readers of people three
-  std::int64_t profile_cache_bytes = 24 << 20;
-  std::int64_t notification_cache_bytes = 16 << 20;  // recently accepted ones, for the workers
-  std::int64_t dedup_memory_bytes = 256 << 20;       // PIPELINE §1
-  Millis dedup_window{24 * 3'600'000};
-  std::int64_t disk_free_min_bytes = 1 << 30;  // accept answers Unavailable below this or 3 %
-  const base::KeyRing* keys = nullptr;         // outlives the store
-  base::Metrics* metrics = nullptr;            // outlives the store; may be null
-};
-
-// Opens or creates the store under `folder` (carillon.db, people.db), takes the folder's lock and migrates.
-// Errors: FailedPrecondition (another process has the folder: names its pid; a newer schema) ·
-// Unavailable (disk) · Corruption.
-Result<std::unique_ptr<Store>> open_sqlite(SqliteOptions options);
 
 }  // namespace carillon::store

@@ -14,6 +14,7 @@
 #include "model/notification.h"
 #include "model/profile.h"
 #include "model/status.h"
+#include "store/store_views.h"
 
 namespace carillon::store {
 
@@ -196,6 +197,11 @@ struct ProfileChange {
   bool unique_email = false;
   // An anonymous user who stood for a device of this profile: removed in the same transaction, if there.
   std::string claims{};
+};
+struct WipedNotification {
+  std::int64_t id = 0;
+  std::string body;                      // a request that stands for the one it had
+  std::vector<std::int64_t> deliveries;  // of it, that lose what replays changed
 };
 struct PutProfileResult {
   std::int64_t version = 0;

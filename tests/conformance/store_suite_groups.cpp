@@ -104,6 +104,39 @@ TEST_P(Groups, AddingAndRemovingTwiceChangesNothing) {
   EXPECT_EQ(group("a").members, 2);
 }
 
+TEST_P(Groups, WhoIsErasedIsInNoneAndHasNoLog) {
+  put("a");
+  put("b");
+  put("c");
+  change("a", {"ann", "bob"});
+  change("b", {"ann"});
+  change("c", {"ann"});
+  change("c", {"ann"}, true);
+  model::Profile ann;
+  ann.project = kProject;
+  ann.user_id = "ann";
+  ann.preferences.push_back({"sms", "*", false});
+  ASSERT_TRUE(run(store_->put_profile(ann, {.actor = "test", .source = "api"}, clock_.now())));
+  const auto keys_of = [this](const std::string& user) {
+    Names keys;
+    for (const auto& g : run(store_->groups_of({kProject, user})).value()) keys.push_back(g.key);
+    return keys;
+  };
+  EXPECT_EQ(keys_of("ann"), (Names{"a", "b"}));
+  const std::int64_t sent = send({{0, group("b").id}});
+  ASSERT_TRUE(run(store_->erase_user({kProject, "ann"}, "test", clock_.now())));
+  EXPECT_TRUE(keys_of("ann").empty());
+  EXPECT_EQ(keys_of("bob"), Names{"a"});
+  EXPECT_EQ(group("a").members, 1);
+  EXPECT_EQ(group("b").members, 0);
+  EXPECT_EQ(group("c").members, 0);
+  EXPECT_TRUE(members(due(sent).audience, due(sent).moment).empty()) << "nor in a send on its way";
+  EXPECT_FALSE(run(store_->profiles({{kProject, "ann"}})).value().front());
+  EXPECT_TRUE(run(store_->preference_log({kProject, "ann"}, {})).value().empty());
+  EXPECT_EQ(run(store_->list_audit(kProject, {})).value().front().action, "user.erase");
+  EXPECT_TRUE(run(store_->erase_user({kProject, "ann"}, "test", clock_.now())));
+}
+
 TEST_P(Groups, WhoIsInSeveralIsThereOnceForTheFirstEntry) {
   put("a");
   put("b");

@@ -2,6 +2,7 @@
 #include "base/ids.h"
 #include "base/json.h"
 #include "store/detail/lists.h"
+#include "store/detail/pieces.h"
 #include "store/detail/sqlite_store.h"
 
 namespace carillon::store::detail {
@@ -122,7 +123,7 @@ Task<Result<bool>> SqliteStore::close_event_letter(std::int64_t id, std::int64_t
   co_return co_await write(call, JobClass::Other, 2);
 }
 
-Result<bool> SqliteStore::drop_event_letters(Txn& txn, Time before) {
+Result<bool> drop_event_letters(Txn& txn, Time before) {
   Statement letters = txn.db.statement(
       "DELETE FROM dead_letter WHERE id IN (SELECT letter FROM event_letter WHERE at < ?1 ORDER BY at LIMIT "
       "?2)");

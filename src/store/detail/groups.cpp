@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "store/detail/lists.h"
+#include "store/detail/pieces.h"
 #include "store/detail/sqlite_store.h"
 
 namespace carillon::store::detail {
@@ -159,6 +160,48 @@ Task<Result<std::vector<Group>>> SqliteStore::list_groups(std::int32_t project, 
   });
 }
 
+Task<Result<std::vector<Group>>> SqliteStore::groups_of(UserKey key) {
+  constexpr std::int64_t kGroupsMax = 10'000;
+  co_return co_await read_people([key = std::move(key)](Db& db) -> Result<std::vector<Group>> {
+    std::vector<Group> found;
+    Statement s = db.statement(
+        "SELECT " CARILLON_GROUP_COLUMNS
+        " FROM user_group g WHERE project = ?1 AND key IS NOT NULL AND EXISTS (SELECT 1 FROM member m "
+        "WHERE m.user_group = g.id AND m.user_id = ?2 AND m.removed IS NULL) ORDER BY key LIMIT ?3");
+    s.bind(1, std::int64_t{key.project}).bind(2, key.user_id).bind(3, kGroupsMax);
+    for (;;) {
+      CARILLON_TRY(const bool has_row, s.next());
+      if (!has_row) return found;
+      found.push_back(read_group(s));
+    }
+  });
+}
+
+Result<MembershipChange> SqliteStore::change_members_in(Txn& txn, std::int32_t project,
+                                                        const std::string& key,
+                                                        std::span<const std::string> piece, bool is_removal,
+                                                        const std::string& actor, Time now) {
+  MembershipChange done;
+  CARILLON_TRY(done.group, find_group(txn.db, project, key));
+  if (done.group.id == 0) return fail(Errc::NotFound, "no such group");
+  CARILLON_CHECK(txn.db.statement("UPDATE member_seq SET value = value + 1").run());
+  CARILLON_TRY(const std::int64_t seq, txn.db.scalar("SELECT value FROM member_seq"));
+  CARILLON_TRY(done.changed, is_removal ? remove_members(txn.db, done.group.id, piece, seq)
+                                        : add_members(txn.db, done.group.id, piece, seq));
+  if (done.changed == 0) return done;
+  done.group.members += is_removal ? -done.changed : done.changed;
+  done.group.updated_at = now;
+  CARILLON_CHECK(txn.db.statement("UPDATE user_group SET n = ?2, updated_at = ?3 WHERE id = ?1")
+                     .bind(1, done.group.id)
+                     .bind(2, done.group.members)
+                     .bind(3, now)
+                     .run());
+  CARILLON_CHECK(
+      insert_audit(txn, audit_of(done.group, is_removal ? "group.remove_members" : "group.add_members", actor,
+                                 fmt::format("{{\"members\":{}}}", done.changed), now)));
+  return done;
+}
+
 Task<Result<MembershipChange>> SqliteStore::change_members(std::int32_t project, std::string key,
                                                            std::vector<std::string> user_ids, bool is_removal,
                                                            std::string actor, Time now) {
@@ -170,26 +213,8 @@ Task<Result<MembershipChange>> SqliteStore::change_members(std::int32_t project,
   for (std::size_t begin = 0; begin == 0 || begin < user_ids.size(); begin += kChangePiece) {
     const std::span<const std::string> piece = std::span<const std::string>(user_ids).subspan(
         begin, std::min(kChangePiece, user_ids.size() - begin));
-    const auto call = [project, &key, &actor, piece, is_removal, now](Txn& txn) -> Result<MembershipChange> {
-      MembershipChange done;
-      CARILLON_TRY(done.group, find_group(txn.db, project, key));
-      if (done.group.id == 0) return fail(Errc::NotFound, "no such group");
-      CARILLON_CHECK(txn.db.statement("UPDATE member_seq SET value = value + 1").run());
-      CARILLON_TRY(const std::int64_t seq, txn.db.scalar("SELECT value FROM member_seq"));
-      CARILLON_TRY(done.changed, is_removal ? remove_members(txn.db, done.group.id, piece, seq)
-                                            : add_members(txn.db, done.group.id, piece, seq));
-      if (done.changed == 0) return done;
-      done.group.members += is_removal ? -done.changed : done.changed;
-      done.group.updated_at = now;
-      CARILLON_CHECK(txn.db.statement("UPDATE user_group SET n = ?2, updated_at = ?3 WHERE id = ?1")
-                         .bind(1, done.group.id)
-                         .bind(2, done.group.members)
-                         .bind(3, now)
-                         .run());
-      CARILLON_CHECK(
-          insert_audit(txn, audit_of(done.group, is_removal ? "group.remove_members" : "group.add_members",
-                                     actor, fmt::format("{{\"members\":{}}}", done.changed), now)));
-      return done;
+    const auto call = [project, &key, &actor, piece, is_removal, now](Txn& txn) {
+      return change_members_in(txn, project, key, piece, is_removal, actor, now);
     };
     CARILLON_CO_TRY(MembershipChange done, co_await write(call, JobClass::Other, piece.size() + 1));
     change.changed += done.changed;
@@ -221,7 +246,7 @@ Task<Result<std::vector<Member>>> SqliteStore::members(MembersQuery query) {
   });
 }
 
-Result<bool> SqliteStore::drop_deleted_groups(Txn& txn) {
+Result<bool> drop_deleted_groups(Txn& txn) {
   CARILLON_TRY(const std::int64_t group,
                txn.db.scalar("SELECT id FROM user_group WHERE key IS NULL AND NOT EXISTS "
                              "(SELECT 1 FROM main.expansion WHERE is_done = 0) LIMIT 1"));

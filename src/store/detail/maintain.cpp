@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/ids.h"
+#include "store/detail/pieces.h"
 #include "store/detail/sqlite_store.h"
 
 namespace carillon::store::detail {
@@ -11,7 +12,8 @@ namespace {
 constexpr std::int64_t kCompletedMax = 100;  // notifications marked at a time
 constexpr std::int64_t kPieceRows = 2'000;   // rows dropped per transaction and table
 constexpr std::size_t kFoldRows = 20'000;    // rows folded into the history index at a time
-constexpr Millis kFoldBehind{5'000};         // ids younger than this may still be on their way
+constexpr Millis kJobsKept{30LL * 86'400'000};
+constexpr Millis kFoldBehind{5'000};  // ids younger than this may still be on their way
 
 // Deletes up to a piece of rows; true when there may be more.
 Result<bool> delete_piece(Txn& txn, const char* sql, std::int64_t bound) {
@@ -31,8 +33,9 @@ Task<Result<bool>> SqliteStore::housekeeping(const Retention& retention, Time no
     CARILLON_TRY(const bool more_expired, drop_expired(txn, retention, now));
     CARILLON_TRY(const bool more_records, trim_records(txn, now - retention.audit, now));
     CARILLON_TRY(const bool more_members, drop_deleted_groups(txn));
-    return more_dedup || more_history || more_complete || more_approvals || more_expired || more_records ||
-           more_members;
+    CARILLON_TRY(const bool more_jobs, drop_jobs(txn, now - kJobsKept));
+    return more_jobs || more_dedup || more_history || more_complete || more_approvals || more_expired ||
+           more_records || more_members;
   };
   CARILLON_CO_TRY(const bool has_more,
                   co_await write(std::move(call), JobClass::Other, static_cast<std::size_t>(kPieceRows)));

@@ -32,6 +32,15 @@ base::Hash128 endpoint_hash(const base::KeyedHash& hash, std::string_view servic
 // First and last place an endpoint with this token can have.
 std::pair<base::Hash128, base::Hash128> token_range(const base::KeyedHash& hash, std::string_view token);
 
+// A profile about to be written: cleaned, its version one above the stored one it replaces.
+struct PreparedProfile {
+  model::Profile profile;
+  std::int64_t expected = 0;  // the stored version; 0: none
+  std::size_t dropped = 0;    // devices beyond the limit
+  [[nodiscard]] std::size_t rows() const noexcept { return 4 + profile.devices.size() * 2; }
+};
+PreparedProfile prepare_profile(model::Profile profile, const base::KeyedHash& hash, Time now);
+
 struct OwnedEndpoint {
   base::Hash128 hash{};
   std::string_view device_id;  // points into the profile

@@ -149,6 +149,32 @@ Task<Result<void>> SqliteStore::delete_profile(UserKey key, std::string actor, T
   co_return co_await write(call);
 }
 
+Task<Result<void>> SqliteStore::erase_user(UserKey key, std::string actor, Time now) {
+  const auto call = [this, key = std::move(key), actor = std::move(actor), now](Txn& txn) -> Result<void> {
+    CARILLON_TRY(const auto profile, load_profile(txn.db, key));
+    if (profile) CARILLON_CHECK(write_owners(txn, options_.keys->address_hash, &*profile, nullptr));
+    CARILLON_CHECK(remove_profile(txn, key));
+    // By group, which is what the members are found by; the counts first, while it can be seen who is in.
+    for (const char* sql :
+         {"UPDATE user_group SET n = n - 1 WHERE project = ?1 AND EXISTS (SELECT 1 FROM member m WHERE "
+          "m.user_group = user_group.id AND m.user_id = ?2 AND m.removed IS NULL)",
+          "DELETE FROM member WHERE user_group IN (SELECT id FROM user_group WHERE project = ?1) AND user_id "
+          "= ?2",
+          "DELETE FROM preference_log WHERE project = ?1 AND user_id = ?2"}) {
+      CARILLON_CHECK(txn.db.statement(sql).bind(1, std::int64_t{key.project}).bind(2, key.user_id).run());
+    }
+    CARILLON_CHECK(insert_audit(txn, AuditEntry{.project = key.project,
+                                                .at = now,
+                                                .actor = actor,
+                                                .action = "user.erase",
+                                                .object = key.user_id,
+                                                .detail = {}}));
+    txn.after_commit([this, key] { keep_written(key, nullptr); });
+    return {};
+  };
+  co_return co_await write(call);
+}
+
 Result<bool> SqliteStore::forget_endpoint(Txn& txn, const UserKey& user, const std::string& device_id,
                                           const DeadAddress& address) {
   if (user.user_id.empty()) return false;

@@ -228,57 +228,66 @@ Result<bool> SqliteStore::claim_anonymous(Txn& txn, const UserKey& who) {
   return true;
 }
 
-Task<Result<PutProfileResult>> SqliteStore::put_profile(model::Profile profile, ProfileChange change,
-                                                        Time now) {
-  if (profile.user_id.empty() || profile.user_id.size() > model::kUserIdMax) {
-    co_return fail(Errc::InvalidArgument, "a user id has 1 to 128 bytes");
-  }
+PreparedProfile prepare_profile(model::Profile profile, const base::KeyedHash& hash, Time now) {
   for (model::OtherAddress& address : profile.addresses) address.plain_secret.clear();
-  const base::KeyedHash& hash = options_.keys->address_hash;
   drop_repeated_tokens(profile, hash);
   const std::size_t dropped = drop_unused_devices(profile);
   const std::int64_t expected = profile.version++;
   if (expected == 0 && profile.created_at == Time{}) profile.created_at = now;
   if (expected == 0 && profile.created_at != now) profile.stored_at = now;
-  const std::size_t rows = 4 + profile.devices.size() * 2;
-  const auto call = [=, this, &hash, profile = std::move(profile),
-                     change = std::move(change)](Txn& txn) -> Result<PutProfileResult> {
-    const UserKey key{profile.project, profile.user_id};
-    CARILLON_TRY(const auto before, load_profile(txn.db, key));
-    if ((before ? before->version : 0) != expected) {
-      return fail(Errc::Conflict, "the user was changed by somebody else: read it again and redo the change");
-    }
-    if (change.unique_email && !profile.email.empty()) CARILLON_CHECK(check_email(txn, profile));
-    PutProfileResult result{.version = profile.version, .moved_from = {}};
-    CARILLON_TRY(const Holders holders, other_holders(txn, hash, profile));
-    for (const auto& [user, places] : holders) {
-      CARILLON_CHECK(take_endpoints(txn, UserKey{profile.project, user}, places));
-      result.moved_from.push_back(user);
-    }
-    if (!change.claims.empty() && change.claims != key.user_id) {
-      CARILLON_TRY(const bool is_claimed, claim_anonymous(txn, UserKey{key.project, change.claims}));
-      if (is_claimed && !holders.contains(change.claims)) result.moved_from.push_back(change.claims);
-    }
-    CARILLON_CHECK(write_profile(txn, profile));
-    CARILLON_CHECK(write_owners(txn, hash, before ? &*before : nullptr, &profile));
-    if (const std::string diff = preference_change(before ? &*before : nullptr, profile); !diff.empty()) {
-      CARILLON_CHECK(log_preferences(txn, profile, diff, change, now));
-    }
-    const char* action = !before                       ? "user.create"
-                         : change.is_preference_change ? "user.preferences"
-                                                       : "user.update";
-    CARILLON_CHECK(insert_audit(
-        txn, AuditEntry{.project = key.project,
-                        .at = now,
-                        .actor = change.actor,
-                        .action = action,
-                        .object = key.user_id,
-                        .detail = audit_detail(change, result.version, dropped, result.moved_from)}));
-    txn.after_commit(
-        [this, key, shared = std::make_shared<const model::Profile>(profile)] { keep_written(key, shared); });
-    return result;
+  return PreparedProfile{std::move(profile), expected, dropped};
+}
+
+Result<PutProfileResult> SqliteStore::put_prepared(Txn& txn, const PreparedProfile& prepared,
+                                                   const ProfileChange& change, Time now) {
+  const base::KeyedHash& hash = options_.keys->address_hash;
+  const model::Profile& profile = prepared.profile;
+  const UserKey key{profile.project, profile.user_id};
+  CARILLON_TRY(const auto before, load_profile(txn.db, key));
+  if ((before ? before->version : 0) != prepared.expected) {
+    return fail(Errc::Conflict, "the user was changed by somebody else: read it again and redo the change");
+  }
+  if (change.unique_email && !profile.email.empty()) CARILLON_CHECK(check_email(txn, profile));
+  PutProfileResult result{.version = profile.version, .moved_from = {}};
+  CARILLON_TRY(const Holders holders, other_holders(txn, hash, profile));
+  for (const auto& [user, places] : holders) {
+    CARILLON_CHECK(take_endpoints(txn, UserKey{profile.project, user}, places));
+    result.moved_from.push_back(user);
+  }
+  if (!change.claims.empty() && change.claims != key.user_id) {
+    CARILLON_TRY(const bool is_claimed, claim_anonymous(txn, UserKey{key.project, change.claims}));
+    if (is_claimed && !holders.contains(change.claims)) result.moved_from.push_back(change.claims);
+  }
+  CARILLON_CHECK(write_profile(txn, profile));
+  CARILLON_CHECK(write_owners(txn, hash, before ? &*before : nullptr, &profile));
+  if (const std::string diff = preference_change(before ? &*before : nullptr, profile); !diff.empty()) {
+    CARILLON_CHECK(log_preferences(txn, profile, diff, change, now));
+  }
+  const char* action = !before                       ? "user.create"
+                       : change.is_preference_change ? "user.preferences"
+                                                     : "user.update";
+  CARILLON_CHECK(insert_audit(
+      txn, AuditEntry{.project = key.project,
+                      .at = now,
+                      .actor = change.actor,
+                      .action = action,
+                      .object = key.user_id,
+                      .detail = audit_detail(change, result.version, prepared.dropped, result.moved_from)}));
+  txn.after_commit(
+      [this, key, shared = std::make_shared<const model::Profile>(profile)] { keep_written(key, shared); });
+  return result;
+}
+
+Task<Result<PutProfileResult>> SqliteStore::put_profile(model::Profile profile, ProfileChange change,
+                                                        Time now) {
+  if (profile.user_id.empty() || profile.user_id.size() > model::kUserIdMax) {
+    co_return fail(Errc::InvalidArgument, "a user id has 1 to 128 bytes");
+  }
+  const PreparedProfile prepared = prepare_profile(std::move(profile), options_.keys->address_hash, now);
+  const auto call = [this, &prepared, &change, now](Txn& txn) {
+    return put_prepared(txn, prepared, change, now);
   };
-  co_return co_await write(call, JobClass::Other, rows);
+  co_return co_await write(call, JobClass::Other, prepared.rows());
 }
 
 }  // namespace carillon::store::detail

@@ -78,4 +78,13 @@ class Readers {
   std::vector<std::thread> threads_;
 };
 
+// Runs `call` (Result<T>(Db&)) on a reader thread in one snapshot.
+template <class F>
+auto read_on(Readers& readers, F call) -> Task<std::invoke_result_t<F&, Db&>> {
+  using T = typename std::invoke_result_t<F&, Db&>::value_type;
+  auto job = std::make_shared<CallRead<T, F>>(std::move(call));
+  co_await readers.run(job);
+  co_return std::move(*job->result);
+}
+
 }  // namespace carillon::store::detail

@@ -1,5 +1,6 @@
 // Records with their versions, the audit trail, kept answers, and trimming of them.
 #include "store/detail/lists.h"
+#include "store/detail/pieces.h"
 #include "store/detail/sqlite_store.h"
 
 namespace carillon::store::detail {
@@ -152,6 +153,11 @@ Task<Result<std::vector<AuditEntry>>> SqliteStore::list_audit(std::int32_t proje
   });
 }
 
+Task<Result<void>> SqliteStore::put_audit(AuditEntry entry) {
+  const auto call = [&entry](Txn& txn) { return insert_audit(txn, entry); };
+  co_return co_await write(call);
+}
+
 Task<Result<std::optional<std::string>>> SqliteStore::get_answer(std::string key, Time now) {
   co_return readers_->inline_read([&](Db& db) -> Result<std::optional<std::string>> {
     Statement s = db.statement("SELECT answer FROM answer WHERE key = ?1 AND expires_at > ?2");
@@ -171,7 +177,7 @@ Task<Result<void>> SqliteStore::put_answer(std::string key, std::string answer, 
   co_return co_await write(call);
 }
 
-Result<bool> SqliteStore::trim_records(Txn& txn, Time audit_before, Time now) {
+Result<bool> trim_records(Txn& txn, Time audit_before, Time now) {
   Statement answers = txn.db.statement(
       "DELETE FROM answer WHERE key IN (SELECT key FROM answer "
       "INDEXED BY answer_expires WHERE expires_at <= ?1 LIMIT ?2)");

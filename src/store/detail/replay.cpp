@@ -114,4 +114,24 @@ Task<Result<std::vector<ReplayResult>>> SqliteStore::replay(std::vector<ReplayIt
   co_return co_await write(std::move(call), JobClass::Other, rows);
 }
 
+Task<Result<void>> SqliteStore::wipe_notifications(std::vector<WipedNotification> wiped) {
+  const auto call = [this, &wiped](Txn& txn) -> Result<void> {
+    for (const WipedNotification& one : wiped) {
+      Statement n = txn.db.statement("UPDATE notification SET body = ?2 WHERE id = ?1");
+      CARILLON_CHECK(n.bind(1, one.id).bind(2, one.body).run());
+      for (const std::int64_t delivery : one.deliveries) {
+        // Of what a note tells, only the changes of a replay are the sender's words. A final one is nobody
+        // else's.
+        Statement d = txn.db.statement(
+            "UPDATE delivery SET note = NULL WHERE id = ?1 AND status > 3 AND instr(note, '\"changes\"') > "
+            "0");
+        CARILLON_CHECK(d.bind(1, delivery).run());
+      }
+      txn.after_commit([this, id = one.id] { notification_cache_->erase(id); });
+    }
+    return {};
+  };
+  co_return co_await write(call, JobClass::Other, wiped.size());
+}
+
 }  // namespace carillon::store::detail

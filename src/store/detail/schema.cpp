@@ -33,6 +33,8 @@ constexpr std::array kPeopleSteps{
 #include "store/schema/sqlite/people/0001_people.sql"
     ,
 #include "store/schema/sqlite/people/0002_groups.sql"
+    ,
+#include "store/schema/sqlite/people/0003_jobs.sql"
 };
 
 std::span<const char* const> steps_of(File file) {

@@ -9,7 +9,8 @@
 // caches go into `txn.after_commit`. Methods are spread over: accept.cpp claim.cpp record.cpp expand.cpp
 // replay.cpp maintain.cpp process.cpp
 // overview.cpp (hot path and engine) · profiles.cpp put_profile.cpp groups.cpp suppressions.cpp (people) ·
-// records.cpp sandbox.cpp event_letters.cpp · alerts.cpp backup.cpp · lists.cpp look_up.cpp (looking).
+// jobs.cpp · records.cpp sandbox.cpp event_letters.cpp · alerts.cpp backup.cpp · lists.cpp look_up.cpp
+// (looking).
 #pragma once
 
 #include <memory>
@@ -26,6 +27,7 @@
 #include "store/detail/history.h"
 #include "store/detail/notification_cache.h"
 #include "store/detail/profile_cache.h"
+#include "store/detail/profile_rows.h"
 #include "store/detail/readers.h"
 #include "store/detail/rows.h"
 #include "store/detail/suppression_filter.h"
@@ -72,6 +74,8 @@ class SqliteStore final : public Store {
   [[nodiscard]] std::uint64_t profile_stamp(std::int32_t project,
                                             std::string_view user_id) const noexcept override;
   Task<Result<PutProfileResult>> put_profile(model::Profile profile, ProfileChange change, Time now) override;
+  Task<Result<void>> wipe_notifications(std::vector<WipedNotification> wiped) override;
+  Task<Result<void>> erase_user(UserKey key, std::string actor, Time now) override;
   Task<Result<void>> delete_profile(UserKey key, std::string actor, Time now) override;
   Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> list_profiles(std::int32_t project,
                                                                                  ListPage page) override;
@@ -88,11 +92,14 @@ class SqliteStore final : public Store {
   Task<Result<void>> delete_group(std::int32_t project, std::string key, std::string actor,
                                   Time now) override;
   Task<Result<std::vector<Group>>> groups(std::int32_t project, std::vector<std::string> keys) override;
+  Task<Result<std::vector<Group>>> groups_of(UserKey key) override;
   Task<Result<std::vector<Group>>> list_groups(std::int32_t project, ListPage page) override;
   Task<Result<MembershipChange>> change_members(std::int32_t project, std::string key,
                                                 std::vector<std::string> user_ids, bool is_removal,
                                                 std::string actor, Time now) override;
   Task<Result<std::vector<Member>>> members(MembersQuery query) override;
+
+  JobStore& jobs() override { return *jobs_; }
 
   Task<Result<std::vector<std::shared_ptr<const model::Notification>>>> notifications(
       std::vector<std::int64_t> ids) override;
@@ -122,6 +129,7 @@ class SqliteStore final : public Store {
   Task<Result<std::vector<Record>>> list_records(std::string kind, std::int32_t project,
                                                  ListPage page) override;
   Task<Result<std::vector<AuditEntry>>> list_audit(std::int32_t project, ListPage page) override;
+  Task<Result<void>> put_audit(AuditEntry entry) override;
   Task<Result<void>> add_sandbox_messages(std::vector<SandboxMessage> messages) override;
   Task<Result<std::vector<SandboxMessage>>> list_sandbox_messages(std::int32_t project,
                                                                   ListPage page) override;
@@ -136,18 +144,15 @@ class SqliteStore final : public Store {
   friend class ClaimJob;
   friend class RecordJob;
   friend class SqliteAlerts;
+  friend class SqliteJobs;
   explicit SqliteStore(SqliteOptions options);
 
   // Runs `call` (Result<T>(Txn&)) in a transaction of the writer, alone in a savepoint. An error it
   // returns undoes what it did and is this call's answer. May run twice: it must not consume captures.
   // JobClass::Between: outside of transactions, once.
   template <class F>
-  auto write(F call, JobClass job_class = JobClass::Other, std::size_t rows = 1)
-      -> Task<std::invoke_result_t<F&, Txn&>> {
-    using T = typename std::invoke_result_t<F&, Txn&>::value_type;
-    auto job = std::make_shared<CallJob<T, F>>(std::move(call), job_class, rows);
-    co_await writer_->run(job);
-    co_return std::move(*job->result);
+  auto write(F call, JobClass job_class = JobClass::Other, std::size_t rows = 1) {
+    return write_on(*writer_, std::move(call), job_class, rows);
   }
   // Runs `call` (Result<T>(Db&)) on a reader thread in one snapshot; of people.db: read_people().
   template <class F>
@@ -157,13 +162,6 @@ class SqliteStore final : public Store {
   template <class F>
   auto read_people(F call) {
     return read_on(*people_readers_, std::move(call));
-  }
-  template <class F>
-  static auto read_on(Readers& readers, F call) -> Task<std::invoke_result_t<F&, Db&>> {
-    using T = typename std::invoke_result_t<F&, Db&>::value_type;
-    auto job = std::make_shared<CallRead<T, F>>(std::move(call));
-    co_await readers.run(job);
-    co_return std::move(*job->result);
   }
 
   // ---- profiles.cpp
@@ -176,9 +174,14 @@ class SqliteStore final : public Store {
                                const DeadAddress& address);
   // Takes tokens away from a user to whom they no longer belong (put_profile.cpp), version + 1.
   Result<void> take_endpoints(Txn& txn, const UserKey& from, std::span<const base::Hash128> places);
+  // The transaction of put_profile() (put_profile.cpp). Errors: Conflict · AlreadyExists.
+  Result<PutProfileResult> put_prepared(Txn& txn, const PreparedProfile& prepared,
+                                        const ProfileChange& change, Time now);
   // ---- groups.cpp
-  // Removes a piece of the members of deleted groups; true when there may be more.
-  static Result<bool> drop_deleted_groups(Txn& txn);
+  // One piece of change_members(), its users in order. Errors: NotFound.
+  static Result<MembershipChange> change_members_in(Txn& txn, std::int32_t project, const std::string& key,
+                                                    std::span<const std::string> piece, bool is_removal,
+                                                    const std::string& actor, Time now);
   // Removes an anonymous user whose device is somebody's now; false: there is none (put_profile.cpp).
   Result<bool> claim_anonymous(Txn& txn, const UserKey& who);
   // ---- suppressions.cpp
@@ -186,13 +189,9 @@ class SqliteStore final : public Store {
   Result<void> insert_suppression(Txn& txn, const Suppression& suppression);
   // ---- records.cpp
   static Result<void> insert_audit(Txn& txn, const AuditEntry& entry);  // id is given by the store
-  // Housekeeping's share of people and records: audit past `audit_before`, answers past `now`, sandbox
-  // messages beyond the newest 100,000; at most a few thousand rows; true when more is left.
-  static Result<bool> trim_records(Txn& txn, Time audit_before, Time now);
 
-  // ---- event_letters.cpp
-  // Drops a piece of those from before `before`; true when there may be more.
-  static Result<bool> drop_event_letters(Txn& txn, Time before);
+  // ---- jobs.cpp
+  std::unique_ptr<JobStore> make_jobs();
 
   // ---- alerts.cpp
   std::unique_ptr<AlertStore> make_alerts();
@@ -232,6 +231,7 @@ class SqliteStore final : public Store {
   std::unique_ptr<Writer> writer_;
   std::unique_ptr<Backup> backup_;  // under way. Writer thread
   std::unique_ptr<AlertStore> alerts_ = make_alerts();
+  std::unique_ptr<JobStore> jobs_ = make_jobs();
 
   // Where retention's scan stands: open rows are stepped over. Writer thread.
   std::int64_t dropped_deliveries_ = 0, dropped_notifications_ = 0;

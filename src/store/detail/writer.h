@@ -181,4 +181,14 @@ class Writer {
   std::thread thread_;
 };
 
+// Runs `call` (Result<T>(Txn&)) in a transaction, as a CallJob.
+template <class F>
+auto write_on(Writer& writer, F call, JobClass job_class, std::size_t rows)
+    -> Task<std::invoke_result_t<F&, Txn&>> {
+  using T = typename std::invoke_result_t<F&, Txn&>::value_type;
+  auto job = std::make_shared<CallJob<T, F>>(std::move(call), job_class, rows);
+  co_await writer.run(job);
+  co_return std::move(*job->result);
+}
+
 }  // namespace carillon::store::detail

@@ -1,0 +1,17 @@
+// Pieces of housekeeping that need nothing but the transaction; true when there may be more to drop.
+#pragma once
+
+#include "store/detail/txn.h"
+
+namespace carillon::store::detail {
+
+// Members of deleted groups (groups.cpp).
+Result<bool> drop_deleted_groups(Txn& txn);
+// Audit past `audit_before`, answers past `now`; at most a few thousand rows (records.cpp).
+Result<bool> trim_records(Txn& txn, Time audit_before, Time now);
+// Jobs made before `before` that have ended, and their errors (jobs.cpp).
+Result<bool> drop_jobs(Txn& txn, Time before);
+// Events that were kept as dead letters before `before` (event_letters.cpp).
+Result<bool> drop_event_letters(Txn& txn, Time before);
+
+}  // namespace carillon::store::detail
