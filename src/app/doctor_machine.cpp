@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "app/backup_folder.h"
 #include "app/doctor.h"
 #include "app/keys.h"
 #include "store/backup.h"
@@ -153,11 +154,13 @@ void check_store_file(const AppOptions& options, Findings& findings) {
   std::error_code ec;
   const auto bytes = std::filesystem::file_size(path, ec);
   const auto wal = std::filesystem::file_size(path + "-wal", ec);
-  findings.push_back({"store file", Health::Ok,
-                      fmt::format("{}: {} in WAL mode, schema {}, log {}", path,
-                                  base::to_bytes_text(static_cast<std::int64_t>(bytes)), schema_in(head),
-                                  base::to_bytes_text(ec ? 0 : static_cast<std::int64_t>(wal))),
-                      ""});
+  // A new one is in the log only.
+  const std::string schema = schema_in(head) == 0 ? "" : fmt::format(", schema {}", schema_in(head));
+  findings.push_back(
+      {"store file", Health::Ok,
+       fmt::format("{}: {} and a log of {}{}", path, size_text(static_cast<std::int64_t>(bytes)),
+                   size_text(ec ? 0 : static_cast<std::int64_t>(wal)), schema),
+       ""});
 }
 
 void check_journal(const AppOptions& options, Findings& findings) {
@@ -181,7 +184,7 @@ void check_journal(const AppOptions& options, Findings& findings) {
   }
   findings.push_back({"journal", Health::Ok,
                       fmt::format("{} segment{}, {}", segments, segments == 1 ? "" : "s",
-                                  base::to_bytes_text(static_cast<std::int64_t>(bytes))),
+                                  size_text(static_cast<std::int64_t>(bytes))),
                       ""});
 }
 
