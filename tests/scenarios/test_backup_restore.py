@@ -12,7 +12,7 @@ import threading
 import pytest
 
 import harness
-from people import ios, move_time, only, template
+from people import die_at, ios, move_time, only, template
 
 MAIL = {"channels": ["email"], "title": "The bells ring", "body": "y"}
 OPEN = ("pending", "held", "processing", "retrying")
@@ -188,6 +188,27 @@ def test_a_backup_of_a_stopped_server_and_its_restore_over_another(server, make_
     go_on(server)
     sent = server.send(to=[{"email": "ok@sandbox.carillon.test"}], **MAIL)
     assert server.wait_final(sent["id"])["outcome"] == "success"
+
+
+def test_an_import_that_is_not_done_goes_on_in_the_copy(server, make_server, tmp_path):
+    rows = b"user_id\n" + b"".join(b"u%05d\n" % i for i in range(8_000))
+
+    def begin():
+        return server.expect(202, "POST", "/v1/imports/users", rows, headers={"Content-Type": "text/csv"})
+    die_at(server, "import.after_step", begin, 3)
+    backup(server, tmp_path / "stopped", "--with-key")
+    server.start()
+    job = only(server.all("/v1/jobs"))
+    backup(server, tmp_path / "working", "--with-key")
+    assert [f.name for f in (tmp_path / "stopped" / "jobs").iterdir()] == [job["id"]]
+    for name in ("stopped", "working"):
+        copy = restore(make_server, server, tmp_path / name, name=f"copy-{name}").start()
+        harness.wait_until(lambda: copy.get(f"/v1/jobs/{job['id']}")["state"] == "completed",
+                           lambda: copy.get(f"/v1/jobs/{job['id']}"))
+        done = copy.get(f"/v1/jobs/{job['id']}")
+        assert (done["done"], done["failed"]) == (8_000, 0)
+        assert copy.get("/v1/users/u07999")
+        copy.stop()
 
 
 @pytest.mark.parametrize("damage", ["a byte", "no file", "no manifest", "a newer schema", "half a file"])
