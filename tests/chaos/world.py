@@ -14,6 +14,7 @@ WINDOW = 64          # deliveries in flight per queue and priority
 LANES = 3            # push.ios and email at normal, email at bulk
 ROUND_S = (0.1, 1.2)  # a life
 HITS_MAX = 120
+IMPORTED = 2_000     # rows of a file, a hundred in each step
 FAULTS = [
     {}, {}, {},
     {"apns": {"rate_429": 0.05, "retry_after_s": 1}},
@@ -43,6 +44,7 @@ class World:
         self.kills = 0
         self.faulty_rounds = 0
         self.reached = set()
+        self.imports = []  # jobs that were answered
         self.simulator = harness.Simulator(folder / "simulator").start()
         self.server = harness.Server(folder / "server", {"pipeline.window": WINDOW})
         self.server.start()
@@ -79,10 +81,14 @@ class World:
         self.clients.resume()
         time.sleep(self.rng.uniform(0.05, 0.3))
         self.server.stop() if self.rng.random() < 0.3 else self.server.kill()
-        is_rare = place.startswith(("recover", "drain", "expand"))  # once in a life, or hardly more often
-        hits = 1 if is_rare else self.rng.randint(1, HITS_MAX)
+        # Once in a life, or hardly more often.
+        is_rare = place.startswith(("recover", "drain", "expand", "erase", "import.after_file"))
+        most = IMPORTED // 100 if place.startswith("import") else HITS_MAX
+        hits = 1 if is_rare else self.rng.randint(1, most)
         self.server.environment = {"CARILLON_FAILPOINTS": f"{place}:kill:{hits}"}
         self.server.start(ready=False)
+        if place.startswith(("import", "erase")):
+            self._begin_job(place)
         end = time.monotonic() + (0.5 if place.startswith("drain") else 2 * ROUND_S[1])
         while self.server.is_running() and time.monotonic() < end:
             time.sleep(0.01)
@@ -92,6 +98,23 @@ class World:
         if not self.server.is_running() and self.server.process.returncode == -signal.SIGKILL:
             self.reached.add(place)
         self.server.environment = {}
+
+    def _begin_job(self, place):
+        """Jobs are no part of the load: one is begun, so that the server dies in it."""
+        rows = "".join(f"new-{self.kills}-{n},Person {n}\n" for n in range(IMPORTED))
+
+        def is_begun():
+            try:
+                if place.startswith("erase"):
+                    return self.server.api("POST", f"/v1/users/new-0-{self.kills}/erase").status == 202
+                answer = self.server.api("POST", "/v1/imports/users", f"user_id,name\n{rows}".encode(),
+                                         headers={"Content-Type": "text/csv"})
+            except (OSError, harness.http.client.HTTPException):
+                return not self.server.is_running()
+            if answer.status == 202:
+                self.imports.append(answer.body["id"])
+            return answer.status == 202
+        harness.wait_until(is_begun, f"no job for {place}")
 
     def _start(self):
         self.server.start()
@@ -116,6 +139,12 @@ class World:
             return False
         harness.wait_until(is_settled, lambda: f"open: {self.server.accountability()} {self.server.get('/v1/queues')}",
                            patience_s)
+        for job in self.imports:
+            def look():
+                seen = self.server.get(f"/v1/jobs/{job}")
+                return seen if seen["state"] not in ("queued", "running") else None
+            ended = harness.wait_until(look, f"{job} has no end", patience_s)
+            assert (ended["state"], ended["done"], ended["failed"]) == ("completed", IMPORTED, 0), ended
 
     def verdict(self):
         most = self.kills * WINDOW * LANES + self.faulty_rounds * WINDOW * LANES * 20
