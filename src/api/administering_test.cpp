@@ -306,9 +306,32 @@ TEST_F(AdministeringTest, SettingsAreKeptAndChangesAudited) {
   const auto audit = as_admin("GET", "/v1/audit");
   EXPECT_EQ(at(audit, "/data/0/actor"), "key:first") << audit.body;
   EXPECT_EQ(at(audit, "/data/0/action"), "settings.update");
+  EXPECT_EQ(at(audit, "/data/0/detail/changes/0/pointer"), "/locale") << audit.body;
+  EXPECT_EQ(at(audit, "/data/0/detail/changes/0/before"), "en");
+  EXPECT_EQ(at(audit, "/data/0/detail/changes/0/after"), "ko");
   EXPECT_EQ(as_app("GET", "/v1/stats").status, 200);
   EXPECT_EQ(as_app("GET", "/v1/queues").status, 200);
   EXPECT_EQ(at(as_app("GET", "/v1/limits"), "/counts/batch_items"), "1000");
+}
+
+TEST_F(AdministeringTest, TheAuditNamesTheRequestAndIsFiltered) {
+  const net::Headers traced{{"Authorization", admin_}, {"X-Request-Id", "deploy-7"}};
+  ASSERT_EQ(call("PATCH", "/v1/apps/shop", R"({"rate_limit":50})", traced).status, 200);
+  ASSERT_EQ(as_admin("PATCH", "/v1/settings", R"({"locale":"ko"})").status, 200);
+  const auto by_request = as_admin("GET", "/v1/audit?request_id=deploy-7");
+  EXPECT_EQ(at(by_request, "/data/0/action"), "app.update") << by_request.body;
+  EXPECT_EQ(at(by_request, "/data/0/object"), "shop");
+  EXPECT_EQ(at(by_request, "/data/0/request_id"), "deploy-7");
+  EXPECT_EQ(at(by_request, "/data/0/detail/changes/0/pointer"), "/rate_limit");
+  EXPECT_EQ(at(by_request, "/data/1/action"), "(none)");
+  EXPECT_EQ(at(by_request, "/data/0/origin"), "127.0.0.1");
+  EXPECT_EQ(at(as_admin("GET", "/v1/audit?action=settings"), "/data/0/object"), "project");
+  EXPECT_EQ(at(as_admin("GET", "/v1/audit?action=sett"), "/data/0/object"), "(none)");
+  EXPECT_EQ(at(as_admin("GET", "/v1/audit?object=shop&action=app.update&actor=key:first"), "/data/0/object"),
+            "shop");
+  EXPECT_EQ(at(as_admin("GET", "/v1/audit?actor=key:nobody"), "/data/0/object"), "(none)");
+  EXPECT_EQ(at(as_admin("GET", "/v1/audit?from=yesterday"), "/errors/0/pointer"), "?from");
+  EXPECT_EQ(at(as_admin("GET", "/v1/audit?actor=" + std::string(600, 'x')), "/errors/0/code"), "too_long");
 }
 
 }  // namespace

@@ -89,10 +89,11 @@ class ApiImpl final : public Api {
                                        base::Metrics::latency_buckets_s());
   }
 
-  Task<net::HttpResponse> handle(net::HttpRequest request, net::HttpPeer, Entrance entrance) override {
+  Task<net::HttpResponse> handle(net::HttpRequest request, net::HttpPeer peer, Entrance entrance) override {
     const SteadyTime since = std::chrono::steady_clock::now();
     Call call{.deps = deps_, .options = options_, .request = std::move(request)};
     call.request_id = request_id_of(call.request.header("X-Request-Id"));
+    if (entrance != Entrance::Control) call.peer = std::move(peer.address);
     net::HttpResponse response;
     try {
       Answer answer = Reply{};
@@ -227,7 +228,7 @@ class ApiImpl final : public Api {
     const std::string given(call.request.header("Idempotency-Key"));
     if (given.size() > kIdempotencyKeyMax)
       co_return failed(422, "too_long", "an Idempotency-Key has at most 256 bytes");
-    const std::string key = fmt::format("idempotency/{}/{}/{} {}/{}", call.who.project, call.actor(),
+    const std::string key = fmt::format("idempotency/{}/{}/{} {}/{}", call.who.project, call.who.actor(),
                                         call.request.method, call.request.path(), given);
     if (!begin(key)) {
       co_return failed(409, "in_progress",

@@ -35,6 +35,7 @@ struct Call {
   Identity who{};
   std::shared_ptr<const pipeline::Snapshot> snapshot{};
   std::string request_id{};
+  std::string peer{};  // IP address of whoever sent it; empty: this machine
   std::vector<std::pair<std::string, std::string>> query{};
   net::Headers extra{};  // headers the answer gets whatever becomes of it
   Time now{};
@@ -45,7 +46,8 @@ struct Call {
   [[nodiscard]] std::string_view param(std::string_view name) const noexcept;
   [[nodiscard]] bool has_param(std::string_view name) const noexcept;
   [[nodiscard]] pipeline::Caller caller() const;
-  [[nodiscard]] std::string actor() const { return who.actor(); }
+  // Whom a change is put down to, with this request.
+  [[nodiscard]] store::Actor actor() const { return {who.actor(), request_id, peer}; }
   // For the logs of what people changed: "client" for their own phones and browsers, else "api".
   [[nodiscard]] std::string source() const;
 };

@@ -343,7 +343,7 @@ Task<Answer> replay(Call& call) {
   kept.project = call.who.project;
   kept.app = call.who.app_id();
   kept.kind = "replay";
-  kept.actor = call.actor();
+  kept.actor = call.who.actor();
   kept.spec = "{}";
   kept.state = store::JobState::Completed;
   kept.done = static_cast<std::int64_t>(job.done);

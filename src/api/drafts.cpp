@@ -28,11 +28,18 @@ Reply answer_of(const pipeline::SendAnswer& answer) {
   return json_reply(out);
 }
 
+// The caller with the request, which the audit names.
+pipeline::Caller known_caller(const Call& call) {
+  auto caller = call.caller();
+  caller.actor = call.actor();
+  return caller;
+}
+
 Task<Answer> submit(Call& call) {
   if (call.deps.pipeline == nullptr) co_return std::unexpected(not_running());
   CARILLON_CO_TRY(const std::int64_t id, path_id(call, base::kNotificationPrefix));
   CARILLON_CO_TRY(auto n, co_await visible_notification(call, id));
-  auto result = co_await call.deps.pipeline->submit(call.caller(), std::move(n));
+  auto result = co_await call.deps.pipeline->submit(known_caller(call), std::move(n));
   if (!result) co_return std::unexpected(Failure(std::move(result.error())));
   co_return answer_of(*result);
 }
@@ -52,7 +59,7 @@ Task<Answer> edit(Call& call) {
   CARILLON_CO_TRY(auto item, read_item(whole, std::move(body), std::nullopt, {}, call.now));
   // It may have come as an Idempotency-Key.
   if (item.request->event_id.empty()) item.request->event_id = n->event_id;
-  auto result = co_await call.deps.pipeline->edit(call.caller(), std::move(n), std::move(item));
+  auto result = co_await call.deps.pipeline->edit(known_caller(call), std::move(n), std::move(item));
   if (!result) co_return std::unexpected(Failure(std::move(result.error())));
   co_return answer_of(*result);
 }
@@ -102,8 +109,8 @@ Task<std::expected<void, Failure>> take_over(Call& call) {
     id = *found;
   }
   auto n = co_await visible_notification(call, id);
-  if (!n) {
-    if (n.error().status != 404) co_return std::unexpected(std::move(n.error()));
+  if (!n || (*n)->body.empty()) {  // past the retention of what was said
+    if (!n && n.error().status != 404) co_return std::unexpected(std::move(n.error()));
     co_return failed_at("/from_notification", "unknown_notification",
                         "there is no such notification any more; give its content");
   }

@@ -194,7 +194,7 @@ Task<Answer> set_pause(Call& call, std::string why) {
 }
 
 Task<Answer> pause_integration(Call& call) {
-  std::string reason = "paused by " + call.actor();
+  std::string reason = "paused by " + call.who.actor();
   if (!call.request.body.empty()) {
     CARILLON_CO_TRY(const auto root, parse_body(call.request.body));
     base::Problems problems;

@@ -222,7 +222,7 @@ Task<Answer> cancel(Call& call) {
   if (call.deps.pipeline != nullptr) {
     CARILLON_CO_TRY(result, co_await call.deps.pipeline->cancel(id, call.actor()));
   } else {
-    CARILLON_CO_TRY(result, co_await call.deps.store.cancel(id, call.now));
+    CARILLON_CO_TRY(result, co_await call.deps.store.cancel(id, call.actor(), call.now));
   }
   base::JsonWriter out;
   out.object();

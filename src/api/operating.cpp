@@ -1,4 +1,4 @@
-// Routes, pauses, settings, the audit trail.
+// Routes, pauses, settings.
 #include "api/alerts.h"
 #include "api/router.h"
 #include "model/address.h"
@@ -89,7 +89,7 @@ Task<Answer> post_pause(Call& call) {
   model::read_pause(root, pause, problems);
   if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
   pause.id = base::id_text(pipeline::kPausePrefix, call.deps.ids.take());
-  pause.by = call.actor();
+  pause.by = call.who.actor();
   pause.at = call.now;
   store::Record record;
   record.key = {std::string(pipeline::kKindPause), call.who.project, pause.id};
@@ -164,65 +164,47 @@ void check_settings(const Call& call, const model::ProjectSettings& settings, ba
   }
 }
 
+// What is stored, and the version a change of it must find.
+Task<Result<std::pair<model::ProjectSettings, std::int64_t>>> stored_settings(const Call& call) {
+  store::RecordKey key{std::string(pipeline::kKindSettings), call.who.project, "project"};
+  const auto record = co_await call.deps.store.get_record(std::move(key));
+  if (!record && record.error().code == Errc::NotFound)
+    co_return std::pair(model::ProjectSettings(), std::int64_t{0});
+  if (!record) co_return std::unexpected(record.error());
+  CARILLON_CO_TRY(auto settings, model::decode_project_settings(record->data));
+  co_return std::pair(std::move(settings), record->version);
+}
+
+// Two who change different settings at the same time both get what they asked for.
 template <bool replace>
 Task<Answer> write_settings(Call& call) {
-  CARILLON_CO_TRY(const auto root, parse_body(call.request.body));
-  base::Problems problems;
-  model::ProjectSettings settings;
-  if (!replace) settings = call.view().settings;
-  model::read_project_settings(root, settings, call.view().settings, problems);
-  check_settings(call, settings, problems);
-  if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
-  seal_secrets(call, settings);
-  store::Record record;
-  record.key = {std::string(pipeline::kKindSettings), call.who.project, "project"};
-  record.data = model::encode(settings);
-  CARILLON_CO_CHECK(co_await call.deps.directory.put(std::move(record), std::nullopt, call.actor()));
-  configuration_changed(call);
-  co_return settings_reply(settings);
-}
-
-// ---- audit
-void write_detail(base::JsonWriter& out, const std::string& detail) {
-  out.key("detail");
-  if (detail.empty()) {
-    out.null();
-  } else if (detail.starts_with('{')) {
-    out.raw(detail);
-  } else {
-    out.value(detail);
+  constexpr int kTriesMax = 5;
+  for (int tries = 1;; ++tries) {
+    CARILLON_CO_TRY(const auto before, co_await stored_settings(call));
+    CARILLON_CO_TRY(const auto root, parse_body(call.request.body));
+    base::Problems problems;
+    model::ProjectSettings settings;
+    if (!replace) settings = before.first;
+    model::read_project_settings(root, settings, before.first, problems);
+    check_settings(call, settings, problems);
+    if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
+    seal_secrets(call, settings);
+    store::Record record;
+    record.key = {std::string(pipeline::kKindSettings), call.who.project, "project"};
+    record.data = model::encode(settings);
+    const auto stored = co_await call.deps.directory.put(std::move(record), before.second, call.actor());
+    if (stored) {
+      configuration_changed(call);
+      co_return settings_reply(settings);
+    }
+    if (stored.error().code != Errc::Conflict || tries == kTriesMax)
+      co_return std::unexpected(Failure(stored.error()));
   }
-}
-
-Task<Answer> audit(Call& call) {
-  CARILLON_CO_TRY(const Paging paging, read_paging(call));
-  CARILLON_CO_TRY(const bool is_installation, flag_param(call, "installation", false));
-  store::ListPage page;
-  page.after = paging.after.id;
-  page.limit = paging.limit;
-  const std::int32_t project = is_installation ? 0 : call.who.project;
-  CARILLON_CO_TRY(const auto rows, co_await call.deps.store.list_audit(project, page));
-  base::JsonWriter out(256 * rows.size() + 64);
-  out.object().key("data").array();
-  for (const auto& row : rows) {
-    out.object();
-    write_id(out, "id", base::kAuditPrefix, row.id);
-    out.field("at", to_rfc3339(row.at)).field("actor", row.actor).field("action", row.action);
-    out.field("object", row.object);
-    write_detail(out, row.detail);
-    out.end_object();
-  }
-  out.end_array();
-  std::optional<Cursor> next;
-  if (rows.size() == paging.limit) next = Cursor{rows.back().id, {}};
-  write_page(out, call, paging, next);
-  co_return json_reply(out);
 }
 
 constexpr Route operating_route(std::string_view method, std::string_view pattern, std::string_view area,
                                 Handler handler, std::string_view tag, std::string_view summary,
-                                std::string_view request, std::string_view response, int status = 200,
-                                std::string_view query = {}) {
+                                std::string_view request, std::string_view response, int status = 200) {
   return {.method = method,
           .pattern = pattern,
           .access = manage(area),
@@ -232,7 +214,6 @@ constexpr Route operating_route(std::string_view method, std::string_view patter
           .request = request,
           .response = response,
           .status = status,
-          .query = query,
           .kind = method == "POST" ? RouteKind::Creates : RouteKind::Plain};
 }
 
@@ -259,8 +240,6 @@ std::span<const Route> operating_routes() {
                       "Replace the settings", "Settings", "Settings"),
       operating_route("PATCH", "/v1/settings", "settings", write_settings<false>, "Settings",
                       "Change what the body names", "Settings", "Settings"),
-      operating_route("GET", "/v1/audit", "audit", audit, "Audit", "Who changed what, newest first", {},
-                      "AuditList", 200, "limit after installation"),
   };
   return kRoutes;
 }

@@ -63,8 +63,10 @@ Task<std::expected<Changed, Failure>> change_profile(Call& call, ChangeOptions o
     change(call, body, changed.profile, problems);
     if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
     model::seal_secrets(call.deps.keys.sealer, changed.profile);
-    store::ProfileChange note{call.actor(), call.source(), options.is_preference,
-                              call.view().settings.unique_email, options.claims};
+    const bool is_own = call.who.who == Who::Client || call.who.who == Who::Publishable;
+    store::ProfileChange note{call.actor(),          call.source(),
+                              options.is_preference, call.view().settings.unique_email,
+                              options.claims,        !is_own};
     const auto written = co_await call.deps.store.put_profile(changed.profile, std::move(note), call.now);
     if (written) {
       changed.profile.version = written->version;

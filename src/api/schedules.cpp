@@ -144,7 +144,7 @@ Task<Answer> put_schedule(Call& call) {
   next.time_zone = call.view().settings.time_zone;
   next.app = call.who.app_id();
   next.is_test = call.who.is_test;
-  next.actor = call.actor();
+  next.actor = call.who.actor();
   model::read_schedule(root, next, problems);
   if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
   co_return co_await store_schedule(call, std::move(next), before);

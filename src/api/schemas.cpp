@@ -520,9 +520,15 @@ constexpr Schema kSchemas[] = {
      R"("send_at":"2026-12-01T09:00:00Z"})"},
     {"Audit",
      R"({"type":"object","properties":{"id":{"type":"string"},"at":{"type":"string"},)"
-     R"("actor":{"type":"string"},)"
-     R"("action":{"type":"string"},"object":{"type":"string"},"detail":{}}})",
-     ""},
+     R"("actor":{"type":"string"},"action":{"type":"string","description":"noun.verb"},)"
+     R"("object":{"type":"string"},"request_id":{"type":["string","null"]},)"
+     R"("origin":{"type":["string","null"],"description":"IP address the request came from; null: the )"
+     R"(machine itself"},"detail":{"type":["object","null"],"properties":{"version":{"type":"integer"},)"
+     R"("changes":{"type":"array","items":{"type":"object","properties":{"pointer":{"type":"string"},)"
+     R"("before":{},"after":{}}}},"more":{"type":"integer","description":"changes that are not told"}}}}})",
+     R"({"id":"aud_9f2c","at":"2026-12-01T09:00:00Z","actor":"key:ops","action":"app.update",)"
+     R"("object":"shop","request_id":"req_5f2a","origin":"10.0.0.7","detail":{"version":4,"changes":[)"
+     R"({"pointer":"/rate_limit","before":0,"after":50}]}})"},
     {"DeadLetter",
      R"({"type":"object","properties":{"id":{"type":"string"},"kind":{"enum":["delivery","event"]},)"
      R"("delivery_id":{"type":["string","null"]},"notification_id":{"type":["string","null"]},)"

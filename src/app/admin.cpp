@@ -1,4 +1,4 @@
-// carillon app, carillon key: who may call.
+// carillon app, carillon key, carillon admin: who may call, and who changed what.
 #include "app/client.h"
 
 namespace carillon::app {
@@ -198,11 +198,34 @@ void add_key(CLI::App& root, Shell& shell) {
   revoke.add_option("NAME", o->name, "The token's name")->required();
 }
 
+void add_trail(CLI::App& root, Shell& shell) {
+  auto& admin = add_noun(root, "admin", "What administrators do, and did");
+  auto& audit = add_noun(admin, "audit", "The audit trail: who changed what");
+  add_list(audit, shell, Paged::Yes, "List changes, newest first",
+           "carillon admin audit list --action app --object shop", "/v1/audit",
+           {{"AT", "at"},
+            {"ACTOR", "actor"},
+            {"ACTION", "action"},
+            {"OBJECT", "object"},
+            {"REQUEST", "request_id"},
+            {"FROM", "origin"},
+            {"CHANGES", "detail.changes"}},
+           "Nothing was changed.",
+           {{"actor", "Of this one: key:ops, app:shop, cli, system"},
+            {"action", "Of this kind: app.update, or app for all that is done to apps"},
+            {"object", "To this object: its key, name or id"},
+            {"request_id", "By the request with this id"},
+            {"from", "At or after this time, RFC 3339"},
+            {"until", "Before this time, RFC 3339"},
+            {"installation", "true: what belongs to no project, such as management tokens"}});
+}
+
 }  // namespace
 
 void add_admin(CLI::App& root, Shell& shell) {
   add_app(root, shell);
   add_key(root, shell);
+  add_trail(root, shell);
 }
 
 }  // namespace carillon::app

@@ -133,10 +133,11 @@ TEST(Commands, AreTheContractsAndNoneOfLaterReleases) {
   for (const char* name :
        {"send",   "status",   "app",         "key",    "user",    "group",    "template",
         "layout", "category", "integration", "route",  "rule",    "schedule", "suppression",
-        "dlq",    "pause",    "settings",    "backup", "restore", "doctor",   "version"}) {
+        "dlq",    "pause",    "settings",    "backup", "restore", "doctor",   "version",
+        "admin"}) {
     EXPECT_TRUE(has_command(parsed.root, name)) << name;
   }
-  for (const char* name : {"approval", "admin", "import", "export", "migrate", "bench", "api", "router",
+  for (const char* name : {"approval", "import", "export", "migrate", "bench", "api", "router",
                            "worker", "scheduler"}) {
     EXPECT_FALSE(has_command(parsed.root, name)) << name;
   }

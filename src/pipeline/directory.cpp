@@ -342,14 +342,14 @@ Task<Result<void>> Directory::reload() {
 }
 
 Task<Result<Record>> Directory::put(Record record, std::optional<std::int64_t> expected_version,
-                                    std::string actor) {
+                                    store::Actor actor) {
   CARILLON_CO_TRY(Record stored, co_await store_.put_record(std::move(record), expected_version,
                                                             std::move(actor), clock_.now()));
   CARILLON_CO_CHECK(co_await reload());
   co_return stored;
 }
 
-Task<Result<void>> Directory::remove(RecordKey key, std::string actor) {
+Task<Result<void>> Directory::remove(RecordKey key, store::Actor actor) {
   CARILLON_CO_CHECK(co_await store_.delete_record(std::move(key), std::move(actor), clock_.now()));
   co_return co_await reload();
 }
@@ -372,7 +372,7 @@ model::AppKey stored_key(const Directory::NewKey& key, const base::KeyRing& keys
 }  // namespace
 
 Task<Result<Directory::NewApp>> Directory::create_app(std::int32_t project, std::string name,
-                                                      std::string actor) {
+                                                      store::Actor actor) {
   NewApp made{{}, make_key(false), make_key(true)};
   made.app.name = name;
   made.app.project = project;
@@ -396,7 +396,7 @@ Task<Result<Directory::NewApp>> Directory::create_app(std::int32_t project, std:
 }
 
 Task<Result<Directory::NewKey>> Directory::add_app_key(std::int32_t project, std::string name, bool is_test,
-                                                       unsigned scopes, std::string actor) {
+                                                       unsigned scopes, store::Actor actor) {
   NewKey made = make_key(is_test);
   CARILLON_CO_CHECK(co_await add_key(project, std::move(name), stored_key(made, keys_, scopes, clock_.now()),
                                      std::move(actor)));
@@ -404,7 +404,7 @@ Task<Result<Directory::NewKey>> Directory::add_app_key(std::int32_t project, std
 }
 
 Task<Result<std::string>> Directory::add_publishable_key(std::int32_t project, std::string name, bool is_test,
-                                                         std::string actor) {
+                                                         store::Actor actor) {
   model::AppKey key;
   key.key = fmt::format("pk_{}_{}", is_test ? "test" : "live", base::random_text(24));
   key.scopes = 0;
@@ -414,7 +414,7 @@ Task<Result<std::string>> Directory::add_publishable_key(std::int32_t project, s
 }
 
 Task<Result<void>> Directory::add_key(std::int32_t project, std::string name, model::AppKey new_key,
-                                      std::string actor) {
+                                      store::Actor actor) {
   RecordKey key{std::string(kKindApp), project, std::move(name)};
   CARILLON_CO_TRY(Record record, co_await store_.get_record(std::move(key)));
   CARILLON_CO_TRY(model::App app, model::decode_app(record.data));
@@ -430,7 +430,7 @@ Task<Result<void>> Directory::add_key(std::int32_t project, std::string name, mo
 }
 
 Task<Result<std::string>> Directory::create_management_key(std::string name, std::vector<std::string> scopes,
-                                                           std::string actor) {
+                                                           store::Actor actor) {
   std::string token = "mt_" + base::random_text(43);
   model::ManagementKey key;
   key.name = name;
@@ -513,7 +513,7 @@ Task<Result<std::shared_ptr<const model::Template>>> Directory::template_version
 }
 
 Task<Result<void>> Directory::put_template_head(std::int32_t project, std::string key, TemplateHead head,
-                                                std::string actor) {
+                                                store::Actor actor) {
   base::JsonWriter out;
   out.object().field("latest", head.latest).field("published", head.published);
   if (head.is_deleted) out.field("deleted", true);
@@ -527,7 +527,7 @@ Task<Result<void>> Directory::put_template_head(std::int32_t project, std::strin
 }
 
 Task<Result<int>> Directory::put_template(std::int32_t project, model::Template draft, bool publish,
-                                          std::string actor) {
+                                          store::Actor actor) {
   RecordKey key{std::string(kKindTemplate), project, draft.key};
   auto head = co_await store_.get_record(key);
   if (!head && head.error().code != Errc::NotFound) co_return std::unexpected(head.error());
@@ -548,7 +548,7 @@ Task<Result<int>> Directory::put_template(std::int32_t project, model::Template 
 }
 
 Task<Result<void>> Directory::put_integration(std::int32_t project, model::Integration integration,
-                                              std::string actor) {
+                                              store::Actor actor) {
   const auto seal = [&](base::JsonWriter& out, std::string_view setting,
                         std::string_view text) -> Result<void> {
     const auto context = seal_context(project, integration.key, setting);

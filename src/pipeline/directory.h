@@ -122,8 +122,8 @@ class Directory {
 
   // Stores and reloads. Errors as Store::put_record and delete_record.
   Task<Result<store::Record>> put(store::Record record, std::optional<std::int64_t> expected_version,
-                                  std::string actor);
-  Task<Result<void>> remove(store::RecordKey key, std::string actor);
+                                  store::Actor actor);
+  Task<Result<void>> remove(store::RecordKey key, store::Actor actor);
   Task<Result<void>> reload();
 
   // Makes an app with a live and a test key. `secret` of the answer is shown once.
@@ -134,15 +134,15 @@ class Directory {
     model::App app;
     NewKey live, test;
   };
-  Task<Result<NewApp>> create_app(std::int32_t project, std::string name, std::string actor);
+  Task<Result<NewApp>> create_app(std::int32_t project, std::string name, store::Actor actor);
   // Another key for an app (rotation). Errors: NotFound · ResourceExhausted (ten live keys).
   Task<Result<NewKey>> add_app_key(std::int32_t project, std::string name, bool is_test, unsigned scopes,
-                                   std::string actor);
+                                   store::Actor actor);
   // A pk_… key, which has no secret. Errors: the same.
   Task<Result<std::string>> add_publishable_key(std::int32_t project, std::string name, bool is_test,
-                                                std::string actor);
+                                                store::Actor actor);
   Task<Result<std::string>> create_management_key(std::string name, std::vector<std::string> scopes,
-                                                  std::string actor);  // mt_…
+                                                  store::Actor actor);  // mt_…
 
   // Who a credential belongs to. Errors: Unauthenticated (unknown key, wrong secret, revoked) ·
   // PermissionDenied (app disabled).
@@ -159,28 +159,29 @@ class Directory {
                                                                         int version);
   // Errors: Conflict (it was changed since it was read).
   Task<Result<void>> put_template_head(std::int32_t project, std::string key, TemplateHead head,
-                                       std::string actor);
+                                       store::Actor actor);
   // Stores `draft` as the next version and, with `publish`, makes it the published one. Its number.
   Task<Result<int>> put_template(std::int32_t project, model::Template draft, bool publish,
-                                 std::string actor);
+                                 store::Actor actor);
 
   // Layouts likewise (layouts.cpp). A head of which there is none has latest 0.
   Task<Result<std::shared_ptr<const model::Layout>>> layout_version(std::int32_t project, std::string key,
                                                                     std::int64_t version);
   Task<Result<LayoutHead>> layout_head(std::int32_t project, std::string key);
   Task<Result<void>> put_layout_head(std::int32_t project, std::string key, LayoutHead head,
-                                     std::string actor);
-  Task<Result<int>> put_layout(std::int32_t project, model::Layout draft, bool publish, std::string actor);
+                                     store::Actor actor);
+  Task<Result<int>> put_layout(std::int32_t project, model::Layout draft, bool publish, store::Actor actor);
 
   // Keeps an integration with its secret settings sealed. `settings` in clear. `reason`: paused.
-  Task<Result<void>> put_integration(std::int32_t project, model::Integration integration, std::string actor);
+  Task<Result<void>> put_integration(std::int32_t project, model::Integration integration,
+                                     store::Actor actor);
   // The settings JSON with secrets opened. Errors: Corruption, FailedPrecondition (another key).
   [[nodiscard]] Result<std::string> open_settings(std::int32_t project, const model::Integration& i) const;
   // The same with each secret as {"set":true}, for reading back.
   [[nodiscard]] std::string masked_settings(const model::Integration& i) const;
 
  private:
-  Task<Result<void>> add_key(std::int32_t project, std::string name, model::AppKey key, std::string actor);
+  Task<Result<void>> add_key(std::int32_t project, std::string name, model::AppKey key, store::Actor actor);
   Directory(store::Store& store, const base::KeyRing& keys, const base::Clock& clock);
   store::Store& store_;
   const base::KeyRing& keys_;

@@ -95,7 +95,7 @@ store::Approval open_approval(base::IdGenerator& ids, const model::Notification&
   approval.notification = n.id;
   approval.project = n.project;
   approval.audience = audience;
-  approval.submitted_by = caller.actor;
+  approval.submitted_by = caller.actor.name;
   approval.submitted_at = now;
   approval.expires_at = now + kApprovalLasts;
   return approval;
@@ -197,9 +197,9 @@ Task<std::expected<store::Approval, Refusal>> Drafts::decide(store::ApprovalDeci
   const Time now = deps_.clock.now();
   const auto found = co_await deps_.store.approval(decision.project, decision.approval);
   if (!found) co_return refuse(found.error(), {});
-  if (found->submitted_by == decision.actor) {
+  if (found->submitted_by == decision.actor.name) {
     co_return refuse(403, "own_submission",
-                     fmt::format("'{}' submitted it; somebody else has to decide", decision.actor));
+                     fmt::format("'{}' submitted it; somebody else has to decide", decision.actor.name));
   }
   if (decision.is_approved && found->status == store::ApprovalStatus::Open) {
     std::vector<std::int64_t> ids{found->notification};

@@ -239,7 +239,7 @@ Task<std::vector<EventOutcome>> take_events(EventDeps deps, Caller caller, std::
 }
 
 Task<Result<EventReplay>> replay_event(EventDeps deps, std::int32_t project, std::int64_t letter_id,
-                                       std::string patch, std::string actor) {
+                                       std::string patch, store::Actor actor) {
   CARILLON_CO_TRY(const store::EventLetter letter, co_await deps.store.event_letter(letter_id));
   if (letter.project != project) co_return fail(Errc::NotFound, "no such event among the dead letters");
   if (letter.is_closed) co_return not_replayed("it is closed: its event was sent");

@@ -70,6 +70,6 @@ struct EventReplay {
   std::int64_t notification = 0;
 };
 Task<Result<EventReplay>> replay_event(EventDeps deps, std::int32_t project, std::int64_t letter,
-                                       std::string patch, std::string actor);
+                                       std::string patch, store::Actor actor);
 
 }  // namespace carillon::pipeline

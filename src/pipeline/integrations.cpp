@@ -287,7 +287,7 @@ struct Integrations::Impl {
   }
 
   // ---- tasks, on the delivery executor
-  Task<Result<void>> store_pause(std::int32_t project, std::string key, std::string why, std::string actor) {
+  Task<Result<void>> store_pause(std::int32_t project, std::string key, std::string why, store::Actor actor) {
     const auto snapshot = deps.directory.snapshot();
     const auto* view = snapshot->project(project);
     const auto* stored = view ? view->find_integration(key) : nullptr;
@@ -297,7 +297,7 @@ struct Integrations::Impl {
     co_return co_await deps.directory.put_integration(project, std::move(changed), std::move(actor));
   }
 
-  Task<Result<void>> pause(std::int32_t project, std::string key, std::string why, std::string actor) {
+  Task<Result<void>> pause(std::int32_t project, std::string key, std::string why, store::Actor actor) {
     if (why.empty()) why = "paused";
     if (Entry* entry = find_entry(project, key)) {
       if (!entry->account->paused.empty() && actor == "system") co_return Result<void>{};
@@ -310,7 +310,7 @@ struct Integrations::Impl {
     co_return stored;
   }
 
-  Task<Result<void>> resume(std::int32_t project, std::string key, std::string actor) {
+  Task<Result<void>> resume(std::int32_t project, std::string key, store::Actor actor) {
     CARILLON_CO_CHECK(co_await store_pause(project, key, {}, std::move(actor)));
     if (Entry* entry = find_entry(project, key)) {
       entry->has_unstored_pause = false;
@@ -447,14 +447,14 @@ std::optional<std::size_t> Integrations::free_slots(Channel channel) {
 void Integrations::for_each(const std::function<void(Account&)>& visit) { impl_->for_each(visit); }
 
 Task<Result<void>> Integrations::pause(std::int32_t project, std::string key, std::string why,
-                                       std::string actor) {
+                                       store::Actor actor) {
   auto task = [impl = impl_.get(), project, k = std::move(key), w = std::move(why), a = std::move(actor)] {
     return impl->pause(project, k, w, a);
   };
   return impl_->on_delivery<Result<void>>(std::move(task), closing());
 }
 
-Task<Result<void>> Integrations::resume(std::int32_t project, std::string key, std::string actor) {
+Task<Result<void>> Integrations::resume(std::int32_t project, std::string key, store::Actor actor) {
   auto task = [impl = impl_.get(), project, k = std::move(key), a = std::move(actor)] {
     return impl->resume(project, k, a);
   };

@@ -123,9 +123,9 @@ class Integrations {
   // Pauses or resumes at once, and in the configuration too (audited), so that it survives a restart. What
   // the system paused stays paused in this process when the Store could not take it. The system does not
   // pause twice. Errors: NotFound · the Store's.
-  Task<Result<void>> pause(std::int32_t project, std::string key, std::string why, std::string actor);
+  Task<Result<void>> pause(std::int32_t project, std::string key, std::string why, store::Actor actor);
   // Also forgets breaker and throttling: somebody says that it works again.
-  Task<Result<void>> resume(std::int32_t project, std::string key, std::string actor);
+  Task<Result<void>> resume(std::int32_t project, std::string key, store::Actor actor);
   // Asks the vendor with the account in use (a disabled one is opened for it). Errors: NotFound.
   Task<Result<providers::TestReport>> test(std::int32_t project, std::string key);
   // Opens a provider with these settings (secrets in clear) and asks the vendor, without keeping it.

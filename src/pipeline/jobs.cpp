@@ -214,7 +214,7 @@ Task<Result<store::StoredJob>> Jobs::submit(JobOwner owner, model::ImportKind ki
   co_return job;
 }
 
-Task<Result<store::StoredJob>> Jobs::cancel(std::int64_t job, std::string actor) {
+Task<Result<store::StoredJob>> Jobs::cancel(std::int64_t job, store::Actor actor) {
   auto ended = co_await deps_.store.jobs().end(job, store::JobState::Cancelled, std::string(),
                                                std::move(actor), deps_.clock.now());
   if (ended) wake();

@@ -65,7 +65,7 @@ class Jobs {
   // Forgets a user at once, and the history of what was said to the user alone as a job. Errors: as above.
   Task<Result<store::StoredJob>> add_erase(JobOwner owner, std::string user_id);
   // Ends a job that is not at its end; what it did stays done. Errors: NotFound.
-  Task<Result<store::StoredJob>> cancel(std::int64_t job, std::string actor);
+  Task<Result<store::StoredJob>> cancel(std::int64_t job, store::Actor actor);
 
   // Ends after the step under way; the rest is done by the next run. Blocks the calling thread, which must
   // not run the executor. Idempotent.

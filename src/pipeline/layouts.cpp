@@ -98,7 +98,7 @@ Task<Result<LayoutHead>> Directory::layout_head(std::int32_t project, std::strin
 }
 
 Task<Result<void>> Directory::put_layout_head(std::int32_t project, std::string key, LayoutHead head,
-                                              std::string actor) {
+                                              store::Actor actor) {
   Record record;
   record.key = RecordKey{std::string(kKindLayout), project, std::move(key)};
   record.data = encode(head);
@@ -107,7 +107,7 @@ Task<Result<void>> Directory::put_layout_head(std::int32_t project, std::string 
 }
 
 Task<Result<int>> Directory::put_layout(std::int32_t project, model::Layout draft, bool publish,
-                                        std::string actor) {
+                                        store::Actor actor) {
   CARILLON_CO_TRY(LayoutHead head, co_await layout_head(project, draft.key));
   draft.version = static_cast<int>(++head.latest);
   draft.is_published = publish;

@@ -144,18 +144,19 @@ class PipelineImpl final : public Pipeline {
     return drafts_.decide(std::move(decision));
   }
 
-  Task<Result<void>> pause(std::int64_t notification, std::string actor) override {
+  Task<Result<void>> pause(std::int64_t notification, store::Actor actor) override {
     return deps_.store.pause(notification, std::move(actor), deps_.clock.now());
   }
-  Task<Result<void>> resume(std::int64_t notification, std::string actor) override {
+  Task<Result<void>> resume(std::int64_t notification, store::Actor actor) override {
     CARILLON_CO_CHECK(co_await deps_.store.resume(notification, std::move(actor), deps_.clock.now()));
     gate_.spawn(deps_.delivery, "resume", [this, notification] { return resume_rest(notification); });
     expand();
     co_return Result<void>{};
   }
 
-  Task<Result<store::CancelResult>> cancel(std::int64_t notification, std::string) override {
-    CARILLON_CO_TRY(auto result, co_await deps_.store.cancel(notification, deps_.clock.now()));
+  Task<Result<store::CancelResult>> cancel(std::int64_t notification, store::Actor actor) override {
+    CARILLON_CO_TRY(auto result,
+                    co_await deps_.store.cancel(notification, std::move(actor), deps_.clock.now()));
     CARILLON_CO_TRY(const auto chunk,
                     co_await deps_.store.cancel_chunk(notification, 0, kCancelChunk, deps_.clock.now()));
     if (chunk.next != 0) {
@@ -166,7 +167,7 @@ class PipelineImpl final : public Pipeline {
   }
 
   Task<Result<std::vector<store::ReplayResult>>> replay(std::vector<store::ReplayItem> items,
-                                                        std::string actor) override {
+                                                        store::Actor actor) override {
     CARILLON_CO_TRY(auto results,
                     co_await deps_.store.replay(std::move(items), std::move(actor), deps_.clock.now()));
     std::vector<store::Hint> hints;
@@ -404,12 +405,11 @@ class PipelineImpl final : public Pipeline {
   }
 
   Task<void> housekeeping() {
-    const store::Retention retention;
     while (!is_draining_) {
       co_await housekeeping_wake_.wait(base::Deadline::after(kHousekeepingEvery));
       bool has_more = true;
       while (has_more && !is_draining_) {
-        const auto more = co_await deps_.store.housekeeping(retention, deps_.clock.now());
+        const auto more = co_await deps_.store.housekeeping(options_.retention, deps_.clock.now());
         if (!more) base::log_warn("housekeeping failed: {}", more.error().message);
         has_more = more && *more;
       }
@@ -478,6 +478,23 @@ void describe(base::SettingsGroup& group, Options& options) {
   group.duration("drain_timeout", options.drain_timeout)
       .range(0, 600'000)
       .help("How long a stopping process waits for answers of providers.");
+}
+
+void describe(base::SettingsGroup& group, store::Retention& retention) {
+  constexpr double kDay = 86'400'000, kCentury = 36'500 * kDay;
+  group.duration("content", retention.content)
+      .range(kDay, kCentury)
+      .help("What was said: bodies of notifications, messages of the sandbox.");
+  group.duration("events", retention.events)
+      .range(kDay, kCentury)
+      .help("Business events kept as dead letters.");
+  group.duration("history", retention.notifications)
+      .range(kDay, kCentury)
+      .help("Notifications, deliveries, attempts and dead letters; what is not final stays.");
+  group.duration("statistics", retention.stats).range(kDay, kCentury).help("Numbers by the hour.");
+  group.duration("audit", retention.audit)
+      .range(365 * kDay, kCentury)
+      .help("The trail of who changed what; a year or more.");
 }
 
 Result<std::unique_ptr<Pipeline>> Pipeline::open(Deps deps, Options options) {

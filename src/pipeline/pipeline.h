@@ -38,7 +38,7 @@ struct Caller {
   std::int32_t project = kDefaultProject;
   std::shared_ptr<const model::App> app;  // null: a member or management key (app 0)
   bool is_test = false;                   // a ck_test_ key: ends in the sandbox
-  std::string actor;                      // for audit: "app:shop", "key:ops", "cli"
+  store::Actor actor;                     // for audit: "app:shop", "key:ops", "cli"
   // A phone or browser that sends to this user, itself: its event ids are its own, and only categories
   // with client_allowed are for it. Empty: a service.
   std::string client_user{};
@@ -93,8 +93,10 @@ struct Options {
   std::string journal_folder;  // DATA/journal
   std::string public_url, hello_name;
   AlertOptions alerts;
+  store::Retention retention;
 };
 void describe(base::SettingsGroup& group, Options& options);
+void describe(base::SettingsGroup& group, store::Retention& retention);
 
 // What a test message about alerts came to; nullopt: that target is not configured.
 struct AlertTest {
@@ -147,12 +149,12 @@ class Pipeline {
   virtual Task<std::expected<store::Approval, Refusal>> decide(store::ApprovalDecision decision) = 0;
   // Nothing of it is sent until it is resumed; what is with a provider stays there. Errors: NotFound ·
   // Conflict (it has not begun, or has ended).
-  virtual Task<Result<void>> pause(std::int64_t notification, std::string actor) = 0;
-  virtual Task<Result<void>> resume(std::int64_t notification, std::string actor) = 0;
+  virtual Task<Result<void>> pause(std::int64_t notification, store::Actor actor) = 0;
+  virtual Task<Result<void>> resume(std::int64_t notification, store::Actor actor) = 0;
   // Stops expansion and claims at once, turns what is open cancelled. Idempotent. Errors: NotFound.
-  virtual Task<Result<store::CancelResult>> cancel(std::int64_t notification, std::string actor) = 0;
+  virtual Task<Result<store::CancelResult>> cancel(std::int64_t notification, store::Actor actor) = 0;
   virtual Task<Result<std::vector<store::ReplayResult>>> replay(std::vector<store::ReplayItem> items,
-                                                                std::string actor) = 0;
+                                                                store::Actor actor) = 0;
   // A pause, route or integration changed: held rows whose condition cleared go on.
   virtual void configuration_changed() = 0;
   // A schedule was written or removed. Any thread.

@@ -102,7 +102,7 @@ class AlertStore {
   virtual Task<Result<model::Alert>> get(std::int32_t project, std::int64_t id) = 0;
   virtual Task<Result<std::vector<AlertNotice>>> notices_of(std::int64_t alert) = 0;
   // Somebody looks into it: who and when stay those of the first, audited. Errors: NotFound.
-  virtual Task<Result<model::Alert>> acknowledge(std::int32_t project, std::int64_t id, std::string actor,
+  virtual Task<Result<model::Alert>> acknowledge(std::int32_t project, std::int64_t id, Actor actor,
                                                  Time now) = 0;
 
   // Notices that wait, of each target those that were planned and then the oldest, at most

@@ -81,7 +81,7 @@ class JobStore {
   // changed: read again, redo) · FailedPrecondition (the job is final) · NotFound (job, group).
   virtual Task<Result<StoredJob>> step(JobStep step, Time now) = 0;
   // Ends it in a final state unless it is in one; the job as it is then. Errors: NotFound.
-  virtual Task<Result<StoredJob>> end(std::int64_t id, JobState state, std::string detail, std::string actor,
+  virtual Task<Result<StoredJob>> end(std::int64_t id, JobState state, std::string detail, Actor actor,
                                       Time now) = 0;
 };
 

@@ -67,7 +67,8 @@ class Store {
                                                                 std::size_t limit) = 0;
 
   // ---- acting on what is stored
-  virtual Task<Result<CancelResult>> cancel(std::int64_t notification, Time now) = 0;
+  // Audited the first time.
+  virtual Task<Result<CancelResult>> cancel(std::int64_t notification, Actor actor, Time now) = 0;
   // Looks at up to `limit` rows of a cancelled notification from `from` on (0: from the first) and turns
   // those that are open Cancelled.
   virtual Task<Result<CancelChunk>> cancel_chunk(std::int64_t notification, std::int64_t from,
@@ -82,9 +83,9 @@ class Store {
   virtual Task<Result<std::vector<Approval>>> list_approvals(ApprovalFilter filter, ListPage page) = 0;
   // Stops a notification: its expansion, and what is claimed from now on is held. Idempotent. Audited.
   // Errors: NotFound · Conflict (it has not begun, or has ended).
-  virtual Task<Result<void>> pause(std::int64_t notification, std::string actor, Time now) = 0;
+  virtual Task<Result<void>> pause(std::int64_t notification, Actor actor, Time now) = 0;
   // It goes on; what was held is given back by resume_chunk(). Errors: as of pause().
-  virtual Task<Result<void>> resume(std::int64_t notification, std::string actor, Time now) = 0;
+  virtual Task<Result<void>> resume(std::int64_t notification, Actor actor, Time now) = 0;
   // Looks at up to `limit` rows from `from` on (0: from the first) and makes those pending that the pause
   // held.
   virtual Task<Result<ResumeChunk>> resume_chunk(std::int64_t notification, std::int64_t from,
@@ -95,7 +96,7 @@ class Store {
   // Dead letters and failed or unknown deliveries back to Pending, generation + 1, attempts 0, audited.
   // When it was, and what an item changes, is kept in the delivery's note: {"replayed_at":…,
   // "changes":{"params":…,"address":…,"integration":…}}; the worker applies it.
-  virtual Task<Result<std::vector<ReplayResult>>> replay(std::vector<ReplayItem> items, std::string actor,
+  virtual Task<Result<std::vector<ReplayResult>>> replay(std::vector<ReplayItem> items, Actor actor,
                                                          Time now) = 0;
   // Notifications accepted as Scheduled (due at send_at) or Expanding (due at once) that are not fully
   // expanded, with their cursor, oldest due first; they stay due until expand() with `done`.
@@ -121,11 +122,11 @@ class Store {
                                                      Time now) = 0;
   // Removes what is known of a user: profile, devices, preferences and their log, memberships, those of sends
   // on their way too. Suppressions and history stay. Not finding anything is no error.
-  virtual Task<Result<void>> erase_user(UserKey key, std::string actor, Time now) = 0;
+  virtual Task<Result<void>> erase_user(UserKey key, Actor actor, Time now) = 0;
   // Puts other requests in the place of those stored, and forgets what replays changed in their deliveries.
   virtual Task<Result<void>> wipe_notifications(std::vector<WipedNotification> wiped) = 0;
   // Removes user and devices; suppressions and history ids stay. Errors: NotFound.
-  virtual Task<Result<void>> delete_profile(UserKey key, std::string actor, Time now) = 0;
+  virtual Task<Result<void>> delete_profile(UserKey key, Actor actor, Time now) = 0;
   virtual Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> list_profiles(std::int32_t project,
                                                                                          ListPage page) = 0;
   // Who holds a push token or device id. Errors: NotFound.
@@ -134,17 +135,16 @@ class Store {
   // For each (channel, address hash) whether contacting it is forbidden, and since when.
   virtual Task<Result<std::vector<std::optional<Suppression>>>> suppressed(std::int32_t project,
                                                                            std::vector<AddressKey> keys) = 0;
-  virtual Task<Result<void>> put_suppression(Suppression suppression, bool is_removed, std::string actor,
+  virtual Task<Result<void>> put_suppression(Suppression suppression, bool is_removed, Actor actor,
                                              Time now) = 0;
   virtual Task<Result<std::vector<Suppression>>> list_suppressions(std::int32_t project, ListPage page) = 0;
 
   // ---- groups
   // Makes the group or renames it.
-  virtual Task<Result<Group>> put_group(std::int32_t project, std::string key, std::string name,
-                                        std::string actor, Time now) = 0;
+  virtual Task<Result<Group>> put_group(std::int32_t project, std::string key, std::string name, Actor actor,
+                                        Time now) = 0;
   // The key is free at once; sends accepted before still reach its members. Errors: NotFound.
-  virtual Task<Result<void>> delete_group(std::int32_t project, std::string key, std::string actor,
-                                          Time now) = 0;
+  virtual Task<Result<void>> delete_group(std::int32_t project, std::string key, Actor actor, Time now) = 0;
   // In order of `keys`, at most 1,000; id 0 for the unknown. Cheap (inline on the caller's thread).
   virtual Task<Result<std::vector<Group>>> groups(std::int32_t project, std::vector<std::string> keys) = 0;
   virtual Task<Result<std::vector<Group>>> list_groups(std::int32_t project, ListPage page) = 0;
@@ -155,7 +155,7 @@ class Store {
   // NotFound.
   virtual Task<Result<MembershipChange>> change_members(std::int32_t project, std::string key,
                                                         std::vector<std::string> user_ids, bool is_removal,
-                                                        std::string actor, Time now) = 0;
+                                                        Actor actor, Time now) = 0;
   // Who is in any of the groups, each once, ascending by user_id; less than `limit` only at the end.
   virtual Task<Result<std::vector<Member>>> members(MembersQuery query) = 0;
 
@@ -183,7 +183,7 @@ class Store {
   // Errors: NotFound (also for a dead letter of another kind).
   virtual Task<Result<EventLetter>> event_letter(std::int64_t id) = 0;
   // Closes one, audited as event.replay; `notification`: what it became, 0: nothing. False: it was closed.
-  virtual Task<Result<bool>> close_event_letter(std::int64_t id, std::int64_t notification, std::string actor,
+  virtual Task<Result<bool>> close_event_letter(std::int64_t id, std::int64_t notification, Actor actor,
                                                 Time now) = 0;
   // Sums of the counter rows; never counts a table.
   virtual Task<Result<std::vector<CounterRow>>> counters() = 0;
@@ -194,15 +194,17 @@ class Store {
 
   // ---- records: apps, keys, categories, templates, integrations, routes, pauses, settings, …
   // Errors of get: NotFound. put: Conflict when `expected_version` is not the stored one (0: must not
-  // exist; nullopt: whatever). Every change carries its audit entry in the same transaction; without an actor
-  // it is bookkeeping of the system, which is nobody's change and leaves none.
+  // exist; nullopt: whatever). Every change carries its audit entry in the same transaction, with what was
+  // there before and is there now, secrets and addresses left out; without an actor it is bookkeeping of the
+  // system, which is nobody's change and leaves none.
   virtual Task<Result<Record>> get_record(RecordKey key) = 0;
   virtual Task<Result<Record>> put_record(Record record, std::optional<std::int64_t> expected_version,
-                                          std::string actor, Time now) = 0;
-  virtual Task<Result<void>> delete_record(RecordKey key, std::string actor, Time now) = 0;
+                                          Actor actor, Time now) = 0;
+  virtual Task<Result<void>> delete_record(RecordKey key, Actor actor, Time now) = 0;
   virtual Task<Result<std::vector<Record>>> list_records(std::string kind, std::int32_t project,
                                                          ListPage page) = 0;
-  virtual Task<Result<std::vector<AuditEntry>>> list_audit(std::int32_t project, ListPage page) = 0;
+  // Newest first; examines at most 20,000 rows and may return a short page with `next` set.
+  virtual Task<Result<AuditPage>> list_audit(AuditFilter filter, ListPage page) = 0;
   // What is worth an entry and changes nothing.
   virtual Task<Result<void>> put_audit(AuditEntry entry) = 0;
 

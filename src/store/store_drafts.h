@@ -17,14 +17,16 @@ struct Rewrite {
   // Whom it reaches, when it is no draft any more: what these hold at this commit.
   std::vector<AudienceGroup> audience;
   std::optional<Approval> approval;  // when it is AwaitingApproval
-  std::string actor, action;         // for the audit: "notification.submit"
+  Actor actor;
+  std::string action;  // for the audit: "notification.submit"
 };
 
 struct ApprovalDecision {
   std::int64_t approval = 0;
   std::int32_t project = 0;
   bool is_approved = false;
-  std::string actor, reason;
+  Actor actor;
+  std::string reason;
   // Of an approved one: when it goes out, and until when it may.
   std::optional<Time> send_at, expires_at;
 };

@@ -157,7 +157,10 @@ struct ReplayResult {
   std::string why;
   model::Lane lane;
 };
+// For how long each class of what is stored is kept. Nothing that is not final goes.
 struct Retention {
+  Millis content{30LL * 86'400'000};  // bodies of notifications, messages of the sandbox
+  Millis events{30LL * 86'400'000};   // business events among the dead letters
   Millis notifications{90LL * 86'400'000}, audit{400LL * 86'400'000}, stats{400LL * 86'400'000};
 };
 
@@ -191,12 +194,14 @@ struct MembershipChange {
   Group group;               // as it is afterwards
 };
 struct ProfileChange {
-  std::string actor;   // for audit and preference log
+  Actor actor;         // for audit and preference log
   std::string source;  // "api" "client" "cli" "callback" "import"
   bool is_preference_change = false;
   bool unique_email = false;
   // An anonymous user who stood for a device of this profile: removed in the same transaction, if there.
   std::string claims{};
+  // False: what a phone says of itself, which is nobody's administering.
+  bool is_audited = true;
 };
 struct WipedNotification {
   std::int64_t id = 0;

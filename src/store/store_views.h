@@ -12,6 +12,7 @@
 #include "model/channel.h"
 #include "model/notification.h"
 #include "model/status.h"
+#include "store/actor.h"
 
 namespace carillon::store {
 
@@ -125,7 +126,19 @@ struct AuditEntry {
   std::int64_t id = 0;
   std::int32_t project = 0;
   Time at{};
-  std::string actor, action, object, detail;
+  Actor actor;
+  std::string action, object;  // "app.update" of "shop"
+  std::string detail;          // JSON object, or empty
+};
+struct AuditFilter {
+  std::int32_t project = 0;                     // 0: of the installation
+  std::string actor{}, object{}, request_id{};  // whole; empty: any
+  std::string action{};                         // whole, or its noun: "app" for "app.update"
+  std::optional<Time> from{}, until{};          // until: before
+};
+struct AuditPage {
+  std::vector<AuditEntry> rows;
+  std::int64_t next = 0;  // 0: the end
 };
 struct SandboxMessage {
   std::int64_t id = 0;

@@ -359,7 +359,7 @@ TEST_P(StoreSuite, CancelStopsWhatIsOpenAndSaysWhatWasNot) {
   accept_one(one);
   const auto taken = claim({one.deliveries[0].id, one.deliveries[1].id});
   record(taken[0], DeliveryStatus::Sent);
-  const auto cancelled = run(store_->cancel(one.notification.id, clock_.now())).value();
+  const auto cancelled = run(store_->cancel(one.notification.id, "key:ops", clock_.now())).value();
   EXPECT_EQ(cancelled.cancelled, 2U);
   EXPECT_EQ(cancelled.in_flight, 1U);
   EXPECT_EQ(cancelled.already_sent, 1U);
@@ -371,7 +371,10 @@ TEST_P(StoreSuite, CancelStopsWhatIsOpenAndSaysWhatWasNot) {
   EXPECT_EQ(rest.turned, 1U);
   EXPECT_EQ(rest.next, 0);
   EXPECT_EQ(run(store_->cancel_chunk(one.notification.id, 0, 100, clock_.now())).value().turned, 0U);
-  EXPECT_EQ(run(store_->cancel(one.notification.id, clock_.now())).value().cancelled, 2U);
+  EXPECT_EQ(run(store_->cancel(one.notification.id, "key:ops", clock_.now())).value().cancelled, 2U);
+  const auto audit = run(store_->list_audit({.project = 1, .action = "notification.cancel"}, {})).value();
+  ASSERT_EQ(audit.rows.size(), 1U) << "a repeated one changes nothing";
+  EXPECT_EQ(audit.rows[0].object, base::id_text(base::kNotificationPrefix, one.notification.id));
   EXPECT_TRUE(scan(kLane).empty());
   expect_accountable();
 }
@@ -443,6 +446,38 @@ TEST_P(StoreSuite, RetentionDropsFinishedRowsOnly) {
   record(taken[0], DeliveryStatus::Sent);
   for (int i = 0; i < 20 && run(store_->housekeeping({}, clock_.now())).value(); ++i) {}
   EXPECT_EQ(run(store_->notifications({one.notification.id})).value()[0], nullptr);
+  expect_accountable();
+}
+
+TEST_P(StoreSuite, WhatWasSaidGoesBeforeWhatBecameOfItButNeverOfWhatIsOpen) {
+  const auto body_of = [&](const AcceptItem& of) {
+    return run(store_->notifications({of.notification.id})).value()[0]->body;
+  };
+  const auto keep_house = [&] {
+    while (run(store_->housekeeping({}, clock_.now())).value()) {}
+  };
+  const AcceptItem done = item(1), open = item(2);
+  accept({done, open});
+  record(claim({done.deliveries[0].id}).at(0), DeliveryStatus::Dead);
+  record(claim({open.deliveries[0].id}).at(0), DeliveryStatus::Sent);
+  clock_.advance(std::chrono::days(31));
+  const AcceptItem young = item(1);
+  accept_one(young);
+  keep_house();
+  EXPECT_EQ(body_of(done), "");
+  EXPECT_EQ(body_of(open), open.notification.body);
+  EXPECT_EQ(body_of(young), young.notification.body);
+  EXPECT_EQ(stored(done.deliveries[0].id).status, DeliveryStatus::Dead) << "what became of it stays";
+  store::ReplayItem again;
+  again.delivery = done.deliveries[0].id;
+  const auto replayed = run(store_->replay({again}, "key:ops", clock_.now()));
+  EXPECT_EQ(replayed.value().at(0).why, "content_gone");
+  // The open one was passed by, and is found again when it is final: also by another process.
+  restart();
+  for (const auto& d : scan(kLane)) record(d, DeliveryStatus::Sent);
+  keep_house();
+  EXPECT_EQ(body_of(open), "");
+  EXPECT_EQ(run(store_->notifications({open.notification.id})).value()[0]->request, nullptr);
   expect_accountable();
 }
 
@@ -579,7 +614,7 @@ TEST_P(StoreSuite, CountersAlwaysSum) {
         in_flight.erase(in_flight.begin());
         RC_ASSERT(record(d, kTo[static_cast<std::size_t>(step - 3)], Millis(0)));
       } else if (step == 6 && !notifications.empty()) {
-        static_cast<void>(run(store_->cancel(notifications.back(), clock_.now())));
+        static_cast<void>(run(store_->cancel(notifications.back(), "key:ops", clock_.now())));
         static_cast<void>(run(store_->cancel_chunk(notifications.back(), 0, 2, clock_.now())));
       }
       clock_.advance(Millis(1));

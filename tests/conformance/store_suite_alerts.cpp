@@ -110,7 +110,7 @@ TEST_P(Alerts, AreAcknowledgedOnceAndAudited) {
   clock_.advance(Millis(5));
   EXPECT_EQ(acknowledge("key:other")->acknowledged_by, "key:ops");
   EXPECT_EQ(list()[0].acknowledged_at, clock_.now() - Millis(5));
-  const auto audit = run(store_->list_audit(1, store::ListPage{})).value();
+  const auto audit = run(store_->list_audit({.project = 1}, store::ListPage{})).value().rows;
   ASSERT_EQ(audit.size(), 1U);
   EXPECT_EQ(audit[0].action, "alert.acknowledge");
   EXPECT_EQ(audit[0].object, base::id_text(base::kAlertPrefix, id));

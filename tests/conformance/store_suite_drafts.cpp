@@ -159,7 +159,7 @@ TEST_P(Drafts, NobodyDecidesInTime) {
 TEST_P(Drafts, CancellingClosesTheApproval) {
   const auto n = accepted(NotificationStatus::AwaitingApproval);
   const std::int64_t id = open().front().id;
-  ASSERT_TRUE(run(store_->cancel(n.id, clock_.now())));
+  ASSERT_TRUE(run(store_->cancel(n.id, "key:ops", clock_.now())));
   EXPECT_TRUE(open().empty());
   EXPECT_EQ(decide(id, true).error().code, Errc::Conflict);
   EXPECT_EQ(status(n.id), NotificationStatus::Cancelled);

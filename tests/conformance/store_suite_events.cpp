@@ -99,7 +99,7 @@ TEST_P(EventLetters, ClosingIsAuditedAndDoneOnce) {
   EXPECT_FALSE(close(ids[0] + 1));
   EXPECT_TRUE(get(ids[0])->is_closed);
   EXPECT_TRUE(list()[0].is_closed);
-  const auto audit = run(store_->list_audit(1, ListPage{})).value();
+  const auto audit = run(store_->list_audit({.project = 1}, ListPage{})).value().rows;
   ASSERT_EQ(audit.size(), 1U);
   EXPECT_EQ(audit[0].action, "event.replay");
   EXPECT_EQ(audit[0].actor, "member:ann");
@@ -112,7 +112,9 @@ TEST_P(EventLetters, GoWhenTheirRetentionIsOver) {
   clock_.advance(std::chrono::days(60));
   const auto young = put({letter(2)});
   clock_.advance(std::chrono::days(31));
-  while (run(store_->housekeeping(store::Retention{}, clock_.now())).value()) {}
+  store::Retention retention;
+  retention.events = std::chrono::days(90);
+  while (run(store_->housekeeping(retention, clock_.now())).value()) {}
   EXPECT_EQ(get(old[0]).error().code, Errc::NotFound);
   EXPECT_TRUE(get(young[0]));
   EXPECT_EQ(list().size(), 1U);

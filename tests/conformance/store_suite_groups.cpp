@@ -229,7 +229,7 @@ TEST_P(Groups, CountsOfASendWithManyFollowItsDeliveries) {
   EXPECT_EQ(count(sent, DeliveryStatus::Dead), 1);
   EXPECT_EQ(count(sent, DeliveryStatus::Retrying), 1);
   EXPECT_EQ(count(sent, DeliveryStatus::Processing), 2);
-  EXPECT_EQ(run(store_->cancel(sent, clock_.now())).value().cancelled, 1U);
+  EXPECT_EQ(run(store_->cancel(sent, "key:ops", clock_.now())).value().cancelled, 1U);
   std::size_t turned = 0;
   for (std::int64_t from = 0;;) {
     const auto chunk = run(store_->cancel_chunk(sent, from, 2, clock_.now())).value();

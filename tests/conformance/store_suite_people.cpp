@@ -64,7 +64,7 @@ class People : public StoreSuite {
     return run(store_->suppressed(project, {{channel, address(n)}})).value().at(0);
   }
   std::vector<store::AuditEntry> audit(std::int32_t project = 1) {
-    return run(store_->list_audit(project, ListPage{})).value();
+    return run(store_->list_audit({.project = project}, ListPage{})).value().rows;
   }
 };
 
@@ -388,6 +388,15 @@ TEST_P(People, EveryChangeIsAudited) {
   EXPECT_EQ(entries[1].action, "user.create");
   EXPECT_EQ(entries[1].detail, R"({"source":"api","version":1,"moved_from":["kim"]})");
   EXPECT_TRUE(audit(2).empty());
+}
+
+TEST_P(People, WhatAPhoneSaysOfItselfIsNotAudited) {
+  Profile p = user("kim");
+  p.devices = {device("phone", "token")};
+  ProfileChange own = by("client:kim");
+  own.is_audited = false;
+  ASSERT_TRUE(put(p, own));
+  EXPECT_TRUE(audit().empty());
 }
 
 TEST_P(People, ADeletedUserIsGoneWithTheDevicesAndMayComeBack) {

@@ -29,7 +29,7 @@ class Records : public StoreSuite {
     return run(store_->get_record(RecordKey{"template", project, key}));
   }
   std::vector<store::AuditEntry> audit(ListPage page = {}, std::int32_t project = 1) {
-    return run(store_->list_audit(project, page)).value();
+    return run(store_->list_audit({.project = project}, page)).value().rows;
   }
   store::SandboxMessage message(std::int32_t project = 1) {
     store::SandboxMessage m;
@@ -114,6 +114,65 @@ TEST_P(Records, EveryChangeIsAuditedNewestFirst) {
   const auto rest = audit(ListPage{.after = entries[0].id, .limit = 1, .after_key = {}});
   ASSERT_EQ(rest.size(), 1U);
   EXPECT_EQ(rest[0].id, entries[1].id);
+}
+
+TEST_P(Records, TheAuditTellsWhoAskedAndWhatChangedWithoutSecrets) {
+  const store::Actor ann("member:ann", "req_7", "10.0.0.7");
+  const auto write = [&](const std::string& data) {
+    return run(store_->put_record(make_record("welcome", data), std::nullopt, ann, clock_.now()));
+  };
+  ASSERT_TRUE(write(R"({"a":1,"secret":"first"})"));
+  ASSERT_TRUE(write(R"({"a":2,"secret":"other"})"));
+  ASSERT_TRUE(run(store_->delete_record({"template", 1, "welcome"}, ann, clock_.now())));
+  restart();
+  const auto entries = audit();
+  ASSERT_EQ(entries.size(), 3U);
+  for (const auto& entry : entries) {
+    EXPECT_EQ(entry.actor.name, "member:ann");
+    EXPECT_EQ(entry.actor.request_id, "req_7");
+    EXPECT_EQ(entry.actor.origin, "10.0.0.7");
+    EXPECT_EQ(entry.detail.find("first"), std::string::npos);
+    EXPECT_EQ(entry.detail.find("other"), std::string::npos);
+  }
+  EXPECT_EQ(entries[0].detail,
+            R"({"changes":[{"pointer":"/a","before":2},{"pointer":"/secret","before":{"set":true}}]})");
+  EXPECT_EQ(entries[1].detail, R"({"version":2,"changes":[{"pointer":"/a","before":1,"after":2},)"
+                               R"({"pointer":"/secret","before":{"set":true},"after":{"set":true}}]})");
+  EXPECT_EQ(entries[2].detail, R"({"version":1,"changes":[{"pointer":"/a","after":1},)"
+                               R"({"pointer":"/secret","after":{"set":true}}]})");
+}
+
+TEST_P(Records, TheAuditIsFilteredAndPagedByTime) {
+  const Time start = clock_.now();
+  for (int i = 0; i < 12; ++i) {
+    const store::Actor who(i % 2 == 0 ? "key:ops" : "cli", fmt::format("req_{}", i), "");
+    ASSERT_TRUE(
+        run(store_->put_record(make_record(fmt::format("t{}", i % 3)), std::nullopt, who, clock_.now())));
+    if (i % 4 == 3) clock_.advance(Millis(1'000));  // four of each second share its millisecond
+  }
+  const auto count = [&](store::AuditFilter filter) {
+    filter.project = 1;
+    std::vector<std::int64_t> ids;
+    for (ListPage page{.after = 0, .limit = 5, .after_key = {}};;) {
+      const auto found = run(store_->list_audit(filter, page)).value();
+      for (const auto& row : found.rows) ids.push_back(row.id);
+      if (found.next == 0) break;
+      page.after = found.next;
+    }
+    EXPECT_TRUE(std::ranges::is_sorted(ids, std::greater{})) << "newest first, none twice";
+    return ids.size();
+  };
+  EXPECT_EQ(count({}), 12U);
+  EXPECT_EQ(count({.actor = "cli"}), 6U);
+  EXPECT_EQ(count({.object = "t1"}), 4U);
+  EXPECT_EQ(count({.object = "t1", .action = "template.create"}), 1U);
+  EXPECT_EQ(count({.action = "template"}), 12U);
+  EXPECT_EQ(count({.action = "templat"}), 0U);
+  EXPECT_EQ(count({.request_id = "req_4"}), 1U);
+  EXPECT_EQ(count({.from = start + Millis(1'000)}), 8U);
+  EXPECT_EQ(count({.until = start + Millis(1'000)}), 4U);
+  EXPECT_EQ(count({.from = start + Millis(1'000), .until = start + Millis(2'000)}), 4U);
+  EXPECT_EQ(count({.from = start + Millis(9'000)}), 0U);
 }
 
 TEST_P(Records, WhatHasNoActorIsKeptButNotAudited) {

@@ -178,8 +178,7 @@ class SqliteAlerts final : public AlertStore {
   }
 
   Task<Result<std::vector<AlertNotice>>> notices_of(std::int64_t alert) override;
-  Task<Result<Alert>> acknowledge(std::int32_t project, std::int64_t id, std::string actor,
-                                  Time now) override;
+  Task<Result<Alert>> acknowledge(std::int32_t project, std::int64_t id, Actor actor, Time now) override;
   Task<Result<NoticeBoard>> board(Time since) override;
   Task<Result<void>> plan(std::vector<std::vector<std::int64_t>> messages, Time now) override;
   Task<Result<void>> settle(std::vector<NoticeResult> results, Time now) override;
@@ -254,8 +253,7 @@ Task<Result<std::vector<AlertNotice>>> SqliteAlerts::notices_of(std::int64_t ale
   });
 }
 
-Task<Result<Alert>> SqliteAlerts::acknowledge(std::int32_t project, std::int64_t id, std::string actor,
-                                              Time now) {
+Task<Result<Alert>> SqliteAlerts::acknowledge(std::int32_t project, std::int64_t id, Actor actor, Time now) {
   const auto call = [=, actor = std::move(actor)](Txn& txn) -> Result<Alert> {
     CARILLON_TRY(Alert alert, load_alert(txn.db, project, id));
     if (alert.acknowledged_at) return alert;
@@ -263,7 +261,7 @@ Task<Result<Alert>> SqliteAlerts::acknowledge(std::int32_t project, std::int64_t
         txn.db.statement("UPDATE alert SET acknowledged_at = ?2, acknowledged_by = ?3 WHERE id = ?1")
             .bind(1, id)
             .bind(2, now)
-            .bind(3, actor)
+            .bind(3, actor.name)
             .run());
     CARILLON_CHECK(SqliteStore::insert_audit(txn, AuditEntry{.project = project,
                                                              .at = now,
@@ -272,7 +270,7 @@ Task<Result<Alert>> SqliteAlerts::acknowledge(std::int32_t project, std::int64_t
                                                              .object = base::id_text(base::kAlertPrefix, id),
                                                              .detail = {}}));
     alert.acknowledged_at = now;
-    alert.acknowledged_by = actor;
+    alert.acknowledged_by = actor.name;
     return alert;
   };
   co_return co_await store_.write(call, JobClass::Other, 2);

@@ -69,7 +69,7 @@ std::string why_closed(const Approval& a) {
   return "it expired; the send has to be made again";
 }
 
-AuditEntry audit_of(const Approval& a, Time now) {
+AuditEntry audit_of(const Approval& a, const Actor& actor, Time now) {
   base::JsonWriter detail;
   detail.object()
       .field("notification", base::id_text(base::kNotificationPrefix, a.notification))
@@ -80,7 +80,7 @@ AuditEntry audit_of(const Approval& a, Time now) {
   const bool is_approved = a.status == ApprovalStatus::Approved;
   return AuditEntry{.project = a.project,
                     .at = now,
-                    .actor = a.decided_by,
+                    .actor = actor,
                     .action = is_approved ? "approval.approve" : "approval.reject",
                     .object = base::id_text(base::kApprovalPrefix, a.id),
                     .detail = detail.str()};
@@ -145,7 +145,7 @@ Task<Result<void>> SqliteStore::rewrite(Rewrite change, Time now) {
   auto call = [this, change = std::move(change), now](Txn& txn) -> Result<void> {
     const model::Notification& n = change.notification;
     CARILLON_CHECK(update_notification(txn, change));
-    CARILLON_CHECK(void_approval(txn, n.id, change.actor, now));
+    CARILLON_CHECK(void_approval(txn, n.id, change.actor.name, now));
     CARILLON_CHECK(remove_expansion(txn, n.id));
     if (is_chunked(n.status)) CARILLON_CHECK(insert_expansion(txn, n.id, change.audience));
     if (change.approval) CARILLON_CHECK(insert_approval(txn, *change.approval));
@@ -167,7 +167,7 @@ Task<Result<Approval>> SqliteStore::decide(ApprovalDecision decision, Time now) 
     CARILLON_TRY(Approval a, find_approval(txn.db, decision.project, decision.approval));
     if (a.status != ApprovalStatus::Open || a.expires_at <= now) return fail(Errc::Conflict, why_closed(a));
     const auto status = decision.is_approved ? ApprovalStatus::Approved : ApprovalStatus::Rejected;
-    CARILLON_CHECK(close_approval(txn, a, status, decision.actor, decision.reason, now));
+    CARILLON_CHECK(close_approval(txn, a, status, decision.actor.name, decision.reason, now));
     if (decision.is_approved) {
       Statement s = txn.db.statement(
           "UPDATE notification SET status = 2, send_at = ?2, expires_at = ?3 WHERE id = ?1 AND status = 1");
@@ -180,7 +180,7 @@ Task<Result<Approval>> SqliteStore::decide(ApprovalDecision decision, Time now) 
     if (txn.db.changes() == 0 && decision.is_approved)
       return fail(Errc::Conflict, "the send does not wait for an approval any more");
     txn.after_commit([this, id = a.notification] { notification_cache_->erase(id); });
-    CARILLON_CHECK(insert_audit(txn, audit_of(a, now)));
+    CARILLON_CHECK(insert_audit(txn, audit_of(a, decision.actor, now)));
     return a;
   };
   co_return co_await write(std::move(call), JobClass::Other, 4);

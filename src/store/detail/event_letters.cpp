@@ -92,8 +92,8 @@ Task<Result<EventLetter>> SqliteStore::event_letter(std::int64_t id) {
   });
 }
 
-Task<Result<bool>> SqliteStore::close_event_letter(std::int64_t id, std::int64_t notification,
-                                                   std::string actor, Time now) {
+Task<Result<bool>> SqliteStore::close_event_letter(std::int64_t id, std::int64_t notification, Actor actor,
+                                                   Time now) {
   const auto call = [=, actor = std::move(actor)](Txn& txn) -> Result<bool> {
     Statement s = txn.db.statement(
         "SELECT d.project, e.rule FROM event_letter e JOIN dead_letter d ON d.id = e.letter "

@@ -197,8 +197,34 @@ Task<Result<std::vector<DueExpansion>>> SqliteStore::due_expansions(std::size_t 
   });
 }
 
-Task<Result<CancelResult>> SqliteStore::cancel(std::int64_t notification, Time now) {
-  co_return co_await write([this, notification, now](Txn& txn) -> Result<CancelResult> {
+namespace {
+
+// As it really is, and its project.
+Result<model::Notification> present(Txn& txn, std::int64_t notification) {
+  Statement s = txn.db.statement("SELECT " CARILLON_NOTIFICATION_COLUMNS " FROM notification WHERE id = ?1");
+  CARILLON_TRY(const bool has_row, s.bind(1, notification).next());
+  if (!has_row) return fail(Errc::NotFound, "no such notification");
+  model::Notification n = read_notification(s, txn.words);
+  CARILLON_CHECK(derive_status(txn.db, n));
+  return n;
+}
+
+AuditEntry audit_of(const model::Notification& n, Actor actor, std::string_view action, Time now) {
+  return AuditEntry{.project = n.project,
+                    .at = now,
+                    .actor = std::move(actor),
+                    .action = std::string(action),
+                    .object = base::id_text(base::kNotificationPrefix, n.id),
+                    .detail = {}};
+}
+
+}  // namespace
+
+Task<Result<CancelResult>> SqliteStore::cancel(std::int64_t notification, Actor actor, Time now) {
+  auto call = [this, notification, actor = std::move(actor), now](Txn& txn) -> Result<CancelResult> {
+    CARILLON_TRY(const model::Notification stored, present(txn, notification));
+    if (!stored.is_cancelled && !actor.empty())
+      CARILLON_CHECK(insert_audit(txn, audit_of(stored, actor, "notification.cancel", now)));
     // Draft to paused may be cancelled; sending too, as long as anything is open. A final one stays.
     CARILLON_CHECK(txn.db
                        .statement("UPDATE notification SET flags = flags | 2, status = CASE WHEN status < 6 "
@@ -206,7 +232,6 @@ Task<Result<CancelResult>> SqliteStore::cancel(std::int64_t notification, Time n
                                   "WHERE id = ?1")
                        .bind(1, notification)
                        .run());
-    if (txn.db.changes() == 0) return fail(Errc::NotFound, "no such notification");
     CARILLON_CHECK(void_approval(txn, notification, {}, now));
     CARILLON_CHECK(
         txn.db.statement("DELETE FROM expansion WHERE notification = ?1").bind(1, notification).run());
@@ -231,39 +256,21 @@ Task<Result<CancelResult>> SqliteStore::cancel(std::int64_t notification, Time n
       }
     }
     return result;
-  });
+  };
+  co_return co_await write(std::move(call));
 }
 
 // ---- pause and resume
 namespace {
-
-// As it really is, and its project.
-Result<model::Notification> present(Txn& txn, std::int64_t notification) {
-  Statement s = txn.db.statement("SELECT " CARILLON_NOTIFICATION_COLUMNS " FROM notification WHERE id = ?1");
-  CARILLON_TRY(const bool has_row, s.bind(1, notification).next());
-  if (!has_row) return fail(Errc::NotFound, "no such notification");
-  model::Notification n = read_notification(s, txn.words);
-  CARILLON_CHECK(derive_status(txn.db, n));
-  return n;
-}
 
 Result<void> set_status(Txn& txn, std::int64_t notification, model::NotificationStatus status) {
   Statement s = txn.db.statement("UPDATE notification SET status = ?2 WHERE id = ?1");
   return s.bind(1, notification).bind(2, static_cast<std::int64_t>(status)).run();
 }
 
-AuditEntry audit_of(const model::Notification& n, std::string_view actor, std::string_view action, Time now) {
-  return AuditEntry{.project = n.project,
-                    .at = now,
-                    .actor = std::string(actor),
-                    .action = std::string(action),
-                    .object = base::id_text(base::kNotificationPrefix, n.id),
-                    .detail = {}};
-}
-
 }  // namespace
 
-Task<Result<void>> SqliteStore::pause(std::int64_t notification, std::string actor, Time now) {
+Task<Result<void>> SqliteStore::pause(std::int64_t notification, Actor actor, Time now) {
   auto call = [this, notification, actor = std::move(actor), now](Txn& txn) -> Result<void> {
     CARILLON_TRY(const model::Notification n, present(txn, notification));
     if (n.status == model::NotificationStatus::Paused) return {};
@@ -278,7 +285,7 @@ Task<Result<void>> SqliteStore::pause(std::int64_t notification, std::string act
   co_return co_await write(std::move(call), JobClass::Other, 2);
 }
 
-Task<Result<void>> SqliteStore::resume(std::int64_t notification, std::string actor, Time now) {
+Task<Result<void>> SqliteStore::resume(std::int64_t notification, Actor actor, Time now) {
   auto call = [this, notification, actor = std::move(actor), now](Txn& txn) -> Result<void> {
     CARILLON_TRY(const model::Notification n, present(txn, notification));
     using model::NotificationStatus;

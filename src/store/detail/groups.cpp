@@ -1,6 +1,7 @@
 // Groups and who is in them.
 #include <algorithm>
 
+#include "store/detail/audit.h"
 #include "store/detail/lists.h"
 #include "store/detail/pieces.h"
 #include "store/detail/sqlite_store.h"
@@ -33,14 +34,19 @@ Result<Group> find_group(Db& db, std::int32_t project, std::string_view key) {
   return has_row ? read_group(s) : Group{};
 }
 
-AuditEntry audit_of(const Group& group, std::string_view action, std::string actor, std::string detail,
-                    Time now) {
+AuditEntry audit_of(const Group& group, std::string_view action, Actor actor, std::string detail, Time now) {
   return AuditEntry{.project = group.project,
                     .at = now,
                     .actor = std::move(actor),
                     .action = std::string(action),
                     .object = group.key,
                     .detail = std::move(detail)};
+}
+
+std::string audited(const Group& group) {
+  base::JsonWriter out;
+  out.object().field("name", group.name).end_object();
+  return out.str();
 }
 
 // Users added (or removed) of those named: the others were in it (or not) before.
@@ -105,22 +111,25 @@ Result<bool> is_member_now(Db& db, const std::vector<AudienceGroup>& groups, con
 }  // namespace
 
 Task<Result<Group>> SqliteStore::put_group(std::int32_t project, std::string key, std::string name,
-                                           std::string actor, Time now) {
+                                           Actor actor, Time now) {
   const auto call = [project, key = std::move(key), name = std::move(name), actor = std::move(actor),
                      now](Txn& txn) -> Result<Group> {
+    CARILLON_TRY(const Group before, find_group(txn.db, project, key));
     Statement s = txn.db.statement(
         "INSERT INTO user_group(project, key, name, created_at, updated_at, n) VALUES(?1, ?2, ?3, ?4, ?4, 0) "
         "ON CONFLICT(project, key) DO UPDATE SET name = excluded.name, updated_at = excluded.updated_at");
     CARILLON_CHECK(s.bind(1, std::int64_t{project}).bind(2, key).bind(3, name).bind(4, now).run());
     CARILLON_TRY(Group group, find_group(txn.db, project, key));
-    CARILLON_CHECK(insert_audit(txn, audit_of(group, "group.put", actor, {}, now)));
+    CARILLON_CHECK(insert_audit(
+        txn,
+        audit_of(group, "group.put", actor,
+                 audit_detail(0, before.id == 0 ? std::string() : audited(before), audited(group)), now)));
     return group;
   };
   co_return co_await write(call);
 }
 
-Task<Result<void>> SqliteStore::delete_group(std::int32_t project, std::string key, std::string actor,
-                                             Time now) {
+Task<Result<void>> SqliteStore::delete_group(std::int32_t project, std::string key, Actor actor, Time now) {
   const auto call = [project, key = std::move(key), actor = std::move(actor), now](Txn& txn) -> Result<void> {
     CARILLON_TRY(const Group group, find_group(txn.db, project, key));
     if (group.id == 0) return fail(Errc::NotFound, "no such group");
@@ -180,7 +189,7 @@ Task<Result<std::vector<Group>>> SqliteStore::groups_of(UserKey key) {
 Result<MembershipChange> SqliteStore::change_members_in(Txn& txn, std::int32_t project,
                                                         const std::string& key,
                                                         std::span<const std::string> piece, bool is_removal,
-                                                        const std::string& actor, Time now) {
+                                                        const Actor& actor, Time now) {
   MembershipChange done;
   CARILLON_TRY(done.group, find_group(txn.db, project, key));
   if (done.group.id == 0) return fail(Errc::NotFound, "no such group");
@@ -204,7 +213,7 @@ Result<MembershipChange> SqliteStore::change_members_in(Txn& txn, std::int32_t p
 
 Task<Result<MembershipChange>> SqliteStore::change_members(std::int32_t project, std::string key,
                                                            std::vector<std::string> user_ids, bool is_removal,
-                                                           std::string actor, Time now) {
+                                                           Actor actor, Time now) {
   if (user_ids.size() > kChangeMax)
     co_return fail(Errc::InvalidArgument, "at most 10,000 members change at a time");
   // In their order in the table, which then is written front to back.

@@ -107,7 +107,7 @@ class SqliteJobs final : public JobStore {
   Task<Result<std::vector<StoredJob>>> open_ones() override;
   Task<Result<std::vector<JobError>>> errors(std::int64_t job, ListPage page) override;
   Task<Result<StoredJob>> step(JobStep step, Time now) override;
-  Task<Result<StoredJob>> end(std::int64_t id, JobState state, std::string detail, std::string actor,
+  Task<Result<StoredJob>> end(std::int64_t id, JobState state, std::string detail, Actor actor,
                               Time now) override;
 
  private:
@@ -227,8 +227,8 @@ Task<Result<StoredJob>> SqliteJobs::step(JobStep step, Time now) {
   co_return co_await store_.write(call, JobClass::Other, rows);
 }
 
-Task<Result<StoredJob>> SqliteJobs::end(std::int64_t id, JobState state, std::string detail,
-                                        std::string actor, Time now) {
+Task<Result<StoredJob>> SqliteJobs::end(std::int64_t id, JobState state, std::string detail, Actor actor,
+                                        Time now) {
   const auto call = [&](Txn& txn) -> Result<StoredJob> {
     CARILLON_TRY(StoredJob job, load_job(txn.db, id));
     if (is_final(job.state)) return job;

@@ -15,10 +15,46 @@ constexpr std::size_t kFoldRows = 20'000;    // rows folded into the history ind
 constexpr Millis kJobsKept{30LL * 86'400'000};
 constexpr Millis kFoldBehind{5'000};  // ids younger than this may still be on their way
 
-// Deletes up to a piece of rows; true when there may be more.
-Result<bool> delete_piece(Txn& txn, const char* sql, std::int64_t bound) {
-  CARILLON_CHECK(txn.db.statement(sql).bind(1, bound).bind(2, kPieceRows).run());
-  return txn.db.changes() == kPieceRows;
+// By project, which the table is ordered by: looking for old rows among all would read all.
+Result<bool> drop_stats(Txn& txn, Time before) {
+  const std::int64_t hour = to_ms(before) / 3'600'000;
+  for (std::int64_t project = INT64_MIN;;) {
+    {
+      Statement s =
+          txn.db.statement("SELECT project FROM stats_hourly WHERE project > ?1 ORDER BY project LIMIT 1");
+      CARILLON_TRY(const bool has_row, s.bind(1, project).next());
+      if (!has_row) return false;
+      project = s.integer(0);
+    }
+    Statement s = txn.db.statement(
+        "DELETE FROM stats_hourly WHERE (project, hour, app, category, template, channel, integration, "
+        "status) "
+        "IN (SELECT project, hour, app, category, template, channel, integration, status FROM stats_hourly "
+        "WHERE project = ?1 AND hour < ?2 LIMIT ?3)");
+    CARILLON_CHECK(s.bind(1, project).bind(2, hour).bind(3, kPieceRows).run());
+    if (txn.db.changes() == kPieceRows) return true;
+  }
+}
+
+// Looks at a piece of them at a time, round and round: an index by time would cost every charge a row more.
+// `after`: the last key looked at.
+Result<void> drop_caps(Txn& txn, Time now, std::int64_t& after) {
+  std::vector<std::int64_t> expired;
+  std::int64_t examined = 0;
+  {
+    Statement s = txn.db.statement("SELECT key, expires_at FROM cap WHERE key > ?1 ORDER BY key LIMIT ?2");
+    s.bind(1, after).bind(2, kPieceRows);
+    for (;; ++examined) {
+      CARILLON_TRY(const bool has_row, s.next());
+      if (!has_row) break;
+      after = s.integer(0);
+      if (s.time(1) <= now) expired.push_back(after);
+    }
+  }
+  if (examined < kPieceRows) after = INT64_MIN;
+  for (const std::int64_t key : expired)
+    CARILLON_CHECK(txn.db.statement("DELETE FROM cap WHERE key = ?1").bind(1, key).run());
+  return {};
 }
 
 }  // namespace
@@ -30,12 +66,14 @@ Task<Result<bool>> SqliteStore::housekeeping(const Retention& retention, Time no
     CARILLON_TRY(const bool more_history, history_->merge(txn));
     CARILLON_TRY(const bool more_complete, complete_expanded(txn));
     CARILLON_TRY(const bool more_approvals, expire_approvals(txn, now));
+    CARILLON_TRY(const bool more_content, drop_content(txn, now - retention.content));
     CARILLON_TRY(const bool more_expired, drop_expired(txn, retention, now));
-    CARILLON_TRY(const bool more_records, trim_records(txn, now - retention.audit, now));
+    CARILLON_TRY(const bool more_answers, trim_answers(txn, now));
+    CARILLON_TRY(const bool more_audit, trim_audit(txn, now - retention.audit));
     CARILLON_TRY(const bool more_members, drop_deleted_groups(txn));
     CARILLON_TRY(const bool more_jobs, drop_jobs(txn, now - kJobsKept));
-    return more_jobs || more_dedup || more_history || more_complete || more_approvals || more_expired ||
-           more_records || more_members;
+    return more_jobs || more_dedup || more_history || more_complete || more_approvals || more_content ||
+           more_expired || more_answers || more_audit || more_members;
   };
   CARILLON_CO_TRY(const bool has_more,
                   co_await write(std::move(call), JobClass::Other, static_cast<std::size_t>(kPieceRows)));
@@ -87,24 +125,12 @@ Result<bool> SqliteStore::drop_expired(Txn& txn, const Retention& retention, Tim
   // A notification goes after its deliveries.
   bool more_notifications = false;
   if (!more_deliveries) { CARILLON_TRY(more_notifications, drop_notifications(txn, below)); }
-  CARILLON_TRY(const bool more_letters, drop_event_letters(txn, now - retention.notifications));
+  CARILLON_TRY(const bool more_letters, drop_event_letters(txn, now - retention.events));
   CARILLON_TRY(const bool more_alerts, drop_alerts(txn, now - retention.notifications));
   CARILLON_CHECK(history_->drop_below(txn, below));
-  CARILLON_TRY(
-      const bool more_caps,
-      delete_piece(txn, "DELETE FROM cap WHERE key IN (SELECT key FROM cap WHERE expires_at <= ?1 LIMIT ?2)",
-                   to_ms(now)));
-  const std::int64_t hour = to_ms(now - retention.stats) / 3'600'000;
-  CARILLON_TRY(
-      const bool more_stats,
-      delete_piece(
-          txn,
-          "DELETE FROM stats_hourly WHERE (project, hour, app, category, template, channel, integration, "
-          "status) IN "
-          "(SELECT project, hour, app, category, template, channel, integration, status FROM stats_hourly "
-          "WHERE hour < ?1 LIMIT ?2)",
-          hour));
-  return more_deliveries || more_notifications || more_letters || more_alerts || more_caps || more_stats;
+  CARILLON_CHECK(drop_caps(txn, now, dropped_caps_));
+  CARILLON_TRY(const bool more_stats, drop_stats(txn, now - retention.stats));
+  return more_deliveries || more_notifications || more_letters || more_alerts || more_stats;
 }
 
 Result<bool> SqliteStore::drop_deliveries(Txn& txn, std::int64_t below) {

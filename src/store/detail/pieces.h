@@ -7,8 +7,10 @@ namespace carillon::store::detail {
 
 // Members of deleted groups (groups.cpp).
 Result<bool> drop_deleted_groups(Txn& txn);
-// Audit past `audit_before`, answers past `now`; at most a few thousand rows (records.cpp).
-Result<bool> trim_records(Txn& txn, Time audit_before, Time now);
+// Kept answers past `now` (records.cpp).
+Result<bool> trim_answers(Txn& txn, Time now);
+// The audit trail before `before` (audit.cpp).
+Result<bool> trim_audit(Txn& txn, Time before);
 // Jobs made before `before` that have ended, and their errors (jobs.cpp).
 Result<bool> drop_jobs(Txn& txn, Time before);
 // Events that were kept as dead letters before `before` (event_letters.cpp).

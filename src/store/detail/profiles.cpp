@@ -131,7 +131,7 @@ Task<Result<TokenOwner>> SqliteStore::find_device(std::int32_t project, std::str
   });
 }
 
-Task<Result<void>> SqliteStore::delete_profile(UserKey key, std::string actor, Time now) {
+Task<Result<void>> SqliteStore::delete_profile(UserKey key, Actor actor, Time now) {
   const auto call = [this, key = std::move(key), actor = std::move(actor), now](Txn& txn) -> Result<void> {
     CARILLON_TRY(const auto profile, load_profile(txn.db, key));
     if (!profile) return fail(Errc::NotFound, "no such user");
@@ -149,7 +149,7 @@ Task<Result<void>> SqliteStore::delete_profile(UserKey key, std::string actor, T
   co_return co_await write(call);
 }
 
-Task<Result<void>> SqliteStore::erase_user(UserKey key, std::string actor, Time now) {
+Task<Result<void>> SqliteStore::erase_user(UserKey key, Actor actor, Time now) {
   const auto call = [this, key = std::move(key), actor = std::move(actor), now](Txn& txn) -> Result<void> {
     CARILLON_TRY(const auto profile, load_profile(txn.db, key));
     if (profile) CARILLON_CHECK(write_owners(txn, options_.keys->address_hash, &*profile, nullptr));

@@ -178,7 +178,11 @@ Result<void> log_preferences(Txn& txn, const model::Profile& p, const std::strin
   Statement s = txn.db.statement(
       "INSERT INTO preference_log(project, user_id, at, actor, source, change) "
       "VALUES(?1, ?2, ?3, ?4, ?5, ?6)");
-  s.bind(1, std::int64_t{p.project}).bind(2, p.user_id).bind(3, now).bind(4, by.actor).bind(5, by.source);
+  s.bind(1, std::int64_t{p.project})
+      .bind(2, p.user_id)
+      .bind(3, now)
+      .bind(4, by.actor.name)
+      .bind(5, by.source);
   return s.bind(6, change).run();
 }
 
@@ -266,13 +270,15 @@ Result<PutProfileResult> SqliteStore::put_prepared(Txn& txn, const PreparedProfi
   const char* action = !before                       ? "user.create"
                        : change.is_preference_change ? "user.preferences"
                                                      : "user.update";
-  CARILLON_CHECK(insert_audit(
-      txn, AuditEntry{.project = key.project,
-                      .at = now,
-                      .actor = change.actor,
-                      .action = action,
-                      .object = key.user_id,
-                      .detail = audit_detail(change, result.version, prepared.dropped, result.moved_from)}));
+  if (change.is_audited)
+    CARILLON_CHECK(insert_audit(
+        txn,
+        AuditEntry{.project = key.project,
+                   .at = now,
+                   .actor = change.actor,
+                   .action = action,
+                   .object = key.user_id,
+                   .detail = audit_detail(change, result.version, prepared.dropped, result.moved_from)}));
   txn.after_commit(
       [this, key, shared = std::make_shared<const model::Profile>(profile)] { keep_written(key, shared); });
   return result;

@@ -1,4 +1,5 @@
-// Records with their versions, the audit trail, kept answers, and trimming of them.
+// Records with their versions, and kept answers.
+#include "store/detail/audit.h"
 #include "store/detail/lists.h"
 #include "store/detail/pieces.h"
 #include "store/detail/sqlite_store.h"
@@ -6,7 +7,7 @@
 namespace carillon::store::detail {
 namespace {
 
-constexpr std::int64_t kTrimRows = 2'000;   // per call and table
+constexpr std::int64_t kTrimRows = 2'000;   // per call
 constexpr std::size_t kKeyMax = 512;        // bytes of kind and key each
 constexpr std::size_t kDataMax = 4U << 20;  // bytes of one record
 
@@ -47,6 +48,9 @@ Result<void> write_record(Txn& txn, Record& record, bool is_new) {
   return {};
 }
 
+// A version of a template or layout stays as it is and can be read: the trail need not repeat it.
+bool tells(const RecordKey& key) { return !key.kind.ends_with("_version"); }
+
 }  // namespace
 
 Task<Result<Record>> SqliteStore::get_record(RecordKey key) {
@@ -57,7 +61,7 @@ Task<Result<Record>> SqliteStore::get_record(RecordKey key) {
 }
 
 Task<Result<Record>> SqliteStore::put_record(Record record, std::optional<std::int64_t> expected_version,
-                                             std::string actor, Time now) {
+                                             Actor actor, Time now) {
   if (record.key.kind.empty() || record.key.kind.size() > kKeyMax || record.key.key.size() > kKeyMax ||
       record.data.size() > kDataMax) {
     co_return fail(Errc::InvalidArgument,
@@ -79,29 +83,31 @@ Task<Result<Record>> SqliteStore::put_record(Record record, std::optional<std::i
     next.updated_at = now;
     CARILLON_CHECK(write_record(txn, next, !stored));
     if (actor.empty()) return next;
-    CARILLON_CHECK(insert_audit(txn, AuditEntry{.project = next.key.project,
-                                                .at = now,
-                                                .actor = actor,
-                                                .action = next.key.kind + (stored ? ".update" : ".create"),
-                                                .object = next.key.key,
-                                                .detail = fmt::format(R"({{"version":{}}})", next.version)}));
+    CARILLON_CHECK(insert_audit(
+        txn, AuditEntry{.project = next.key.project,
+                        .at = now,
+                        .actor = actor,
+                        .action = next.key.kind + (stored ? ".update" : ".create"),
+                        .object = next.key.key,
+                        .detail = audit_detail(next.version, stored ? stored->data : std::string(), next.data,
+                                               tells(next.key))}));
     return next;
   };
   co_return co_await write(call, JobClass::Other, 2);
 }
 
-Task<Result<void>> SqliteStore::delete_record(RecordKey key, std::string actor, Time now) {
+Task<Result<void>> SqliteStore::delete_record(RecordKey key, Actor actor, Time now) {
   const auto call = [=, key = std::move(key), actor = std::move(actor)](Txn& txn) -> Result<void> {
-    Statement s = txn.db.statement("DELETE FROM record WHERE kind = ?1 AND project = ?2 AND key = ?3");
-    CARILLON_CHECK(s.bind(1, key.kind).bind(2, std::int64_t{key.project}).bind(3, key.key).run());
-    if (txn.db.changes() == 0) return fail(Errc::NotFound, fmt::format("no {} \"{}\"", key.kind, key.key));
+    CARILLON_TRY(const auto stored, load_record(txn.db, key));
+    if (!stored) return fail(Errc::NotFound, fmt::format("no {} \"{}\"", key.kind, key.key));
+    CARILLON_CHECK(txn.db.statement("DELETE FROM record WHERE id = ?1").bind(1, stored->id).run());
     if (actor.empty()) return {};
     return insert_audit(txn, AuditEntry{.project = key.project,
                                         .at = now,
                                         .actor = actor,
                                         .action = key.kind + ".delete",
                                         .object = key.key,
-                                        .detail = {}});
+                                        .detail = audit_detail(0, stored->data, {}, tells(key))});
   };
   co_return co_await write(call, JobClass::Other, 2);
 }
@@ -124,40 +130,6 @@ Task<Result<std::vector<Record>>> SqliteStore::list_records(std::string kind, st
   co_return co_await read(call);
 }
 
-Result<void> SqliteStore::insert_audit(Txn& txn, const AuditEntry& entry) {
-  Statement s = txn.db.statement(
-      "INSERT INTO audit(project, at, actor, action, object, detail) "
-      "VALUES(?1, ?2, ?3, ?4, ?5, ?6)");
-  s.bind(1, std::int64_t{entry.project}).bind(2, entry.at).bind(3, entry.actor).bind(4, entry.action);
-  return s.bind(5, entry.object).bind_or_null(6, entry.detail).run();
-}
-
-Task<Result<std::vector<AuditEntry>>> SqliteStore::list_audit(std::int32_t project, ListPage page) {
-  co_return co_await read([project, page](Db& db) -> Result<std::vector<AuditEntry>> {
-    std::vector<AuditEntry> entries;
-    Statement s = db.statement(
-        "SELECT id, at, actor, action, object, detail FROM audit WHERE project = ?1 "
-        "AND id < ?2 ORDER BY id DESC LIMIT ?3");
-    s.bind(1, std::int64_t{project}).bind(2, below(page)).bind(3, rows_of(page));
-    for (;;) {
-      CARILLON_TRY(const bool has_row, s.next());
-      if (!has_row) return entries;
-      entries.push_back(AuditEntry{.id = s.integer(0),
-                                   .project = project,
-                                   .at = s.time(1),
-                                   .actor = s.string(2),
-                                   .action = s.string(3),
-                                   .object = s.string(4),
-                                   .detail = s.string(5)});
-    }
-  });
-}
-
-Task<Result<void>> SqliteStore::put_audit(AuditEntry entry) {
-  const auto call = [&entry](Txn& txn) { return insert_audit(txn, entry); };
-  co_return co_await write(call);
-}
-
 Task<Result<std::optional<std::string>>> SqliteStore::get_answer(std::string key, Time now) {
   co_return readers_->inline_read([&](Db& db) -> Result<std::optional<std::string>> {
     Statement s = db.statement("SELECT answer FROM answer WHERE key = ?1 AND expires_at > ?2");
@@ -177,26 +149,12 @@ Task<Result<void>> SqliteStore::put_answer(std::string key, std::string answer, 
   co_return co_await write(call);
 }
 
-Result<bool> trim_records(Txn& txn, Time audit_before, Time now) {
+Result<bool> trim_answers(Txn& txn, Time now) {
   Statement answers = txn.db.statement(
       "DELETE FROM answer WHERE key IN (SELECT key FROM answer "
       "INDEXED BY answer_expires WHERE expires_at <= ?1 LIMIT ?2)");
   CARILLON_CHECK(answers.bind(1, now).bind(2, kTrimRows).run());
-  const bool more_answers = txn.db.changes() == kTrimRows;
-  // Ids ascend with time: the old ones are in front.
-  std::int64_t last = 0, old = 0;
-  {
-    Statement s = txn.db.statement("SELECT id, at FROM audit ORDER BY id LIMIT ?1");
-    s.bind(1, kTrimRows);
-    for (;;) {
-      CARILLON_TRY(const bool has_row, s.next());
-      if (!has_row || s.time(1) >= audit_before) break;
-      last = s.integer(0);
-      ++old;
-    }
-  }
-  if (old > 0) CARILLON_CHECK(txn.db.statement("DELETE FROM audit WHERE id <= ?1").bind(1, last).run());
-  return more_answers || old == kTrimRows;
+  return txn.db.changes() == kTrimRows;
 }
 
 }  // namespace carillon::store::detail

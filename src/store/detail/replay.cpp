@@ -62,7 +62,7 @@ Result<void> write_row(Txn& txn, const model::Delivery& d) {
 
 }  // namespace
 
-Task<Result<std::vector<ReplayResult>>> SqliteStore::replay(std::vector<ReplayItem> items, std::string actor,
+Task<Result<std::vector<ReplayResult>>> SqliteStore::replay(std::vector<ReplayItem> items, Actor actor,
                                                             Time now) {
   const std::size_t rows = items.size() * 3;
   const auto replay_one = [this, actor = std::move(actor), now](
@@ -76,10 +76,14 @@ Task<Result<std::vector<ReplayResult>>> SqliteStore::replay(std::vector<ReplayIt
       return result;
     }
     model::Delivery d = read_delivery(s, words_);
-    Statement n = txn.db.statement("SELECT flags FROM notification WHERE id = ?1");
+    Statement n = txn.db.statement("SELECT flags, body = '' FROM notification WHERE id = ?1");
     CARILLON_TRY(const bool has_notification, n.bind(1, d.notification).next());
     if (!is_replayable(d.status) || !has_notification || (n.integer(0) & kFlagCancelled) != 0) {
       result.why = !is_replayable(d.status) ? "not_replayable" : has_notification ? "cancelled" : "not_found";
+      return result;
+    }
+    if (n.integer(1) != 0) {
+      result.why = "content_gone";
       return result;
     }
     const model::DeliveryStatus from = std::exchange(d.status, model::DeliveryStatus::Pending);

@@ -28,6 +28,8 @@ constexpr std::array kSteps{
 #include "store/schema/sqlite/0007_approval.sql"
     ,
 #include "store/schema/sqlite/0008_alerts.sql"
+    ,
+#include "store/schema/sqlite/0009_audit.sql"
 };
 constexpr std::array kPeopleSteps{
 #include "store/schema/sqlite/people/0001_people.sql"

@@ -7,10 +7,10 @@
 // anything that scans → `co_await read(…)` (`read_people`); anything that writes → `co_await write(…)`.
 // Inside write() the answer may be an error (Conflict, NotFound): only that call is rolled back. Changes of
 // caches go into `txn.after_commit`. Methods are spread over: accept.cpp claim.cpp record.cpp expand.cpp
-// replay.cpp maintain.cpp process.cpp
+// replay.cpp maintain.cpp content.cpp process.cpp
 // overview.cpp (hot path and engine) · profiles.cpp put_profile.cpp groups.cpp suppressions.cpp (people) ·
-// jobs.cpp · records.cpp sandbox.cpp event_letters.cpp · alerts.cpp backup.cpp · lists.cpp look_up.cpp
-// (looking).
+// jobs.cpp · records.cpp audit.cpp sandbox.cpp event_letters.cpp · alerts.cpp backup.cpp · lists.cpp
+// look_up.cpp (looking).
 #pragma once
 
 #include <memory>
@@ -52,19 +52,19 @@ class SqliteStore final : public Store {
   Task<Result<std::vector<bool>>> record(RecordItems items, Owner owner, Time now) override;
   Task<Result<std::vector<OwnedDelivery>>> owned_before(Owner owner, std::int64_t after,
                                                         std::size_t limit) override;
-  Task<Result<CancelResult>> cancel(std::int64_t notification, Time now) override;
+  Task<Result<CancelResult>> cancel(std::int64_t notification, Actor actor, Time now) override;
   Task<Result<CancelChunk>> cancel_chunk(std::int64_t notification, std::int64_t from, std::size_t limit,
                                          Time now) override;
   Task<Result<void>> rewrite(Rewrite change, Time now) override;
   Task<Result<Approval>> decide(ApprovalDecision decision, Time now) override;
   Task<Result<Approval>> approval(std::int32_t project, std::int64_t id) override;
   Task<Result<std::vector<Approval>>> list_approvals(ApprovalFilter filter, ListPage page) override;
-  Task<Result<void>> pause(std::int64_t notification, std::string actor, Time now) override;
-  Task<Result<void>> resume(std::int64_t notification, std::string actor, Time now) override;
+  Task<Result<void>> pause(std::int64_t notification, Actor actor, Time now) override;
+  Task<Result<void>> resume(std::int64_t notification, Actor actor, Time now) override;
   Task<Result<ResumeChunk>> resume_chunk(std::int64_t notification, std::int64_t from, std::size_t limit,
                                          Time now) override;
   Task<Result<std::vector<Hint>>> unhold(HoldFilter filter, std::size_t limit, Time now) override;
-  Task<Result<std::vector<ReplayResult>>> replay(std::vector<ReplayItem> items, std::string actor,
+  Task<Result<std::vector<ReplayResult>>> replay(std::vector<ReplayItem> items, Actor actor,
                                                  Time now) override;
   Task<Result<std::vector<DueExpansion>>> due_expansions(std::size_t limit, Time now) override;
   Task<Result<bool>> housekeeping(const Retention& retention, Time now) override;
@@ -75,28 +75,27 @@ class SqliteStore final : public Store {
                                             std::string_view user_id) const noexcept override;
   Task<Result<PutProfileResult>> put_profile(model::Profile profile, ProfileChange change, Time now) override;
   Task<Result<void>> wipe_notifications(std::vector<WipedNotification> wiped) override;
-  Task<Result<void>> erase_user(UserKey key, std::string actor, Time now) override;
-  Task<Result<void>> delete_profile(UserKey key, std::string actor, Time now) override;
+  Task<Result<void>> erase_user(UserKey key, Actor actor, Time now) override;
+  Task<Result<void>> delete_profile(UserKey key, Actor actor, Time now) override;
   Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> list_profiles(std::int32_t project,
                                                                                  ListPage page) override;
   Task<Result<TokenOwner>> find_device(std::int32_t project, std::string device_id) override;
   Task<Result<std::vector<PreferenceChange>>> preference_log(UserKey key, ListPage page) override;
   Task<Result<std::vector<std::optional<Suppression>>>> suppressed(std::int32_t project,
                                                                    std::vector<AddressKey> keys) override;
-  Task<Result<void>> put_suppression(Suppression suppression, bool is_removed, std::string actor,
+  Task<Result<void>> put_suppression(Suppression suppression, bool is_removed, Actor actor,
                                      Time now) override;
   Task<Result<std::vector<Suppression>>> list_suppressions(std::int32_t project, ListPage page) override;
 
-  Task<Result<Group>> put_group(std::int32_t project, std::string key, std::string name, std::string actor,
+  Task<Result<Group>> put_group(std::int32_t project, std::string key, std::string name, Actor actor,
                                 Time now) override;
-  Task<Result<void>> delete_group(std::int32_t project, std::string key, std::string actor,
-                                  Time now) override;
+  Task<Result<void>> delete_group(std::int32_t project, std::string key, Actor actor, Time now) override;
   Task<Result<std::vector<Group>>> groups(std::int32_t project, std::vector<std::string> keys) override;
   Task<Result<std::vector<Group>>> groups_of(UserKey key) override;
   Task<Result<std::vector<Group>>> list_groups(std::int32_t project, ListPage page) override;
   Task<Result<MembershipChange>> change_members(std::int32_t project, std::string key,
                                                 std::vector<std::string> user_ids, bool is_removal,
-                                                std::string actor, Time now) override;
+                                                Actor actor, Time now) override;
   Task<Result<std::vector<Member>>> members(MembersQuery query) override;
 
   JobStore& jobs() override { return *jobs_; }
@@ -113,7 +112,7 @@ class SqliteStore final : public Store {
   Task<Result<std::vector<KeptLetter>>> put_event_letters(std::vector<EventLetter> letters,
                                                           Time now) override;
   Task<Result<EventLetter>> event_letter(std::int64_t id) override;
-  Task<Result<bool>> close_event_letter(std::int64_t id, std::int64_t notification, std::string actor,
+  Task<Result<bool>> close_event_letter(std::int64_t id, std::int64_t notification, Actor actor,
                                         Time now) override;
   Task<Result<std::vector<CounterRow>>> counters() override;
   Task<Result<std::vector<LaneDepth>>> lane_depths(Time now) override;
@@ -123,12 +122,12 @@ class SqliteStore final : public Store {
   AlertStore& alerts() override { return *alerts_; }
 
   Task<Result<Record>> get_record(RecordKey key) override;
-  Task<Result<Record>> put_record(Record record, std::optional<std::int64_t> expected_version,
-                                  std::string actor, Time now) override;
-  Task<Result<void>> delete_record(RecordKey key, std::string actor, Time now) override;
+  Task<Result<Record>> put_record(Record record, std::optional<std::int64_t> expected_version, Actor actor,
+                                  Time now) override;
+  Task<Result<void>> delete_record(RecordKey key, Actor actor, Time now) override;
   Task<Result<std::vector<Record>>> list_records(std::string kind, std::int32_t project,
                                                  ListPage page) override;
-  Task<Result<std::vector<AuditEntry>>> list_audit(std::int32_t project, ListPage page) override;
+  Task<Result<AuditPage>> list_audit(AuditFilter filter, ListPage page) override;
   Task<Result<void>> put_audit(AuditEntry entry) override;
   Task<Result<void>> add_sandbox_messages(std::vector<SandboxMessage> messages) override;
   Task<Result<std::vector<SandboxMessage>>> list_sandbox_messages(std::int32_t project,
@@ -181,7 +180,7 @@ class SqliteStore final : public Store {
   // One piece of change_members(), its users in order. Errors: NotFound.
   static Result<MembershipChange> change_members_in(Txn& txn, std::int32_t project, const std::string& key,
                                                     std::span<const std::string> piece, bool is_removal,
-                                                    const std::string& actor, Time now);
+                                                    const Actor& actor, Time now);
   // Removes an anonymous user whose device is somebody's now; false: there is none (put_profile.cpp).
   Result<bool> claim_anonymous(Txn& txn, const UserKey& who);
   // ---- suppressions.cpp
@@ -210,6 +209,7 @@ class SqliteStore final : public Store {
   Result<bool> drop_deliveries(Txn& txn, std::int64_t below);
   Result<bool> drop_notifications(Txn& txn, std::int64_t below);
   Result<bool> complete_expanded(Txn& txn);
+  Result<bool> drop_content(Txn& txn, Time before);  // content.cpp; true when there may be more
   // ---- approvals.cpp
   Result<bool> expire_approvals(Txn& txn, Time now);
 
@@ -234,8 +234,9 @@ class SqliteStore final : public Store {
   std::unique_ptr<JobStore> jobs_ = make_jobs();
 
   // Where retention's scan stands: open rows are stepped over. Writer thread.
-  std::int64_t dropped_deliveries_ = 0, dropped_notifications_ = 0;
-  std::int64_t sandbox_rows_ = -1;  // -1: not counted yet. Writer thread.
+  std::int64_t dropped_deliveries_ = 0, dropped_notifications_ = 0, emptied_waiting_ = 0;
+  std::int64_t dropped_caps_ = INT64_MIN;  // the last key looked at
+  std::int64_t sandbox_rows_ = -1;         // -1: not counted yet. Writer thread.
 
   // Disk state: written by the writer thread and by whoever refreshes it.
   mutable std::atomic<std::int64_t> disk_checked_ms_{0};

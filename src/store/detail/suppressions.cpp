@@ -22,6 +22,13 @@ Statement& bind_key(Statement& s, std::int32_t project, model::Channel channel, 
   return s.bind(1, std::int64_t{project}).bind(2, static_cast<std::int64_t>(channel)).bind(3, hash);
 }
 
+// The masked address is what people know it by; the hash in the object tells nothing to anybody.
+std::string detail_of(const Suppression& s) {
+  base::JsonWriter out;
+  out.object().field_if("address", s.hint).field_if("reason", s.reason).end_object();
+  return out.str();
+}
+
 std::string object_of(const Suppression& s) {
   const std::string_view bytes(reinterpret_cast<const char*>(s.hash.data()), s.hash.size());
   return fmt::format("{}:{}", model::name(s.channel), base::hex(bytes));
@@ -60,7 +67,7 @@ Result<void> SqliteStore::insert_suppression(Txn& txn, const Suppression& suppre
   return s.bind_or_null(4, suppression.hint).bind(5, suppression.reason).bind(6, suppression.at).run();
 }
 
-Task<Result<void>> SqliteStore::put_suppression(Suppression suppression, bool is_removed, std::string actor,
+Task<Result<void>> SqliteStore::put_suppression(Suppression suppression, bool is_removed, Actor actor,
                                                 Time now) {
   if (suppression.at == Time{}) suppression.at = now;
   const auto call = [=, this, suppression = std::move(suppression)](Txn& txn) -> Result<void> {
@@ -83,7 +90,7 @@ Task<Result<void>> SqliteStore::put_suppression(Suppression suppression, bool is
                                         .actor = actor,
                                         .action = is_removed ? "suppression.remove" : "suppression.add",
                                         .object = object_of(suppression),
-                                        .detail = {}});
+                                        .detail = detail_of(suppression)});
   };
   co_return co_await write(call);
 }
