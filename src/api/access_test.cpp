@@ -47,7 +47,7 @@ class AccessTest : public ApiTest {
   }
   std::string token(const std::string& area) {
     auto made =
-        run(directory_->create_management_key("only-" + area, std::vector<std::string>{area}, "test"));
+        run(directory_->create_management_key("only-" + area, std::vector<std::string>{area}, {}, "test"));
     return made ? "Bearer " + *made : std::string();
   }
   std::string client_token(const std::string& scopes) {

@@ -161,18 +161,12 @@ class ApiImpl final : public Api {
       }
     }
     // The secrets of apps are not for the outside, wherever they would be taken.
-    const bool is_server = call.who.who == Who::App || call.who.who == Who::Management;
+    const bool is_server =
+        call.who.who == Who::App || call.who.who == Who::Management || call.who.who == Who::Member;
     if (entrance == Entrance::Public && is_server) return unknown_path();
-    if (auto failure = refuse_access(call.who, call.route->access))
-      return std::unexpected(std::move(*failure));
-    const std::string_view project = call.request.header("Carillon-Project");
-    // Others have one project, that of their key or token.
-    if (!project.empty() && (call.who.who == Who::Management || call.who.who == Who::Control)) {
-      const auto it = call.snapshot->project_ids.find(std::string(project));
-      if (it == call.snapshot->project_ids.end())
-        return failed(404, "unknown_project", "there is no such project");
-      call.who.project = it->second;
-    }
+    auto failure = choose_project(call.who, *call.snapshot, call.request.header("Carillon-Project"));
+    if (!failure) failure = refuse_access(call.who, call.route->access, call.route->method == "GET");
+    if (failure) return std::unexpected(std::move(*failure));
     if (call.snapshot->project(call.who.project) == nullptr) {
       return failed(404, "unknown_project", "there is no such project");
     }

@@ -110,7 +110,8 @@ class ApiTest : public testing::Test {
     ASSERT_TRUE(app) << app.error().message;
     app_ = basic(app->live);
     test_app_ = basic(app->test);
-    auto token = run(directory_->create_management_key("first", std::vector<std::string>{"admin"}, "test"));
+    auto token =
+        run(directory_->create_management_key("first", std::vector<std::string>{"admin"}, {}, "test"));
     ASSERT_TRUE(token);
     admin_ = "Bearer " + *token;
   }
@@ -184,8 +185,7 @@ class ApiTest : public testing::Test {
   std::string app_, test_app_, admin_;
 };
 
-inline constexpr const char* kMail =
-    R"({"to":[{"email":"ok@sandbox.carillon.test"}],"channels":["email"],)"
-    R"("title":"Hello","body":"The bells ring."})";
+inline constexpr const char* kMail = R"({"to":[{"email":"ok@sandbox.carillon.test"}],"channels":["email"],)"
+                                     R"("title":"Hello","body":"The bells ring."})";
 
 }  // namespace carillon::api

@@ -227,13 +227,18 @@ Task<Answer> delete_app_key(Call& call) {
 }
 
 // ---- management tokens
+void write_projects(base::JsonWriter& out, const std::vector<std::string>& projects) {
+  out.key("projects").array();
+  for (const auto& project : projects) out.value(project);
+  out.end_array();
+}
+
 void write_key(base::JsonWriter& out, const model::ManagementKey& key) {
   out.object().field("name", key.name).key("scopes").array();
   for (const auto& scope : key.scopes) out.value(scope);
-  out.end_array()
-      .field("revoked", key.is_revoked)
-      .field("created_at", to_rfc3339(key.created_at))
-      .end_object();
+  out.end_array();
+  write_projects(out, key.projects);
+  out.field("revoked", key.is_revoked).field("created_at", to_rfc3339(key.created_at)).end_object();
 }
 
 Task<Answer> list_keys(Call& call) {
@@ -252,11 +257,12 @@ Task<Answer> post_key(Call& call) {
   base::Problems problems;
   base::ObjectReader reader(root, "", problems);
   std::string name;
-  std::vector<std::string> scopes;
+  std::vector<std::string> scopes, projects;
   reader.require("name");
   reader.require("scopes");
   reader.text("name", name, 64);
   reader.texts("scopes", scopes, kScopesMax, 32);
+  reader.texts("projects", projects, pipeline::kProjectsMax, 64);
   reader.done();
   for (const auto& scope : scopes) {
     if (std::ranges::find(kAreas, scope) == std::end(kAreas)) {
@@ -265,6 +271,11 @@ Task<Answer> post_key(Call& call) {
                      "integrations routes dead_letters pauses apps settings audit rules");
       break;
     }
+  }
+  for (std::size_t i = 0; i < projects.size(); ++i) {
+    if (call.snapshot->project_ids.contains(projects[i])) continue;
+    problems.push_back({fmt::format("/projects/{}", i), "unknown_project",
+                        fmt::format("there is no project '{}'", projects[i])});
   }
   if (problems.empty() && scopes.empty()) reader.problem("scopes", "required", "give at least one scope");
   if (problems.empty() && check_key(name)) {
@@ -276,8 +287,10 @@ Task<Answer> post_key(Call& call) {
   out.object().field("name", name).key("scopes").array();
   for (const auto& scope : scopes) out.value(scope);
   out.end_array();
-  CARILLON_CO_TRY(const std::string token, co_await call.deps.directory.create_management_key(
-                                               std::move(name), std::move(scopes), call.actor()));
+  write_projects(out, projects);
+  CARILLON_CO_TRY(const std::string token,
+                  co_await call.deps.directory.create_management_key(std::move(name), std::move(scopes),
+                                                                     std::move(projects), call.actor()));
   out.field("token", token).end_object();
   co_return json_reply(out, 201);
 }

@@ -17,6 +17,8 @@ std::expected<std::string, Failure> text_filter(const Call& call, std::string_vi
 std::expected<store::AuditFilter, Failure> read_filter(const Call& call) {
   store::AuditFilter filter;
   CARILLON_TRY(const bool is_installation, flag_param(call, "installation", false));
+  if (is_installation && !call.who.is_of_installation())
+    return failed(403, "missing_scope", "this is for administrators of the whole installation");
   filter.project = is_installation ? 0 : call.who.project;
   CARILLON_TRY(filter.actor, text_filter(call, "actor"));
   CARILLON_TRY(filter.action, text_filter(call, "action"));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <functional>
 #include <unordered_map>
 
 #include "model/client_jwt.h"
@@ -11,6 +12,7 @@ namespace carillon::api {
 namespace {
 
 constexpr std::size_t kKeptMax = 1024;  // verified headers per thread
+constexpr std::string_view kDefaultKey = "default";
 
 std::uint64_t next_instance() {
   static std::atomic<std::uint64_t> count{0};
@@ -69,6 +71,49 @@ std::expected<Identity, Failure> publishable(std::string_view key, const pipelin
   return identity;
 }
 
+std::expected<Identity, Failure> member_identity(std::shared_ptr<const model::Member> member) {
+  if (member->is_disabled)
+    return failed(403, "member_disabled", fmt::format("the member '{}' is disabled", member->key));
+  Identity identity;
+  identity.who = Who::Member;
+  identity.member = std::move(member);
+  return identity;
+}
+
+// Of the projects a credential is for: the one asked for; without a wish the default one, else the first.
+std::optional<Failure> choose_among(Identity& identity, const pipeline::Snapshot& snapshot,
+                                    std::string_view asked,
+                                    const std::function<bool(std::string_view)>& is_for) {
+  std::vector<std::string_view> found;
+  for (const auto& [key, id] : snapshot.project_ids) {
+    if ((asked.empty() || asked == key) && is_for(key)) found.push_back(key);
+  }
+  if (found.empty()) {
+    return Failure(
+        404, "unknown_project",
+        asked.empty() ? "this credential is for no project that is there" : "there is no such project");
+  }
+  const std::string_view fallback = *std::ranges::min_element(found);
+  const bool has_default = std::ranges::find(found, kDefaultKey) != found.end();
+  identity.project = snapshot.project_ids.at(std::string(has_default ? kDefaultKey : fallback));
+  return std::nullopt;
+}
+
+// "jobs or people": whether one of them will do.
+bool is_one_of(std::string_view areas, const std::function<bool(std::string_view)>& will_do) {
+  constexpr std::string_view kOr = " or ";
+  while (!areas.empty()) {
+    const std::size_t end = std::min(areas.find(kOr), areas.size());
+    if (will_do(areas.substr(0, end))) return true;
+    areas.remove_prefix(std::min(end + kOr.size(), areas.size()));
+  }
+  return false;
+}
+
+Failure outside_of_projects() {
+  return Failure(403, "missing_scope", "this is for administrators of the whole installation");
+}
+
 // A JWT names its project by issuer, audience and signature: the first that takes it has it.
 std::expected<Identity, Failure> jwt_client(std::string_view token, const pipeline::Snapshot& snapshot,
                                             Time now) {
@@ -102,12 +147,26 @@ std::string Identity::actor() const {
   switch (who) {
     case Who::App: return "app:" + app->name;
     case Who::Management: return "key:" + key->name;
+    case Who::Member: return "member:" + member->key;
     case Who::Control: return "cli";
     case Who::Client: return "client:" + user_id;
     case Who::Publishable: return "publishable:" + app->name;
     case Who::Nobody: return "nobody";
   }
   return {};
+}
+
+bool Identity::is_of_installation() const {
+  switch (who) {
+    case Who::Control: return true;
+    case Who::Management: return key->projects.empty();
+    case Who::Member: return member->is_of_installation();
+    case Who::Nobody:
+    case Who::App:
+    case Who::Client:
+    case Who::Publishable: return false;
+  }
+  return false;
 }
 
 Authenticator::Authenticator(const pipeline::Directory& directory, const base::KeyRing& keys)
@@ -190,6 +249,7 @@ Authenticator::Found Authenticator::verify(std::string_view authorization, const
     if (rest.starts_with(model::kClientTokenPrefix)) return verify_client_token(rest, snapshot, now);
     if (rest.starts_with("pk_")) return publishable(rest, snapshot);
     if (model::looks_like_jwt(rest)) return jwt_client(rest, snapshot, now);
+    if (auto member = directory_.find_member(snapshot, rest)) return member_identity(std::move(member));
     const auto key = directory_.check_management_token(snapshot, rest);
     if (!key) return std::unexpected(unauthenticated(key.error().message));
     Identity identity;
@@ -200,7 +260,33 @@ Authenticator::Found Authenticator::verify(std::string_view authorization, const
   return std::unexpected(unauthenticated("use Basic app_key:app_secret, or Bearer with a token"));
 }
 
-std::optional<Failure> refuse_access(const Identity& identity, const Access& access) {
+std::optional<Failure> choose_project(Identity& identity, const pipeline::Snapshot& snapshot,
+                                      std::string_view asked) {
+  switch (identity.who) {
+    case Who::Nobody:
+    case Who::App:
+    case Who::Client:
+    case Who::Publishable: return std::nullopt;
+    case Who::Control:
+    case Who::Management: {
+      const auto every = identity.who == Who::Control || identity.key->projects.empty();
+      return choose_among(identity, snapshot, asked, [&](std::string_view project) {
+        return every || std::ranges::find(identity.key->projects, project) != identity.key->projects.end();
+      });
+    }
+    case Who::Member: {
+      const auto is_for = [&](std::string_view project) {
+        return identity.member->role_in(project).has_value();
+      };
+      if (auto failure = choose_among(identity, snapshot, asked, is_for)) return failure;
+      identity.role = identity.member->role_in(snapshot.project(identity.project)->name);
+      return std::nullopt;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Failure> refuse_access(const Identity& identity, const Access& access, bool is_looking) {
   if (access.is_open) return std::nullopt;
   if (access.client_scopes != 0) {
     if (identity.who == Who::Nobody) return unauthenticated("this call needs a client's token: Bearer ct_…");
@@ -222,18 +308,24 @@ std::optional<Failure> refuse_access(const Identity& identity, const Access& acc
       return Failure(403, "missing_scope",
                      access.app_scopes == 0 ? "app keys may not do this; use a management token"
                                             : "this app key lacks the scope for it");
+    case Who::Member:
+      if (access.area.empty())
+        return identity.is_of_installation() ? std::nullopt : std::optional(outside_of_projects());
+      if (identity.role && is_one_of(access.area, [&](std::string_view area) {
+            return model::may(*identity.role, area, is_looking);
+          })) {
+        return std::nullopt;
+      }
+      return Failure(403, "missing_scope",
+                     fmt::format("as {} in this project you may not do this; ask an administrator",
+                                 identity.role ? model::name(*identity.role) : "nobody"));
     case Who::Management: {
       const auto& scopes = identity.key->scopes;
       const auto has = [&](std::string_view scope) {
         return std::ranges::find(scopes, scope) != scopes.end();
       };
-      if (has("admin")) return std::nullopt;
-      for (std::string_view rest = access.area; !rest.empty();) {
-        constexpr std::string_view kOr = " or ";
-        const std::size_t end = std::min(rest.find(kOr), rest.size());
-        if (has(rest.substr(0, end))) return std::nullopt;
-        rest.remove_prefix(std::min(end + kOr.size(), rest.size()));
-      }
+      if (access.area.empty() && has("admin") && !identity.is_of_installation()) return outside_of_projects();
+      if (has("admin") || is_one_of(access.area, has)) return std::nullopt;
       return Failure(
           403, "missing_scope",
           fmt::format("this token needs the scope {}", access.area.empty() ? "admin" : access.area));

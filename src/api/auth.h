@@ -18,6 +18,7 @@ enum class Who : std::uint8_t {
   Nobody,       // no credential was given
   App,          // Basic app_key:app_secret
   Management,   // Bearer mt_…
+  Member,       // Bearer mt_… of a person, who has a role in each project
   Control,      // an administrator of this installation
   Client,       // Bearer ct_…, or a JWT the customer signed: one user, on a phone or in a browser
   Publishable,  // Bearer pk_…: an app on a phone before anybody signed in
@@ -30,11 +31,15 @@ struct Identity {
   unsigned scopes = 0;                              // App: model::Scope bits; Client: model::ClientScope bits
   std::shared_ptr<const model::App> app;            // App, Publishable; Client: who made its token, if an app
   std::shared_ptr<const model::ManagementKey> key;  // Management
+  std::shared_ptr<const model::Member> member;      // Member
+  std::optional<model::Role> role;                  // Member: in `project`
   std::string user_id;                              // Client
   Time issued_at{}, expires_at{};                   // Client
   bool is_own_token = false;                        // Client: a ct_ token, not a JWT
 
-  // For audit: "app:shop", "key:ops", "cli", "client:42", "publishable:shop".
+  // May do what is no project's: make projects, members, management tokens.
+  [[nodiscard]] bool is_of_installation() const;
+  // For audit: "app:shop", "key:ops", "member:ann", "cli", "client:42", "publishable:shop".
   [[nodiscard]] std::string actor() const;
   // The app's record id; 0 for whoever sees every app.
   [[nodiscard]] std::int64_t app_id() const noexcept { return app ? app->id : 0; }
@@ -81,7 +86,15 @@ class Authenticator {
   const base::KeyedHash hash_;
 };
 
-// nullopt: allowed. Failures: 401 (a credential is needed) · 403 missing_scope.
-[[nodiscard]] std::optional<Failure> refuse_access(const Identity& identity, const Access& access);
+// Whom the identity acts in: the project that is asked for by key, else the one it is given for, else the
+// default one. nullopt: chosen. Apps and clients have one and are not asked. Failures: 404 unknown_project,
+// also for those that are not for this caller.
+[[nodiscard]] std::optional<Failure> choose_project(Identity& identity, const pipeline::Snapshot& snapshot,
+                                                    std::string_view asked);
+
+// `is_looking`: nothing is changed by it. nullopt: allowed. Failures: 401 (a credential is needed) · 403
+// missing_scope.
+[[nodiscard]] std::optional<Failure> refuse_access(const Identity& identity, const Access& access,
+                                                   bool is_looking);
 
 }  // namespace carillon::api

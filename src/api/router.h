@@ -78,6 +78,7 @@ std::span<const Route> alert_routes();
 std::span<const Route> job_routes();
 std::span<const Route> import_routes();
 std::span<const Route> audit_routes();
+std::span<const Route> member_routes();
 std::span<const Route> app_routes();
 std::span<const Route> running_routes();
 

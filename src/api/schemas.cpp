@@ -605,17 +605,35 @@ constexpr Schema kSchemas[] = {
      ""},
     {"ManagementKey",
      R"({"type":"object","properties":{"name":{"type":"string"},"scopes":{"type":"array",)"
-     R"("items":{"type":"string"}},)"
+     R"("items":{"type":"string"}},"projects":{"type":"array","items":{"type":"string"},)"
+     R"("description":"empty: every project, and the installation itself"},)"
      R"("revoked":{"type":"boolean"},"created_at":{"type":"string"}}})",
      ""},
     {"NewManagementKey",
      R"({"type":"object","required":["name","scopes"],"properties":{"name":{"type":"string"},)"
-     R"("scopes":{"type":"array",)"
-     R"("items":{"type":"string"}}}})",
+     R"("scopes":{"type":"array","items":{"type":"string"}},)"
+     R"("projects":{"type":"array","items":{"type":"string"}}}})",
      R"({"name":"ops","scopes":["admin"]})"},
     {"ManagementToken",
      R"({"type":"object","properties":{"name":{"type":"string"},"scopes":{"type":"array"},)"
-     R"("token":{"type":"string"}}})",
+     R"("projects":{"type":"array"},"token":{"type":"string"}}})",
+     ""},
+    // ---- projects and members
+    {"Project",
+     R"({"type":"object","properties":{"key":{"type":"string"},"name":{"type":"string"},)"
+     R"("created_at":{"type":["string","null"]}}})",
+     R"({"name":"Staging"})"},
+    {"TeamMember",
+     R"({"type":"object","required":["grants"],"properties":{"key":{"type":"string"},)"
+     R"("name":{"type":"string"},"email":{"type":"string"},"disabled":{"type":"boolean"},)"
+     R"("grants":{"type":"object","description":"role by key of the project, * for every project",)"
+     R"("additionalProperties":{"enum":["viewer","sender","administrator"]}},)"
+     R"("tokens":{"type":"array","items":{"type":"object"}}}})",
+     R"({"name":"Ann Kim","email":"ann@example.com",)"
+     R"("grants":{"default":"sender","staging":"administrator"}})"},
+    {"NewMemberToken", R"({"type":"object","required":["name"],"properties":{"name":{"type":"string"}}})",
+     R"({"name":"laptop"})"},
+    {"MemberToken", R"({"type":"object","properties":{"name":{"type":"string"},"token":{"type":"string"}}})",
      ""},
     // ---- running
     {"Health", R"({"type":"object","properties":{"status":{"type":"string"}}})", ""},

@@ -1,4 +1,4 @@
-// carillon app, carillon key, carillon admin: who may call, and who changed what.
+// carillon app, carillon key: who may call.
 #include "app/client.h"
 
 namespace carillon::app {
@@ -148,7 +148,7 @@ void add_app(CLI::App& root, Shell& shell) {
 struct KeyOptions {
   std::string name;
   bool is_management = false, is_publishable = false, is_test = false;
-  std::vector<std::string> scopes;
+  std::vector<std::string> scopes, projects;
 };
 
 int create_key(Client& client, const KeyOptions& o) {
@@ -162,6 +162,7 @@ int create_key(Client& client, const KeyOptions& o) {
   base::JsonWriter body;
   body.object().field("name", o.name);
   texts_if_given(body, "scopes", o.scopes.empty() ? std::vector<std::string>{"admin"} : o.scopes);
+  texts_if_given(body, "projects", o.projects);
   body.end_object();
   return client.show("POST", "/v1/keys", body.str(), [](base::JsonElement root) {
     return fmt::format(
@@ -187,8 +188,14 @@ void add_key(CLI::App& root, Shell& shell) {
       .add_option("--scopes", o->scopes,
                   "admin, or areas such as people templates integrations (default admin)")
       ->delimiter(',');
+  create.add_option("--projects", o->projects, "Only for these projects (default: all of them)")
+      ->delimiter(',');
   add_list(key, shell, Paged::No, "List all management tokens", "carillon key list", "/v1/keys",
-           {{"NAME", "name"}, {"SCOPES", "scopes"}, {"REVOKED", "revoked"}, {"CREATED", "created_at"}},
+           {{"NAME", "name"},
+            {"SCOPES", "scopes"},
+            {"PROJECTS", "projects"},
+            {"REVOKED", "revoked"},
+            {"CREATED", "created_at"}},
            "There is no management token yet: carillon key create NAME --management");
   auto& revoke = add_verb(key, shell, "revoke", "Refuse a token from now on", "carillon key revoke ops",
                           [o](Client& client) {
@@ -198,34 +205,11 @@ void add_key(CLI::App& root, Shell& shell) {
   revoke.add_option("NAME", o->name, "The token's name")->required();
 }
 
-void add_trail(CLI::App& root, Shell& shell) {
-  auto& admin = add_noun(root, "admin", "What administrators do, and did");
-  auto& audit = add_noun(admin, "audit", "The audit trail: who changed what");
-  add_list(audit, shell, Paged::Yes, "List changes, newest first",
-           "carillon admin audit list --action app --object shop", "/v1/audit",
-           {{"AT", "at"},
-            {"ACTOR", "actor"},
-            {"ACTION", "action"},
-            {"OBJECT", "object"},
-            {"REQUEST", "request_id"},
-            {"FROM", "origin"},
-            {"CHANGES", "detail.changes"}},
-           "Nothing was changed.",
-           {{"actor", "Of this one: key:ops, app:shop, cli, system"},
-            {"action", "Of this kind: app.update, or app for all that is done to apps"},
-            {"object", "To this object: its key, name or id"},
-            {"request_id", "By the request with this id"},
-            {"from", "At or after this time, RFC 3339"},
-            {"until", "Before this time, RFC 3339"},
-            {"installation", "true: what belongs to no project, such as management tokens"}});
-}
-
 }  // namespace
 
 void add_admin(CLI::App& root, Shell& shell) {
   add_app(root, shell);
   add_key(root, shell);
-  add_trail(root, shell);
 }
 
 }  // namespace carillon::app

@@ -98,6 +98,7 @@ CLI::App& add_verb(CLI::App& noun, Shell& shell, std::string name, std::string h
                    std::function<int(Client&)> run) {
   auto* verb = noun.add_subcommand(std::move(name), std::move(help));
   add_common(*verb, shell);
+  verb->add_option("--project", shell.line.project, "The project to act in (default: default)");
   verb->footer("Example: " + example);
   verb->callback([&shell, run = std::move(run)] {
     shell.run = [&shell, run] {

@@ -96,6 +96,7 @@ struct Parsed {
     add_sending(root, shell);
     add_operating(root, shell);
     add_admin(root, shell);
+    add_members(root, shell);
     add_people(root, shell);
     add_clients(root, shell);
     add_schedule(root, shell);

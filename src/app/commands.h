@@ -23,7 +23,8 @@ void add_common(CLI::App& command, Shell& shell);
 void add_serve(CLI::App& root, Shell& shell);      // serve
 void add_sim(CLI::App& root, Shell& shell);        // sim
 void add_reference(CLI::App& root, Shell& shell);  // reference (generated documents), version
-void add_admin(CLI::App& root, Shell& shell);      // app key admin
+void add_admin(CLI::App& root, Shell& shell);      // app key
+void add_members(CLI::App& root, Shell& shell);    // admin
 void add_people(CLI::App& root, Shell& shell);     // user suppression
 void add_clients(CLI::App& root, Shell& shell);    // settings, user token (after add_people)
 void add_content(CLI::App& root, Shell& shell);    // template layout category

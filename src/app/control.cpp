@@ -39,7 +39,8 @@ std::size_t length_of(const std::array<std::uint8_t, 4>& p) {
 std::string encode(const net::HttpRequest& request) {
   base::JsonWriter out;
   out.object().field("method", request.method).field("target", request.target).field("body", request.body);
-  out.field("type", request.header("content-type")).end_object();
+  out.field("type", request.header("content-type"));
+  out.field("project", request.header("carillon-project")).end_object();
   return out.str();
 }
 
@@ -49,13 +50,15 @@ Result<net::HttpRequest> decode_request(std::string_view text) {
   base::Problems problems;
   base::ObjectReader reader(root, "", problems);
   net::HttpRequest request;
-  std::string type;
+  std::string type, project;
   reader.text("method", request.method, 16);
   reader.text("target", request.target, 64 * 1024);
   reader.text("body", request.body, kMessageMax);
   reader.text("type", type, 256);
+  reader.text("project", project, 256);
   if (!problems.empty()) return fail(Errc::InvalidArgument, problems.front().detail);
   if (!type.empty()) request.headers.emplace_back("content-type", std::move(type));
+  if (!project.empty()) request.headers.emplace_back("carillon-project", std::move(project));
   return request;
 }
 

@@ -2,8 +2,8 @@
 //
 // A Unix socket in a folder of mode 0700; only the server's own user and root are answered (peer
 // credentials). One request per connection: four bytes of length (big endian), then JSON
-// {"method","target","body","type"}; the answer likewise {"status","type","body"}. Targets are those of the
-// API, and the few of app/backup.h.
+// {"method","target","body","type","project"}; the answer likewise {"status","type","body"}. Targets are
+// those of the API, and the few of app/backup.h.
 #pragma once
 
 #include <memory>

@@ -23,6 +23,7 @@ int run(int argc, char** argv) {
   add_operating(root, shell);
   add_approval(root, shell);
   add_admin(root, shell);
+  add_members(root, shell);
   add_people(root, shell);
   add_clients(root, shell);
   add_content(root, shell);

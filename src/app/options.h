@@ -50,9 +50,10 @@ struct AppOptions {
 // Declares all of it on `settings`; `options` must outlive `settings`.
 void describe(base::Settings& settings, AppOptions& options);
 
-// What the command line says: --config, --data, --listen and any --set group.name=value.
+// What the command line says: --config, --data, --listen, --project and any --set group.name=value.
 struct CommandLine {
   std::string config, data, listen;
+  std::string project;  // that a command acts in; empty: the default one
   std::vector<std::string> sets;
 };
 // Defaults, then the file, then the environment, then the command line. Unknown CARILLON_* variables

@@ -66,10 +66,11 @@ Result<FirstSecrets> make_first_secrets(Node& node) {
           .get();
   if (!app) return std::unexpected(app.error());
   std::vector<std::string> scopes{"admin"};
-  auto token =
-      boost::asio::co_spawn(executor, directory.create_management_key("first", std::move(scopes), "system"),
-                            boost::asio::use_future)
-          .get();
+  auto token = boost::asio::co_spawn(executor,
+                                     directory.create_management_key("first", std::move(scopes),
+                                                                     std::vector<std::string>(), "system"),
+                                     boost::asio::use_future)
+                   .get();
   if (!token) return std::unexpected(token.error());
   return FirstSecrets{app->live.key, app->live.secret, app->test.key, app->test.secret, std::move(*token)};
 }

@@ -53,6 +53,7 @@ Result<net::HttpResponse> Transport::call(std::string method, std::string target
                                           std::string type) {
   net::HttpRequest request{std::move(method), std::move(target), {}, std::move(body)};
   if (!request.body.empty()) request.headers.emplace_back("content-type", std::move(type));
+  if (!line_.project.empty()) request.headers.emplace_back("carillon-project", line_.project);
   if (is_remote()) way_ = Way::Remote;
   return way_ == Way::Remote ? call_remote(std::move(request)) : call_local(std::move(request));
 }

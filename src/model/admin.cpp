@@ -147,6 +147,7 @@ std::string encode(const ManagementKey& key) {
   JsonWriter out;
   out.object().field("name", key.name).field("hash", key.token_hash);
   write_texts(out, "scopes", key.scopes);
+  if (!key.projects.empty()) write_texts(out, "projects", key.projects);
   out.field("revoked", key.is_revoked).field("created", to_ms(key.created_at)).end_object();
   return out.str();
 }
@@ -156,6 +157,7 @@ Result<ManagementKey> decode_management_key(std::string_view json) {
     reader.text("name", key.name, kNameMax);
     reader.text("hash", key.token_hash, 128);
     reader.texts("scopes", key.scopes, 50, kNameMax);
+    reader.texts("projects", key.projects, 100, kNameMax);
     reader.boolean("revoked", key.is_revoked);
     read_time_ms(reader, "created", key.created_at);
   });

@@ -59,7 +59,8 @@ void write_app(base::JsonWriter& out, const App& app);
 struct ManagementKey {
   std::string name;
   std::string token_hash;
-  std::vector<std::string> scopes;  // admin, or names of areas: people, templates, integrations, …
+  std::vector<std::string> scopes;    // admin, or names of areas: people, templates, integrations, …
+  std::vector<std::string> projects;  // their keys; empty: every project, and the installation itself
   bool is_revoked = false;
   Time created_at{};
 };

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "base/log.h"
+#include "pipeline/project_record.h"
 #include "providers/catalog.h"
 
 namespace carillon::pipeline {
@@ -12,46 +13,8 @@ namespace {
 using store::Record;
 using store::RecordKey;
 
-constexpr std::size_t kPage = 200;
 constexpr std::size_t kKeysPerAppMax = 10;
 constexpr std::size_t kVersionsCached = 1000;
-
-// All records of one kind of one project, page by page.
-Task<Result<std::vector<Record>>> all_records(store::Store& store, std::string kind, std::int32_t project) {
-  std::vector<Record> all;
-  store::ListPage page;
-  page.limit = kPage;
-  while (true) {
-    CARILLON_CO_TRY(std::vector<Record> rows, co_await store.list_records(kind, project, page));
-    const bool is_last = rows.size() < kPage;
-    if (!rows.empty()) page.after_key = rows.back().key.key;
-    for (auto& row : rows) all.push_back(std::move(row));
-    if (is_last) co_return all;
-  }
-}
-
-struct ProjectRecord {
-  std::string name;
-  bool sandbox_default = false;
-};
-
-ProjectRecord decode_project(const std::string& json) {
-  ProjectRecord project;
-  base::JsonDocument document;
-  base::Problems problems;
-  if (const auto root = document.parse(json)) {
-    base::ObjectReader reader(*root, "", problems);
-    reader.text("name", project.name, 64);
-    reader.boolean("sandbox_default", project.sandbox_default);
-  }
-  return project;
-}
-
-std::string encode_project(const ProjectRecord& project) {
-  base::JsonWriter out;
-  out.object().field("name", project.name).field("sandbox_default", project.sandbox_default).end_object();
-  return out.str();
-}
 
 std::string version_key(std::string_view key, int version) { return fmt::format("{}@{:06}", key, version); }
 
@@ -291,7 +254,7 @@ Task<Result<std::unique_ptr<Directory>>> Directory::open(store::Store& store, co
   if (!found) {
     Record record;
     record.key = std::move(key);
-    record.data = encode_project({"default", true});
+    record.data = encode_project({"default", true, {}});
     const auto stored = co_await store.put_record(std::move(record), 0, "system", clock.now());
     if (!stored && stored.error().code != Errc::Conflict) co_return std::unexpected(stored.error());
   }
@@ -314,6 +277,8 @@ Task<Result<void>> Directory::reload() {
     ViewBuilder builder(store_, id);
     CARILLON_CO_TRY(auto view, co_await builder.build());
     view->name = projects[i].key.key;
+    view->title = project.title;
+    view->created_at = projects[i].created_at;
     view->sandbox_is_default = project.sandbox_default;
     view->client_jwt = make_verifier(*view, keys_);
     next->project_ids.emplace(view->name, id);
@@ -335,6 +300,7 @@ Task<Result<void>> Directory::reload() {
     std::string hash = k.token_hash;
     next->management.emplace(std::move(hash), std::make_shared<const model::ManagementKey>(std::move(k)));
   }
+  CARILLON_CO_CHECK(co_await read_members(*next));
   const std::lock_guard lock(mutex_);
   next->generation = current_->generation + 1;
   current_ = std::move(next);
@@ -430,12 +396,14 @@ Task<Result<void>> Directory::add_key(std::int32_t project, std::string name, mo
 }
 
 Task<Result<std::string>> Directory::create_management_key(std::string name, std::vector<std::string> scopes,
+                                                           std::vector<std::string> projects,
                                                            store::Actor actor) {
   std::string token = "mt_" + base::random_text(43);
   model::ManagementKey key;
   key.name = name;
   key.token_hash = base::hex(base::hmac_sha256(keys_.credential_pepper.reveal(), token));
   key.scopes = std::move(scopes);
+  key.projects = std::move(projects);
   key.created_at = clock_.now();
   Record record;
   record.key = RecordKey{std::string(kKindManagementKey), 0, std::move(name)};
@@ -569,7 +537,7 @@ Task<Result<void>> Directory::put_integration(std::int32_t project, model::Integ
   if (ends_sandbox) {
     Record record;
     record.key = RecordKey{std::string(kKindProject), 0, view->name};
-    record.data = encode_project({view->name, false});
+    record.data = encode_project({view->name, false, view->title});
     CARILLON_CO_CHECK(co_await store_.put_record(std::move(record), std::nullopt, actor, clock_.now()));
   }
   Record record;

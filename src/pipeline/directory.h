@@ -21,6 +21,7 @@
 #include "base/task.h"
 #include "model/admin.h"
 #include "model/category.h"
+#include "model/member.h"
 #include "model/rule.h"
 #include "model/template.h"
 #include "pipeline/layouts.h"
@@ -32,6 +33,7 @@ namespace carillon::pipeline {
 inline constexpr std::string_view kKindProject = "project";
 inline constexpr std::string_view kKindApp = "app";
 inline constexpr std::string_view kKindManagementKey = "key";
+inline constexpr std::string_view kKindMember = "member";
 inline constexpr std::string_view kKindCategory = "category";
 inline constexpr std::string_view kKindTemplate = "template";                 // key; data: {"published":n}
 inline constexpr std::string_view kKindTemplateVersion = "template_version";  // key@n
@@ -49,6 +51,7 @@ inline constexpr std::string_view kKindScheduleState = "schedule_state";  // of 
 inline constexpr std::string_view kKindSettings = "settings";             // one per project: "project"
 
 inline constexpr std::int32_t kDefaultProject = 1;
+inline constexpr std::size_t kProjectsMax = 100;
 
 struct TextHash {
   using is_transparent = void;
@@ -74,7 +77,9 @@ Result<TemplateHead> decode_template_head(const store::Record& record);  // Erro
 
 struct ProjectView {
   std::int32_t id = kDefaultProject;
-  std::string name = "default";
+  std::string name = "default";  // its key
+  std::string title;             // for people
+  Time created_at{};
   TextMap<std::shared_ptr<const model::Category>> categories;  // the built-in ones included
   TextMap<std::shared_ptr<const model::Template>> templates;   // the published version of each
   std::set<std::string, std::less<>> archived;                 // templates not to be used by new sends
@@ -101,7 +106,9 @@ struct Snapshot {
   TextMap<CredentialView> app_keys;                                          // by ck_…
   std::unordered_map<std::int64_t, std::shared_ptr<const model::App>> apps;  // by id
   TextMap<std::shared_ptr<const model::ManagementKey>> management;           // by token hash
-  std::unordered_map<std::string, std::int32_t> project_ids;
+  TextMap<std::shared_ptr<const model::Member>> members;                     // by key
+  TextMap<std::shared_ptr<const model::Member>> member_tokens;               // by token hash, those in use
+  std::unordered_map<std::string, std::int32_t> project_ids;                 // by key
 
   [[nodiscard]] const ProjectView* project(std::int32_t id) const;
   // Pauses that came with a restore and still stand, of all projects.
@@ -141,8 +148,16 @@ class Directory {
   // A pk_… key, which has no secret. Errors: the same.
   Task<Result<std::string>> add_publishable_key(std::int32_t project, std::string name, bool is_test,
                                                 store::Actor actor);
+  // mt_…; without projects it is for all of them and the installation itself.
   Task<Result<std::string>> create_management_key(std::string name, std::vector<std::string> scopes,
-                                                  store::Actor actor);  // mt_…
+                                                  std::vector<std::string> projects, store::Actor actor);
+
+  // Makes a project or gives it another title; true when it was made (members.cpp). Errors:
+  // ResourceExhausted (kProjectsMax).
+  Task<Result<bool>> put_project(std::string key, std::string title, store::Actor actor);
+  // A token with which a member acts, mt_…, to be shown once. Errors: NotFound · AlreadyExists (one of that
+  // name is in use) · ResourceExhausted (kMemberTokensMax).
+  Task<Result<std::string>> add_member_token(std::string member, std::string name, store::Actor actor);
 
   // Who a credential belongs to. Errors: Unauthenticated (unknown key, wrong secret, revoked) ·
   // PermissionDenied (app disabled).
@@ -153,6 +168,9 @@ class Directory {
                                                                     std::string_view key);
   [[nodiscard]] Result<std::shared_ptr<const model::ManagementKey>> check_management_token(
       const Snapshot& snapshot, std::string_view token) const;
+  // Null: it is no member's.
+  [[nodiscard]] std::shared_ptr<const model::Member> find_member(const Snapshot& snapshot,
+                                                                 std::string_view token) const;
 
   // A stored template version; cached. Errors: NotFound.
   Task<Result<std::shared_ptr<const model::Template>>> template_version(std::int32_t project, std::string key,
@@ -181,6 +199,7 @@ class Directory {
   [[nodiscard]] std::string masked_settings(const model::Integration& i) const;
 
  private:
+  Task<Result<void>> read_members(Snapshot& into);
   Task<Result<void>> add_key(std::int32_t project, std::string name, model::AppKey key, store::Actor actor);
   Directory(store::Store& store, const base::KeyRing& keys, const base::Clock& clock);
   store::Store& store_;

@@ -133,7 +133,7 @@ TEST_P(Groups, WhoIsErasedIsInNoneAndHasNoLog) {
   EXPECT_TRUE(members(due(sent).audience, due(sent).moment).empty()) << "nor in a send on its way";
   EXPECT_FALSE(run(store_->profiles({{kProject, "ann"}})).value().front());
   EXPECT_TRUE(run(store_->preference_log({kProject, "ann"}, {})).value().empty());
-  EXPECT_EQ(run(store_->list_audit(kProject, {})).value().front().action, "user.erase");
+  EXPECT_EQ(run(store_->list_audit({.project = kProject}, {})).value().rows.front().action, "user.erase");
   EXPECT_TRUE(run(store_->erase_user({kProject, "ann"}, "test", clock_.now())));
 }
 

@@ -85,7 +85,7 @@ TEST_P(Jobs, ReadBackAsWrittenAlsoAfterARestart) {
   EXPECT_EQ(read.created_at, made.created_at);
   EXPECT_FALSE(read.started_at || read.finished_at);
   EXPECT_EQ(run(store_->jobs().get(made.id + 1)).error().code, Errc::NotFound);
-  EXPECT_EQ(run(store_->list_audit(kProject, {})).value().front().action, "user.import");
+  EXPECT_EQ(run(store_->list_audit({.project = kProject}, {})).value().rows.front().action, "user.import");
 }
 
 TEST_P(Jobs, AreListedNewestFirstAndByApp) {
@@ -201,7 +201,7 @@ TEST_P(Jobs, EndOnceAndStayAsTheyAre) {
   EXPECT_EQ(take(step(id, 0, 1)).error().code, Errc::FailedPrecondition);
   EXPECT_EQ(run(store_->jobs().end(id + 1, JobState::Failed, {}, "ann", clock_.now())).error().code,
             Errc::NotFound);
-  EXPECT_EQ(run(store_->list_audit(kProject, {})).value().front().action, "job.cancel");
+  EXPECT_EQ(run(store_->list_audit({.project = kProject}, {})).value().rows.front().action, "job.cancel");
 }
 
 TEST_P(Jobs, ErrorsAreKeptToALimitAndAllCounted) {

@@ -1,0 +1,148 @@
+#include "model/member.h"
+
+#include <algorithm>
+#include <array>
+
+#include "model/address.h"
+#include "model/record.h"
+
+namespace carillon::model {
+namespace {
+
+using base::JsonElement;
+using base::JsonWriter;
+using base::ObjectReader;
+using base::Problems;
+
+constexpr std::size_t kNameMax = 100;  // bytes
+constexpr std::size_t kKeyMax = 64;
+constexpr std::size_t kEmailMax = 320;
+constexpr std::size_t kStoredTokensMax = 1'000;
+
+constexpr std::array<std::string_view, 3> kRoles{"viewer", "sender", "administrator"};
+
+// What a sender changes, besides sending.
+constexpr std::string_view kOfSenders[] = {"approvals", "dead_letters", "jobs", "pauses",   "people",
+                                           "read",      "schedules",    "send", "templates"};
+
+void read_grants(ObjectReader& reader, Member& into) {
+  const auto grants = reader.element("grants");
+  if (!grants) return;
+  base::JsonObject object;
+  if (grants->get(object) != simdjson::SUCCESS)
+    return reader.problem("grants", "wrong_type", R"(give roles by project, such as {"default":"sender"})");
+  if (object.size() > kMemberGrantsMax)
+    return reader.problem("grants", "too_many",
+                          fmt::format("at most {} projects are allowed", kMemberGrantsMax));
+  ObjectReader inner(*grants, reader.pointer("grants"), reader.problems());
+  for (const auto member : object) {
+    std::size_t role = 0;
+    if (member.key != kEveryProject && !is_key(member.key)) {
+      inner.problem(member.key, "invalid_key", "give the key of a project, or * for every project");
+    } else if (inner.one_of(member.key, role, {kRoles[0], kRoles[1], kRoles[2]})) {
+      into.grants.insert_or_assign(std::string(member.key), static_cast<Role>(role));
+    }
+  }
+}
+
+void write_grants(JsonWriter& out, const Member& member) {
+  out.key("grants").object();
+  for (const auto& [project, role] : member.grants) out.field(project, name(role));
+  out.end_object();
+}
+
+}  // namespace
+
+std::string_view name(Role role) noexcept { return kRoles[static_cast<std::size_t>(role)]; }
+
+std::optional<Role> parse_role(std::string_view text) noexcept {
+  const auto* const found = std::ranges::find(kRoles, text);
+  if (found == kRoles.end()) return std::nullopt;
+  return static_cast<Role>(found - kRoles.begin());
+}
+
+bool may(Role role, std::string_view area, bool is_looking) noexcept {
+  if (role == Role::Administrator) return !area.empty();
+  // Who did what is for those who answer for it.
+  if (area.empty() || area == "audit") return false;
+  if (is_looking) return true;
+  return role == Role::Sender && std::ranges::find(kOfSenders, area) != std::end(kOfSenders);
+}
+
+std::optional<Role> Member::role_in(std::string_view project) const {
+  auto it = grants.find(project);
+  if (it == grants.end()) it = grants.find(kEveryProject);
+  if (it == grants.end()) return std::nullopt;
+  return it->second;
+}
+
+bool Member::is_of_installation() const {
+  const auto it = grants.find(kEveryProject);
+  return it != grants.end() && it->second == Role::Administrator;
+}
+
+std::string encode(const Member& member) {
+  JsonWriter out;
+  out.object().field("name", member.name).field("email", member.email).field("disabled", member.is_disabled);
+  write_grants(out, member);
+  out.key("tokens").array();
+  for (const MemberToken& token : member.tokens) {
+    out.object().field("name", token.name).field("hash", token.hash);
+    out.field("created", to_ms(token.created_at)).field("revoked", token.is_revoked).end_object();
+  }
+  out.end_array().end_object();
+  return out.str();
+}
+
+Result<Member> decode_member(std::string_view json) {
+  return decode_record<Member>(json, "member", [](ObjectReader& reader, Member& member, Problems& problems) {
+    reader.text("name", member.name, kNameMax);
+    reader.text("email", member.email, kEmailMax);
+    reader.boolean("disabled", member.is_disabled);
+    read_grants(reader, member);
+    reader.array("tokens", kStoredTokensMax, [&](JsonElement element, const std::string& pointer) {
+      ObjectReader item(element, pointer, problems);
+      MemberToken& token = member.tokens.emplace_back();
+      std::int64_t created = 0;
+      item.text("name", token.name, kKeyMax);
+      item.text("hash", token.hash, 128);
+      if (item.integer("created", created, 0, INT64_MAX)) token.created_at = from_ms(created);
+      item.boolean("revoked", token.is_revoked);
+    });
+  });
+}
+
+void read_member(JsonElement body, Member& into, Problems& problems) {
+  ObjectReader reader(body, "", problems);
+  Member fresh;
+  fresh.key = into.key;
+  fresh.tokens = into.tokens;
+  std::string email;
+  reader.require("grants");
+  reader.text("name", fresh.name, kNameMax);
+  if (reader.text("email", email, kEmailMax) && !email.empty()) {
+    if (auto normal = normalize_email(email)) {
+      fresh.email = std::move(*normal);
+    } else {
+      reader.problem("email", "invalid_email", normal.error().message);
+    }
+  }
+  reader.boolean("disabled", fresh.is_disabled);
+  read_grants(reader, fresh);
+  reader.done();
+  if (problems.empty()) into = std::move(fresh);
+}
+
+void write_member(JsonWriter& out, const Member& member) {
+  out.object().field("key", member.key).field("name", member.name).field("email", member.email);
+  out.field("disabled", member.is_disabled);
+  write_grants(out, member);
+  out.key("tokens").array();
+  for (const MemberToken& token : member.tokens) {
+    out.object().field("name", token.name).field("created_at", to_rfc3339(token.created_at));
+    out.field("revoked", token.is_revoked).end_object();
+  }
+  out.end_array().end_object();
+}
+
+}  // namespace carillon::model
