@@ -214,4 +214,8 @@ Result<KeyRing> KeyRing::derive(const Secret& root) {
   };
 }
 
+std::string KeyRing::credential_hash(std::string_view secret) const {
+  return hex(hmac_sha256(credential_pepper.reveal(), secret));
+}
+
 }  // namespace carillon::base

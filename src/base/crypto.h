@@ -87,8 +87,10 @@ struct KeyRing {
   KeyedHash address_hash;    // suppressions, look-up by address or token
   KeyedHash lookup_hash;     // history index
   Secret link_key;           // MACs of public links and cursors
-  Secret credential_pepper;  // app secrets and tokens are stored as HMAC under this
+  Secret credential_pepper;  // app secrets and tokens are stored as HMAC under this: credential_hash()
   Secret client_key;         // MACs of client tokens
+  // How the secret of a credential is stored and looked up: hexadecimal HMAC-SHA-256 under the pepper.
+  [[nodiscard]] std::string credential_hash(std::string_view secret) const;
 };
 
 // JWS compact serialisation of `header_json`.`claims_json` (RFC 7515 §7.1). The header is taken as it

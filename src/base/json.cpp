@@ -243,6 +243,12 @@ void append_json_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
+std::string_view first_characters(std::string_view text, std::size_t bytes_max) noexcept {
+  if (text.size() <= bytes_max) return text;
+  while (bytes_max > 0 && (static_cast<unsigned char>(text[bytes_max]) & 0xC0U) == 0x80U) --bytes_max;
+  return text.substr(0, bytes_max);
+}
+
 std::string to_valid_utf8(std::string_view text) {
   if (simdjson::validate_utf8(text.data(), text.size())) return std::string(text);
   std::string out;

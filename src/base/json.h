@@ -77,8 +77,8 @@ class JsonWriter {
   JsonWriter& value(double number);  // shortest form that reads back; not finite: null
   JsonWriter& value(bool flag);
   JsonWriter& null();
-  JsonWriter& raw(std::string_view json);    // already JSON; not checked
-  JsonWriter& element(const JsonElement& e); // copies a parsed element
+  JsonWriter& raw(std::string_view json);     // already JSON; not checked
+  JsonWriter& element(const JsonElement& e);  // copies a parsed element
 
   template <class T>
   JsonWriter& field(std::string_view name, T&& v) {
@@ -91,6 +91,21 @@ class JsonWriter {
   }
   JsonWriter& field_if(std::string_view name, const std::string& v) {
     return v.empty() ? *this : key(name).value(v);
+  }
+
+  // Writes the field always: null when there is no value.
+  template <class T>
+  JsonWriter& field_or_null(std::string_view name, const std::optional<T>& v) {
+    key(name);
+    return v ? value(*v) : null();
+  }
+  JsonWriter& field_or_null(std::string_view name, const std::optional<Time>& v) {
+    key(name);
+    return v ? value(to_rfc3339(*v)) : null();
+  }
+  JsonWriter& field_or_null(std::string_view name, std::string_view v) {
+    key(name);
+    return v.empty() ? null() : value(v);
   }
 
   // The finished document; this writer is empty afterwards.
@@ -110,6 +125,8 @@ class JsonWriter {
 void append_json_string(std::string& out, std::string_view text);
 // `text` with every maximal part that is not UTF-8 replaced by U+FFFD.
 std::string to_valid_utf8(std::string_view text);
+// The first characters of a text, at most `bytes_max` bytes, none of them in half.
+[[nodiscard]] std::string_view first_characters(std::string_view text, std::size_t bytes_max) noexcept;
 // An element as compact JSON. Integers stay integers, other numbers keep a point or an exponent.
 std::string to_json(const JsonElement& element);
 

@@ -86,6 +86,22 @@ TEST(JsonWriter, WritesCompactJson) {
   EXPECT_EQ(w.array().end_array().str(), "[]");
 }
 
+TEST(JsonWriter, AFieldThatIsAlwaysThereIsNullWithoutAValue) {
+  JsonWriter out;
+  out.object().field_or_null("a", std::optional(3)).field_or_null("b", std::optional<int>());
+  out.field_or_null("c", "text").field_or_null("d", std::string());
+  out.field_or_null("e", from_ms(0)).field_or_null("f", std::optional<Time>()).end_object();
+  EXPECT_EQ(out.str(), R"({"a":3,"b":null,"c":"text","d":null,"e":"1970-01-01T00:00:00.000Z","f":null})");
+}
+
+TEST(FirstCharacters, AreWhole) {
+  EXPECT_EQ(first_characters("abc", 3), "abc");
+  EXPECT_EQ(first_characters("abc", 2), "ab");
+  EXPECT_EQ(first_characters("a한b", 3), "a");
+  EXPECT_EQ(first_characters("a한b", 4), "a한");
+  EXPECT_EQ(first_characters("한", 0), "");
+}
+
 TEST(JsonWriter, WritesNumbersSoThatTheyReadBack) {
   JsonWriter w;
   w.array().value(std::numeric_limits<std::int64_t>::min()).value(std::numeric_limits<std::uint64_t>::max());

@@ -54,10 +54,6 @@ AlertNotice read_notice(const Statement& s, int from) {
   return notice;
 }
 
-std::string cut(const std::string& text, std::size_t bytes_max) {
-  return text.size() <= bytes_max ? text : base::to_valid_utf8(std::string_view(text).substr(0, bytes_max));
-}
-
 Statement& bind_key(Statement& s, const AlertKey& key) {
   return s.bind(1, std::int64_t{key.project})
       .bind(2, static_cast<std::int64_t>(key.kind))
@@ -73,7 +69,7 @@ Result<std::int64_t> find_open(Txn& txn, const AlertKey& key) {
 }
 
 Result<void> insert_alert(Txn& txn, const AlertChange& change, Time now) {
-  const std::string detail = cut(change.detail, model::kAlertDetailMax);
+  const std::string_view detail = base::first_characters(change.detail, model::kAlertDetailMax);
   Statement s = txn.db.statement(
       "INSERT INTO alert(project, kind, subject, detail, n, first_at, last_at) VALUES(?1, ?2, ?3, ?4, ?5, "
       "?6, "
@@ -92,7 +88,7 @@ Result<void> insert_alert(Txn& txn, const AlertChange& change, Time now) {
 }
 
 Result<void> repeat_alert(Txn& txn, std::int64_t alert, const AlertChange& change, Time now) {
-  const std::string detail = cut(change.detail, model::kAlertDetailMax);
+  const std::string_view detail = base::first_characters(change.detail, model::kAlertDetailMax);
   Statement s = txn.db.statement(
       "UPDATE alert SET n = n + ?2, last_at = ?3, detail = iif(?4 = '', detail, ?4) WHERE id = ?1");
   return s.bind(1, alert).bind(2, change.times).bind(3, now).bind(4, detail).run();
@@ -325,7 +321,7 @@ Task<Result<void>> SqliteAlerts::plan(std::vector<std::vector<std::int64_t>> mes
 Task<Result<void>> SqliteAlerts::settle(std::vector<NoticeResult> results, Time now) {
   const auto call = [results = std::move(results), now](Txn& txn) -> Result<void> {
     for (const NoticeResult& result : results) {
-      const std::string error = cut(result.error, kErrorMax);
+      const std::string_view error = base::first_characters(result.error, kErrorMax);
       const bool is_waiting = result.state == NoticeState::Waiting;
       // A message's notices have ids from its own on.
       Statement s = txn.db.statement(

@@ -2,15 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 
 #include "store/backup.h"
-#include "store/store.h"
+#include "store/detail/store_fixture_test.h"
 
 namespace carillon::store::detail {
 namespace {
@@ -21,14 +18,13 @@ constexpr const char* kOneMore =
     "BEGIN; UPDATE main.t SET n = n + 1; UPDATE people.t SET n = n + 1;"
     "INSERT INTO main.t SELECT n, zeroblob(1000) FROM main.t LIMIT 50; COMMIT";
 
-class StoreCopy : public testing::Test {
+class StoreCopy : public StoreFixture {
  protected:
   void SetUp() override {
-    folder_ = testing::TempDir() + "carillon-copy-" + base::random_text(12);
+    StoreFixture::SetUp();
     to_ = folder_ + "/to";
     fs::create_directories(to_);
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   // Two files of some 800 pages each, as the writer has them.
   std::unique_ptr<Db> make_files() const {
@@ -51,12 +47,13 @@ class StoreCopy : public testing::Test {
       between();
     }
   }
+  // Of the copy.
   std::int64_t number(const std::string& file, const char* sql) const {
     auto db = Db::open(to_ + "/" + file, DbMode::Frozen, 1 << 20);
     return db ? (*db)->scalar(sql).value_or(-1) : -1;
   }
 
-  std::string folder_, to_;
+  std::string to_;
 };
 
 TEST_F(StoreCopy, IsOfTheMomentItEndsAtInBothFiles) {
@@ -161,28 +158,12 @@ TEST_F(StoreCopy, ThatIsDamagedIsFound) {
 // The same through the Store, while it is written to.
 class CopyOfAStore : public StoreCopy {
  protected:
-  Result<std::unique_ptr<Store>> open(const std::string& folder) const {
-    SqliteOptions options;
-    options.folder = folder;
-    options.keys = &keys_;
-    options.disk_free_min_bytes = 0;
-    return open_sqlite(std::move(options));
-  }
-  template <class T>
-  static T run(Task<T> task) {
-    boost::asio::io_context io{1};
-    auto value = boost::asio::co_spawn(io, std::move(task), boost::asio::use_future);
-    io.run();
-    return value.get();
-  }
   static Result<Record> put(Store& store, const std::string& key) {
     Record record;
     record.key = {"test", 1, key};
     record.data = "{}";
     return run(store.put_record(std::move(record), std::nullopt, "test", from_ms(1)));
   }
-
-  base::KeyRing keys_ = base::KeyRing::derive(base::Secret(std::string(32, 'k'))).value();
 };
 
 TEST_F(CopyOfAStore, OpensAsTheStoreItWas) {

@@ -9,9 +9,10 @@
 namespace carillon::store::detail {
 namespace {
 
-constexpr std::int64_t kCompletedMax = 100;  // notifications marked at a time
-constexpr std::int64_t kPieceRows = 2'000;   // rows dropped per transaction and table
-constexpr std::size_t kFoldRows = 20'000;    // rows folded into the history index at a time
+constexpr std::int64_t kCompletedMax = 100;   // notifications marked at a time
+constexpr std::int64_t kPieceRows = 2'000;    // rows dropped per transaction and table
+constexpr std::size_t kFoldRows = 20'000;     // rows folded into the history index at a time
+constexpr std::int64_t kCapsWorthwhile = 10;  // one in so many expired: the next piece is looked at, too
 constexpr Millis kJobsKept{30LL * 86'400'000};
 constexpr Millis kFoldBehind{5'000};  // ids younger than this may still be on their way
 
@@ -37,8 +38,9 @@ Result<bool> drop_stats(Txn& txn, Time before) {
 }
 
 // Looks at a piece of them at a time, round and round: an index by time would cost every charge a row more.
-// `after`: the last key looked at.
-Result<void> drop_caps(Txn& txn, Time now, std::int64_t& after) {
+// Keys are hashes, so that each piece has as many expired ones as the whole: it goes on at once as long as a
+// tenth is, however fast they come. `after`: the last key looked at.
+Result<bool> drop_caps(Txn& txn, Time now, std::int64_t& after) {
   std::vector<std::int64_t> expired;
   std::int64_t examined = 0;
   {
@@ -54,7 +56,7 @@ Result<void> drop_caps(Txn& txn, Time now, std::int64_t& after) {
   if (examined < kPieceRows) after = INT64_MIN;
   for (const std::int64_t key : expired)
     CARILLON_CHECK(txn.db.statement("DELETE FROM cap WHERE key = ?1").bind(1, key).run());
-  return {};
+  return static_cast<std::int64_t>(expired.size()) * kCapsWorthwhile >= kPieceRows;
 }
 
 }  // namespace
@@ -128,9 +130,9 @@ Result<bool> SqliteStore::drop_expired(Txn& txn, const Retention& retention, Tim
   CARILLON_TRY(const bool more_letters, drop_event_letters(txn, now - retention.events));
   CARILLON_TRY(const bool more_alerts, drop_alerts(txn, now - retention.notifications));
   CARILLON_CHECK(history_->drop_below(txn, below));
-  CARILLON_CHECK(drop_caps(txn, now, dropped_caps_));
+  CARILLON_TRY(const bool more_caps, drop_caps(txn, now, dropped_caps_));
   CARILLON_TRY(const bool more_stats, drop_stats(txn, now - retention.stats));
-  return more_deliveries || more_notifications || more_letters || more_alerts || more_stats;
+  return more_deliveries || more_notifications || more_letters || more_alerts || more_caps || more_stats;
 }
 
 Result<bool> SqliteStore::drop_deliveries(Txn& txn, std::int64_t below) {

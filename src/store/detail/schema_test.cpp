@@ -1,14 +1,11 @@
 #include "store/detail/schema.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
-#include <filesystem>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "store/detail/profile_rows.h"
-#include "store/detail/sqlite.h"
-#include "store/store.h"
+#include "store/detail/store_fixture_test.h"
 
 namespace carillon::store::detail {
 namespace {
@@ -17,47 +14,13 @@ constexpr const char* kFoundation =
 #include "store/schema/sqlite/0001_foundation.sql"
     ;
 
-class StoreFile : public ::testing::Test {
+class StoreFile : public StoreFixture {
  protected:
-  void SetUp() override {
-    folder_ = testing::TempDir() + "carillon-schema-" + base::random_text(12);
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  // SQL on one of the files, made when it is not there.
-  void exec(const std::string& file, const std::string& sql) const {
-    auto db = Db::open(folder_ + "/" + file, DbMode::Writer, 1 << 20);
-    ASSERT_TRUE(db) << db.error().message;
-    const auto done = (*db)->exec(sql.c_str());
-    ASSERT_TRUE(done) << done.error().message;
-  }
-  std::int64_t number(const std::string& file, const char* sql) const {
-    auto db = Db::open(folder_ + "/" + file, DbMode::Writer, 1 << 20);
-    return db ? (*db)->scalar(sql).value_or(-1) : -1;
-  }
-  Result<std::unique_ptr<Store>> open() const {
-    SqliteOptions options;
-    options.folder = folder_;
-    options.keys = &keys_;
-    options.disk_free_min_bytes = 0;
-    return open_sqlite(std::move(options));
-  }
-  template <class T>
-  static T run(Task<T> task) {
-    boost::asio::io_context io{1};
-    auto value = boost::asio::co_spawn(io, std::move(task), boost::asio::use_future);
-    io.run();
-    return value.get();
-  }
   static std::shared_ptr<const model::Profile> find(Store& store, const std::string& user) {
     std::vector<UserKey> keys{UserKey{1, user}};
     auto found = run(store.profiles(std::move(keys)));
     return found ? found->front() : nullptr;
   }
-
-  std::string folder_;
-  base::KeyRing keys_ = base::KeyRing::derive(base::Secret(std::string(32, 'k'))).value();
 };
 
 TEST_F(StoreFile, OfTheFirstVersionKeepsItsPeople) {

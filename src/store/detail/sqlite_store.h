@@ -176,17 +176,17 @@ class SqliteStore final : public Store {
   // The transaction of put_profile() (put_profile.cpp). Errors: Conflict · AlreadyExists.
   Result<PutProfileResult> put_prepared(Txn& txn, const PreparedProfile& prepared,
                                         const ProfileChange& change, Time now);
+  // Removes an anonymous user whose device is somebody's now; false: there is none (put_profile.cpp).
+  Result<bool> claim_anonymous(Txn& txn, const UserKey& who);
   // ---- groups.cpp
   // One piece of change_members(), its users in order. Errors: NotFound.
   static Result<MembershipChange> change_members_in(Txn& txn, std::int32_t project, const std::string& key,
                                                     std::span<const std::string> piece, bool is_removal,
                                                     const Actor& actor, Time now);
-  // Removes an anonymous user whose device is somebody's now; false: there is none (put_profile.cpp).
-  Result<bool> claim_anonymous(Txn& txn, const UserKey& who);
   // ---- suppressions.cpp
   // Inserts a suppression unless the address has one. Also used by record().
   Result<void> insert_suppression(Txn& txn, const Suppression& suppression);
-  // ---- records.cpp
+  // ---- audit.cpp
   static Result<void> insert_audit(Txn& txn, const AuditEntry& entry);  // id is given by the store
 
   // ---- jobs.cpp
