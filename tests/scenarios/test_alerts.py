@@ -139,6 +139,7 @@ def test_a_wrong_password_is_told_once_and_so_is_its_end(watched, simulator, rec
     alert = wait_alert(watched, state="resolved")
     told = receiver.wait(2)
     assert told["type"] == "alert.resolved" and told["data"]["alert"]["id"] == alert["id"]
+    wait_told(watched, alert["id"], 2)  # killed before it has noted that, it would tell it once more
     watched.restart(kill=True)
     let_it_look(watched)
     assert receiver.types() == ["alert.opened", "alert.resolved"]
