@@ -34,8 +34,8 @@ void write_notice(base::JsonWriter& out, const store::AlertNotice& notice) {
     out.key("message").null();
   }
   out.field("tries", notice.tries);
-  write_time(out, "at", notice.ended_at);
-  write_text_or_null(out, "error", notice.error);
+  out.field_or_null("at", notice.ended_at);
+  out.field_or_null("error", notice.error);
   out.end_object();
 }
 
@@ -63,9 +63,7 @@ std::expected<store::AlertFilter, Failure> read_filter(const Call& call) {
 Task<Answer> list_alerts(Call& call) {
   CARILLON_CO_TRY(const Paging paging, read_paging(call));
   CARILLON_CO_TRY(const auto filter, read_filter(call));
-  store::ListPage page;
-  page.after = paging.after.id;
-  page.limit = paging.limit;
+  const store::ListPage page = paging.by_id();
   CARILLON_CO_TRY(const auto rows, co_await call.deps.store.alerts().list(filter, page));
   base::JsonWriter out(768 * rows.size() + 64);
   out.object().key("data").array();
@@ -74,9 +72,7 @@ Task<Answer> list_alerts(Call& call) {
     out.end_object();
   }
   out.end_array();
-  std::optional<Cursor> next;
-  if (rows.size() == paging.limit) next = Cursor{rows.back().id, {}};
-  write_page(out, call, paging, next);
+  write_page(out, call, paging, rows, [](const auto& row) { return row.id; });
   co_return json_reply(out);
 }
 

@@ -20,9 +20,9 @@ void write_approval(base::JsonWriter& out, const Approval& a) {
   out.field("status", kStatusNames[static_cast<std::size_t>(a.status)]).field("audience", a.audience);
   out.field("submitted_by", a.submitted_by).field("submitted_at", to_rfc3339(a.submitted_at));
   out.field("expires_at", to_rfc3339(a.expires_at));
-  write_text_or_null(out, "decided_by", a.decided_by);
-  write_time(out, "decided_at", a.decided_at);
-  write_text_or_null(out, "reason", a.reason);
+  out.field_or_null("decided_by", a.decided_by);
+  out.field_or_null("decided_at", a.decided_at);
+  out.field_or_null("reason", a.reason);
   out.end_object();
 }
 
@@ -53,17 +53,13 @@ std::expected<store::ApprovalFilter, Failure> read_filter(const Call& call) {
 Task<Answer> list_approvals(Call& call) {
   CARILLON_CO_TRY(const Paging paging, read_paging(call));
   CARILLON_CO_TRY(const store::ApprovalFilter filter, read_filter(call));
-  store::ListPage page;
-  page.after = paging.after.id;
-  page.limit = paging.limit;
+  const store::ListPage page = paging.by_id();
   CARILLON_CO_TRY(const auto rows, co_await call.deps.store.list_approvals(filter, page));
   base::JsonWriter out(384 * rows.size() + 64);
   out.object().key("data").array();
   for (const Approval& a : rows) write_approval(out, a);
   out.end_array();
-  std::optional<Cursor> next;
-  if (rows.size() == paging.limit) next = Cursor{rows.back().id, {}};
-  write_page(out, call, paging, next);
+  write_page(out, call, paging, rows, [](const auto& row) { return row.id; });
   co_return json_reply(out);
 }
 

@@ -313,16 +313,8 @@ Task<Answer> delete_key(Call& call) {
 constexpr Route admin_route(std::string_view method, std::string_view pattern, Access access, Handler handler,
                             std::string_view summary, std::string_view request, std::string_view response,
                             int status = 200) {
-  return {.method = method,
-          .pattern = pattern,
-          .access = access,
-          .handler = handler,
-          .tag = access.area.empty() ? "Management tokens" : "Apps",
-          .summary = summary,
-          .request = request,
-          .response = response,
-          .status = status,
-          .kind = method == "POST" ? RouteKind::Creates : RouteKind::Plain};
+  const std::string_view tag = access.area.empty() ? "Management tokens" : "Apps";
+  return administering_route(method, pattern, access, handler, tag, summary, request, response, status);
 }
 
 }  // namespace

@@ -34,8 +34,8 @@ void write_entry(base::JsonWriter& out, const store::AuditEntry& entry) {
   write_id(out, "id", base::kAuditPrefix, entry.id);
   out.field("at", to_rfc3339(entry.at)).field("actor", entry.actor.name).field("action", entry.action);
   out.field("object", entry.object);
-  write_text_or_null(out, "request_id", entry.actor.request_id);
-  write_text_or_null(out, "origin", entry.actor.origin);
+  out.field_or_null("request_id", entry.actor.request_id);
+  out.field_or_null("origin", entry.actor.origin);
   out.key("detail");
   if (entry.detail.starts_with('{')) {
     out.raw(entry.detail);
@@ -48,17 +48,13 @@ void write_entry(base::JsonWriter& out, const store::AuditEntry& entry) {
 Task<Answer> list_audit(Call& call) {
   CARILLON_CO_TRY(const Paging paging, read_paging(call));
   CARILLON_CO_TRY(store::AuditFilter filter, read_filter(call));
-  store::ListPage page;
-  page.after = paging.after.id;
-  page.limit = paging.limit;
+  const store::ListPage page = paging.by_id();
   CARILLON_CO_TRY(const auto found, co_await call.deps.store.list_audit(std::move(filter), page));
   base::JsonWriter out(512 * found.rows.size() + 64);
   out.object().key("data").array();
   for (const auto& row : found.rows) write_entry(out, row);
   out.end_array();
-  std::optional<Cursor> next;
-  if (found.next != 0) next = Cursor{found.next, {}};
-  write_page(out, call, paging, next);
+  write_page(out, call, paging, found.next);
   co_return json_reply(out);
 }
 

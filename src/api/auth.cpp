@@ -82,11 +82,10 @@ std::expected<Identity, Failure> member_identity(std::shared_ptr<const model::Me
 
 // Of the projects a credential is for: the one asked for; without a wish the default one, else the first.
 std::optional<Failure> choose_among(Identity& identity, const pipeline::Snapshot& snapshot,
-                                    std::string_view asked,
-                                    const std::function<bool(std::string_view)>& is_for) {
+                                    std::string_view asked) {
   std::vector<std::string_view> found;
   for (const auto& [key, id] : snapshot.project_ids) {
-    if ((asked.empty() || asked == key) && is_for(key)) found.push_back(key);
+    if ((asked.empty() || asked == key) && identity.is_for(key)) found.push_back(key);
   }
   if (found.empty()) {
     return Failure(
@@ -154,6 +153,20 @@ std::string Identity::actor() const {
     case Who::Nobody: return "nobody";
   }
   return {};
+}
+
+bool Identity::is_for(std::string_view project_key) const {
+  switch (who) {
+    case Who::Control: return true;
+    case Who::Management:
+      return key->projects.empty() || std::ranges::find(key->projects, project_key) != key->projects.end();
+    case Who::Member: return member->role_in(project_key).has_value();
+    case Who::Nobody:
+    case Who::App:
+    case Who::Client:
+    case Who::Publishable: return false;
+  }
+  return false;
 }
 
 bool Identity::is_of_installation() const {
@@ -268,20 +281,11 @@ std::optional<Failure> choose_project(Identity& identity, const pipeline::Snapsh
     case Who::Client:
     case Who::Publishable: return std::nullopt;
     case Who::Control:
-    case Who::Management: {
-      const auto every = identity.who == Who::Control || identity.key->projects.empty();
-      return choose_among(identity, snapshot, asked, [&](std::string_view project) {
-        return every || std::ranges::find(identity.key->projects, project) != identity.key->projects.end();
-      });
-    }
-    case Who::Member: {
-      const auto is_for = [&](std::string_view project) {
-        return identity.member->role_in(project).has_value();
-      };
-      if (auto failure = choose_among(identity, snapshot, asked, is_for)) return failure;
+    case Who::Management: return choose_among(identity, snapshot, asked);
+    case Who::Member:
+      if (auto failure = choose_among(identity, snapshot, asked)) return failure;
       identity.role = identity.member->role_in(snapshot.project(identity.project)->name);
       return std::nullopt;
-    }
   }
   return std::nullopt;
 }

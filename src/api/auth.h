@@ -37,6 +37,9 @@ struct Identity {
   Time issued_at{}, expires_at{};                   // Client
   bool is_own_token = false;                        // Client: a ct_ token, not a JWT
 
+  // Whether a management token, a member or the control socket may act in the project with that key, or be
+  // told of it. Apps and clients have one project, by their key or token: false.
+  [[nodiscard]] bool is_for(std::string_view project_key) const;
   // May do what is no project's: make projects, members, management tokens.
   [[nodiscard]] bool is_of_installation() const;
   // For audit: "app:shop", "key:ops", "member:ann", "cli", "client:42", "publishable:shop".

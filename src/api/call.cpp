@@ -119,27 +119,9 @@ void write_id(base::JsonWriter& out, std::string_view key, std::string_view pref
   out.key(key).value(base::id_text(prefix, id));
 }
 
-void write_time(base::JsonWriter& out, std::string_view key, const std::optional<Time>& time) {
-  out.key(key);
-  if (time) {
-    out.value(to_rfc3339(*time));
-  } else {
-    out.null();
-  }
-}
-
-void write_text_or_null(base::JsonWriter& out, std::string_view key, std::string_view text) {
-  out.key(key);
-  if (text.empty()) {
-    out.null();
-  } else {
-    out.value(text);
-  }
-}
-
 void write_app_name(base::JsonWriter& out, const Call& call, std::int64_t app) {
   const auto it = call.snapshot->apps.find(app);
-  write_text_or_null(out, "app", it == call.snapshot->apps.end() ? std::string_view{} : it->second->name);
+  out.field_or_null("app", it == call.snapshot->apps.end() ? std::string_view{} : it->second->name);
 }
 
 std::expected<std::int64_t, Failure> path_id(const Call& call, std::string_view prefix, std::size_t index) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -61,6 +62,13 @@ struct Paging {
   std::size_t limit = kPageDefault;
   Cursor after;
   std::string scope;
+  // For lists ordered by id.
+  [[nodiscard]] store::ListPage by_id() const {
+    store::ListPage page;
+    page.after = after.id;
+    page.limit = limit;
+    return page;
+  }
 };
 // Reads `limit` and `after`. The cursor is bound to the path, the caller's project and app, and the
 // other query parameters. Failures: 422 out_of_range, invalid_cursor.
@@ -68,6 +76,24 @@ struct Paging {
 // Writes ,"page":{"next":…} and closes the object. Null when there is no more.
 void write_page(base::JsonWriter& out, const Call& call, const Paging& paging,
                 const std::optional<Cursor>& next);
+// The same where the store says at which id it goes on; 0: there is no more.
+inline void write_page(base::JsonWriter& out, const Call& call, const Paging& paging, std::int64_t next) {
+  write_page(out, call, paging, next == 0 ? std::nullopt : std::optional(Cursor{next, {}}));
+}
+// The same after a whole page of rows: behind the last of them, named by its id or its key.
+template <class Rows, class Place>
+void write_page(base::JsonWriter& out, const Call& call, const Paging& paging, const Rows& rows,
+                Place place) {
+  std::optional<Cursor> next;
+  if (rows.size() == paging.limit) {
+    if constexpr (std::is_integral_v<decltype(place(rows.back()))>) {
+      next = Cursor{place(rows.back()), {}};
+    } else {
+      next = Cursor{0, place(rows.back())};
+    }
+  }
+  write_page(out, call, paging, next);
+}
 
 // ---- query parameters; failures: 422 with the pointer "?name"
 [[nodiscard]] std::expected<std::optional<Time>, Failure> time_param(const Call& call, std::string_view name);
@@ -80,8 +106,6 @@ void write_page(base::JsonWriter& out, const Call& call, const Paging& paging,
 [[nodiscard]] Reply json_reply(base::JsonWriter& out, int status = 200);
 [[nodiscard]] inline Reply no_content() { return Reply{204, {}, {}}; }
 void write_id(base::JsonWriter& out, std::string_view key, std::string_view prefix, std::int64_t id);
-void write_time(base::JsonWriter& out, std::string_view key, const std::optional<Time>& time);
-void write_text_or_null(base::JsonWriter& out, std::string_view key, std::string_view text);
 // The app's name, or null for sends of a management key.
 void write_app_name(base::JsonWriter& out, const Call& call, std::int64_t app);
 

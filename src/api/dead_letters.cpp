@@ -31,12 +31,12 @@ void write_delivery_letter(base::JsonWriter& out, const store::DeadLetter& lette
   out.field("channel", model::name(model::channel_of(letter.queue)))
       .field("queue", model::name(letter.queue));
   out.field("reason", letter.reason);
-  write_text_or_null(out, "detail", letter.error);
+  out.field_or_null("detail", letter.error);
   if (delivery) {
-    write_text_or_null(out, "user_id", delivery->user_id);
+    out.field_or_null("user_id", delivery->user_id);
     out.field("status", model::name(delivery->status))
         .field("attempts", static_cast<int>(delivery->attempts));
-    write_text_or_null(out, "integration", delivery->integration);
+    out.field_or_null("integration", delivery->integration);
   }
   out.field("closed", letter.is_closed).field("at", to_rfc3339(letter.at)).end_object();
 }
@@ -69,7 +69,7 @@ void write_event_letter(base::JsonWriter& out, const Call& call, const store::Ev
   out.field("rule", letter.rule);
   write_app_name(out, call, letter.app);
   out.field("reason", letter.reason);
-  write_text_or_null(out, "detail", letter.error);
+  out.field_or_null("detail", letter.error);
   out.key("event");
   if (detail == Detail::Whole) {
     out.raw(letter.event);
@@ -93,9 +93,7 @@ Task<Result<void>> write_dead_letter(Call& call, base::JsonWriter& out, const st
 
 Task<Answer> list(Call& call) {
   CARILLON_CO_TRY(const Paging paging, read_paging(call));
-  store::ListPage page;
-  page.after = paging.after.id;
-  page.limit = paging.limit;
+  const store::ListPage page = paging.by_id();
   CARILLON_CO_TRY(const auto found, co_await call.deps.store.list_dead_letters(call.who.project, page));
   base::JsonWriter out(384 * found.rows.size() + 64);
   out.object().key("data").array();
@@ -103,9 +101,7 @@ Task<Answer> list(Call& call) {
     CARILLON_CO_CHECK(co_await write_dead_letter(call, out, letter, Detail::Summary));
   }
   out.end_array();
-  std::optional<Cursor> next;
-  if (found.next != 0) next = Cursor{found.next, {}};
-  write_page(out, call, paging, next);
+  write_page(out, call, paging, found.next);
   co_return json_reply(out);
 }
 

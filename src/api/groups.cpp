@@ -72,9 +72,7 @@ Task<Answer> list(Call& call) {
   out.object().key("data").array();
   for (const auto& row : rows) write_group(out, row);
   out.end_array();
-  std::optional<Cursor> next;
-  if (rows.size() == paging.limit) next = Cursor{0, rows.back().key};
-  write_page(out, call, paging, next);
+  write_page(out, call, paging, rows, [](const auto& row) { return row.key; });
   co_return json_reply(out);
 }
 
@@ -143,9 +141,7 @@ Task<Answer> list_members(Call& call) {
   out.object().key("data").array();
   for (const auto& row : rows) out.object().field("user_id", row.user_id).end_object();
   out.end_array();
-  std::optional<Cursor> next;
-  if (rows.size() == paging.limit) next = Cursor{0, rows.back().user_id};
-  write_page(out, call, paging, next);
+  write_page(out, call, paging, rows, [](const auto& row) { return row.user_id; });
   co_return json_reply(out);
 }
 

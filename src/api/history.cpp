@@ -92,9 +92,9 @@ std::expected<store::HistoryFilter, Failure> history_filter(const Call& call, co
 void open_notification(base::JsonWriter& out, const Call& call, const model::Notification& n) {
   out.object();
   write_id(out, "id", base::kNotificationPrefix, n.id);
-  write_text_or_null(out, "event_id", n.event_id);
+  out.field_or_null("event_id", n.event_id);
   out.field("status", model::name(n.status)).field("priority", model::name(n.priority));
-  write_text_or_null(out, "category", n.category);
+  out.field_or_null("category", n.category);
   out.key("template");
   if (n.template_key.empty()) {
     out.null();
@@ -104,8 +104,8 @@ void open_notification(base::JsonWriter& out, const Call& call, const model::Not
   write_app_name(out, call, n.app);
   out.field("sandbox", n.is_sandbox).field("deliveries_total", static_cast<std::int64_t>(n.delivery_count));
   out.field("accepted_at", to_rfc3339(n.accepted_at));
-  write_time(out, "send_at", n.send_at);
-  write_time(out, "expires_at", n.expires_at);
+  out.field_or_null("send_at", n.send_at);
+  out.field_or_null("expires_at", n.expires_at);
   const bool has_request = n.request != nullptr;
   out.key("metadata").raw(has_request && !n.request->metadata.empty() ? n.request->metadata : "{}");
   out.key("tags").raw(has_request && !n.request->tags.empty() ? n.request->tags : "[]");
@@ -118,20 +118,20 @@ void write_delivery(base::JsonWriter& out, const model::Delivery& d) {
   out.field("channel", model::name(d.channel()));
   const auto platform = model::platform_of(d.queue);
   if (platform != model::Platform::None) out.field("platform", model::name(platform));
-  write_text_or_null(out, "user_id", d.user_id);
-  write_text_or_null(out, "device_id", d.device_id);
+  out.field_or_null("user_id", d.user_id);
+  out.field_or_null("device_id", d.device_id);
   out.field("status", model::name(d.status));
-  write_text_or_null(out, "log_status", model::name(model::log_status(d.status)));
-  write_text_or_null(out, "reason", model::name(d.reason));
+  out.field_or_null("log_status", model::name(model::log_status(d.status)));
+  out.field_or_null("reason", model::name(d.reason));
   out.field("priority", model::name(d.priority)).field("sandbox", d.is_sandbox);
   out.field("attempts", static_cast<int>(d.attempts)).field("resent", static_cast<int>(d.resent));
   out.field("generation", static_cast<int>(d.generation));
-  write_text_or_null(out, "integration", d.integration);
-  write_text_or_null(out, "provider_id", d.provider_id);
+  out.field_or_null("integration", d.integration);
+  out.field_or_null("provider_id", d.provider_id);
   out.field("created_at", to_rfc3339(base::id_time(d.id)));
-  write_time(out, "due_at", d.due_at);
-  write_time(out, "expires_at", d.expires_at);
-  write_time(out, "finished_at", d.finished_at);
+  out.field_or_null("due_at", d.due_at);
+  out.field_or_null("expires_at", d.expires_at);
+  out.field_or_null("finished_at", d.finished_at);
   out.end_object();
 }
 
@@ -144,9 +144,7 @@ Task<Answer> notification_list(Call& call, const Paging& paging, store::HistoryF
     out.end_object();
   }
   out.end_array();
-  std::optional<Cursor> next;
-  if (page.next != 0) next = Cursor{page.next, {}};
-  write_page(out, call, paging, next);
+  write_page(out, call, paging, page.next);
   co_return json_reply(out);
 }
 

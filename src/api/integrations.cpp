@@ -21,7 +21,7 @@ void write_integration(base::JsonWriter& out, const Call& call, const model::Int
   out.object().field("key", i.key).field("provider", i.provider);
   if (type != nullptr && !type->is_any_channel) out.field("channel", model::name(type->channel));
   out.key("settings").raw(call.deps.directory.masked_settings(i)).field("enabled", i.enabled);
-  write_text_or_null(out, "paused", i.paused);
+  out.field_or_null("paused", i.paused);
   out.field("state", state_of(i)).field("created_at", to_rfc3339(i.created_at)).end_object();
 }
 

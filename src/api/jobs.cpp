@@ -20,11 +20,11 @@ void open_job(base::JsonWriter& out, const store::StoredJob& job) {
   write_id(out, "id", base::kJobPrefix, job.id);
   out.field("kind", job.kind).field("state", kStates[static_cast<std::size_t>(job.state)]);
   out.field("done", job.done).field("total", job.total).field("failed", job.failed);
-  write_text_or_null(out, "errors_url", job.failed > 0 ? url_of(job) + "/errors" : std::string());
-  write_text_or_null(out, "detail", job.detail);
+  out.field_or_null("errors_url", job.failed > 0 ? url_of(job) + "/errors" : std::string());
+  out.field_or_null("detail", job.detail);
   out.field("created_by", job.actor).field("created_at", to_rfc3339(job.created_at));
-  write_time(out, "started_at", job.started_at);
-  write_time(out, "finished_at", job.finished_at);
+  out.field_or_null("started_at", job.started_at);
+  out.field_or_null("finished_at", job.finished_at);
 }
 
 // What an error is about is a line of a file, or an object with an id.
@@ -81,9 +81,7 @@ Task<Answer> cancel(Call& call) {
 
 Task<Answer> list(Call& call) {
   CARILLON_CO_TRY(const Paging paging, read_paging(call));
-  store::ListPage page;
-  page.after = paging.after.id;
-  page.limit = paging.limit;
+  const store::ListPage page = paging.by_id();
   CARILLON_CO_TRY(const auto rows,
                   co_await call.deps.store.jobs().list(call.who.project, call.who.app_id(), page));
   base::JsonWriter out(384 * rows.size() + 64);
@@ -94,26 +92,20 @@ Task<Answer> list(Call& call) {
     out.end_object();
   }
   out.end_array();
-  std::optional<Cursor> next;
-  if (rows.size() == paging.limit) next = Cursor{rows.back().id, {}};
-  write_page(out, call, paging, next);
+  write_page(out, call, paging, rows, [](const auto& row) { return row.id; });
   co_return json_reply(out);
 }
 
 Task<Answer> errors(Call& call) {
   CARILLON_CO_TRY(const Paging paging, read_paging(call));
   CARILLON_CO_TRY(const store::StoredJob job, co_await find(call));
-  store::ListPage page;
-  page.after = paging.after.id;
-  page.limit = paging.limit;
+  const store::ListPage page = paging.by_id();
   CARILLON_CO_TRY(const auto rows, co_await call.deps.store.jobs().errors(job.id, page));
   base::JsonWriter out(160 * rows.size() + 64);
   out.object().key("data").array();
   for (const auto& error : rows) write_error(out, error);
   out.end_array();
-  std::optional<Cursor> next;
-  if (rows.size() == paging.limit) next = Cursor{rows.back().seq, {}};
-  write_page(out, call, paging, next);
+  write_page(out, call, paging, rows, [](const auto& row) { return row.seq; });
   co_return json_reply(out);
 }
 

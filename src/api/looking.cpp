@@ -71,7 +71,7 @@ Task<Answer> get_notification(Call& call) {
   if (shown.delivery_count == 0) shown.delivery_count = static_cast<std::int32_t>(total);
   open_notification(out, call, shown);
   write_counts(out, counts);
-  write_text_or_null(out, "log_status", model::name(log_status_of(counts)));
+  out.field_or_null("log_status", model::name(log_status_of(counts)));
   out.key("outcome");
   if (n->status == model::NotificationStatus::Completed) {
     const std::int64_t good = counts.of(DeliveryStatus::Sent) + counts.of(DeliveryStatus::Delivered);
@@ -102,9 +102,7 @@ Task<Answer> list_deliveries(Call& call) {
   out.object().key("data").array();
   for (const auto& d : page.rows) write_delivery(out, d);
   out.end_array();
-  std::optional<Cursor> next;
-  if (page.next != 0) next = Cursor{page.next, {}};
-  write_page(out, call, paging, next);
+  write_page(out, call, paging, page.next);
   co_return json_reply(out);
 }
 
@@ -112,17 +110,13 @@ Task<Answer> deliveries_of(Call& call) {
   CARILLON_CO_TRY(const std::int64_t id, path_id(call, base::kNotificationPrefix));
   CARILLON_CO_TRY(const Paging paging, read_paging(call));
   CARILLON_CO_TRY(const auto n, co_await visible_notification(call, id));
-  store::ListPage page;
-  page.after = paging.after.id;
-  page.limit = paging.limit;
+  const store::ListPage page = paging.by_id();
   CARILLON_CO_TRY(const auto rows, co_await call.deps.store.deliveries_of(n->id, page));
   base::JsonWriter out(512 * rows.size() + 64);
   out.object().key("data").array();
   for (const auto& d : rows) write_delivery(out, d);
   out.end_array();
-  std::optional<Cursor> next;
-  if (rows.size() == paging.limit) next = Cursor{rows.back().id, {}};
-  write_page(out, call, paging, next);
+  write_page(out, call, paging, rows, [](const auto& row) { return row.id; });
   co_return json_reply(out);
 }
 

@@ -134,9 +134,9 @@ void write_said(base::JsonWriter& out, const model::Message* message) {
   const std::string_view title = message == nullptr       ? std::string_view()
                                  : message->title.empty() ? message->subject
                                                           : message->title;
-  write_text_or_null(out, "title", title);
-  write_text_or_null(out, "body", message == nullptr ? std::string_view() : std::string_view(message->body));
-  write_text_or_null(out, "url", message == nullptr ? std::string_view() : std::string_view(message->url));
+  out.field_or_null("title", title);
+  out.field_or_null("body", message == nullptr ? std::string_view() : std::string_view(message->body));
+  out.field_or_null("url", message == nullptr ? std::string_view() : std::string_view(message->url));
 }
 
 bool is_shown(const Call& call, std::string_view key) {
@@ -149,13 +149,13 @@ void write_entry(base::JsonWriter& out, const model::Delivery& d, std::string_vi
   out.object();
   write_id(out, "id", base::kDeliveryPrefix, d.id);
   write_id(out, "notification_id", base::kNotificationPrefix, d.notification);
-  write_text_or_null(out, "category", category);
+  out.field_or_null("category", category);
   out.field("channel", model::name(d.channel()));
-  write_text_or_null(out, "device_id", d.device_id);
+  out.field_or_null("device_id", d.device_id);
   out.field("status", model::name(d.status));
-  write_text_or_null(out, "reason", model::name(d.reason));
+  out.field_or_null("reason", model::name(d.reason));
   out.field("created_at", to_rfc3339(base::id_time(d.id)));
-  write_time(out, "finished_at", d.finished_at);
+  out.field_or_null("finished_at", d.finished_at);
   write_said(out, message);
   out.end_object();
 }
@@ -187,9 +187,7 @@ Task<Answer> list_mine(Call& call) {
     write_entry(out, d, category, message ? &*message : nullptr);
   }
   out.end_array();
-  std::optional<Cursor> next;
-  if (page.next != 0) next = Cursor{page.next, {}};
-  write_page(out, call, paging, next);
+  write_page(out, call, paging, page.next);
   co_return json_reply(out);
 }
 

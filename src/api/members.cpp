@@ -11,30 +11,13 @@ constexpr std::size_t kTitleMax = 100;  // bytes
 // ---- projects
 void write_project(base::JsonWriter& out, const pipeline::ProjectView& view) {
   out.object().field("key", view.name).field("name", view.title);
-  write_time(out, "created_at", view.created_at == Time{} ? std::nullopt : std::optional(view.created_at));
+  out.field_or_null("created_at", view.created_at == Time{} ? std::nullopt : std::optional(view.created_at));
   out.end_object();
 }
 
 const pipeline::ProjectView* find_project(const pipeline::Snapshot& snapshot, const std::string& key) {
   const auto it = snapshot.project_ids.find(key);
   return it == snapshot.project_ids.end() ? nullptr : snapshot.project(it->second);
-}
-
-// Whether this caller is told of a project at all.
-bool may_see(const Call& call, const pipeline::ProjectView& view) {
-  switch (call.who.who) {
-    case Who::Member: return call.who.member->role_in(view.name).has_value();
-    case Who::Management: {
-      const auto& projects = call.who.key->projects;
-      return projects.empty() || std::ranges::find(projects, view.name) != projects.end();
-    }
-    case Who::Control: return true;
-    case Who::Nobody:
-    case Who::App:
-    case Who::Client:
-    case Who::Publishable: return false;
-  }
-  return false;
 }
 
 Failure no_project(const Call& call) {
@@ -44,7 +27,7 @@ Failure no_project(const Call& call) {
 Task<Answer> list_projects(Call& call) {
   std::vector<const pipeline::ProjectView*> views;
   for (const auto& [id, view] : call.snapshot->projects) {
-    if (may_see(call, *view)) views.push_back(view.get());
+    if (call.who.is_for(view->name)) views.push_back(view.get());
   }
   std::ranges::sort(views, {}, [](const auto* view) { return std::string_view(view->name); });
   base::JsonWriter out(1024);
@@ -56,7 +39,7 @@ Task<Answer> list_projects(Call& call) {
 
 Task<Answer> get_project(Call& call) {
   const auto* const view = find_project(*call.snapshot, call.args[0]);
-  if (view == nullptr || !may_see(call, *view)) co_return std::unexpected(no_project(call));
+  if (view == nullptr || !call.who.is_for(view->name)) co_return std::unexpected(no_project(call));
   base::JsonWriter out;
   write_project(out, *view);
   co_return json_reply(out);
@@ -195,43 +178,31 @@ Task<Answer> delete_token(Call& call) {
   co_return no_content();
 }
 
-constexpr Route member_route(std::string_view method, std::string_view pattern, Access access,
-                             Handler handler, std::string_view tag, std::string_view summary,
-                             std::string_view request, std::string_view response, int status = 200) {
-  return {.method = method,
-          .pattern = pattern,
-          .access = access,
-          .handler = handler,
-          .tag = tag,
-          .summary = summary,
-          .request = request,
-          .response = response,
-          .status = status,
-          .kind = method == "POST" ? RouteKind::Creates : RouteKind::Plain};
-}
-
 }  // namespace
 
 std::span<const Route> member_routes() {
   static constexpr Access kRead = manage("read");
   static const Route kRoutes[] = {
-      member_route("GET", "/v1/projects", kRead, list_projects, "Projects", "The projects you may see", {},
-                   "ProjectList"),
-      member_route("GET", "/v1/projects/{key}", kRead, get_project, "Projects", "One project", {}, "Project"),
-      member_route("PUT", "/v1/projects/{key}", kAdmin, put_project, "Projects",
-                   "Make a project, or change its name", "Project", "Project"),
-      member_route("GET", "/v1/members", kAdmin, list_members, "Members", "The people who administer", {},
-                   "TeamMemberList"),
-      member_route("GET", "/v1/members/{key}", kAdmin, get_member, "Members", "One member", {}, "TeamMember"),
-      member_route("PUT", "/v1/members/{key}", kAdmin, put_member, "Members",
-                   "Say who somebody is and what they may do in which project", "TeamMember", "TeamMember"),
-      member_route("DELETE", "/v1/members/{key}", kAdmin, delete_member, "Members",
-                   "Remove a member; the tokens are refused at once", {}, {}, 204),
-      member_route("POST", "/v1/members/{key}/tokens", kAdmin, post_token, "Members",
-                   "Make a token with which the member acts; it is shown once", "NewMemberToken",
-                   "MemberToken", 201),
-      member_route("DELETE", "/v1/members/{key}/tokens/{name}", kAdmin, delete_token, "Members",
-                   "Refuse this token from now on", {}, {}, 204),
+      administering_route("GET", "/v1/projects", kRead, list_projects, "Projects", "The projects you may see",
+                          {}, "ProjectList"),
+      administering_route("GET", "/v1/projects/{key}", kRead, get_project, "Projects", "One project", {},
+                          "Project"),
+      administering_route("PUT", "/v1/projects/{key}", kAdmin, put_project, "Projects",
+                          "Make a project, or change its name", "Project", "Project"),
+      administering_route("GET", "/v1/members", kAdmin, list_members, "Members", "The people who administer",
+                          {}, "TeamMemberList"),
+      administering_route("GET", "/v1/members/{key}", kAdmin, get_member, "Members", "One member", {},
+                          "TeamMember"),
+      administering_route("PUT", "/v1/members/{key}", kAdmin, put_member, "Members",
+                          "Say who somebody is and what they may do in which project", "TeamMember",
+                          "TeamMember"),
+      administering_route("DELETE", "/v1/members/{key}", kAdmin, delete_member, "Members",
+                          "Remove a member; the tokens are refused at once", {}, {}, 204),
+      administering_route("POST", "/v1/members/{key}/tokens", kAdmin, post_token, "Members",
+                          "Make a token with which the member acts; it is shown once", "NewMemberToken",
+                          "MemberToken", 201),
+      administering_route("DELETE", "/v1/members/{key}/tokens/{name}", kAdmin, delete_token, "Members",
+                          "Refuse this token from now on", {}, {}, 204),
   };
   return kRoutes;
 }

@@ -86,10 +86,10 @@ Task<Answer> stats(Call& call) {
     if (!is_wanted) continue;
     out.object().field("hour", to_rfc3339(row.hour));
     write_app_name(out, call, row.app);
-    write_text_or_null(out, "category", row.category);
-    write_text_or_null(out, "template", row.template_key);
+    out.field_or_null("category", row.category);
+    out.field_or_null("template", row.template_key);
     out.field("channel", model::name(row.channel));
-    write_text_or_null(out, "integration", row.integration);
+    out.field_or_null("integration", row.integration);
     // The roll-up counts what was accepted in an hour as pending.
     out.field("status", row.status == DeliveryStatus::Pending ? "accepted" : model::name(row.status));
     out.field("n", row.n).end_object();

@@ -205,16 +205,7 @@ Task<Answer> write_settings(Call& call) {
 constexpr Route operating_route(std::string_view method, std::string_view pattern, std::string_view area,
                                 Handler handler, std::string_view tag, std::string_view summary,
                                 std::string_view request, std::string_view response, int status = 200) {
-  return {.method = method,
-          .pattern = pattern,
-          .access = manage(area),
-          .handler = handler,
-          .tag = tag,
-          .summary = summary,
-          .request = request,
-          .response = response,
-          .status = status,
-          .kind = method == "POST" ? RouteKind::Creates : RouteKind::Plain};
+  return administering_route(method, pattern, manage(area), handler, tag, summary, request, response, status);
 }
 
 }  // namespace

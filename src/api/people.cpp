@@ -149,9 +149,7 @@ Task<Answer> list_users(Call& call) {
     if (!profile->is_anonymous) model::write_user(out, *profile);
   }
   out.end_array();
-  std::optional<Cursor> next;
-  if (rows.size() == paging.limit) next = Cursor{0, rows.back()->user_id};
-  write_page(out, call, paging, next);
+  write_page(out, call, paging, rows, [](const auto& row) { return row->user_id; });
   co_return json_reply(out);
 }
 
@@ -374,9 +372,7 @@ Task<Answer> preference_log(Call& call) {
   CARILLON_CO_TRY(const ProfilePtr profile, co_await load_user(call));
   if (!profile) co_return std::unexpected(no_user(call));
   store::UserKey key{call.who.project, std::string(user_arg(call))};
-  store::ListPage page;
-  page.after = paging.after.id;
-  page.limit = paging.limit;
+  const store::ListPage page = paging.by_id();
   CARILLON_CO_TRY(const auto rows, co_await call.deps.store.preference_log(std::move(key), page));
   base::JsonWriter out(256 * rows.size() + 64);
   out.object().key("data").array();
@@ -385,9 +381,7 @@ Task<Answer> preference_log(Call& call) {
     out.key("change").raw(row.change.empty() ? "{}" : row.change).end_object();
   }
   out.end_array();
-  std::optional<Cursor> next;
-  if (rows.size() == paging.limit) next = Cursor{rows.back().id, {}};
-  write_page(out, call, paging, next);
+  write_page(out, call, paging, rows, [](const auto& row) { return row.id; });
   co_return json_reply(out);
 }
 

@@ -53,6 +53,23 @@ inline constexpr Access kAdmin{0, {}, false};
   return {0, {}, false, static_cast<unsigned>(scope), false};
 }
 
+// One line of the tables of what is administered: a POST makes something, once for each Idempotency-Key.
+[[nodiscard]] constexpr Route administering_route(std::string_view method, std::string_view pattern,
+                                                  Access access, Handler handler, std::string_view tag,
+                                                  std::string_view summary, std::string_view request,
+                                                  std::string_view response, int status = 200) {
+  return {.method = method,
+          .pattern = pattern,
+          .access = access,
+          .handler = handler,
+          .tag = tag,
+          .summary = summary,
+          .request = request,
+          .response = response,
+          .status = status,
+          .kind = method == "POST" ? RouteKind::Creates : RouteKind::Plain};
+}
+
 // Each area of the API has a file with its handlers and this list of them.
 std::span<const Route> sending_routes();
 std::span<const Route> draft_routes();

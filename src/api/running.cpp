@@ -59,9 +59,7 @@ Task<Answer> start(Call&) { co_return html_reply(start_page()); }
 
 Task<Answer> sandbox_messages(Call& call) {
   CARILLON_CO_TRY(const Paging paging, read_paging(call));
-  store::ListPage page;
-  page.after = paging.after.id;
-  page.limit = paging.limit;
+  const store::ListPage page = paging.by_id();
   CARILLON_CO_TRY(const auto rows, co_await call.deps.store.list_sandbox_messages(call.who.project, page));
   base::JsonWriter out(512 * rows.size() + 64);
   out.object().key("data").array();
@@ -74,9 +72,7 @@ Task<Answer> sandbox_messages(Call& call) {
     out.key("content").raw(m.content.empty() ? "{}" : m.content).field("at", to_rfc3339(m.at)).end_object();
   }
   out.end_array();
-  std::optional<Cursor> next;
-  if (rows.size() == paging.limit) next = Cursor{rows.back().id, {}};
-  write_page(out, call, paging, next);
+  write_page(out, call, paging, rows, [](const auto& row) { return row.id; });
   co_return json_reply(out);
 }
 

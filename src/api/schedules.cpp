@@ -45,8 +45,8 @@ void write_schedule(base::JsonWriter& out, const Call& call, const StoredSchedul
   out.key("notification").raw(schedule.notification);
   write_app_name(out, call, schedule.app);
   out.field("sandbox", schedule.is_test);
-  write_time(out, "next_run", model::next_run(schedule, state));
-  write_time(out, "last_run", state.last_run);
+  out.field_or_null("next_run", model::next_run(schedule, state));
+  out.field_or_null("last_run", state.last_run);
   out.key("last_notification");
   if (state.last_notification != 0) {
     out.value(base::id_text(base::kNotificationPrefix, state.last_notification));
@@ -182,9 +182,7 @@ Task<Answer> list_schedules(Call& call) {
     if (may_see(call, stored->schedule)) write_schedule(out, call, *stored);
   }
   out.end_array();
-  std::optional<Cursor> next;
-  if (rows.size() == paging.limit) next = Cursor{0, rows.back().key.key};
-  write_page(out, call, paging, next);
+  write_page(out, call, paging, rows, [](const auto& row) { return row.key.key; });
   co_return json_reply(out);
 }
 

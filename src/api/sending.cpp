@@ -110,10 +110,10 @@ void write_warnings(base::JsonWriter& out, const pipeline::SendAnswer& answer) {
 void write_answer(base::JsonWriter& out, const pipeline::SendAnswer& answer) {
   out.object();
   write_id(out, "id", base::kNotificationPrefix, answer.id);
-  write_text_or_null(out, "event_id", answer.event_id);
+  out.field_or_null("event_id", answer.event_id);
   out.field("status", model::name(answer.status)).field("duplicate", answer.is_duplicate);
   if (answer.approval != 0) write_id(out, "approval_id", base::kApprovalPrefix, answer.approval);
-  write_time(out, "dedup_until", answer.dedup_until);
+  out.field_or_null("dedup_until", answer.dedup_until);
   write_counts(out, answer);
   write_warnings(out, answer);
   out.end_object();

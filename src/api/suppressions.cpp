@@ -120,17 +120,13 @@ Task<Answer> look_up(Call& call, Paging paging) {
 Task<Answer> list(Call& call) {
   CARILLON_CO_TRY(const Paging paging, read_paging(call));
   if (call.has_param("address")) co_return co_await look_up(call, paging);
-  store::ListPage page;
-  page.after = paging.after.id;
-  page.limit = paging.limit;
+  const store::ListPage page = paging.by_id();
   CARILLON_CO_TRY(const auto rows, co_await call.deps.store.list_suppressions(call.who.project, page));
   base::JsonWriter out(160 * rows.size() + 64);
   out.object().key("data").array();
   for (const auto& row : rows) write_suppression(out, row);
   out.end_array();
-  std::optional<Cursor> next;
-  if (rows.size() == paging.limit) next = Cursor{rows.back().id, {}};
-  write_page(out, call, paging, next);
+  write_page(out, call, paging, rows, [](const auto& row) { return row.id; });
   co_return json_reply(out);
 }
 

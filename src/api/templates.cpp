@@ -154,9 +154,7 @@ Task<Answer> list_templates(Call& call) {
     out.field("updated_at", to_rfc3339(row.updated_at)).end_object();
   }
   out.end_array();
-  std::optional<Cursor> next;
-  if (rows.size() == paging.limit) next = Cursor{0, rows.back().key.key};
-  write_page(out, call, paging, next);
+  write_page(out, call, paging, rows, [](const auto& row) { return row.key.key; });
   co_return json_reply(out);
 }
 

@@ -118,9 +118,7 @@ Task<Answer> export_user(Call& call) {
     CARILLON_CO_CHECK(co_await write_person(call, out));
   }
   co_await write_deliveries(call, std::move(page.rows), out);
-  std::optional<Cursor> next;
-  if (page.next != 0) next = Cursor{page.next, {}};
-  write_page(out, call, paging, next);
+  write_page(out, call, paging, page.next);
   co_return json_reply(out);
 }
 

@@ -14,6 +14,7 @@
 #include "api/failure.h"
 #include "app/keys.h"
 #include "app/node.h"
+#include "base/descriptor.h"
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "carillon_version.h"
@@ -92,10 +93,10 @@ class Backups::Part {
     auto part = std::make_shared<Part>(to);
     const std::string& path = part->path_;
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return errno_error("make", path);
-    part->fd_ = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (part->fd_ < 0) return errno_error("open", path);
+    part->folder_ = base::Descriptor(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!part->folder_) return errno_error("open", path);
     // Some network file systems lock no folders; there it is up to who starts two at once.
-    if (::flock(part->fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    if (::flock(part->folder_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
       return fail(Errc::FailedPrecondition, fmt::format("another backup is being written to {}", path));
     }
     if (const auto names = names_in(path); !std::ranges::all_of(names, may_be_ours)) {
@@ -111,11 +112,9 @@ class Backups::Part {
   }
   explicit Part(const std::string& to) : to_(to), path_(fmt::format("{}{}", to, kPartSuffix)) {}
   ~Part() {
-    if (is_ours_) {
-      clear();
-      ::rmdir(path_.c_str());
-    }
-    if (fd_ >= 0) ::close(fd_);
+    if (!is_ours_) return;
+    clear();
+    ::rmdir(path_.c_str());
   }
   Part(const Part&) = delete;
   Part& operator=(const Part&) = delete;
@@ -144,7 +143,7 @@ class Backups::Part {
   }
 
   const std::string to_, path_;
-  int fd_ = -1;
+  base::Descriptor folder_;
   bool is_ours_ = false;
 };
 

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "base/descriptor.h"
 #include "base/json.h"
 #include "base/sha256.h"
 
@@ -26,35 +27,10 @@ constexpr std::size_t kHashText = 64;          // hexadecimal digits of SHA-256
 constexpr std::size_t kPiece = 1 << 20;        // bytes
 constexpr std::int64_t kFileBytesMax = std::int64_t{1} << 50;
 
-// A descriptor that closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const noexcept { return fd_; }
-
- private:
-  const int fd_;
-};
-
 std::unexpected<Error> failed(const char* what, const std::string& path) {
   const int error = errno;
   const Errc code = error == ENOENT ? Errc::NotFound : Errc::Unavailable;
   return fail(code, fmt::format("cannot {} {}: {}", what, path, std::generic_category().message(error)));
-}
-
-Result<void> write_all(int fd, std::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return failed("write", path);
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return {};
 }
 
 // Of a file in DATA/jobs: one that is being written has a suffix.
@@ -177,8 +153,8 @@ Result<Manifest> read_manifest(const std::string& folder) {
 }
 
 Result<void> read_pieces(const std::string& path, const OnPiece& each) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) return failed("open", path);
+  const base::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return failed("open", path);
   static_cast<void>(::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL));
   std::string piece(kPiece, '\0');
   while (true) {
@@ -202,13 +178,13 @@ Result<std::string> hash_file(const std::string& path, const OnPiece& each) {
 }
 
 Result<std::string> copy_file(const std::string& from, const std::string& to, const OnPiece& each) {
-  const Descriptor out(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (out.get() < 0) return failed("make", to);
+  const base::Descriptor out(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!out) return failed("make", to);
   base::Sha256 hash;
   Result<void> written;
   const auto read = read_pieces(from, [&](std::string_view piece) {
     hash.add(piece);
-    written = write_all(out.get(), piece, to);
+    if (!base::write_all(out.get(), piece)) written = failed("write", to);
     return written && (!each || each(piece));
   });
   if (written && read) return base::hex(hash.finish());
@@ -249,8 +225,8 @@ std::vector<std::string> names_in(const std::string& folder) {
 }
 
 Result<void> sync_path(const std::string& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) return failed("open", path);
+  const base::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return failed("open", path);
   if (::fsync(file.get()) != 0) return failed("sync", path);
   return {};
 }

@@ -1,6 +1,5 @@
 #include "app/keys.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,6 +8,8 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+
+#include "base/descriptor.h"
 
 namespace carillon::app {
 namespace {
@@ -36,18 +37,8 @@ Result<std::unique_ptr<base::KeyRing>> read_key(std::string_view base64, const s
 }
 
 Result<void> write_private_file(const std::string& path, std::string_view content) {
-  const std::string part = path + ".part";
-  const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  const auto failed = [&](const char* what) {
-    return fail(Errc::Unavailable, fmt::format("cannot {} {}: {}", what, path, std::strerror(errno)));
-  };
-  if (fd < 0) return failed("make");
-  const bool is_written =
-      ::write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size()) && ::fsync(fd) == 0;
-  ::close(fd);
-  if (!is_written) return failed("write");
-  if (::rename(part.c_str(), path.c_str()) != 0) return failed("rename");
-  return {};
+  if (base::write_file(path, content)) return {};
+  return fail(Errc::Unavailable, fmt::format("cannot write {}: {}", path, std::strerror(errno)));
 }
 
 Result<std::string> read_file(const std::string& path) {

@@ -14,10 +14,12 @@
 #include <filesystem>
 
 #include "app/keys.h"
+#include "base/descriptor.h"
 #include "base/failpoint.h"
 #include "base/ids.h"
 #include "model/admin.h"
 #include "pipeline/directory.h"
+#include "pipeline/project_record.h"
 #include "store/store.h"
 
 namespace carillon::app {
@@ -36,7 +38,6 @@ constexpr std::array<std::string_view, 11> kOfTheOldStore{
     "instance",        "journal",         "first-run.json",
     "control",         "ballast"};
 constexpr std::int64_t kSpare = 8 << 20;  // bytes besides the files: what opening the store writes
-constexpr std::size_t kProjectsPage = 200;
 
 template <class T>
 T run_to_end(Task<T> task) {
@@ -57,23 +58,17 @@ class FolderLock {
   static Result<std::unique_ptr<FolderLock>> take(const std::string& data) {
     auto lock = std::make_unique<FolderLock>();
     const std::string path = fmt::format("{}/{}", data, kLock);
-    lock->fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (lock->fd_ < 0) return errno_error("open", path);
-    if (::flock(lock->fd_, LOCK_EX | LOCK_NB) != 0) {
+    lock->file_ = base::Descriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!lock->file_) return errno_error("open", path);
+    if (::flock(lock->file_.get(), LOCK_EX | LOCK_NB) != 0) {
       return fail(Errc::FailedPrecondition,
                   fmt::format("{} is in use; stop the server that runs there", data));
     }
     return lock;
   }
-  FolderLock() = default;
-  ~FolderLock() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
 
  private:
-  int fd_ = -1;
+  base::Descriptor file_;
 };
 
 // Moves what is in DATA/restored to its place. Whatever interrupts it, doing it again ends the same: what is
@@ -102,16 +97,10 @@ Task<Result<std::vector<std::string>>> write_pauses(store::Store& store, std::st
   base::SystemClock clock;
   base::IdGenerator ids(clock, 0, 0);
   std::vector<std::int32_t> projects{pipeline::kDefaultProject};
-  store::ListPage page;
-  page.limit = kProjectsPage;
-  while (true) {
-    CARILLON_CO_TRY(const auto rows,
-                    co_await store.list_records(std::string(pipeline::kKindProject), 0, page));
-    for (const auto& row : rows) {
-      if (row.key.key != "default") projects.push_back(static_cast<std::int32_t>(row.id));
-    }
-    if (rows.size() < kProjectsPage) break;
-    page.after_key = rows.back().key.key;
+  CARILLON_CO_TRY(const auto records,
+                  co_await pipeline::all_records(store, std::string(pipeline::kKindProject), 0));
+  for (const auto& record : records) {
+    if (record.key.key != "default") projects.push_back(static_cast<std::int32_t>(record.id));
   }
   std::vector<std::string> written;
   for (const std::int32_t project : projects) {

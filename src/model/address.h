@@ -14,6 +14,8 @@ namespace carillon::model {
 // without a dot or an address literal refused. UTF-8 local parts (RFC 6531) pass. Errors: InvalidArgument
 // saying what is wrong.
 Result<std::string> normalize_email(std::string_view text);
+inline constexpr std::size_t kEmailGivenMax =
+    320;  // bytes that bodies may give to it; it says what is too long
 
 // E.164 from "+…" or, with `country` (ISO 3166 alpha-2), from national form; libphonenumber decides
 // what is a possible and valid number. Reserved +99900000000x (CONTRACT §6) pass unparsed.
@@ -31,9 +33,9 @@ enum class ReservedRecipient : std::uint8_t { None, Ok, Bounce, Complaint, TempF
 
 // ---- SMS (3GPP TS 23.038, 23.040)
 struct SmsSegments {
-  bool is_gsm7 = true;      // else UCS-2
-  int units = 0;            // septets (extension characters count 2) or UTF-16 units
-  int segments = 0;         // 160/153 or 70/67; a surrogate pair or escape is never split
+  bool is_gsm7 = true;  // else UCS-2
+  int units = 0;        // septets (extension characters count 2) or UTF-16 units
+  int segments = 0;     // 160/153 or 70/67; a surrogate pair or escape is never split
 };
 [[nodiscard]] SmsSegments count_segments(std::string_view utf8);
 

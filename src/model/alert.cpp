@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::size_t kSecretMax = 128;   // bytes of whsec_…
 constexpr std::size_t kSealedMax = 1024;  // bytes
-constexpr std::size_t kEmailMax = 320;    // bytes
 constexpr std::size_t kKeyBytesMin = 24, kKeyBytesMax = 64;
 constexpr std::string_view kSecretPrefix = "whsec_";
 
@@ -42,17 +41,8 @@ constexpr KindRow kKinds[kAlertKindCount] = {
 
 const KindRow& row(AlertKind kind) noexcept { return kKinds[static_cast<std::size_t>(kind)]; }
 
-void write_time(base::JsonWriter& out, std::string_view key, const std::optional<Time>& time) {
-  out.key(key);
-  if (time) {
-    out.value(to_rfc3339(*time));
-  } else {
-    out.null();
-  }
-}
-
 void read_emails(base::ObjectReader& reader, AlertSettings& into) {
-  if (!reader.texts("email", into.emails, kAlertEmailsMax, kEmailMax)) return;
+  if (!reader.texts("email", into.emails, kAlertEmailsMax, kEmailGivenMax)) return;
   for (std::size_t i = 0; i < into.emails.size(); ++i) {
     auto email = normalize_email(into.emails[i]);
     if (email) {
@@ -109,14 +99,9 @@ void write_alert_fields(base::JsonWriter& out, const Alert& alert, std::string_v
   out.field("state", alert.is_open() ? "open" : "resolved").field("title", alert_title(alert.key));
   out.field("detail", alert.detail).field("advice", alert_advice(alert.key.kind)).field("count", alert.count);
   out.field("first_at", to_rfc3339(alert.first_at)).field("last_at", to_rfc3339(alert.last_at));
-  write_time(out, "resolved_at", alert.resolved_at);
-  write_time(out, "acknowledged_at", alert.acknowledged_at);
-  out.key("acknowledged_by");
-  if (alert.acknowledged_by.empty()) {
-    out.null();
-  } else {
-    out.value(alert.acknowledged_by);
-  }
+  out.field_or_null("resolved_at", alert.resolved_at);
+  out.field_or_null("acknowledged_at", alert.acknowledged_at);
+  out.field_or_null("acknowledged_by", alert.acknowledged_by);
 }
 
 std::string_view name(AlertTarget target) noexcept {
@@ -170,7 +155,7 @@ AlertSettings decode_alert_settings(base::JsonElement stored, base::Problems& pr
     webhook.text("url", settings.webhook_url, kAlertUrlMax);
     webhook.text("sealed", settings.sealed_secret, kSealedMax);
   }
-  reader.texts("email", settings.emails, kAlertEmailsMax, kEmailMax);
+  reader.texts("email", settings.emails, kAlertEmailsMax, kEmailGivenMax);
   return settings;
 }
 

@@ -35,11 +35,9 @@ bool is_sealed(JsonElement value) {
   return value.get(text) == simdjson::SUCCESS && text.starts_with("v1:");
 }
 
-// At most `max` bytes of it, whole characters.
 std::string cut(std::string_view text, std::size_t max) {
-  if (text.size() <= max) return std::string(text);
-  while (max > 0 && (static_cast<unsigned char>(text[max]) & 0xC0U) == 0x80U) --max;
-  return std::string(text.substr(0, max)) + "…";
+  const std::string_view kept = base::first_characters(text, max);
+  return kept.size() == text.size() ? std::string(text) : std::string(kept) + "…";
 }
 
 bool is_container(JsonElement value) { return value.is_object() || value.is_array(); }

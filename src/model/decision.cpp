@@ -31,15 +31,6 @@ void add_check(std::vector<Check>* checks, bool is_yes, std::string rule, std::s
                      .at = std::nullopt});
 }
 
-void text_or_null(base::JsonWriter& out, std::string_view key, std::string_view text) {
-  out.key(key);
-  if (text.empty()) {
-    out.null();
-  } else {
-    out.value(text);
-  }
-}
-
 void number_or_null(base::JsonWriter& out, std::string_view key, int number) {
   out.key(key);
   if (number == 0) {
@@ -51,20 +42,20 @@ void number_or_null(base::JsonWriter& out, std::string_view key, int number) {
 
 void write_check(base::JsonWriter& out, const Check& check) {
   out.object().field("check", check.check).field("result", check.result);
-  text_or_null(out, "rule", check.rule);
-  text_or_null(out, "value", check.value);
-  text_or_null(out, "source", check.source);
-  text_or_null(out, "at", check.at ? to_rfc3339(*check.at) : std::string());
+  out.field_or_null("rule", check.rule);
+  out.field_or_null("value", check.value);
+  out.field_or_null("source", check.source);
+  out.field_or_null("at", check.at);
   out.end_object();
 }
 
 void write_route(base::JsonWriter& out, const Explain::Route& route) {
   out.object();
-  text_or_null(out, "rule", route.rule);
+  out.field_or_null("rule", route.rule);
   out.key("chain").array();
   for (const std::string& integration : route.chain) out.value(integration);
   out.end_array();
-  text_or_null(out, "chosen", route.chosen);
+  out.field_or_null("chosen", route.chosen);
   out.key("skipped").array();
   for (const auto& [integration, why] : route.skipped) {
     out.object().field("integration", integration).field("why", why).end_object();
@@ -109,16 +100,16 @@ bool is_opted_in(const Category& category, const std::vector<Preference>& prefer
 
 void write_explain(base::JsonWriter& out, const Explain& explain) {
   out.object().field("recipient", explain.recipient).field("channel", name(explain.channel));
-  text_or_null(out, "device_id", explain.device_id);
+  out.field_or_null("device_id", explain.device_id);
   out.field("decision", name(explain.decision.kind));
-  text_or_null(out, "reason", name(explain.decision.reason));
+  out.field_or_null("reason", name(explain.decision.reason));
   if (explain.decision.due_at) out.field("due_at", to_rfc3339(*explain.decision.due_at));
   out.key("checks").array();
   for (const Check& check : explain.decision.checks) write_check(out, check);
   out.end_array().key("content").object();
-  text_or_null(out, "template", explain.content.template_key);
+  out.field_or_null("template", explain.content.template_key);
   number_or_null(out, "version", explain.content.version);
-  text_or_null(out, "locale", explain.content.locale);
+  out.field_or_null("locale", explain.content.locale);
   number_or_null(out, "segments", explain.content.segments);
   out.end_object().key("route");
   write_route(out, explain.route);

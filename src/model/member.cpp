@@ -16,7 +16,6 @@ using base::Problems;
 
 constexpr std::size_t kNameMax = 100;  // bytes
 constexpr std::size_t kKeyMax = 64;
-constexpr std::size_t kEmailMax = 320;
 constexpr std::size_t kStoredTokensMax = 1'000;
 
 constexpr std::array<std::string_view, 3> kRoles{"viewer", "sender", "administrator"};
@@ -97,7 +96,7 @@ std::string encode(const Member& member) {
 Result<Member> decode_member(std::string_view json) {
   return decode_record<Member>(json, "member", [](ObjectReader& reader, Member& member, Problems& problems) {
     reader.text("name", member.name, kNameMax);
-    reader.text("email", member.email, kEmailMax);
+    reader.text("email", member.email, kEmailGivenMax);
     reader.boolean("disabled", member.is_disabled);
     read_grants(reader, member);
     reader.array("tokens", kStoredTokensMax, [&](JsonElement element, const std::string& pointer) {
@@ -120,7 +119,7 @@ void read_member(JsonElement body, Member& into, Problems& problems) {
   std::string email;
   reader.require("grants");
   reader.text("name", fresh.name, kNameMax);
-  if (reader.text("email", email, kEmailMax) && !email.empty()) {
+  if (reader.text("email", email, kEmailGivenMax) && !email.empty()) {
     if (auto normal = normalize_email(email)) {
       fresh.email = std::move(*normal);
     } else {

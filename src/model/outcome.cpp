@@ -3,6 +3,8 @@
 #include <array>
 #include <utility>
 
+#include "base/json.h"
+
 namespace carillon::model {
 namespace {
 
@@ -29,12 +31,9 @@ constexpr std::array<Row, kOutcomeKindCount> kTable{{
 
 const Row& row(OutcomeKind kind) noexcept { return kTable[static_cast<std::size_t>(kind)]; }
 
-// Cuts at a character's start: half a UTF-8 sequence would make the stored JSON invalid.
+// Half a UTF-8 sequence would make the stored JSON invalid.
 std::string shortened(std::string text) {
-  if (text.size() <= kDetailMax) return text;
-  std::size_t end = kDetailMax;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
-  text.resize(end);
+  text.resize(base::first_characters(text, kDetailMax).size());
   return text;
 }
 

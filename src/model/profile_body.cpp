@@ -11,7 +11,6 @@ namespace carillon::model {
 namespace {
 
 constexpr std::size_t kNameMax = 200;           // bytes
-constexpr std::size_t kEmailTextMax = 320;      // bytes as given; normalize_email() says what is too long
 constexpr std::size_t kPhoneTextMax = 64;       // bytes as given
 constexpr std::size_t kCountryMax = 16;         // bytes as given
 constexpr std::size_t kLocaleTextMax = 64;      // bytes as given
@@ -41,7 +40,7 @@ void read_text(base::JsonElement body, base::ObjectReader& reader, std::string_v
 }
 
 void read_email(base::JsonElement body, base::ObjectReader& reader, Profile& into) {
-  read_text(body, reader, "email", kEmailTextMax, into.email, [&reader](std::string& text) {
+  read_text(body, reader, "email", kEmailGivenMax, into.email, [&reader](std::string& text) {
     auto normalized = normalize_email(text);
     if (!normalized) {
       reader.problem("email", "invalid_email", std::move(normalized.error().message));
@@ -242,16 +241,6 @@ void read_quiet_hours(base::JsonElement body, base::ObjectReader& reader, bool r
 
 // ---- answers
 
-// Absent contact data is null, so that the answer has one shape.
-void text_or_null(base::JsonWriter& out, std::string_view key, const std::string& text) {
-  out.key(key);
-  if (text.empty()) {
-    out.null();
-  } else {
-    out.value(text);
-  }
-}
-
 }  // namespace
 
 void read_user(base::JsonElement body, Profile& into, base::Problems& problems) {
@@ -316,12 +305,13 @@ void read_preferences(base::JsonElement body, Profile& into, bool replace, base:
 
 void write_user(base::JsonWriter& out, const Profile& profile) {
   out.object().field("user_id", profile.user_id);
-  text_or_null(out, "name", profile.name);
-  text_or_null(out, "email", profile.email);
-  text_or_null(out, "country_code", profile.country_code);
-  text_or_null(out, "phone_number", profile.phone_number);
-  text_or_null(out, "locale", profile.locale);
-  text_or_null(out, "time_zone", profile.time_zone);
+  // Absent contact data is null, so that the answer has one shape.
+  out.field_or_null("name", profile.name);
+  out.field_or_null("email", profile.email);
+  out.field_or_null("country_code", profile.country_code);
+  out.field_or_null("phone_number", profile.phone_number);
+  out.field_or_null("locale", profile.locale);
+  out.field_or_null("time_zone", profile.time_zone);
   out.key("attributes").raw(profile.attributes.empty() ? "{}" : profile.attributes);
   out.key("addresses").array();
   for (const OtherAddress& address : profile.addresses) {

@@ -1,4 +1,4 @@
-// Reading back what was stored. Private to this folder.
+// Reading back what was stored.
 #pragma once
 
 #include <fmt/format.h>

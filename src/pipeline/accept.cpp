@@ -611,10 +611,7 @@ Task<std::expected<std::vector<model::Explain>, Refusal>> Acceptor::explain(Call
   Work work;
   work.item = &item;
   work.caller = &caller;
-  std::shared_ptr<const model::Template> named;
-  if (names_version(*item.request))
-    named = co_await named_version(deps_.directory, caller.project, *item.request);
-  take_plan(work, plan_send(*snapshot, options_, caller, *item.request, std::move(named), now));
+  take_plan(work, co_await plan_send(deps_.directory, *snapshot, options_, caller, *item.request, now));
   if (work.refusal) co_return std::unexpected(std::move(*work.refusal));
   work.people.wants_sample = true;
   std::vector<PeopleQuery*> queries{&work.people};

@@ -12,7 +12,7 @@ constexpr std::size_t kCodeMax = 64;     // bytes
 constexpr std::size_t kDetailMax = 300;  // bytes
 
 std::string cut(std::string_view text, std::size_t bytes_max) {
-  std::string out = base::to_valid_utf8(text.substr(0, bytes_max));
+  std::string out = base::to_valid_utf8(base::first_characters(text, bytes_max));
   std::ranges::replace_if(out, [](char c) { return (c >= 0 && c < ' ') || c == '\x7f'; }, ' ');
   return out;
 }

@@ -329,7 +329,7 @@ Directory::NewKey make_key(bool is_test) {
 model::AppKey stored_key(const Directory::NewKey& key, const base::KeyRing& keys, unsigned scopes, Time now) {
   model::AppKey stored;
   stored.key = key.key;
-  stored.secret_hash = base::hex(base::hmac_sha256(keys.credential_pepper.reveal(), key.secret));
+  stored.secret_hash = keys.credential_hash(key.secret);
   stored.scopes = scopes;
   stored.created_at = now;
   return stored;
@@ -401,7 +401,7 @@ Task<Result<std::string>> Directory::create_management_key(std::string name, std
   std::string token = "mt_" + base::random_text(43);
   model::ManagementKey key;
   key.name = name;
-  key.token_hash = base::hex(base::hmac_sha256(keys_.credential_pepper.reveal(), token));
+  key.token_hash = keys_.credential_hash(token);
   key.scopes = std::move(scopes);
   key.projects = std::move(projects);
   key.created_at = clock_.now();
@@ -422,7 +422,7 @@ Task<Result<std::string>> Directory::create_management_key(std::string name, std
 Result<CredentialView> Directory::check_app_key(const Snapshot& snapshot, std::string_view key,
                                                 std::string_view secret) const {
   const auto it = snapshot.app_keys.find(key);
-  const auto hash = base::hex(base::hmac_sha256(keys_.credential_pepper.reveal(), secret));
+  const auto hash = keys_.credential_hash(secret);
   if (it == snapshot.app_keys.end() || it->second.key->is_revoked || it->second.key->is_publishable() ||
       !base::equal_constant_time(hash, it->second.key->secret_hash)) {
     return fail(Errc::Unauthenticated, "the app key or its secret is wrong");
@@ -446,7 +446,7 @@ Result<CredentialView> Directory::check_publishable_key(const Snapshot& snapshot
 
 Result<std::shared_ptr<const model::ManagementKey>> Directory::check_management_token(
     const Snapshot& snapshot, std::string_view token) const {
-  const auto hash = base::hex(base::hmac_sha256(keys_.credential_pepper.reveal(), token));
+  const auto hash = keys_.credential_hash(token);
   const auto it = snapshot.management.find(std::string_view(hash));
   if (it == snapshot.management.end() || it->second->is_revoked) {
     return fail(Errc::Unauthenticated, "the management token is unknown or revoked");

@@ -65,6 +65,14 @@ std::expected<Plan, Refusal> plan_send(const Snapshot& snapshot, const Options& 
   return plan;
 }
 
+Task<std::expected<Plan, Refusal>> plan_send(Directory& directory, const Snapshot& snapshot,
+                                             const Options& options, const Caller& caller,
+                                             const model::SendRequest& request, Time now) {
+  std::shared_ptr<const model::Template> named;
+  if (names_version(request)) named = co_await named_version(directory, caller.project, request);
+  co_return plan_send(snapshot, options, caller, request, std::move(named), now);
+}
+
 std::int64_t audience_of(const model::SendRequest& request, const People& people) {
   const auto groups = static_cast<std::int64_t>(people.groups.size());
   std::int64_t audience = static_cast<std::int64_t>(request.to.size()) - groups;
@@ -104,9 +112,7 @@ store::Approval open_approval(base::IdGenerator& ids, const model::Notification&
 Task<std::expected<Drafts::Considered, Refusal>> Drafts::consider(const Snapshot& snapshot, Caller caller,
                                                                   const model::SendRequest& request,
                                                                   Time now) {
-  std::shared_ptr<const model::Template> named;
-  if (names_version(request)) named = co_await named_version(deps_.directory, caller.project, request);
-  auto plan = plan_send(snapshot, options_, caller, request, std::move(named), now);
+  auto plan = co_await plan_send(deps_.directory, snapshot, options_, caller, request, now);
   if (!plan) co_return std::unexpected(std::move(plan.error()));
   PeopleQuery query;
   query.project = caller.project;
@@ -210,10 +216,8 @@ Task<std::expected<store::Approval, Refusal>> Drafts::decide(store::ApprovalDeci
     const auto snapshot = deps_.directory.snapshot();
     Caller by;
     by.actor = decision.actor;
-    std::shared_ptr<const model::Template> named;
-    if (names_version(*n->request)) named = co_await named_version(deps_.directory, n->project, *n->request);
-    const auto plan =
-        plan_send(*snapshot, options_, sender_of(by, *snapshot, *n), *n->request, std::move(named), now);
+    const Caller sender = sender_of(by, *snapshot, *n);
+    const auto plan = co_await plan_send(deps_.directory, *snapshot, options_, sender, *n->request, now);
     if (!plan) co_return std::unexpected(plan.error());
     // It begins when it is approved, or later: its ttl and its age count from then on.
     decision.send_at = std::max(plan->send_at.value_or(now), now);

@@ -21,10 +21,14 @@ Task<std::shared_ptr<const model::Template>> named_version(Directory& directory,
                                                            const model::SendRequest& request);
 // The plan of a send of that caller, with what its category and the installation forbid. `named`: of
 // named_version(). Refusals: make_plan()'s and refuse_by_policy()'s · 404 unknown_project · 422
-// template_archived. The plan points into the snapshot.
+// template_archived. The plan points into the snapshot, which has to stay.
 [[nodiscard]] std::expected<Plan, Refusal> plan_send(const Snapshot& snapshot, const Options& options,
                                                      const Caller& caller, const model::SendRequest& request,
                                                      std::shared_ptr<const model::Template> named, Time now);
+// The same with the version asked for, where no coroutine more or less matters.
+Task<std::expected<Plan, Refusal>> plan_send(Directory& directory, const Snapshot& snapshot,
+                                             const Options& options, const Caller& caller,
+                                             const model::SendRequest& request, Time now);
 
 // Recipients at most: each group by the number of its members, every other entry as one.
 [[nodiscard]] std::int64_t audience_of(const model::SendRequest& request, const People& people);

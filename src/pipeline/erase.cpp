@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/failpoint.h"
+#include "model/record.h"
 
 namespace carillon::pipeline {
 namespace {
@@ -20,15 +21,11 @@ std::string encode_erase_spec(std::string_view user_id) {
 }
 
 Result<std::string> decode_erase_spec(std::string_view json) {
-  base::JsonDocument document;
-  CARILLON_TRY(const auto root, document.parse(json));
-  base::Problems problems;
-  base::ObjectReader reader(root, "", problems);
-  std::string user_id;
-  reader.require("user_id");
-  reader.text("user_id", user_id, model::kUserIdMax);
-  if (!problems.empty()) return fail(Errc::Corruption, "a stored erasure does not read back");
-  return user_id;
+  return model::decode_record<std::string>(
+      json, "erasure", [](base::ObjectReader& reader, std::string& user_id, base::Problems&) {
+        reader.require("user_id");
+        reader.text("user_id", user_id, model::kUserIdMax);
+      });
 }
 
 std::string erased_request(const model::Notification& notification, std::string_view user_id,

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "pipeline/pipeline.h"
 #include "base/urgency.h"
+#include "pipeline/pipeline.h"
 #include "pipeline/route.h"
 
 namespace carillon::pipeline {

@@ -49,10 +49,10 @@ struct Taken {
   std::uint64_t profile_stamp = 0;
 };
 
-// What is claimed, per queue × priority. Delivery thread only, but for try_reserve() and release().
 // How many deliveries are handled at once while something critical is about: a third of a millisecond's work.
 inline constexpr std::size_t kUrgentStep = 32;
 
+// What is claimed, per queue × priority. Delivery thread only, but for try_reserve() and release().
 class Windows {
  public:
   Windows(std::size_t window, std::size_t careful_window)

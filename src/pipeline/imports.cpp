@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/failpoint.h"
+#include "model/record.h"
 
 namespace carillon::pipeline {
 namespace {
@@ -41,18 +42,13 @@ std::string encode(const ImportSpec& spec) {
 }
 
 Result<ImportSpec> decode_import_spec(std::string_view json) {
-  base::JsonDocument document;
-  CARILLON_TRY(const auto root, document.parse(json));
-  base::Problems problems;
-  base::ObjectReader reader(root, "", problems);
-  ImportSpec spec;
-  std::size_t format = 0;
-  reader.one_of("format", format, {kFormats[0], kFormats[1]});
-  spec.format = static_cast<model::ImportFormat>(format);
-  reader.text("group", spec.group, 64);
-  if (problems.empty()) return spec;
-  return fail(Errc::Corruption, fmt::format("a stored import does not read back: {} {}", problems[0].pointer,
-                                            problems[0].detail));
+  return model::decode_record<ImportSpec>(json, "import",
+                                          [](base::ObjectReader& reader, ImportSpec& spec, base::Problems&) {
+                                            std::size_t format = 0;
+                                            reader.one_of("format", format, {kFormats[0], kFormats[1]});
+                                            spec.format = static_cast<model::ImportFormat>(format);
+                                            reader.text("group", spec.group, 64);
+                                          });
 }
 
 Task<Result<void>> Importer::run(const bool& is_stopping) {

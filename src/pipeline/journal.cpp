@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/log.h"
 #include "pipeline/journal_format.h"
 
@@ -33,28 +34,8 @@ std::unexpected<Error> io_error(std::string_view what, const std::string& path) 
               fmt::format("the outcome journal cannot {} {}: {}", what, path, errno_text()));
 }
 
-// A file descriptor that closes itself.
-class File {
- public:
-  File() = default;
-  explicit File(int fd) : fd_(fd) {}
-  File(File&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  File& operator=(File&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~File() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const noexcept { return fd_; }
-  explicit operator bool() const noexcept { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
-
 Result<std::string> read_file(const std::string& path) {
-  const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const base::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) return io_error("open", path);
   std::string bytes;
   constexpr std::size_t kChunk = 1U << 20;
@@ -91,15 +72,8 @@ std::string read_boot_id() {
 // The one thing here that must survive a power cut: else a folder whose newest segments never reached the
 // disk would look as if nothing had been begun.
 Result<void> write_boot_file(const std::string& folder, const std::string& boot_id) {
-  const std::string path = folder + "/" + std::string(kBootFile), draft = path + ".new";
-  {
-    const File file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (!file || !write_all(file.get(), boot_id, 0) || ::fsync(file.get()) != 0)
-      return io_error("write", draft);
-  }
-  if (::rename(draft.c_str(), path.c_str()) != 0) return io_error("write", path);
-  const File directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory || ::fsync(directory.get()) != 0) return io_error("sync", folder);
+  const std::string path = folder + "/" + std::string(kBootFile);
+  if (!base::write_file(path, boot_id)) return io_error("write", path);
   return {};
 }
 
@@ -194,7 +168,7 @@ class FileJournal final : public Journal {
     for (int tries = 0; tries < kNumberTries; ++tries) {
       const std::uint64_t number = ++last_number_;
       auto path = fmt::format("{}/{}{:08}{}", folder_, owner_prefix(owner_), number, kSuffix);
-      File file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+      base::Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
       if (!file && errno == EEXIST) continue;
       if (!file) return io_error("make", path);
       std::string header;
@@ -304,7 +278,7 @@ class FileJournal final : public Journal {
   const std::string boot_id_;
   std::uint64_t last_number_ = 0;
   std::deque<Segment> segments_;  // the last one is written to
-  File file_;
+  base::Descriptor file_;
   std::size_t offset_ = 0;  // where the next flush goes
   bool is_torn_ = false;    // behind offset_ there is half a flush that could not be cut off
   std::string outcomes_, starts_;

@@ -14,10 +14,6 @@ constexpr std::size_t kPage = 200;
 constexpr std::size_t kTitleMax = 100;    // bytes
 constexpr std::size_t kTokensKept = 100;  // of a member, those refused included
 
-std::string hash_of(const base::KeyRing& keys, std::string_view token) {
-  return base::hex(base::hmac_sha256(keys.credential_pepper.reveal(), token));
-}
-
 }  // namespace
 
 Task<Result<std::vector<Record>>> all_records(store::Store& store, std::string kind, std::int32_t project) {
@@ -107,7 +103,7 @@ Task<Result<std::string>> Directory::add_member_token(std::string member, std::s
   if (stored.tokens.size() >= kTokensKept)
     stored.tokens.erase(std::ranges::find(stored.tokens, true, &model::MemberToken::is_revoked));
   std::string token = "mt_" + base::random_text(43);
-  stored.tokens.push_back({std::move(name), hash_of(keys_, token), clock_.now(), false});
+  stored.tokens.push_back({std::move(name), keys_.credential_hash(token), clock_.now(), false});
   record.data = model::encode(stored);
   const std::int64_t version = record.version;
   CARILLON_CO_CHECK(co_await put(std::move(record), version, std::move(actor)));
@@ -117,7 +113,7 @@ Task<Result<std::string>> Directory::add_member_token(std::string member, std::s
 std::shared_ptr<const model::Member> Directory::find_member(const Snapshot& snapshot,
                                                             std::string_view token) const {
   if (snapshot.member_tokens.empty()) return nullptr;
-  const auto it = snapshot.member_tokens.find(std::string_view(hash_of(keys_, token)));
+  const auto it = snapshot.member_tokens.find(std::string_view(keys_.credential_hash(token)));
   return it == snapshot.member_tokens.end() ? nullptr : it->second;
 }
 

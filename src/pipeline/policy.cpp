@@ -5,6 +5,7 @@
 #include "pipeline/refusal.h"
 
 namespace carillon::pipeline {
+
 std::optional<Refusal> refuse_by_policy(const Caller& caller, const Plan& plan, std::string_view public_url) {
   const model::Category& category = *plan.category;
   if (!caller.client_user.empty()) {

@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "base/metrics.h"
+#include "base/urgency.h"
 #include "pipeline/flight.h"
 #include "pipeline/journal.h"
 #include "pipeline/pipeline.h"
-#include "base/urgency.h"
 #include "pipeline/verdict.h"
 
 namespace carillon::pipeline {
