@@ -183,8 +183,7 @@ int run(std::size_t total, std::size_t window, std::size_t connections) {
   char folder[] = "/tmp/carillon-apns-bench-XXXXXX";
   if (::mkdtemp(folder) == nullptr) return 1;
   sim::SimOptions options;
-  options.apns_port = options.fcm_port = options.oauth_port = 0;
-  options.twilio_port = options.smtp_port = options.control_port = 0;
+  options.use_any_ports();
   options.directory = folder;
   options.counters_only = true;
   options.quiet = true;

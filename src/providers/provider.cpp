@@ -18,6 +18,30 @@ std::string Job::handle() const {
   return text;
 }
 
+std::string CallbackRequest::query(std::string_view name) const {
+  const std::size_t mark = url.find('?');
+  if (mark == std::string::npos) return {};
+  const auto fields = net::form_decode(std::string_view(url).substr(mark + 1));
+  if (!fields) return {};
+  for (const auto& [key, value] : *fields) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+std::int64_t CallbackRequest::delivery() const {
+  return base::parse_id(base::kDeliveryPrefix, query("d")).value_or(0);
+}
+
+std::string callback_url(std::string_view base, std::int64_t delivery) {
+  return fmt::format("{}{}d={}", base, base.contains('?') ? "&" : "?",
+                     base::id_text(base::kDeliveryPrefix, delivery));
+}
+
+Task<Result<CallbackReading>> Provider::callback(const CallbackRequest&, base::Deadline) {
+  co_return fail(Errc::NotFound, "this provider reports nothing");
+}
+
 void describe(base::SettingsGroup& group, CommonOptions& options) {
   group.text("endpoint", options.endpoint)
       .help("Where the provider is reached; another than the vendor's for tests and proxies.");

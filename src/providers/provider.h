@@ -20,6 +20,7 @@
 #include "model/channel.h"
 #include "model/content.h"
 #include "model/outcome.h"
+#include "model/receipt.h"
 #include "net/http.h"
 #include "net/http_client.h"
 
@@ -63,11 +64,38 @@ class JobSink {
   virtual void finished(Job& job, model::Outcome outcome) = 0;
 };
 
+// A request a vendor made to us about messages it has, as it came.
+struct CallbackRequest {
+  std::string method;
+  std::string url;       // as the vendor was told it: server.public_url, path and query; signatures cover it
+  net::Headers headers;
+  std::string body;      // raw bytes; signatures cover them
+  Time now{};            // when it came
+  [[nodiscard]] std::string_view header(std::string_view name) const noexcept {
+    return net::find_header(headers, name);
+  }
+  // The decoded value of a query parameter of `url`; empty when it is not there.
+  [[nodiscard]] std::string query(std::string_view name) const;
+  // Our delivery in the query parameter `d`, as callback_url() wrote it; 0: none or malformed.
+  [[nodiscard]] std::int64_t delivery() const;
+};
+
+// What it says.
+struct CallbackReading {
+  std::vector<model::Receipt> receipts;  // empty: nothing we keep ("queued", "sending")
+  // How to answer; vendors repeat on anything but 2xx.
+  int status = 204;
+  std::string content_type, body;
+};
+
 // What an integration's test says.
 struct TestReport {
   bool ok = false;
   std::string detail;  // what was tried and answered; the fix when not ok
 };
+
+// Where a vendor should report about this delivery: `base` (Context::callback_url) with our id as `d`.
+[[nodiscard]] std::string callback_url(std::string_view base, std::int64_t delivery);
 
 // One configured account. All calls on its executor.
 class Provider {
@@ -80,6 +108,10 @@ class Provider {
   [[nodiscard]] virtual std::size_t free_slots() const noexcept = 0;
   // Asks the vendor something harmless that proves the credentials.
   virtual Task<TestReport> test(base::Deadline deadline) = 0;
+  // Checks a callback's signature over the raw bytes and reads it. Changes nothing here. Errors: Unauthenticated
+  // (forged, replayed, unsigned) · InvalidArgument (cannot be read) · NotFound (the vendor has none) ·
+  // Unavailable (a certificate could not be fetched; the vendor asks again).
+  virtual Task<Result<CallbackReading>> callback(const CallbackRequest& request, base::Deadline deadline);
   // Ends: nothing new is begun; what runs may finish until `deadline`.
   virtual Task<void> close(base::Deadline deadline) = 0;
 };

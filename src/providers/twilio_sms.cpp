@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "providers/calls.h"
 #include "providers/catalog.h"
+#include "providers/twilio_callback.h"
 
 namespace carillon::providers {
 namespace twilio_sms_detail {
@@ -69,6 +71,25 @@ constexpr ErrorRow kErrors[] = {
     {21705, OutcomeKind::Misconfigured, "The messaging service's id is not valid."},
 };
 
+using model::ReceiptKind;
+
+// Errors of a message's later life (PROVIDERS §3.5). Others say nothing about the number.
+struct LateRow {
+  std::int64_t code = 0;
+  ReceiptKind kind{};
+  std::string_view text;
+};
+constexpr LateRow kLateErrors[] = {
+    {21610, ReceiptKind::Unsubscribed, "The recipient has unsubscribed (STOP)."},
+    {21614, ReceiptKind::Bounced, "Not a mobile number."},
+    {30003, ReceiptKind::Undelivered, "The handset could not be reached."},
+    {30004, ReceiptKind::Undelivered, "The message was blocked by the recipient or the carrier."},
+    {30005, ReceiptKind::Bounced, "The handset is unknown or no longer in service."},
+    {30006, ReceiptKind::Bounced, "A landline, or a carrier that cannot be reached."},
+    {30007, ReceiptKind::Undelivered, "The carrier filtered the message."},
+    {30008, ReceiptKind::Undelivered, "An unknown error of the carrier."},
+};
+
 constexpr Millis kPause{5'000};  // Twilio names no time
 
 OutcomeKind kind_of_status(int status) noexcept {
@@ -118,6 +139,9 @@ class TwilioProvider final : public Provider {
     const Outcome outcome = classify(*response, clock_.now());
     co_return TestReport{
         false, fmt::format("Twilio answered {} {}: {}", response->status, outcome.code, outcome.detail)};
+  }
+  Task<Result<CallbackReading>> callback(const CallbackRequest& request, base::Deadline) override {
+    co_return read_callback(request, options_);
   }
   Task<void> close(base::Deadline) override {
     co_await calls_.close();
@@ -169,6 +193,8 @@ void describe_options(base::SettingsGroup& group, Options& options) {
   group.secret("auth_token", options.auth_token)
       .required()
       .help("The account's auth token, or the API key's secret.");
+  group.secret("signing_token", options.signing_token)
+      .help("The account's primary auth token, which signs callbacks; empty: auth_token.");
   group.text("from", options.from)
       .help("Sender: a number of the account in E.164, or an alphanumeric sender id.");
   group.text("messaging_service_sid", options.messaging_service_sid)
@@ -177,7 +203,7 @@ void describe_options(base::SettingsGroup& group, Options& options) {
 
 std::span<const ErrorRow> error_rows() noexcept { return kErrors; }
 
-std::string form_of(const Job& job, const Options& options, const std::string& callback_url) {
+std::string form_of(const Job& job, const Options& options, const std::string& callback_base) {
   std::vector<std::pair<std::string, std::string>> form;
   form.emplace_back("To", job.target.address);
   const std::string& from = job.message->from_phone.empty() ? options.from : job.message->from_phone;
@@ -187,10 +213,7 @@ std::string form_of(const Job& job, const Options& options, const std::string& c
     form.emplace_back("MessagingServiceSid", options.messaging_service_sid);
   }
   form.emplace_back("Body", job.message->body);
-  if (!callback_url.empty()) {
-    const char* const mark = callback_url.contains('?') ? "&" : "?";
-    form.emplace_back("StatusCallback", fmt::format("{}{}d={}", callback_url, mark, job.delivery_text()));
-  }
+  if (!callback_base.empty()) form.emplace_back("StatusCallback", callback_url(callback_base, job.delivery));
   if (job.expires_at) {
     const auto left = std::chrono::duration_cast<std::chrono::seconds>(*job.expires_at - job.now).count();
     form.emplace_back("ValidityPeriod", std::to_string(std::clamp<std::int64_t>(left, 1, kValidityMaxS)));
@@ -224,6 +247,34 @@ model::Outcome classify(const net::HttpResponse& response, Time now) {
     outcome.retry_after = std::chrono::seconds(*asked);
   }
   return outcome;
+}
+
+Result<CallbackReading> read_callback(const CallbackRequest& request, const Options& options) {
+  const base::Secret& token = options.signing_token.empty() ? options.auth_token : options.signing_token;
+  CARILLON_TRY(const CallbackForm form, read_twilio_callback(request, token.reveal()));
+  CallbackReading reading;
+  model::Receipt receipt;
+  receipt.delivery = request.delivery();
+  receipt.provider_id = form_value(form, "MessageSid");
+  receipt.code = form_value(form, "ErrorCode");
+  receipt.at = request.now;
+  const std::string_view status = form_value(form, "MessageStatus");
+  if (status.empty()) return fail(Errc::InvalidArgument, "MessageStatus is missing");
+  if (status == "sent") {
+    receipt.kind = ReceiptKind::Sent;
+  } else if (status == "delivered" || status == "read") {
+    receipt.kind = ReceiptKind::Delivered;
+  } else if (status == "undelivered" || status == "failed") {
+    std::int64_t code = 0;
+    std::from_chars(receipt.code.data(), receipt.code.data() + receipt.code.size(), code);
+    const auto* const row = std::ranges::find(kLateErrors, code, &LateRow::code);
+    receipt.kind = row == std::end(kLateErrors) ? ReceiptKind::Undelivered : row->kind;
+    receipt.detail = row == std::end(kLateErrors) ? "not delivered" : row->text;
+  } else {
+    return reading;  // accepted, queued, sending: nothing to keep
+  }
+  reading.receipts.push_back(std::move(receipt));
+  return reading;
 }
 
 }  // namespace twilio_sms_detail

@@ -13,7 +13,7 @@ namespace carillon::providers::twilio_sms_detail {
 
 struct Options {
   std::string account_sid, api_key_sid;
-  base::Secret auth_token;
+  base::Secret auth_token, signing_token;
   std::string from, messaging_service_sid;
 };
 void describe_options(base::SettingsGroup& group, Options& options);
@@ -26,8 +26,10 @@ struct ErrorRow {
 };
 std::span<const ErrorRow> error_rows() noexcept;
 
-// The form of one message. `callback_url` may be empty.
-std::string form_of(const Job& job, const Options& options, const std::string& callback_url);
+// The form of one message. `callback_base` (Context::callback_url) may be empty.
+std::string form_of(const Job& job, const Options& options, const std::string& callback_base);
+// Errors: as read_twilio_callback().
+Result<CallbackReading> read_callback(const CallbackRequest& request, const Options& options);
 model::Outcome classify(const net::HttpResponse& response, Time now);
 
 }  // namespace carillon::providers::twilio_sms_detail

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -10,14 +12,34 @@
 #include "sim/credentials.h"
 #include "sim/faults.h"
 #include "sim/truth_log.h"
+#include "sim/vendor.h"
 
 namespace carillon::sim {
+
+// Where vendors report to whose webhook is set in their console and not in the request. Thread-safe.
+class Webhooks {
+ public:
+  void set(Vendor vendor, std::string url) {
+    const std::lock_guard lock(mutex_);
+    urls_[index(vendor)] = std::move(url);
+  }
+  // Empty: nowhere.
+  [[nodiscard]] std::string url(Vendor vendor) const {
+    const std::lock_guard lock(mutex_);
+    return urls_[index(vendor)];
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::array<std::string, kVendors.size()> urls_;
+};
 
 // Owned by Sim; outlives the vendors. All members are thread-safe or constant while vendors run.
 struct Context {
   base::SystemClock clock;  // moved by the control API, so that tokens can be made to expire
   Credentials credentials;
   Faults faults{0};
+  Webhooks webhooks;  // set by the control API
   TruthLog* log = nullptr;
   Millis slow{3000};  // how late the "slow" recipients are answered
 };

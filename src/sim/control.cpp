@@ -1,5 +1,8 @@
 #include "sim/control.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <charconv>
 
 #include "base/json.h"
@@ -35,7 +38,9 @@ Result<Query> parse_query(std::string_view text, std::size_t limit_default) {
     std::from_chars_result read{end, std::errc()};
     if (name == "vendor") {
       query.vendor = parse_vendor(value);
-      if (!query.vendor) return fail(Errc::InvalidArgument, "vendor must be apns, fcm, twilio or smtp");
+      if (!query.vendor)
+        return fail(Errc::InvalidArgument,
+                    fmt::format("vendor must be one of {}", fmt::join(kVendorNames, ", ")));
     } else if (name == "since") {
       read = std::from_chars(value.data(), end, query.since);
     } else if (name == "limit") {
@@ -77,6 +82,7 @@ net::HttpResponse Control::answer(const net::HttpRequest& request) {
   }
   if (path == "/messages/last" && is_get) return last(request);
   if (path == "/clock" && request.method == "POST") return clock(request);
+  if (path == "/webhooks" && request.method == "PUT") return webhooks(request);
   if (path == "/faults") {
     if (request.method == "PUT") {
       if (const auto done = context_.faults.apply(request.body); !done)
@@ -88,7 +94,7 @@ net::HttpResponse Control::answer(const net::HttpRequest& request) {
     }
     return json(200, context_.faults.json());
   }
-  return refuse(404, "try /counts, /log, /messages/last, /faults or /clock");
+  return refuse(404, "try /counts, /log, /messages/last, /faults, /webhooks or /clock");
 }
 
 net::HttpResponse Control::log(const net::HttpRequest& request) {
@@ -129,6 +135,26 @@ net::HttpResponse Control::clock(const net::HttpRequest& request) {
   base::JsonWriter out;
   out.object().field("now", to_rfc3339(context_.clock.now())).end_object();
   return json(200, out.str());
+}
+
+net::HttpResponse Control::webhooks(const net::HttpRequest& request) {
+  constexpr std::size_t kUrlMax = 2048;
+  base::JsonDocument document;
+  const auto root = document.parse(request.body);
+  if (!root) return refuse(400, root.error().message);
+  base::Problems problems;
+  base::ObjectReader reader(*root, "", problems);
+  std::array<std::optional<std::string>, kVendors.size()> urls;
+  for (const Vendor vendor : kVendors) {
+    std::string url;
+    if (reader.text(name(vendor), url, kUrlMax)) urls[index(vendor)] = url;
+  }
+  reader.done();
+  if (!problems.empty()) return refuse(400, problems.front().pointer + ": " + problems.front().detail);
+  for (const Vendor vendor : kVendors) {
+    if (urls[index(vendor)]) context_.webhooks.set(vendor, *urls[index(vendor)]);
+  }
+  return {.status = 204, .headers = {}, .body = {}};
 }
 
 std::string Control::counts() const {

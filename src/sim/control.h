@@ -30,6 +30,7 @@ class Control {
  private:
   [[nodiscard]] net::HttpResponse log(const net::HttpRequest& request);
   [[nodiscard]] net::HttpResponse last(const net::HttpRequest& request);
+  [[nodiscard]] net::HttpResponse webhooks(const net::HttpRequest& request);
   [[nodiscard]] net::HttpResponse clock(const net::HttpRequest& request);
   [[nodiscard]] std::string counts() const;
 

@@ -147,6 +147,10 @@ Result<Credentials> Credentials::load(const std::string& directory, const std::v
   return c;
 }
 
+std::string Credentials::made(std::string_view what, std::size_t bytes) const {
+  return base::hex(base::hmac_sha256(twilio_auth_token.reveal(), what)).substr(0, 2 * bytes);
+}
+
 Result<void> Credentials::write_service_account(const std::string& token_uri) const {
   base::JsonWriter out;
   out.object()

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -32,6 +33,10 @@ struct Credentials {
 
   std::string smtp_user;
   base::Secret smtp_password;
+
+  // The same hex text in every run of this directory for that name, for whom one more secret is enough:
+  // made("sendgrid api key"). `bytes`: 1 to 32.
+  [[nodiscard]] std::string made(std::string_view what, std::size_t bytes = 16) const;
 
   // Reads what `directory` has and makes what is missing. `names`: host names and addresses the server
   // certificate is valid for, besides localhost, 127.0.0.1 and ::1.

@@ -8,18 +8,19 @@
 #include <cstdio>
 #include <filesystem>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "base/json.h"
 #include "net/http_server.h"
 #include "sim/apns.h"
+#include "sim/callbacks.h"
 #include "sim/control.h"
 #include "sim/fcm.h"
-#include "sim/h1_server.h"
+#include "sim/h1_vendor.h"
 #include "sim/h2_server.h"
 #include "sim/oauth.h"
 #include "sim/smtp_server.h"
-#include "sim/twilio.h"
 
 namespace carillon::sim {
 namespace {
@@ -99,7 +100,6 @@ class Simulator final : public Sim {
     return {};
   }
 
-  [[nodiscard]] SimPorts ports() const noexcept override { return ports_; }
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }
   [[nodiscard]] std::string instructions() const override;
 
@@ -110,14 +110,19 @@ class Simulator final : public Sim {
     for (H2Server* server : {apns_.get(), fcm_.get()}) {
       if (server != nullptr) server->stop();
     }
-    for (Listener* listener : {twilio_server_.get(), smtp_.get()}) {
-      if (listener != nullptr) listener->stop();
-    }
+    for (const Played& played : played_) played.server->stop();
+    if (smtp_) smtp_->stop();
     if (callbacks_) callbacks_->stop();
     threads_.join();
   }
 
  private:
+  struct Played {
+    Vendor which;
+    std::unique_ptr<H1Vendor> vendor;
+    std::unique_ptr<Listener> server;
+  };
+
   static std::uint16_t port(std::int64_t number) noexcept { return static_cast<std::uint16_t>(number); }
   [[nodiscard]] const std::string& shown_host() const noexcept {
     return options_.advertise.empty() ? options_.host : options_.advertise;
@@ -145,8 +150,6 @@ class Simulator final : public Sim {
     CARILLON_TRY(apns_, H2Server::open(threads_.contexts(), listen, *apns_application_));
     listen.port = port(options_.fcm_port);
     CARILLON_TRY(fcm_, H2Server::open(threads_.contexts(), listen, *fcm_application_));
-    ports_.apns = apns_->port();
-    ports_.fcm = fcm_->port();
     net::HttpServerOptions http;
     http.host = options_.host;
     http.port = port(options_.oauth_port);
@@ -158,30 +161,34 @@ class Simulator final : public Sim {
       co_return tokens_.answer(request);
     };
     CARILLON_TRY(oauth_, net::HttpServer::open(threads_.executors(), http, std::move(answer)));
-    ports_.oauth = oauth_->port();
-    tokens_.set_token_uri(url(options_.oauth_tls ? "https" : "http", ports_.oauth) + "/token");
+    tokens_.set_token_uri(url(options_.oauth_tls ? "https" : "http", oauth_->port()) + "/token");
     return {};
   }
 
   Result<void> open_messaging() {
-    callbacks_ = std::make_unique<TwilioCallbacks>(
-        *threads_.contexts().front(), context_.credentials.twilio_auth_token, options_.callback_ca_file);
-    twilio_ = std::make_unique<Twilio>(context_, *callbacks_,
-                                       TwilioOptions{.callback_step = options_.callback_step,
-                                                     .callback_duplicate = options_.callback_duplicate,
-                                                     .callback_reorder = options_.callback_reorder,
-                                                     .callback_loss = options_.callback_loss});
-    CARILLON_TRY(
-        twilio_server_,
-        open_h1_server("sim twilio", threads_.contexts(), options_.host, port(options_.twilio_port),
-                       [this](const net::HttpRequest& request) { return twilio_->handle(request); }));
+    callbacks_ = std::make_unique<Callbacks>(*threads_.contexts().front(),
+                                             CallbackOptions{.step = options_.callback_step,
+                                                             .duplicate = options_.callback_duplicate,
+                                                             .reorder = options_.callback_reorder,
+                                                             .loss = options_.callback_loss,
+                                                             .ca_file = options_.callback_ca_file});
+    stage_.emplace(Stage{context_, *callbacks_});
+    for (std::size_t i = 0; i < kH1Vendors.size(); ++i) {
+      const Vendor which = kH1Vendors[i].vendor;
+      Played& played = played_.emplace_back(Played{which, kH1Vendors[i].make(*stage_), nullptr});
+      CARILLON_TRY(
+          played.server,
+          open_h1_server(fmt::format("sim {}", name(which)), threads_.contexts(), options_.host,
+                         port(options_.h1_ports.at(i)),
+                         [this, which, vendor = played.vendor.get()](const net::HttpRequest& request) {
+                           return answer(*vendor, which, context_, request);
+                         }));
+    }
     CARILLON_TRY(smtp_,
                  open_smtp_server(threads_.contexts(), options_.host, port(options_.smtp_port), context_,
                                   {.size_max = options_.smtp_size_max,
                                    .requires_auth = options_.smtp_requires_auth,
                                    .requires_starttls = options_.smtp_requires_starttls}));
-    ports_.twilio = twilio_server_->port();
-    ports_.smtp = smtp_->port();
     return {};
   }
 
@@ -194,7 +201,6 @@ class Simulator final : public Sim {
     http.host = options_.host;
     http.port = port(options_.control_port);
     CARILLON_TRY(control_server_, net::HttpServer::open(threads_.executors(), http, std::move(answer)));
-    ports_.control = control_server_->port();
     return {};
   }
 
@@ -208,12 +214,12 @@ class Simulator final : public Sim {
   std::unique_ptr<H2Application> apns_application_, fcm_application_;
   std::unique_ptr<H2Server> apns_, fcm_;
   std::unique_ptr<net::HttpServer> oauth_;
-  std::unique_ptr<TwilioCallbacks> callbacks_;
-  std::unique_ptr<Twilio> twilio_;
-  std::unique_ptr<Listener> twilio_server_, smtp_;
+  std::unique_ptr<Callbacks> callbacks_;
+  std::optional<Stage> stage_;
+  std::vector<Played> played_;
+  std::unique_ptr<Listener> smtp_;
   std::unique_ptr<Control> control_;
   std::unique_ptr<net::HttpServer> control_server_;
-  SimPorts ports_;
   std::string description_;
   std::mutex stop_mutex_;
 };
@@ -221,23 +227,23 @@ class Simulator final : public Sim {
 std::string Simulator::describe_all() const {
   const Credentials& c = context_.credentials;
   base::JsonWriter out;
-  out.object().field("control", url("http", ports_.control)).field("ca_file", c.ca_file);
+  out.object().field("control", url("http", control_server_->port())).field("ca_file", c.ca_file);
   out.field("log_file", std::filesystem::absolute(log_->path()).lexically_normal().string());
-  out.key("apns").object().field("endpoint", url("https", ports_.apns)).field("key_file", c.apns_key_file);
+  out.key("apns").object().field("endpoint", url("https", apns_->port())).field("key_file", c.apns_key_file);
   out.field("team_id", c.apns_team_id)
       .field("key_id", c.apns_key_id)
       .field("topic", c.apns_topic)
       .end_object();
-  out.key("fcm").object().field("endpoint", url("https", ports_.fcm));
+  out.key("fcm").object().field("endpoint", url("https", fcm_->port()));
   out.field("service_account_file", c.fcm_service_account_file).field("project_id", c.fcm_project_id);
   out.field("token_uri", tokens_.token_uri()).end_object();
-  out.key("twilio")
-      .object()
-      .field("endpoint", url("http", ports_.twilio))
-      .field("account_sid", c.twilio_account_sid);
-  out.field("auth_token", c.twilio_auth_token.reveal()).field("from", c.twilio_from).end_object();
-  out.key("smtp").object().field("url", url("smtp", ports_.smtp)).field("host", shown_host());
-  out.field("port", static_cast<int>(ports_.smtp)).field("user", c.smtp_user);
+  for (const Played& played : played_) {
+    out.key(name(played.which)).object().field("endpoint", url("http", played.server->port()));
+    played.vendor->describe(out);
+    out.end_object();
+  }
+  out.key("smtp").object().field("url", url("smtp", smtp_->port())).field("host", shown_host());
+  out.field("port", static_cast<int>(smtp_->port())).field("user", c.smtp_user);
   out.field("password", c.smtp_password.reveal()).end_object();
   out.end_object();
   return out.str();
@@ -245,21 +251,23 @@ std::string Simulator::describe_all() const {
 
 std::string Simulator::instructions() const {
   const Credentials& c = context_.credentials;
-  const std::string control = url("http", ports_.control);
+  std::string vendors;
+  const auto add = [&vendors](std::string_view vendor, const std::string& place, const std::string& account) {
+    vendors += fmt::format("  {:<10} {}{}{}\n", vendor, place, account.empty() ? "" : "  ", account);
+  };
+  add("apns", url("https", apns_->port()),
+      fmt::format("key {}, team {}, key id {}", c.apns_key_file, c.apns_team_id, c.apns_key_id));
+  add("fcm", url("https", fcm_->port()), fmt::format("service account {}", c.fcm_service_account_file));
+  for (const Played& played : played_) add(name(played.which), url("http", played.server->port()), "");
+  add("smtp", url("smtp", smtp_->port()), fmt::format("user {}", c.smtp_user));
+  add("trust", c.ca_file, "(ca_file of an integration)");
   return fmt::format(
-      "The simulator is ready. Everything needed to configure integrations is in\n"
-      "  {0}/sim.json\n\n"
-      "  apns    {1}  key {2}, team {3}, key id {4}\n"
-      "  fcm     {5}  service account {6}\n"
-      "  twilio  {7}  account {8}\n"
-      "  smtp    {9}  user {10}\n"
-      "  trust   {11}  (ca_file of an integration)\n\n"
-      "What was accepted:   curl {12}/counts\n"
-      "The last push:       curl '{12}/messages/last?vendor=apns'\n"
-      "Every hundredth 429: curl -X PUT {12}/faults -d '{{\"apns\":{{\"rate_429\":0.01}}}}'\n",
-      options_.directory, url("https", ports_.apns), c.apns_key_file, c.apns_team_id, c.apns_key_id,
-      url("https", ports_.fcm), c.fcm_service_account_file, url("http", ports_.twilio), c.twilio_account_sid,
-      url("smtp", ports_.smtp), c.smtp_user, c.ca_file, control);
+      "The simulator is ready. Everything needed to configure integrations, accounts too, is in\n"
+      "  {0}/sim.json\n\n{1}\n"
+      "What was accepted:   curl {2}/counts\n"
+      "The last push:       curl '{2}/messages/last?vendor=apns'\n"
+      "Every hundredth 429: curl -X PUT {2}/faults -d '{{\"apns\":{{\"rate_429\":0.01}}}}'\n",
+      options_.directory, vendors, url("http", control_server_->port()));
 }
 
 void describe_ports(base::SettingsGroup& group, SimOptions& o) {
@@ -276,9 +284,12 @@ void describe_ports(base::SettingsGroup& group, SimOptions& o) {
   group.integer("oauth_port", o.oauth_port)
       .range(0, kPortMax)
       .help("Port of FCM's token endpoint; 0: any free one.");
-  group.integer("twilio_port", o.twilio_port)
-      .range(0, kPortMax)
-      .help("Port of Twilio (HTTP/1.1); 0: any free one.");
+  for (std::size_t i = 0; i < kH1Vendors.size(); ++i) {
+    const std::string_view vendor = name(kH1Vendors[i].vendor);
+    group.integer(fmt::format("{}_port", vendor), o.h1_ports.at(i))
+        .range(0, kPortMax)
+        .help(fmt::format("Port of {} (HTTP/1.1); 0: any free one.", vendor));
+  }
   group.integer("smtp_port", o.smtp_port)
       .range(0, kPortMax)
       .help("Port of the mail server; 0: any free one.");
@@ -301,8 +312,7 @@ void describe_behaviour(base::SettingsGroup& group, SimOptions& o) {
   group.boolean("smtp_requires_starttls", o.smtp_requires_starttls)
       .help("Refuses mail and logins without TLS.");
   group.bytes("smtp_size_max", o.smtp_size_max).range(1024, 1e9).help("Largest mail taken.");
-  group.duration("callback_step", o.callback_step)
-      .help("Time between two status callbacks of a text message.");
+  group.duration("callback_step", o.callback_step).help("Time between two callbacks about one message.");
   group.number("callback_duplicate", o.callback_duplicate).range(0, 1).help("Share of callbacks sent twice.");
   group.number("callback_reorder", o.callback_reorder)
       .range(0, 1)
@@ -322,13 +332,26 @@ void describe(base::SettingsGroup& group, SimOptions& o) {
   describe_behaviour(group, o);
 }
 
+std::vector<std::int64_t> SimOptions::default_h1_ports() {
+  std::vector<std::int64_t> ports;
+  for (const H1VendorType& type : kH1Vendors) ports.push_back(type.default_port);
+  return ports;
+}
+
+void SimOptions::use_any_ports() {
+  apns_port = fcm_port = oauth_port = smtp_port = control_port = 0;
+  h1_ports.assign(kH1Vendors.size(), 0);
+}
+
 Result<std::unique_ptr<Sim>> Sim::open(SimOptions options) {
   const bool is_quiet = options.quiet;
   if (options.threads < 1 || options.threads > static_cast<std::int64_t>(kThreadsMax)) {
     return fail(Errc::InvalidArgument, "threads must be 1 to 64");
   }
-  for (const std::int64_t port : {options.apns_port, options.fcm_port, options.oauth_port,
-                                  options.twilio_port, options.smtp_port, options.control_port}) {
+  std::vector<std::int64_t> ports = options.h1_ports;
+  ports.insert(ports.end(), {options.apns_port, options.fcm_port, options.oauth_port, options.smtp_port,
+                             options.control_port});
+  for (const std::int64_t port : ports) {
     if (port < 0 || port > static_cast<std::int64_t>(kPortMax)) {
       return fail(Errc::InvalidArgument, "ports must be 0 to 65535");
     }

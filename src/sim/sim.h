@@ -1,4 +1,4 @@
-// `carillon sim`: APNs, FCM, Twilio and an SMTP server on this machine, with their real wire protocols,
+// `carillon sim`: the vendors of vendors.def on this machine, with their real wire protocols,
 // faults on demand and a log of everything they accepted.
 #pragma once
 
@@ -18,12 +18,12 @@ struct SimOptions {
   std::string advertise;           // host in the URLs of sim.json; empty: `host`
   std::vector<std::string> names;  // more names and addresses for the certificate
   // 0: any free one.
-  std::int64_t apns_port = 9443;     // HTTP/2, TLS
-  std::int64_t fcm_port = 9444;      // HTTP/2, TLS
-  std::int64_t oauth_port = 9445;    // HTTP/1.1: Google's token endpoint
-  std::int64_t twilio_port = 9446;   // HTTP/1.1
-  std::int64_t smtp_port = 9025;     // with STARTTLS
-  std::int64_t control_port = 9440;  // HTTP/1.1
+  std::int64_t apns_port = 9443;                            // HTTP/2, TLS
+  std::int64_t fcm_port = 9444;                             // HTTP/2, TLS
+  std::int64_t oauth_port = 9445;                           // HTTP/1.1: Google's token endpoint
+  std::int64_t smtp_port = 9025;                            // with STARTTLS
+  std::int64_t control_port = 9440;                         // HTTP/1.1
+  std::vector<std::int64_t> h1_ports = default_h1_ports();  // in the order of kH1Vendors
   bool oauth_tls = false;
   std::int64_t threads = 1;                  // for all vendors together
   std::string directory = "./carillon-sim";  // accounts, certificates, sim.json
@@ -37,18 +37,18 @@ struct SimOptions {
   bool smtp_requires_auth = true;
   bool smtp_requires_starttls = false;
   std::int64_t smtp_size_max = 25 << 20;  // bytes
-  Millis callback_step{50};               // between two status callbacks of one text message
+  Millis callback_step{50};               // between two callbacks about one message
   double callback_duplicate = 0, callback_reorder = 0, callback_loss = 0;  // shares
   std::string callback_ca_file;  // trusted behind https callbacks; empty: the system's
   bool quiet = false;            // does not print how to use it
+
+  // All of them at free ports.
+  void use_any_ports();
+  static std::vector<std::int64_t> default_h1_ports();
 };
 
 // Declares all of them as settings of `group`; `options` must outlive it.
 void describe(base::SettingsGroup& group, SimOptions& options);
-
-struct SimPorts {
-  std::uint16_t apns = 0, fcm = 0, oauth = 0, twilio = 0, smtp = 0, control = 0;
-};
 
 // A running simulator with threads of its own. Destroying it stops it.
 class Sim {
@@ -59,7 +59,6 @@ class Sim {
   static Result<std::unique_ptr<Sim>> open(SimOptions options);
   virtual ~Sim() = default;
 
-  [[nodiscard]] virtual SimPorts ports() const noexcept = 0;
   // The content of sim.json: URLs, files and credentials of every vendor.
   [[nodiscard]] virtual const std::string& description() const noexcept = 0;
   // What a person reads on a terminal: URLs and files, no secret.

@@ -68,7 +68,7 @@ class SimTest : public ::testing::Test {
 
   SimOptions options() const {
     SimOptions o;
-    o.apns_port = o.fcm_port = o.oauth_port = o.twilio_port = o.smtp_port = o.control_port = 0;
+    o.use_any_ports();
     o.directory = directory_;
     o.quiet = true;
     o.slow = Millis(20);

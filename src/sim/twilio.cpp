@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <random>
 
 #include "base/crypto.h"
 #include "base/json.h"
@@ -41,13 +40,6 @@ constexpr Magic kMagicTo[] = {
     {"+15005550009", 21614, "'To' number is not a valid mobile number."},
 };
 
-std::string_view field(const Form& form, std::string_view key) {
-  for (const auto& [name, value] : form) {
-    if (name == key) return value;
-  }
-  return {};
-}
-
 bool is_e164(std::string_view text) noexcept {
   return text.size() >= 8 && text.size() <= 16 && text[0] == '+' && text[1] != '0' &&
          std::ranges::all_of(text.substr(1), [](char c) { return c >= '0' && c <= '9'; });
@@ -76,19 +68,16 @@ std::string rfc2822(Time t) {
                      fmt::gmtime(static_cast<std::time_t>(to_ms(t) / 1000)));
 }
 
-net::HttpResponse respond(int status, std::string body) {
-  return {.status = status,
-          .headers = {{"Content-Type", "application/json;charset=utf-8"}},
-          .body = std::move(body)};
-}
-
-bool chance(double share) {
-  if (share <= 0) return false;
-  static thread_local std::minstd_rand random{std::random_device{}()};
-  return std::uniform_real_distribution<double>(0, 1)(random) < share;
-}
-
 }  // namespace
+
+std::string twilio_signature(std::string_view auth_token, std::string_view url, Form form) {
+  std::ranges::sort(form);
+  const auto repeated = std::ranges::unique(form);
+  form.erase(repeated.begin(), repeated.end());
+  std::string message(url);
+  for (const auto& [name, value] : form) message += name + value;
+  return base::base64(base::hmac_sha1(auth_token, message));
+}
 
 Reserved reserved_phone(std::string_view phone) noexcept {
   constexpr std::string_view kPrefix = "+99900000000";
@@ -104,37 +93,22 @@ Reserved reserved_phone(std::string_view phone) noexcept {
   }
 }
 
-H1Answer Twilio::handle(const net::HttpRequest& request) {
-  const Draw draw = context_.faults.draw(Vendor::Twilio);
-  H1Answer answer;
-  switch (draw.fault) {
-    case Fault::BlackHole: answer.kind = H1Answer::Kind::Silent; break;
-    case Fault::RefusedStream:
-    case Fault::ResetBefore: answer.kind = H1Answer::Kind::Reset; break;
-    case Fault::Throttle:
-      answer = refuse({429, 20429, "Too Many Requests"});
-      if (draw.retry_after_s > 0) {
-        answer.response.headers.emplace_back("Retry-After", fmt::format_int(draw.retry_after_s).str());
-      }
-      break;
-    case Fault::ServerError:
-      answer = refuse({draw.status_5xx, draw.status_5xx == 503 ? 20503 : 20500, "Internal Server Error"});
-      break;
-    case Fault::AuthFailure: answer = refuse({401, 20003, "Authenticate"}); break;
-    case Fault::None:
-    case Fault::ResetAfter:
-    case Fault::NoAnswer: answer = route(request, draw); break;
+net::HttpResponse Twilio::refuse(Trouble trouble, const Draw& draw) {
+  switch (trouble) {
+    case Trouble::Throttled: return refuse({429, 20429, "Too Many Requests"});
+    case Trouble::ServerError:
+      return refuse({draw.status_5xx, draw.status_5xx == 503 ? 20503 : 20500, "Internal Server Error"});
+    case Trouble::Unauthorized: return refuse({401, 20003, "Authenticate"});
   }
-  answer.delay += draw.latency;
-  context_.log->flush();
-  return answer;
+  return refuse({500, 20500, "Internal Server Error"});
 }
 
-H1Answer Twilio::route(const net::HttpRequest& request, const Draw& draw) {
-  if (!is_authorized(request)) return refuse({401, 20003, "Authenticate"});
+H1Answer Twilio::handle(const net::HttpRequest& request, const Draw& draw) {
+  const Refusal unknown{404, 20404, "The requested resource was not found"};
+  if (!is_authorized(request)) return {.response = refuse({401, 20003, "Authenticate"})};
   const std::string prefix = fmt::format("/2010-04-01/Accounts/{}/", context_.credentials.twilio_account_sid);
   std::string_view path = request.path();
-  if (!path.starts_with(prefix)) return refuse({404, 20404, "The requested resource was not found"});
+  if (!path.starts_with(prefix)) return {.response = refuse(unknown)};
   path.remove_prefix(prefix.size());
   if (path == "Messages.json" && request.method == "POST") return create(request, draw);
   if (path == "Messages.json" && request.method == "GET") return {.response = list(request.query())};
@@ -142,18 +116,19 @@ H1Answer Twilio::route(const net::HttpRequest& request, const Draw& draw) {
   if (request.method == "GET" && path.starts_with(kOne) && path.ends_with(".json")) {
     return {.response = find(path.substr(kOne.size(), path.size() - kOne.size() - 5))};
   }
-  return refuse({404, 20404, "The requested resource was not found"});
+  return {.response = refuse(unknown)};
 }
 
 bool Twilio::is_authorized(const net::HttpRequest& request) const {
-  constexpr std::string_view kBasic = "Basic ";
-  const std::string_view header = request.header("authorization");
-  if (!header.starts_with(kBasic)) return false;
-  const auto pair = base::unbase64(header.substr(kBasic.size()));
-  if (!pair) return false;
-  const std::size_t colon = pair->find(':');
-  return colon != std::string::npos && pair->substr(0, colon) == context_.credentials.twilio_account_sid &&
-         context_.credentials.twilio_auth_token.matches(std::string_view(*pair).substr(colon + 1));
+  const auto given = basic_credentials(request);
+  return given && given->first == context_.credentials.twilio_account_sid &&
+         context_.credentials.twilio_auth_token.matches(given->second);
+}
+
+void Twilio::describe(base::JsonWriter& out) const {
+  const Credentials& c = context_.credentials;
+  out.field("account_sid", c.twilio_account_sid).field("auth_token", c.twilio_auth_token.reveal());
+  out.field("from", c.twilio_from);
 }
 
 Twilio::Refusal Twilio::check(const Form& form) {
@@ -195,8 +170,8 @@ Twilio::Refusal Twilio::check(const Form& form) {
 
 H1Answer Twilio::create(const net::HttpRequest& request, const Draw& draw) {
   const auto form = net::form_decode(request.body);
-  if (!form) return refuse({400, 20001, "The body is not a form."});
-  if (const Refusal refusal = check(*form); refusal.status != 0) return refuse(refusal);
+  if (!form) return {.response = refuse({400, 20001, "The body is not a form."})};
+  if (const Refusal refusal = check(*form); refusal.status != 0) return {.response = refuse(refusal)};
   Message message;
   message.sid = (field(*form, "MediaUrl").empty() ? "SM" : "MM") + base::hex(base::random_bytes(kSidBytes));
   message.to = field(*form, "To");
@@ -223,9 +198,8 @@ H1Answer Twilio::create(const net::HttpRequest& request, const Draw& draw) {
   end.error_code = reserved == Reserved::Bounce ? kUnknownHandset : 0;
   remember(end);
   schedule(end);
-  H1Answer answer{.response = respond(201, json(message))};
-  if (draw.fault == Fault::ResetAfter) answer.kind = H1Answer::Kind::Reset;
-  if (draw.fault == Fault::NoAnswer || reserved == Reserved::Unknown) answer.kind = H1Answer::Kind::Silent;
+  H1Answer answer{.response = json_response(201, json(message))};
+  if (reserved == Reserved::Unknown) answer.kind = H1Answer::Kind::Silent;
   if (reserved == Reserved::Slow) answer.delay = context_.slow;
   return answer;
 }
@@ -242,17 +216,15 @@ void Twilio::remember(const Message& message) {
 
 void Twilio::schedule(const Message& message) {
   if (message.callback.empty()) return;
-  const std::array<std::string_view, 3> steps = {"queued", "sent", message.status};
-  const bool is_reordered = chance(options_.callback_reorder);
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    const std::size_t place = is_reordered ? steps.size() - i : i + 1;
-    const int error = i + 1 == steps.size() ? message.error_code : 0;
-    call_back(message, steps[i], error, options_.callback_step * static_cast<int>(place));
+  std::vector<Callback> steps;
+  for (const std::string_view status : {std::string_view("queued"), std::string_view("sent")}) {
+    steps.push_back(callback(message, status, 0));
   }
+  steps.push_back(callback(message, message.status, message.error_code));
+  callbacks_.tell(std::move(steps));
 }
 
-void Twilio::call_back(const Message& message, std::string_view status, int error_code, Millis delay) {
-  if (chance(options_.callback_loss)) return;
+Callback Twilio::callback(const Message& message, std::string_view status, int error_code) const {
   Form form = {{"AccountSid", context_.credentials.twilio_account_sid},
                {"ApiVersion", "2010-04-01"},
                {"From", message.from},
@@ -267,14 +239,18 @@ void Twilio::call_back(const Message& message, std::string_view status, int erro
     const auto when = fmt::gmtime(static_cast<std::time_t>(to_ms(context_.clock.now()) / 1000));
     form.emplace_back("RawDlrDoneDate", fmt::format("{:%y%m%d%H%M}", when));
   }
-  const Callback callback{message.callback, std::move(form)};
-  if (chance(options_.callback_duplicate)) callbacks_.post(callback, delay);
-  callbacks_.post(callback, delay);
+  const std::string_view token = context_.credentials.twilio_auth_token.reveal();
+  return {.url = message.callback,
+          .headers = {{"Content-Type", "application/x-www-form-urlencoded; charset=utf-8"},
+                      {"User-Agent", "TwilioProxy/1.1"},
+                      {"I-Twilio-Idempotency-Token", base::hex(base::random_bytes(16))},
+                      {"X-Twilio-Signature", twilio_signature(token, message.callback, form)}},
+          .body = net::form_encode(form)};
 }
 
 net::HttpResponse Twilio::list(std::string_view query) {
   const auto filters = net::form_decode(query);
-  if (!filters) return refuse({400, 20001, "The query is malformed."}).response;
+  if (!filters) return refuse({400, 20001, "The query is malformed."});
   const std::string_view to = field(*filters, "To");
   const std::string_view from = field(*filters, "From");
   const std::string_view size = field(*filters, "PageSize");
@@ -289,18 +265,18 @@ net::HttpResponse Twilio::list(std::string_view query) {
     if ((!to.empty() && message.to != to) || (!from.empty() && message.from != from)) continue;
     items += (count++ == 0 ? "" : ",") + json(message);
   }
-  return respond(200, fmt::format(R"({{"messages":[{}],"page":0,"page_size":{},"next_page_uri":null}})",
-                                  items, page_size));
+  return json_response(200, fmt::format(R"({{"messages":[{}],"page":0,"page_size":{},"next_page_uri":null}})",
+                                        items, page_size));
 }
 
 net::HttpResponse Twilio::find(std::string_view sid) {
   const std::lock_guard lock(mutex_);
   const auto it = messages_.find(std::string(sid));
-  if (it == messages_.end()) return refuse({404, 20404, "The requested resource was not found"}).response;
-  return respond(200, json(it->second));
+  if (it == messages_.end()) return refuse({404, 20404, "The requested resource was not found"});
+  return json_response(200, json(it->second));
 }
 
-H1Answer Twilio::refuse(const Refusal& refusal) const {
+net::HttpResponse Twilio::refuse(const Refusal& refusal) const {
   context_.log->refused(Vendor::Twilio, fmt::format_int(refusal.code).c_str());
   base::JsonWriter out;
   out.object()
@@ -309,7 +285,7 @@ H1Answer Twilio::refuse(const Refusal& refusal) const {
       .field("more_info", fmt::format("https://www.twilio.com/docs/errors/{}", refusal.code))
       .field("status", refusal.status)
       .end_object();
-  return {.response = respond(refusal.status, out.str())};
+  return json_response(refusal.status, out.str());
 }
 
 std::string Twilio::json(const Message& m) const {
@@ -333,5 +309,7 @@ std::string Twilio::json(const Message& m) const {
   out.end_object().end_object();
   return out.str();
 }
+
+std::unique_ptr<H1Vendor> make_twilio(Stage& stage) { return std::make_unique<Twilio>(stage); }
 
 }  // namespace carillon::sim

@@ -10,27 +10,24 @@
 
 #include "net/http.h"
 #include "sim/context.h"
-#include "sim/h1_server.h"
-#include "sim/twilio_callbacks.h"
+#include "sim/h1_vendor.h"
 
 namespace carillon::sim {
 
-struct TwilioOptions {
-  Millis callback_step{50};       // between two status callbacks of a message
-  double callback_duplicate = 0;  // share of callbacks sent twice
-  double callback_reorder = 0;    // share of messages whose callbacks come last first
-  double callback_loss = 0;       // share of callbacks never sent
-};
+// X-Twilio-Signature of a form post to exactly this URL (PROVIDERS §3.7). Duplicate names: unique values
+// in order, the name before each.
+std::string twilio_signature(std::string_view auth_token, std::string_view url, Form form);
 
-// Thread-safe. `context` and `callbacks` must outlive it.
-class Twilio {
+// Thread-safe.
+class Twilio final : public H1Vendor {
  public:
   static constexpr std::size_t kMessagesMax = 10'000;  // kept for GET; older ones are 404
 
-  Twilio(Context& context, TwilioCallbacks& callbacks, TwilioOptions options)
-      : context_(context), callbacks_(callbacks), options_(options) {}
+  explicit Twilio(Stage& stage) : context_(stage.context), callbacks_(stage.callbacks) {}
 
-  [[nodiscard]] H1Answer handle(const net::HttpRequest& request);
+  [[nodiscard]] H1Answer handle(const net::HttpRequest& request, const Draw& draw) override;
+  [[nodiscard]] net::HttpResponse refuse(Trouble trouble, const Draw& draw) override;
+  void describe(base::JsonWriter& out) const override;
 
  private:
   struct Message {
@@ -45,21 +42,19 @@ class Twilio {
     int code = 0;
     std::string_view message;
   };
-  [[nodiscard]] H1Answer route(const net::HttpRequest& request, const Draw& draw);
   [[nodiscard]] bool is_authorized(const net::HttpRequest& request) const;
   [[nodiscard]] H1Answer create(const net::HttpRequest& request, const Draw& draw);
   [[nodiscard]] net::HttpResponse list(std::string_view query);
   [[nodiscard]] net::HttpResponse find(std::string_view sid);
   [[nodiscard]] static Refusal check(const Form& form);
-  [[nodiscard]] H1Answer refuse(const Refusal& refusal) const;
+  [[nodiscard]] net::HttpResponse refuse(const Refusal& refusal) const;
   [[nodiscard]] std::string json(const Message& message) const;
   void remember(const Message& message);
   void schedule(const Message& message);
-  void call_back(const Message& message, std::string_view status, int error_code, Millis delay);
+  [[nodiscard]] Callback callback(const Message& message, std::string_view status, int error_code) const;
 
   Context& context_;
-  TwilioCallbacks& callbacks_;
-  const TwilioOptions options_;
+  Callbacks& callbacks_;
   std::mutex mutex_;
   std::deque<std::string> order_;  // sids, oldest first
   std::unordered_map<std::string, Message> messages_;

@@ -8,20 +8,31 @@
 
 namespace carillon::sim {
 
-enum class Vendor : std::uint8_t { Apns, Fcm, Twilio, Smtp };
+#define H1_VENDOR(enumerator, name, port) VENDOR(enumerator, name)
 
-inline constexpr std::array<Vendor, 4> kVendors = {Vendor::Apns, Vendor::Fcm, Vendor::Twilio, Vendor::Smtp};
+#define VENDOR(enumerator, name) enumerator,
+enum class Vendor : std::uint8_t {
+#include "sim/vendors.def"
+};
+#undef VENDOR
+
+#define VENDOR(enumerator, name) Vendor::enumerator,
+inline constexpr std::array kVendors = {
+#include "sim/vendors.def"
+};
+#undef VENDOR
+
+#define VENDOR(enumerator, name) #name,
+inline constexpr std::array<std::string_view, kVendors.size()> kVendorNames = {
+#include "sim/vendors.def"
+};
+#undef VENDOR
+#undef H1_VENDOR
+
+[[nodiscard]] constexpr std::size_t index(Vendor vendor) noexcept { return static_cast<std::size_t>(vendor); }
 
 // The name used in the log, in flags and in the control API.
-[[nodiscard]] constexpr std::string_view name(Vendor vendor) noexcept {
-  switch (vendor) {
-    case Vendor::Apns: return "apns";
-    case Vendor::Fcm: return "fcm";
-    case Vendor::Twilio: return "twilio";
-    case Vendor::Smtp: return "smtp";
-  }
-  return "unknown";
-}
+[[nodiscard]] constexpr std::string_view name(Vendor vendor) noexcept { return kVendorNames[index(vendor)]; }
 
 [[nodiscard]] constexpr std::optional<Vendor> parse_vendor(std::string_view text) noexcept {
   for (const Vendor vendor : kVendors) {
@@ -29,7 +40,5 @@ inline constexpr std::array<Vendor, 4> kVendors = {Vendor::Apns, Vendor::Fcm, Ve
   }
   return std::nullopt;
 }
-
-[[nodiscard]] constexpr std::size_t index(Vendor vendor) noexcept { return static_cast<std::size_t>(vendor); }
 
 }  // namespace carillon::sim

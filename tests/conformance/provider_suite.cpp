@@ -5,11 +5,13 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <filesystem>
-#include <fstream>
 #include <map>
-#include <sstream>
+#include <thread>
 
+#include "net/http_server.h"
+#include "provider_cases.h"
 #include "providers/catalog.h"
 #include "sim/sim.h"
 
@@ -21,14 +23,8 @@ using providers::Job;
 using providers::Provider;
 
 constexpr Millis kPatience{10'000};
+constexpr std::int64_t kDelivery = 0x0123456789abcdef;
 constexpr Millis kShort{700};  // deadline of requests nobody answers
-
-std::string read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream out;
-  out << in.rdbuf();
-  return out.str();
-}
 
 class Box final : public providers::SandboxBox {
  public:
@@ -52,16 +48,6 @@ class Ending final : public providers::JobSink {
   base::Signal done;
 };
 
-// What the suite has to know of one provider: its account at the simulator and whom it can reach.
-struct Case {
-  std::string settings;      // JSON
-  std::string bad_settings;  // with a credential that is wrong; empty: the simulator is told to refuse it
-  std::string vendor;        // its name in the simulator's control API; empty: no vendor
-  providers::Target good, invalid;
-  OutcomeKind throttled = OutcomeKind::Throttled;
-  bool has_retry_after = true;
-};
-
 // One simulator for all tests of the process; its faults are cleared before each.
 class Simulated {
  public:
@@ -73,8 +59,7 @@ class Simulated {
     char path[] = "/tmp/carillon-providers-XXXXXX";
     folder_ = ::mkdtemp(path);
     sim::SimOptions options;
-    options.apns_port = options.fcm_port = options.oauth_port = 0;
-    options.twilio_port = options.smtp_port = options.control_port = 0;
+    options.use_any_ports();
     options.directory = folder_;
     options.slow = Millis(100);
     options.quiet = true;
@@ -91,81 +76,13 @@ class Simulated {
   Simulated(const Simulated&) = delete;
   Simulated& operator=(const Simulated&) = delete;
 
-  std::map<std::string, Case> cases;
+  std::map<std::string, ProviderCase> cases;
   std::string control;
 
  private:
-  static std::string text(base::JsonElement element, std::string_view key) {
-    std::string_view out;
-    return element[key].get(out) == simdjson::SUCCESS ? std::string(out) : std::string();
-  }
-
   void describe(base::JsonElement all) {
-    control = text(all, "control");
-    const std::string ca_file = text(all, "ca_file");
-    const auto push = [](const char* service, model::Platform platform, std::string token) {
-      providers::Target target;
-      target.platform = platform;
-      target.service = service;
-      target.address = std::move(token);
-      return target;
-    };
-    const auto other = [](model::Channel channel, std::string address) {
-      providers::Target target;
-      target.channel = channel;
-      target.address = std::move(address);
-      return target;
-    };
-    const auto apns = all["apns"].value();
-    const auto apns_settings = [&](const std::string& key_id) {
-      base::JsonWriter out;
-      out.object().field("endpoint", text(apns, "endpoint")).field("ca_file", ca_file);
-      out.field("team_id", text(apns, "team_id")).field("key_id", key_id).field("topic", text(apns, "topic"));
-      out.field("private_key", read_file(text(apns, "key_file"))).end_object();
-      return out.str();
-    };
-    cases["apns"] = {apns_settings(text(apns, "key_id")),
-                     apns_settings("WRONGKEYID"),
-                     "apns",
-                     push("apns", model::Platform::Ios, std::string(64, 'a')),
-                     push("apns", model::Platform::Ios, "test-unregistered"),
-                     OutcomeKind::Temporary,
-                     true};
-    const auto fcm = all["fcm"].value();
-    base::JsonWriter out;
-    out.object().field("endpoint", text(fcm, "endpoint")).field("ca_file", ca_file);
-    out.field("service_account", read_file(text(fcm, "service_account_file"))).end_object();
-    cases["fcm"] = {out.str(), "", "fcm", push("fcm", model::Platform::Android, "device-token-1"),
-                    push("fcm", model::Platform::Android, "test-unregistered")};
-    const auto twilio = all["twilio"].value();
-    const auto twilio_settings = [&](const std::string& token) {
-      base::JsonWriter w;
-      w.object()
-          .field("endpoint", text(twilio, "endpoint"))
-          .field("account_sid", text(twilio, "account_sid"));
-      w.field("auth_token", token).field("from", text(twilio, "from")).end_object();
-      return w.str();
-    };
-    cases["twilio_sms"] = {twilio_settings(text(twilio, "auth_token")), twilio_settings("wrong"), "twilio",
-                           other(model::Channel::Sms, "+821012345678"),
-                           other(model::Channel::Sms, "+15005550009")};
-    const auto smtp = all["smtp"].value();
-    const auto smtp_settings = [&](const std::string& password) {
-      base::JsonWriter w;
-      w.object().field("endpoint", text(smtp, "url")).field("ca_file", ca_file);
-      w.field("username", text(smtp, "user")).field("password", password);
-      w.field("from_email", "shop@example.com").field("from_name", "가게").end_object();
-      return w.str();
-    };
-    cases["smtp"] = {smtp_settings(text(smtp, "password")),
-                     smtp_settings("wrong"),
-                     "smtp",
-                     other(model::Channel::Email, "someone@example.com"),
-                     other(model::Channel::Email, "bounce@sandbox.carillon.test"),
-                     OutcomeKind::Temporary,
-                     false};
-    cases["sandbox"] = {"{}", "{}", "", push("apns", model::Platform::Ios, "any"),
-                        push("apns", model::Platform::Ios, "test-unregistered")};
+    control = text_of(all, "control");
+    for (const auto& [name, make] : provider_cases()) cases[name] = make(all);
   }
 
   std::string folder_;
@@ -229,6 +146,7 @@ class ProviderSuite : public testing::TestWithParam<const providers::ProviderTyp
     context.sandbox = &box_;
     context.integration = "test";
     context.hello_name = "mail.example.com";
+    context.callback_url = callback_url_;
     base::JsonDocument document;
     base::Problems problems;
     auto opened = GetParam()->open(*document.parse(settings), problems, context, providers::CommonOptions{});
@@ -242,7 +160,7 @@ class ProviderSuite : public testing::TestWithParam<const providers::ProviderTyp
 
   model::Outcome send(const providers::Target& target, Millis patience = kPatience) {
     Job job;
-    job.delivery = 0x0123456789abcdef;
+    job.delivery = kDelivery;
     job.notification = 0x0123456789abcdee;
     job.project = 1;
     job.target = target;
@@ -271,9 +189,10 @@ class ProviderSuite : public testing::TestWithParam<const providers::ProviderTyp
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{io_.get_executor()};
   base::SystemClock clock_;
   Box box_;
+  std::string callback_url_;
   std::unique_ptr<net::HttpClient> http_;
   std::unique_ptr<Provider> provider_;
-  const Case* what_ = nullptr;
+  const ProviderCase* what_ = nullptr;
 };
 
 TEST_P(ProviderSuite, SendsAndHandsBackTheVendorsId) {
@@ -399,7 +318,7 @@ TEST_P(ProviderSuite, DeclaresWhatItReads) {
 TEST_P(ProviderSuite, RenewsACredentialTheVendorCallsExpired) {
   if (GetParam()->service.empty()) GTEST_SKIP() << "no credential that expires";
   Simulated moved;  // its clock stays where it is put, so it is not shared
-  const Case& there = moved.cases.at(std::string(GetParam()->name));
+  const ProviderCase& there = moved.cases.at(std::string(GetParam()->name));
   open(there.settings);
   ASSERT_EQ(send(there.good).kind, OutcomeKind::Sent);
   control(moved.control + "/clock", "POST", R"({"advance":"65m"})");
@@ -407,6 +326,89 @@ TEST_P(ProviderSuite, RenewsACredentialTheVendorCallsExpired) {
   const auto outcome = send(there.good);
   EXPECT_EQ(outcome.kind, OutcomeKind::Sent) << shown(outcome);
   close();
+}
+
+// Takes what a vendor calls back with, on a thread of its own, and hands it to the test's.
+class CallbackTaker {
+ public:
+  explicit CallbackTaker(boost::asio::any_io_executor executor) : came_(executor) {
+    net::HttpServerOptions options;
+    options.host = "127.0.0.1";
+    options.port = 0;
+    auto take = [this, executor](net::HttpRequest request, net::HttpPeer) -> Task<net::HttpResponse> {
+      boost::asio::post(executor, [this, request = std::move(request)]() mutable {
+        kept.push_back(std::move(request));
+        came_.set();
+      });
+      co_return net::HttpResponse{.status = 204, .headers = {}, .body = {}};
+    };
+    server_ = std::move(net::HttpServer::open({io_.get_executor()}, options, std::move(take)).value());
+    thread_ = std::thread([this] { io_.run(); });
+  }
+  ~CallbackTaker() {
+    server_->drain(base::Deadline::after(kPatience));
+    work_.reset();
+    thread_.join();
+  }
+  CallbackTaker(const CallbackTaker&) = delete;
+  CallbackTaker& operator=(const CallbackTaker&) = delete;
+  [[nodiscard]] std::string origin() const { return fmt::format("http://127.0.0.1:{}", server_->port()); }
+  // True: there is one more to read.
+  Task<bool> next(std::size_t seen) {
+    const auto patience = base::Deadline::after(kPatience);
+    while (kept.size() <= seen && !patience.passed()) static_cast<void>(co_await came_.wait(patience));
+    co_return kept.size() > seen;
+  }
+  std::vector<net::HttpRequest> kept;
+
+ private:
+  base::Signal came_;
+  boost::asio::io_context io_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{io_.get_executor()};
+  std::unique_ptr<net::HttpServer> server_;
+  std::thread thread_;
+};
+
+// Until the vendor says that it was delivered; what was changed on the way or signed by nobody is refused.
+TEST_P(ProviderSuite, ReadsWhatTheVendorTellsLaterAndRefusesForgeries) {
+  if (!GetParam()->has_receipts || !what_->calls_back) GTEST_SKIP() << "no callbacks";
+  CallbackTaker taker(io_.get_executor());
+  const std::string path = fmt::format("/v1/callbacks/{}/test", GetParam()->name);
+  callback_url_ = taker.origin() + path;
+  control(Simulated::get().control + "/webhooks", "PUT",
+          fmt::format(R"({{"{}":"{}"}})", what_->vendor, callback_url_));
+  open(what_->settings);
+  ASSERT_EQ(send(what_->good).kind, OutcomeKind::Sent);
+  bool is_delivered = false;
+  for (std::size_t seen = 0; !is_delivered && run(taker.next(seen)); ++seen) {
+    const net::HttpRequest& came = taker.kept[seen];
+    providers::CallbackRequest request{.method = came.method,
+                                       .url = taker.origin() + came.target,
+                                       .headers = came.headers,
+                                       .body = came.body,
+                                       .now = clock_.now()};
+    const auto deadline = base::Deadline::after(kPatience);
+    const auto reading = run(provider_->callback(request, deadline));
+    ASSERT_TRUE(reading) << reading.error().message;
+    EXPECT_EQ(reading->status / 100, 2);
+    for (const auto& receipt : reading->receipts) {
+      EXPECT_EQ(receipt.delivery, kDelivery);
+      EXPECT_LE(receipt.at, clock_.now());
+      is_delivered = is_delivered || receipt.kind == model::ReceiptKind::Delivered;
+    }
+    auto unsigned_one = request;
+    std::erase_if(unsigned_one.headers, [](const auto& header) {
+      return header.first != "content-type" && header.first != "Content-Type";
+    });
+    EXPECT_FALSE(run(provider_->callback(unsigned_one, deadline))) << "taken without its signature";
+    auto changed = request;
+    changed.body.insert(changed.body.size() / 2, "1");
+    changed.url += "&x=1";
+    const auto refused = run(provider_->callback(changed, deadline));
+    ASSERT_FALSE(refused) << "taken though it was changed";
+    EXPECT_EQ(refused.error().code, Errc::Unauthenticated);
+  }
+  EXPECT_TRUE(is_delivered) << taker.kept.size() << " callbacks came";
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ProviderSuite,

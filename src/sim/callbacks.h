@@ -1,6 +1,7 @@
-// Twilio's status callbacks: signed form posts, a little after the message was accepted.
+// What vendors tell a little after they accepted a message: HTTP requests to URLs a sender named.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <memory>
@@ -10,34 +11,45 @@
 #include <utility>
 #include <vector>
 
-#include "base/secret.h"
+#include "base/clock.h"
 #include "base/task.h"
+#include "net/http.h"
 #include "net/http_client.h"
 
 namespace carillon::sim {
 
 using Form = std::vector<std::pair<std::string, std::string>>;
 
-// X-Twilio-Signature of a form post to exactly this URL (PROVIDERS §3.7). Duplicate names: unique values
-// in order, the name before each.
-std::string twilio_signature(std::string_view auth_token, std::string_view url, Form form);
-
+// One request, signed already.
 struct Callback {
   std::string url;
-  Form form;
+  net::Headers headers;
+  std::string body;
+  std::string method = "POST";
 };
 
-// Posts callbacks when they are due. Failed ones are not tried again, like Twilio's by default.
-class TwilioCallbacks {
+// How callbacks go wrong, and how fast they come.
+struct CallbackOptions {
+  Millis step{50};       // between two about one message
+  double duplicate = 0;  // share sent twice
+  double reorder = 0;    // share of messages whose callbacks come last first
+  double loss = 0;       // share never sent
+  std::string ca_file;   // what to trust behind https; empty: the system's
+};
+
+// Makes the requests when they are due. Failed ones are not tried again.
+class Callbacks {
  public:
   static constexpr std::size_t kWaitingMax = 200'000;  // further ones are dropped and counted
   static constexpr std::size_t kInFlightMax = 32;
 
-  // Runs on `context`. `ca_file`: what to trust behind https; empty: the system's.
-  TwilioCallbacks(boost::asio::io_context& context, base::Secret auth_token, std::string ca_file);
-  ~TwilioCallbacks() { stop(); }
+  // Runs on `context`.
+  Callbacks(boost::asio::io_context& context, CallbackOptions options);
+  ~Callbacks() { stop(); }
 
-  // Thread-safe.
+  // What one message went through, a step after the other, with the options' faults. Thread-safe.
+  void tell(std::vector<Callback> steps);
+  // One request as it is. Thread-safe.
   void post(Callback callback, Millis delay);
   // Drops what waits and ends what is under way. Blocks; the context must be running.
   void stop();
@@ -57,8 +69,7 @@ class TwilioCallbacks {
   Task<void> send(std::shared_ptr<const Callback> callback);
 
   boost::asio::io_context& context_;
-  const base::Secret auth_token_;
-  const std::string ca_file_;
+  const CallbackOptions options_;
   base::Signal wake_;
   std::unique_ptr<net::HttpClient> client_;
   std::priority_queue<Waiting> waiting_;
@@ -66,7 +77,7 @@ class TwilioCallbacks {
   std::size_t in_flight_ = 0;
   bool is_stopping_ = false;
   std::atomic<std::uint64_t> delivered_{0}, failed_{0};
-  base::TaskGate gate_{"twilio callbacks"};
+  base::TaskGate gate_{"callbacks"};
 };
 
 }  // namespace carillon::sim

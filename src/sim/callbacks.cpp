@@ -1,39 +1,44 @@
-#include "sim/twilio_callbacks.h"
+#include "sim/callbacks.h"
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <random>
 
-#include "base/crypto.h"
 #include "base/log.h"
-#include "net/http.h"
 
 namespace carillon::sim {
 namespace {
 
 constexpr auto kTimeout = std::chrono::seconds(15);  // Twilio's
 
-}  // namespace
-
-std::string twilio_signature(std::string_view auth_token, std::string_view url, Form form) {
-  std::ranges::sort(form);
-  const auto repeated = std::ranges::unique(form);
-  form.erase(repeated.begin(), repeated.end());
-  std::string message(url);
-  for (const auto& [name, value] : form) message += name + value;
-  return base::base64(base::hmac_sha1(auth_token, message));
+bool chance(double share) {
+  if (share <= 0) return false;
+  static thread_local std::minstd_rand random{std::random_device{}()};
+  return std::uniform_real_distribution<double>(0, 1)(random) < share;
 }
 
-TwilioCallbacks::TwilioCallbacks(boost::asio::io_context& context, base::Secret auth_token,
-                                 std::string ca_file)
+}  // namespace
+
+Callbacks::Callbacks(boost::asio::io_context& context, CallbackOptions options)
     : context_(context),
-      auth_token_(std::move(auth_token)),
-      ca_file_(std::move(ca_file)),
+      options_(std::move(options)),
       wake_(context.get_executor()),
       client_(net::HttpClient::open(context.get_executor())) {
   gate_.spawn(context_.get_executor(), "callbacks", [this] { return run(); });
 }
 
-void TwilioCallbacks::post(Callback callback, Millis delay) {
+void Callbacks::tell(std::vector<Callback> steps) {
+  const bool is_reordered = chance(options_.reorder);
+  const std::size_t count = steps.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (chance(options_.loss)) continue;
+    const Millis delay = options_.step * static_cast<int>(is_reordered ? count - i : i + 1);
+    if (chance(options_.duplicate)) post(steps[i], delay);
+    post(std::move(steps[i]), delay);
+  }
+}
+
+void Callbacks::post(Callback callback, Millis delay) {
   if (!gate_.enter()) return;
   const SteadyTime due = std::chrono::steady_clock::now() + delay;
   auto shared = std::make_shared<const Callback>(std::move(callback));
@@ -48,7 +53,7 @@ void TwilioCallbacks::post(Callback callback, Millis delay) {
   });
 }
 
-void TwilioCallbacks::stop() {
+void Callbacks::stop() {
   if (gate_.enter()) {
     boost::asio::post(context_, [this] {
       is_stopping_ = true;
@@ -59,7 +64,7 @@ void TwilioCallbacks::stop() {
   gate_.wait(base::Deadline::never());
 }
 
-Task<void> TwilioCallbacks::run() {
+Task<void> Callbacks::run() {
   while (!is_stopping_) {
     const SteadyTime now = std::chrono::steady_clock::now();
     while (!waiting_.empty() && waiting_.top().due <= now && in_flight_ < kInFlightMax) {
@@ -79,22 +84,18 @@ Task<void> TwilioCallbacks::run() {
   co_await client_->close();
 }
 
-Task<void> TwilioCallbacks::send(std::shared_ptr<const Callback> callback) {
+Task<void> Callbacks::send(std::shared_ptr<const Callback> callback) {
   net::HttpCall call;
   call.url = callback->url;
-  call.request.method = "POST";
-  call.request.headers = {
-      {"Content-Type", "application/x-www-form-urlencoded; charset=utf-8"},
-      {"User-Agent", "TwilioProxy/1.1"},
-      {"I-Twilio-Idempotency-Token", base::hex(base::random_bytes(16))},
-      {"X-Twilio-Signature", twilio_signature(auth_token_.reveal(), callback->url, callback->form)}};
-  call.request.body = net::form_encode(callback->form);
-  call.ca_file = ca_file_;
+  call.request.method = callback->method;
+  call.request.headers = callback->headers;
+  call.request.body = callback->body;
+  call.ca_file = options_.ca_file;
   const auto response = co_await client_->call(std::move(call), base::Deadline::after(kTimeout));
   const bool is_taken = response && response->status / 100 == 2;
   (is_taken ? delivered_ : failed_).fetch_add(1);
   if (!is_taken && !is_stopping_) {
-    base::log_debug("a status callback was not taken: {}",
+    base::log_debug("a callback was not taken: {}",
                     response ? "status " + std::to_string(response->status) : response.error().detail);
   }
   --in_flight_;
