@@ -30,10 +30,10 @@ namespace carillon::providers {
 struct Target {
   model::Channel channel = model::Channel::Push;
   model::Platform platform = model::Platform::None;
-  std::string service;       // of the endpoint or address: apns fcm slack …
-  std::string address;       // token, e-mail, phone number, URL
-  std::string bundle;        // push: the app
-  std::string environment;   // push: production or development
+  std::string service;      // of the endpoint or address: apns fcm slack …
+  std::string address;      // token, e-mail, phone number, URL
+  std::string bundle;       // push: the app
+  std::string environment;  // push: production or development
   std::string device_id;
 };
 
@@ -67,10 +67,10 @@ class JobSink {
 // A request a vendor made to us about messages it has, as it came.
 struct CallbackRequest {
   std::string method;
-  std::string url;       // as the vendor was told it: server.public_url, path and query; signatures cover it
+  std::string url;  // as the vendor was told it: server.public_url, path and query; signatures cover it
   net::Headers headers;
-  std::string body;      // raw bytes; signatures cover them
-  Time now{};            // when it came
+  std::string body;  // raw bytes; signatures cover them
+  Time now{};        // when it came
   [[nodiscard]] std::string_view header(std::string_view name) const noexcept {
     return net::find_header(headers, name);
   }
@@ -108,9 +108,9 @@ class Provider {
   [[nodiscard]] virtual std::size_t free_slots() const noexcept = 0;
   // Asks the vendor something harmless that proves the credentials.
   virtual Task<TestReport> test(base::Deadline deadline) = 0;
-  // Checks a callback's signature over the raw bytes and reads it. Changes nothing here. Errors: Unauthenticated
-  // (forged, replayed, unsigned) · InvalidArgument (cannot be read) · NotFound (the vendor has none) ·
-  // Unavailable (a certificate could not be fetched; the vendor asks again).
+  // Checks a callback's signature over the raw bytes and reads it. Changes nothing here. Errors:
+  // Unauthenticated (forged, replayed, unsigned) · InvalidArgument (cannot be read) · NotFound (the vendor
+  // has none) · Unavailable (a certificate could not be fetched; the vendor asks again).
   virtual Task<Result<CallbackReading>> callback(const CallbackRequest& request, base::Deadline deadline);
   // Ends: nothing new is begun; what runs may finish until `deadline`.
   virtual Task<void> close(base::Deadline deadline) = 0;
@@ -135,36 +135,36 @@ struct Context {
   boost::asio::any_io_executor executor;
   const base::Clock* clock = nullptr;
   SandboxBox* sandbox = nullptr;
-  std::string integration;       // its key, for logs
-  std::string callback_url;      // https://public/v1/callbacks/<provider>/<integration>, or empty
-  std::string hello_name;        // EHLO, Message-ID domain
+  std::string integration;   // its key, for logs
+  std::string callback_url;  // https://public/v1/callbacks/<provider>/<integration>, or empty
+  std::string hello_name;    // EHLO, Message-ID domain
 };
 
 // Settings every integration has (CONTRACT §6).
 struct CommonOptions {
-  std::string endpoint;              // default: the vendor's
+  std::string endpoint;  // default: the vendor's
   std::string ca_file;
   Millis timeout{15'000};
-  double rate = 0;                   // messages/s; 0: no limit of ours
-  std::int64_t max_in_flight = 0;    // 0: the type's default
+  double rate = 0;                 // messages/s; 0: no limit of ours
+  std::int64_t max_in_flight = 0;  // 0: the type's default
 };
 void describe(base::SettingsGroup& group, CommonOptions& options);
 
 // A kind of provider, as a value.
 struct ProviderType {
-  std::string_view name;                      // "twilio_sms"
-  std::string_view title;                     // "Twilio SMS"
+  std::string_view name;   // "twilio_sms"
+  std::string_view title;  // "Twilio SMS"
   model::Channel channel = model::Channel::Push;
-  bool is_any_channel = false;                // the sandbox
-  std::span<const model::Platform> platforms; // push only
-  std::string_view service;                   // of device endpoints: "apns"; empty: channel's address
+  bool is_any_channel = false;                 // the sandbox
+  std::span<const model::Platform> platforms;  // push only
+  std::string_view service;                    // of device endpoints: "apns"; empty: channel's address
   std::string_view default_endpoint;
-  std::size_t batch_max = 1;                  // jobs worth handing over at once
-  std::size_t payload_max = 0;                // bytes; 0: not limited here
+  std::size_t batch_max = 1;    // jobs worth handing over at once
+  std::size_t payload_max = 0;  // bytes; 0: not limited here
   std::size_t in_flight_default = 100;
-  bool has_receipts = false;                  // the vendor reports delivery later
-  bool echoes_id = false;                     // … and names our id in it
-  bool has_handle = false;                    // repeating with the same handle is harmless
+  bool has_receipts = false;  // the vendor reports delivery later
+  bool echoes_id = false;     // … and names our id in it
+  bool has_handle = false;    // repeating with the same handle is harmless
   // Push: the app whose devices an account serves, by its settings with secrets in clear: bundle id, Firebase
   // project. Empty: they do not say; null: they never do.
   std::string (*bundle)(base::JsonElement settings) = nullptr;

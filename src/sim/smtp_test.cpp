@@ -42,7 +42,8 @@ class SmtpTest : public SimTest {
   std::string converse(const std::string& lines) {
     boost::asio::io_context io;
     tcp::socket socket(io);
-    socket.connect({boost::asio::ip::make_address("127.0.0.1"), static_cast<std::uint16_t>(std::int64_t(root_["smtp"]["port"]))});
+    socket.connect({boost::asio::ip::make_address("127.0.0.1"),
+                    static_cast<std::uint16_t>(std::int64_t(root_["smtp"]["port"]))});
     boost::asio::write(socket, boost::asio::buffer(lines));
     std::string all;
     boost::system::error_code error;
