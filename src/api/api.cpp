@@ -47,6 +47,10 @@ std::optional<Failure> read_query(Call& call) {
   if (text.empty()) return std::nullopt;
   auto fields = net::form_decode(text);
   if (!fields) return Failure(400, "invalid_query", "the query string has a malformed escape");
+  if (call.route->query == kAnyQuery) {
+    call.query = std::move(*fields);
+    return std::nullopt;
+  }
   for (const auto& [name, value] : *fields) {
     if (std::ranges::find(kCredentialNames, name) != std::end(kCredentialNames)) {
       return Failure(400, "credential_in_query",

@@ -146,7 +146,29 @@ std::vector<Step> timeline(const model::Notification& n, const store::DeliveryDe
     const std::string until = d.due_at ? " until " + to_rfc3339(*d.due_at) : std::string{};
     steps.push_back({at, std::string(model::name(d.status)), reason + until});
   }
+  for (const auto& receipt : detail.receipts) {
+    std::string text = receipt.integration;
+    if (!receipt.code.empty()) text += (text.empty() ? "" : " ") + receipt.code;
+    steps.push_back({receipt.at, fmt::format("receipt_{}", model::name(receipt.kind)), std::move(text)});
+  }
   return steps;
+}
+
+// The first of each kind; what the recipient did is told as `engagement`, too.
+void write_receipts(base::JsonWriter& out, const std::vector<store::StoredReceipt>& receipts) {
+  out.key("receipts").array();
+  for (const auto& r : receipts) {
+    out.object().field("kind", model::name(r.kind)).field("at", to_rfc3339(r.at));
+    out.field("last_at", to_rfc3339(r.last_at))
+        .field("count", r.n)
+        .field_or_null("integration", r.integration);
+    out.field_if("code", r.code).field_if("detail", r.detail).end_object();
+  }
+  out.end_array().key("engagement").array();
+  for (const auto& r : receipts) {
+    if (model::is_engagement(r.kind)) out.value(model::name(r.kind));
+  }
+  out.end_array();
 }
 
 void write_attempts(base::JsonWriter& out, const std::vector<model::Attempt>& attempts) {
@@ -187,6 +209,7 @@ Task<Answer> get_delivery(Call& call) {
   }
   rest.end_array();
   write_attempts(rest, detail->attempts);
+  write_receipts(rest, detail->receipts);
   rest.key("explain");
   auto explained = call.deps.pipeline ? co_await call.deps.pipeline->explain_delivery(id)
                                       : Result<model::Explain>(fail(Errc::NotFound, "stopped"));

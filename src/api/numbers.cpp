@@ -91,7 +91,9 @@ Task<Answer> stats(Call& call) {
     out.field("channel", model::name(row.channel));
     out.field_or_null("integration", row.integration);
     // The roll-up counts what was accepted in an hour as pending.
-    out.field("status", row.status == DeliveryStatus::Pending ? "accepted" : model::name(row.status));
+    const std::string_view status =
+        row.status == DeliveryStatus::Pending ? "accepted" : model::name(row.status);
+    out.field("status", row.engagement ? model::name(*row.engagement) : status);
     out.field("n", row.n).end_object();
   }
   out.end_array().end_object();

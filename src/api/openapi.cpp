@@ -26,7 +26,7 @@ void write_parameters(base::JsonWriter& out, const Route& route) {
     write_parameter(out, rest.substr(begin, end - begin), "path", true);
     rest.remove_prefix(end + 1);
   }
-  for (std::string_view rest = route.query; !rest.empty();) {
+  for (std::string_view rest = route.query == kAnyQuery ? std::string_view() : route.query; !rest.empty();) {
     const std::size_t end = std::min(rest.find(' '), rest.size());
     write_parameter(out, rest.substr(0, end), "query", false);
     rest.remove_prefix(std::min(end + 1, rest.size()));

@@ -38,6 +38,9 @@ struct Route {
   std::string_view request_types = "application/json";  // of the body, separated by spaces
 };
 
+// As `query`: whatever it holds is taken.
+inline constexpr std::string_view kAnyQuery = "*";
+
 inline constexpr unsigned kScopeSend = static_cast<unsigned>(model::Scope::Send);
 inline constexpr unsigned kScopeRead = static_cast<unsigned>(model::Scope::Read);
 inline constexpr unsigned kScopePeople = static_cast<unsigned>(model::Scope::People);
@@ -97,6 +100,7 @@ std::span<const Route> import_routes();
 std::span<const Route> audit_routes();
 std::span<const Route> member_routes();
 std::span<const Route> app_routes();
+std::span<const Route> callback_routes();
 std::span<const Route> running_routes();
 
 // Immutable after it was made; any thread.

@@ -203,6 +203,11 @@ constexpr Schema kSchemas[] = {
      R"("properties":{"timeline":{"type":"array",)"
      R"("items":{"type":"object","properties":{"at":{"type":"string"},"event":{"type":"string"},)"
      R"("detail":{"type":"string"}}}},"attempt_log":{"type":"array","items":{"type":"object"}},)"
+     R"("receipts":{"type":"array","items":{"type":"object","properties":{"kind":{"type":"string"},)"
+     R"("at":{"type":"string"},"last_at":{"type":"string"},"count":{"type":"integer"},)"
+     R"("integration":{"type":["string","null"]},"code":{"type":"string"},"detail":{"type":"string"}}}},)"
+     R"("engagement":{"type":"array","items":{"enum":["complained","unsubscribed","opened","clicked",)"
+     R"("converted"]}},)"
      R"("explain":{"oneOf":[{"$ref":"#/components/schemas/Explain"},{"type":"null"}]},)"
      R"("content":{"type":["object","null"]}}}]})",
      ""},

@@ -37,28 +37,12 @@ std::expected<Target, Failure> read_target(std::string_view channel, std::string
   return target;
 }
 
-// "anna@example.com" → "a…@example.com", "+821012345678" → "+82…78".
-std::string mask(const Target& target) {
-  const std::string& a = target.address;
-  if (target.channel == Channel::Email) {
-    const std::size_t at = a.rfind('@');
-    if (at == std::string::npos || at == 0) return "…";
-    std::size_t first = 1;
-    while (first < at && (static_cast<unsigned char>(a[first]) & 0xc0) == 0x80) ++first;
-    return a.substr(0, first) + "…" + a.substr(at);
-  }
-  if (target.channel == Channel::Sms || target.channel == Channel::Voice) {
-    return a.size() < 8 ? "…" : a.substr(0, 3) + "…" + a.substr(a.size() - 2);
-  }
-  return "…";
-}
-
 store::Suppression make(Call& call, const Target& target) {
   store::Suppression s;
   s.project = call.who.project;
   s.channel = target.channel;
   s.hash = pipeline::address_key(call.deps.keys.address_hash, target.channel, target.address);
-  s.hint = mask(target);
+  s.hint = model::mask_address(target.channel, target.address);
   s.at = call.now;
   return s;
 }

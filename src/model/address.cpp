@@ -249,4 +249,19 @@ ReservedRecipient reserved_recipient(std::string_view address) noexcept {
   return R::None;
 }
 
+std::string mask_address(Channel channel, std::string_view address) {
+  const std::string a(address);
+  if (channel == Channel::Email) {
+    const std::size_t at = a.rfind('@');
+    if (at == std::string::npos || at == 0) return "…";
+    std::size_t first = 1;
+    while (first < at && (static_cast<unsigned char>(a[first]) & 0xc0) == 0x80) ++first;
+    return a.substr(0, first) + "…" + a.substr(at);
+  }
+  if (channel == Channel::Sms || channel == Channel::Voice) {
+    return a.size() < 8 ? "…" : a.substr(0, 3) + "…" + a.substr(a.size() - 2);
+  }
+  return "…";
+}
+
 }  // namespace carillon::model

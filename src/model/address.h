@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "model/channel.h"
 
 namespace carillon::model {
 
@@ -21,6 +22,9 @@ inline constexpr std::size_t kEmailGivenMax =
 // what is a possible and valid number. Reserved +99900000000x (CONTRACT §6) pass unparsed.
 // About 13 µs: only when stored, never per delivery. Errors: InvalidArgument saying what is wrong.
 Result<std::string> normalize_phone(std::string_view text, std::string_view country = {});
+
+// For people to recognise it by: "anna@example.com" → "a…@example.com", "+821012345678" → "+82…78".
+[[nodiscard]] std::string mask_address(Channel channel, std::string_view address);
 
 [[nodiscard]] bool is_country_code(std::string_view text);  // ISO 3166-1 alpha-2, upper case
 [[nodiscard]] bool is_locale(std::string_view text);        // well-formed BCP 47 language tag, ≤ 35 bytes

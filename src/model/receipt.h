@@ -28,11 +28,16 @@ inline constexpr std::size_t kReceiptKindCount = 10;
 std::string_view name(ReceiptKind kind) noexcept;  // "delivered"
 std::optional<ReceiptKind> parse_receipt_kind(std::string_view text) noexcept;
 
+// What the recipient did, kept beside the status.
+[[nodiscard]] constexpr bool is_engagement(ReceiptKind kind) noexcept {
+  return kind >= ReceiptKind::Complained && kind != ReceiptKind::Resubscribed;
+}
+
 struct Receipt {
   ReceiptKind kind = ReceiptKind::Delivered;
   std::int64_t delivery = 0;  // ours, as the vendor echoed it; 0: it is about an address only
-  // Complained, Unsubscribed, Resubscribed, Bounced without a delivery: the address in the form we store
-  // (E.164, lower-case e-mail), checked by the caller like any other; else empty.
+  // Bounced, Complained, Unsubscribed, Resubscribed: whom the vendor names, which is suppressed or no longer
+  // (of a push: the token); checked by whoever takes the receipt. Else empty.
   std::string address;
   std::string code;         // the vendor's own: "30003", "bounce"
   std::string detail;       // its wording, at most 300 bytes, no address, no secret

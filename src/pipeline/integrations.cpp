@@ -141,7 +141,8 @@ struct Integrations::Impl {
   }
 
   // ---- opening
-  providers::Context context(const providers::ProviderType& type, std::string_view key) const {
+  providers::Context context(std::int32_t project, const providers::ProviderType& type,
+                             std::string_view key) const {
     providers::Context context;
     context.executor = deps.executor;
     context.clock = &deps.clock;
@@ -150,6 +151,9 @@ struct Integrations::Impl {
     context.hello_name = deps.hello_name;
     if (!deps.public_url.empty()) {
       context.callback_url = fmt::format("{}/v1/callbacks/{}/{}", deps.public_url, type.name, key);
+      const auto snapshot = deps.directory.snapshot();
+      const auto* const view = project == kDefaultProject ? nullptr : snapshot->project(project);
+      if (view != nullptr) context.callback_url += "?project=" + net::percent_encode(view->name);
     }
     return context;
   }
@@ -160,14 +164,12 @@ struct Integrations::Impl {
     return common;
   }
 
-  Result<std::unique_ptr<providers::Provider>> open_provider(const providers::ProviderType& type,
-                                                             std::string_view key,
-                                                             const std::string& settings,
-                                                             base::Problems& problems,
-                                                             providers::CommonOptions& common) const {
+  Result<std::unique_ptr<providers::Provider>> open_provider(
+      std::int32_t project, const providers::ProviderType& type, std::string_view key,
+      const std::string& settings, base::Problems& problems, providers::CommonOptions& common) const {
     base::JsonDocument document;
     CARILLON_TRY(const auto root, document.parse(settings));
-    CARILLON_TRY(auto provider, type.open(root, problems, context(type, key), defaults(type)));
+    CARILLON_TRY(auto provider, type.open(root, problems, context(project, type, key), defaults(type)));
     // Rate and timeout are ours to keep; what the provider declared itself is no problem here.
     common = defaults(type);
     base::SettingsGroup group("settings");
@@ -182,7 +184,7 @@ struct Integrations::Impl {
                                                            base::Problems& problems,
                                                            providers::CommonOptions& common) const {
     CARILLON_TRY(const std::string settings, deps.directory.open_settings(project, i));
-    return open_provider(type, i.key, settings, problems, common);
+    return open_provider(project, type, i.key, settings, problems, common);
   }
 
   void open_into(Account& account, const model::Integration& i) const {
@@ -347,6 +349,30 @@ struct Integrations::Impl {
     co_return co_await ask(std::move(*opened));
   }
 
+  // A provider of its own for an account that is not in use: a disabled one's vendor still reports.
+  Task<Result<providers::CallbackReading>> callback(std::int32_t project, std::string key,
+                                                    providers::CallbackRequest request,
+                                                    base::Deadline deadline) {
+    if (Account* account = find(project, key); account != nullptr && account->provider) {
+      ++account->testing;
+      auto reading = co_await account->provider->callback(request, deadline);
+      --account->testing;
+      co_return reading;
+    }
+    const auto snapshot = deps.directory.snapshot();
+    const auto* view = snapshot->project(project);
+    const auto* stored = view ? view->find_integration(key) : nullptr;
+    const auto* type = stored ? providers::find_provider(stored->provider) : nullptr;
+    if (type == nullptr) co_return fail(Errc::NotFound, fmt::format("there is no integration '{}'", key));
+    base::Problems problems;
+    providers::CommonOptions common;
+    auto opened = open_stored(project, *stored, *type, problems, common);
+    if (!opened) co_return fail(Errc::FailedPrecondition, sentence(problems, opened.error()));
+    auto reading = co_await (*opened)->callback(request, deadline);
+    co_await (*opened)->close(base::Deadline::after(kTestCloseTimeout));
+    co_return reading;
+  }
+
   struct Tested {
     Result<providers::TestReport> report;
     base::Problems problems;
@@ -359,7 +385,7 @@ struct Integrations::Impl {
       co_return tested;
     }
     providers::CommonOptions common;
-    auto opened = open_provider(*type, kTestKey, settings, tested.problems, common);
+    auto opened = open_provider(kDefaultProject, *type, kTestKey, settings, tested.problems, common);
     if (!opened) {
       tested.report = std::unexpected(std::move(opened.error()));
     } else {
@@ -464,6 +490,15 @@ Task<Result<void>> Integrations::resume(std::int32_t project, std::string key, s
 Task<Result<providers::TestReport>> Integrations::test(std::int32_t project, std::string key) {
   auto task = [impl = impl_.get(), project, k = std::move(key)] { return impl->test(project, k); };
   return impl_->on_delivery<Result<providers::TestReport>>(std::move(task), closing());
+}
+
+Task<Result<providers::CallbackReading>> Integrations::callback(std::int32_t project, std::string key,
+                                                                providers::CallbackRequest request,
+                                                                base::Deadline deadline) {
+  auto task = [impl = impl_.get(), project, k = std::move(key), r = std::move(request), deadline] {
+    return impl->callback(project, k, r, deadline);
+  };
+  return impl_->on_delivery<Result<providers::CallbackReading>>(std::move(task), closing());
 }
 
 Task<Result<providers::TestReport>> Integrations::test_settings(std::string provider,

@@ -128,6 +128,11 @@ class Integrations {
   Task<Result<void>> resume(std::int32_t project, std::string key, store::Actor actor);
   // Asks the vendor with the account in use (a disabled one is opened for it). Errors: NotFound.
   Task<Result<providers::TestReport>> test(std::int32_t project, std::string key);
+  // Has the account's provider read what its vendor reports (a disabled one is opened for it). Errors:
+  // NotFound · FailedPrecondition (it cannot be opened) · those of Provider::callback().
+  Task<Result<providers::CallbackReading>> callback(std::int32_t project, std::string key,
+                                                    providers::CallbackRequest request,
+                                                    base::Deadline deadline);
   // Opens a provider with these settings (secrets in clear) and asks the vendor, without keeping it.
   // Errors: NotFound (provider type) · InvalidArgument, with `problems`.
   Task<Result<providers::TestReport>> test_settings(std::string provider, std::string settings_json,

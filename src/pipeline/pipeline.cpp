@@ -16,6 +16,7 @@
 #include "pipeline/drafts.h"
 #include "pipeline/expand.h"
 #include "pipeline/history.h"
+#include "pipeline/receipts.h"
 #include "pipeline/recover.h"
 #include "pipeline/revive.h"
 #include "pipeline/schedule.h"
@@ -142,6 +143,11 @@ class PipelineImpl final : public Pipeline {
   }
   Task<std::expected<store::Approval, Refusal>> decide(store::ApprovalDecision decision) override {
     return drafts_.decide(std::move(decision));
+  }
+
+  Task<Result<providers::CallbackReading>> callback(CallbackFrom from,
+                                                    providers::CallbackRequest request) override {
+    return take_callback(deps_, integrations_, std::move(from), std::move(request));
   }
 
   Task<Result<void>> pause(std::int64_t notification, store::Actor actor) override {

@@ -107,6 +107,12 @@ struct AlertTest {
   std::optional<Outcome> webhook, email;
 };
 
+// A callback of a vendor names its integration in its path.
+struct CallbackFrom {
+  std::int32_t project = kDefaultProject;
+  std::string provider, integration;
+};
+
 class Pipeline {
  public:
   struct Deps {
@@ -165,6 +171,10 @@ class Pipeline {
   // Sends a test message to every place the project's alerts go to and waits for the answers, 15 s at most.
   // Errors: Cancelled (stopping).
   virtual Task<Result<AlertTest>> test_alerts(std::int32_t project) = 0;
+
+  // See take_callback() (receipts.h).
+  virtual Task<Result<providers::CallbackReading>> callback(CallbackFrom from,
+                                                            providers::CallbackRequest request) = 0;
 
   [[nodiscard]] virtual Integrations& integrations() = 0;
   // True when nothing claimed is unrecorded.

@@ -4,6 +4,12 @@
 #include <array>
 
 namespace carillon::providers {
+
+// Here and not in the header: a new line there would compile everything anew that asks for the catalogue.
+#define PROVIDER(name) extern const ProviderType name;
+#include "providers/catalog.def"
+#undef PROVIDER
+
 namespace {
 
 constexpr std::array kCatalog = {

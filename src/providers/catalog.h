@@ -8,10 +8,6 @@
 
 namespace carillon::providers {
 
-#define PROVIDER(name) extern const ProviderType name;
-#include "providers/catalog.def"
-#undef PROVIDER
-
 // In the order of catalog.def.
 std::span<const ProviderType* const> catalog() noexcept;
 // nullptr when there is none of that name.

@@ -257,6 +257,7 @@ Result<CallbackReading> read_callback(const CallbackRequest& request, const Opti
   receipt.delivery = request.delivery();
   receipt.provider_id = form_value(form, "MessageSid");
   receipt.code = form_value(form, "ErrorCode");
+  receipt.address = form_value(form, "To");
   receipt.at = request.now;
   const std::string_view status = form_value(form, "MessageStatus");
   if (status.empty()) return fail(Errc::InvalidArgument, "MessageStatus is missing");

@@ -19,6 +19,7 @@
 #include "model/profile.h"
 #include "store/alerts.h"
 #include "store/jobs.h"
+#include "store/receipts.h"
 #include "store/sqlite.h"
 #include "store/store_drafts.h"
 #include "store/store_types.h"
@@ -208,6 +209,7 @@ class Store {
   // What is worth an entry and changes nothing.
   virtual Task<Result<void>> put_audit(AuditEntry entry) = 0;
 
+  [[nodiscard]] virtual ReceiptStore& receipts() = 0;  // lives as long as this
   [[nodiscard]] virtual AlertStore& alerts() = 0;  // lives as long as this
 
   // ---- sandbox and small durable state

@@ -11,6 +11,7 @@
 #include "base/crypto.h"
 #include "model/channel.h"
 #include "model/notification.h"
+#include "model/receipt.h"
 #include "model/status.h"
 #include "store/actor.h"
 
@@ -43,9 +44,18 @@ struct DeliveryPage {
   std::vector<model::Delivery> rows;
   std::int64_t next = 0;
 };
+// What was reported of a delivery: the first of its kind, and how often.
+struct StoredReceipt {
+  model::ReceiptKind kind = model::ReceiptKind::Delivered;
+  std::uint16_t generation = 0;
+  Time at{}, last_at{};
+  std::int64_t n = 1;
+  std::string integration, code, detail;
+};
 struct DeliveryDetail {
   model::Delivery delivery;
   std::vector<model::Attempt> attempts;
+  std::vector<StoredReceipt> receipts;  // in order of `at`
 };
 struct DeadLetter {
   std::int64_t id = 0, delivery = 0, notification = 0;
@@ -106,6 +116,7 @@ struct StatsRow {
   std::string category, template_key, integration;
   model::Channel channel = model::Channel::Push;
   model::DeliveryStatus status = model::DeliveryStatus::Sent;
+  std::optional<model::ReceiptKind> engagement{};  // set: what was reported, instead of a status
   std::int64_t n = 0;
 };
 

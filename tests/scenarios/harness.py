@@ -512,6 +512,13 @@ def integrations(simulator):
     }
 
 
+def reachable(server):
+    """Starts the server again with its address as the public URL, so that vendors call it back."""
+    server.settings["server.public_url"] = server.url
+    server.restart()
+    return server
+
+
 def connect(server, simulator, *only):
     """Configures the simulator's vendors (or `only` these keys: apns fcm twilio smtp) in a server."""
     for key, body in integrations(simulator).items():

@@ -13,8 +13,7 @@ std::size_t hash_value(const StatKey& k) noexcept {
   boost::hash_combine(seed, k.project);
   boost::hash_combine(seed, static_cast<std::uint64_t>(k.category) << 32 | k.template_key);
   boost::hash_combine(seed, static_cast<std::uint64_t>(k.integration) << 16 |
-                                static_cast<std::uint64_t>(k.channel) << 8 |
-                                static_cast<std::uint64_t>(k.status));
+                                static_cast<std::uint64_t>(k.channel) << 8 | std::uint64_t{k.event});
   return seed;
 }
 
@@ -90,7 +89,7 @@ Result<void> write_stats(Db& db, const StatDeltas& deltas) {
             .bind(5, static_cast<std::int64_t>(key.template_key))
             .bind(6, static_cast<std::int64_t>(key.channel))
             .bind(7, static_cast<std::int64_t>(key.integration))
-            .bind(8, static_cast<std::int64_t>(key.status))
+            .bind(8, std::int64_t{key.event})
             .bind(9, delta)
             .run());
   }

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "model/channel.h"
 #include "model/notification.h"
+#include "model/receipt.h"
 #include "model/status.h"
 #include "store/store_types.h"
 #include "store/store_views.h"
@@ -28,12 +29,21 @@ using CounterKey = std::uint64_t;
          (status ? static_cast<std::uint64_t>(*status) + 1 : 0);
 }
 
+// What the roll-ups count: a status that was reached, or something that was reported. Stored.
+inline constexpr std::uint8_t kStatReceipts = 100;
+[[nodiscard]] constexpr std::uint8_t stat_event(model::DeliveryStatus status) noexcept {
+  return static_cast<std::uint8_t>(status);
+}
+[[nodiscard]] constexpr std::uint8_t stat_event(model::ReceiptKind kind) noexcept {
+  return static_cast<std::uint8_t>(kStatReceipts + static_cast<std::uint8_t>(kind));
+}
+
 struct StatKey {
   std::int64_t hour = 0, app = 0;  // hours since 1970
   std::int32_t project = 0;
   std::uint32_t category = 0, template_key = 0, integration = 0;  // words
   model::Channel channel = model::Channel::Push;
-  model::DeliveryStatus status = model::DeliveryStatus::Pending;
+  std::uint8_t event = 0;  // stat_event()
   friend bool operator==(const StatKey&, const StatKey&) = default;
   friend std::size_t hash_value(const StatKey& k) noexcept;
 };

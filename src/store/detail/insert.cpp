@@ -79,8 +79,7 @@ Result<std::vector<std::size_t>> charge_caps(Txn& txn, const base::KeyedHash& ha
   return changed;
 }
 
-void roll_up(Txn& txn, const model::Delivery& d, const Origin& origin, model::DeliveryStatus status,
-             Time now) {
+void roll_up(Txn& txn, const model::Delivery& d, const Origin& origin, std::uint8_t event, Time now) {
   if (d.is_sandbox) return;
   txn.stats[StatKey{.hour = to_ms(now) / kHourMs,
                     .app = origin.app,
@@ -89,7 +88,7 @@ void roll_up(Txn& txn, const model::Delivery& d, const Origin& origin, model::De
                     .template_key = origin.template_key,
                     .integration = txn.words.id(d.integration),
                     .channel = d.channel(),
-                    .status = status}] += 1;
+                    .event = event}] += 1;
 }
 
 Result<void> insert_deliveries(Txn& txn, std::span<const model::Delivery> deliveries, const Origin& origin,

@@ -46,7 +46,10 @@ Result<void> insert_approval(Txn& txn, const Approval& approval);
 Result<void> void_approval(Txn& txn, std::int64_t notification, std::string_view by, Time now);
 
 // Adds one event to the hourly roll-up, unless it is a sandbox delivery.
-void roll_up(Txn& txn, const model::Delivery& delivery, const Origin& origin, model::DeliveryStatus status,
-             Time now);
+void roll_up(Txn& txn, const model::Delivery& delivery, const Origin& origin, std::uint8_t event, Time now);
+inline void roll_up(Txn& txn, const model::Delivery& delivery, const Origin& origin,
+                    model::DeliveryStatus status, Time now) {
+  roll_up(txn, delivery, origin, stat_event(status), now);
+}
 
 }  // namespace carillon::store::detail

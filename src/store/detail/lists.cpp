@@ -68,15 +68,31 @@ Task<Result<DeliveryDetail>> SqliteStore::delivery(std::int64_t id) {
     Statement s = db.statement("SELECT " CARILLON_DELIVERY_COLUMNS " FROM delivery WHERE id = ?1");
     CARILLON_TRY(const bool has_row, s.bind(1, id).next());
     if (!has_row) return fail(Errc::NotFound, "no such delivery");
-    DeliveryDetail detail{read_delivery(s, words_), {}};
+    DeliveryDetail detail{read_delivery(s, words_), {}, {}};
     Statement a = db.statement(
         "SELECT number, at, took_ms, integration, outcome, status, code, detail, provider_id FROM attempt "
         "WHERE delivery = ?1 ORDER BY seq");
     a.bind(1, id);
     for (;;) {
       CARILLON_TRY(const bool has_attempt, a.next());
-      if (!has_attempt) return detail;
+      if (!has_attempt) break;
       detail.attempts.push_back(read_attempt(a, words_, id));
+    }
+    Statement r = db.statement(
+        "SELECT kind, generation, at, last_at, n, integration, code, detail FROM receipt WHERE delivery = ?1 "
+        "ORDER BY at, kind");
+    r.bind(1, id);
+    for (;;) {
+      CARILLON_TRY(const bool has_receipt, r.next());
+      if (!has_receipt) return detail;
+      detail.receipts.push_back(StoredReceipt{.kind = r.as<model::ReceiptKind>(0),
+                                              .generation = r.as<std::uint16_t>(1),
+                                              .at = r.time(2),
+                                              .last_at = r.time(3),
+                                              .n = r.integer(4),
+                                              .integration = std::string(words_.text(r.integer(5))),
+                                              .code = r.string(6),
+                                              .detail = r.string(7)});
     }
   });
 }
@@ -138,8 +154,13 @@ Task<Result<std::vector<StatsRow>>> SqliteStore::stats(StatsQuery query) {
                               .template_key = std::string(words_.text(s.integer(3))),
                               .integration = std::string(words_.text(s.integer(4))),
                               .channel = s.as<model::Channel>(5),
-                              .status = s.as<model::DeliveryStatus>(6),
                               .n = s.integer(7)});
+      const auto event = s.as<std::uint8_t>(6);
+      if (event < kStatReceipts) {
+        rows.back().status = static_cast<model::DeliveryStatus>(event);
+      } else {
+        rows.back().engagement = static_cast<model::ReceiptKind>(event - kStatReceipts);
+      }
     }
   });
 }

@@ -63,6 +63,7 @@ Result<bool> drop_caps(Txn& txn, Time now, std::int64_t& after) {
 
 Task<Result<bool>> SqliteStore::housekeeping(const Retention& retention, Time now) {
   CARILLON_CO_TRY(const bool has_folds, co_await fold_history(now));
+  CARILLON_CO_TRY(const bool has_receipts, co_await receipts_->apply_waiting(now));
   auto call = [this, retention, now](Txn& txn) -> Result<bool> {
     CARILLON_TRY(const bool more_dedup, dedup_->rotate(txn, now, static_cast<std::size_t>(kPieceRows)));
     CARILLON_TRY(const bool more_history, history_->merge(txn));
@@ -79,7 +80,7 @@ Task<Result<bool>> SqliteStore::housekeeping(const Retention& retention, Time no
   };
   CARILLON_CO_TRY(const bool has_more,
                   co_await write(std::move(call), JobClass::Other, static_cast<std::size_t>(kPieceRows)));
-  co_return has_folds || has_more;
+  co_return has_folds || has_receipts || has_more;
 }
 
 Task<Result<bool>> SqliteStore::fold_history(Time now) {
@@ -157,7 +158,8 @@ Result<bool> SqliteStore::drop_deliveries(Txn& txn, std::int64_t below) {
   for (const model::Delivery& d : rows) {
     if (!model::is_final(d.status)) continue;  // stepped over until it is; the scan starts again at the end
     for (const char* sql : {"DELETE FROM delivery WHERE id = ?1", "DELETE FROM attempt WHERE delivery = ?1",
-                            "DELETE FROM dead_letter WHERE delivery = ?1"}) {
+                            "DELETE FROM dead_letter WHERE delivery = ?1",
+                            "DELETE FROM receipt WHERE delivery = ?1"}) {
       CARILLON_CHECK(txn.db.statement(sql).bind(1, d.id).run());
     }
     // What a notification tells of itself stays until it goes: that is not changed.

@@ -30,6 +30,8 @@ constexpr std::array kSteps{
 #include "store/schema/sqlite/0008_alerts.sql"
     ,
 #include "store/schema/sqlite/0009_audit.sql"
+    ,
+#include "store/schema/sqlite/0010_receipts.sql"
 };
 constexpr std::array kPeopleSteps{
 #include "store/schema/sqlite/people/0001_people.sql"

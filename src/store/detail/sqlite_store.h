@@ -6,11 +6,7 @@
 // Where to put a method: read a handful by key → `readers_->inline_read` (people: `people_readers_`);
 // anything that scans → `co_await read(…)` (`read_people`); anything that writes → `co_await write(…)`.
 // Inside write() the answer may be an error (Conflict, NotFound): only that call is rolled back. Changes of
-// caches go into `txn.after_commit`. Methods are spread over: accept.cpp claim.cpp record.cpp expand.cpp
-// replay.cpp maintain.cpp content.cpp process.cpp
-// overview.cpp (hot path and engine) · profiles.cpp put_profile.cpp groups.cpp suppressions.cpp (people) ·
-// jobs.cpp · records.cpp audit.cpp sandbox.cpp event_letters.cpp · alerts.cpp backup.cpp · lists.cpp
-// look_up.cpp (looking).
+// caches go into `txn.after_commit`. Methods are in the file of their verb or noun.
 #pragma once
 
 #include <memory>
@@ -120,6 +116,7 @@ class SqliteStore final : public Store {
   Task<Result<std::vector<CounterRow>>> recount() override;
 
   AlertStore& alerts() override { return *alerts_; }
+  ReceiptStore& receipts() override { return *receipts_; }
 
   Task<Result<Record>> get_record(RecordKey key) override;
   Task<Result<Record>> put_record(Record record, std::optional<std::int64_t> expected_version, Actor actor,
@@ -144,6 +141,7 @@ class SqliteStore final : public Store {
   friend class RecordJob;
   friend class SqliteAlerts;
   friend class SqliteJobs;
+  friend class SqliteReceipts;
   explicit SqliteStore(SqliteOptions options);
 
   // Runs `call` (Result<T>(Txn&)) in a transaction of the writer, alone in a savepoint. An error it
@@ -189,10 +187,9 @@ class SqliteStore final : public Store {
   // ---- audit.cpp
   static Result<void> insert_audit(Txn& txn, const AuditEntry& entry);  // id is given by the store
 
-  // ---- jobs.cpp
+  // ---- jobs.cpp, receipts.cpp, alerts.cpp
   std::unique_ptr<JobStore> make_jobs();
-
-  // ---- alerts.cpp
+  std::unique_ptr<ReceiptStore> make_receipts();
   std::unique_ptr<AlertStore> make_alerts();
   // Drops a piece of those resolved before `before`, with their notices; true when there may be more.
   static Result<bool> drop_alerts(Txn& txn, Time before);
@@ -232,6 +229,7 @@ class SqliteStore final : public Store {
   std::unique_ptr<Backup> backup_;  // under way. Writer thread
   std::unique_ptr<AlertStore> alerts_ = make_alerts();
   std::unique_ptr<JobStore> jobs_ = make_jobs();
+  std::unique_ptr<ReceiptStore> receipts_ = make_receipts();
 
   // Where retention's scan stands: open rows are stepped over. Writer thread.
   std::int64_t dropped_deliveries_ = 0, dropped_notifications_ = 0, emptied_waiting_ = 0;
