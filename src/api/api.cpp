@@ -67,7 +67,7 @@ std::optional<Failure> read_query(Call& call) {
 }
 
 // What the public listener serves (CONTRACT §6): these, and what a publishable key may do.
-constexpr std::string_view kPublicPrefixes[] = {"/t", "/u", "/p", "/v1/me", "/v1/callbacks"};
+constexpr std::string_view kPublicPrefixes[] = {"/t", "/u", "/p", "/v1/me", "/v1/track", "/v1/callbacks"};
 
 bool is_public(const Route& route) {
   if (route.access.is_publishable) return true;

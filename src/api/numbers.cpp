@@ -4,6 +4,7 @@
 
 #include "api/rate.h"
 #include "api/router.h"
+#include "providers/catalog.h"
 
 namespace carillon::api {
 namespace {
@@ -63,40 +64,138 @@ Task<Answer> accountability(Call& call) {
 
 constexpr Millis kStatsDefault{24LL * 3'600'000};
 
-Task<Answer> stats(Call& call) {
-  store::StatsQuery query;
-  query.project = call.who.project;
-  CARILLON_CO_TRY(const auto from, time_param(call, "from"));
-  CARILLON_CO_TRY(const auto until, time_param(call, "until"));
-  CARILLON_CO_TRY(const auto channel, channel_param(call, "channel"));
-  query.until = until.value_or(call.now + Millis(1));
-  query.from = from.value_or(query.until - kStatsDefault);
-  CARILLON_CO_TRY(const auto rows, co_await call.deps.store.stats(query));
-  base::JsonWriter out(256 * rows.size() + 128);
-  out.object()
-      .field("from", to_rfc3339(query.from))
-      .field("until", to_rfc3339(query.until))
-      .key("data")
-      .array();
+// One group of GET /v1/stats?by=…: what was accepted, what became of it, what recipients did.
+struct Summary {
+  std::int64_t accepted = 0;
+  std::int64_t states[model::kDeliveryStatusCount] = {};
+  std::int64_t reported[model::kReceiptKindCount] = {};
+  bool has_receipts = false;  // something reports deliveries: 0 % is a figure
+
+  [[nodiscard]] std::int64_t of(DeliveryStatus status) const {
+    return states[static_cast<std::size_t>(status)];
+  }
+  [[nodiscard]] std::int64_t of(model::ReceiptKind kind) const {
+    return reported[static_cast<std::size_t>(kind)];
+  }
+  // What reached its provider: each is counted as sent, as delivered, or as both.
+  [[nodiscard]] std::int64_t sent() const {
+    return std::max(of(DeliveryStatus::Sent), of(DeliveryStatus::Delivered));
+  }
+};
+
+bool reports(const Call& call, const store::StatsRow& row) {
+  const auto* const integration = call.view().find_integration(row.integration);
+  const auto* const type = integration ? providers::find_provider(integration->provider) : nullptr;
+  return type != nullptr && type->has_receipts;
+}
+
+void add(Summary& summary, const Call& call, const store::StatsRow& row) {
+  if (row.engagement) {
+    summary.reported[static_cast<std::size_t>(*row.engagement)] += row.n;
+  } else if (row.status == DeliveryStatus::Pending) {
+    summary.accepted += row.n;  // the roll-up counts what was accepted in an hour as pending
+  } else {
+    summary.states[static_cast<std::size_t>(row.status)] += row.n;
+  }
+  summary.has_receipts =
+      summary.has_receipts || row.status == DeliveryStatus::Delivered || reports(call, row);
+}
+
+// A share of what was sent; null where nothing was, or where nobody would tell.
+void write_rate(base::JsonWriter& out, std::string_view name, std::int64_t part, std::int64_t whole) {
+  out.key(name);
+  if (whole <= 0) {
+    out.null();
+  } else {
+    out.value(static_cast<double>(part) / static_cast<double>(whole));
+  }
+}
+
+void write_summary(base::JsonWriter& out, const Summary& s) {
+  using model::ReceiptKind;
+  out.field("accepted", s.accepted);
+  for (const auto status : {DeliveryStatus::Sent, DeliveryStatus::Delivered, DeliveryStatus::Failed,
+                            DeliveryStatus::Dead, DeliveryStatus::Unknown, DeliveryStatus::Suppressed,
+                            DeliveryStatus::Cancelled, DeliveryStatus::Expired}) {
+    out.field(model::name(status), s.of(status));
+  }
+  for (const auto kind : {ReceiptKind::Opened, ReceiptKind::Clicked, ReceiptKind::Converted,
+                          ReceiptKind::Unsubscribed, ReceiptKind::Complained}) {
+    out.field(model::name(kind), s.of(kind));
+  }
+  out.field("receipts", s.has_receipts ? "yes" : "no receipts").key("rates").object();
+  write_rate(out, "delivery", s.of(DeliveryStatus::Delivered), s.has_receipts ? s.sent() : 0);
+  write_rate(out, "open", s.of(ReceiptKind::Opened), s.sent());
+  write_rate(out, "click", s.of(ReceiptKind::Clicked), s.sent());
+  write_rate(out, "conversion", s.of(ReceiptKind::Converted), s.sent());
+  write_rate(out, "unsubscribe", s.of(ReceiptKind::Unsubscribed), s.sent());
+  out.end_object();
+}
+
+constexpr std::string_view kGroupings = "app category channel integration template";
+
+std::string group_of(const Call& call, const store::StatsRow& row) {
+  const std::string_view by = call.param("by");
+  if (by == "category") return row.category;
+  if (by == "channel") return std::string(model::name(row.channel));
+  if (by == "integration") return row.integration;
+  if (by == "template") return row.template_key;
+  const auto app = call.snapshot->apps.find(row.app);
+  return app == call.snapshot->apps.end() ? std::string() : app->second->name;
+}
+
+void write_hours(base::JsonWriter& out, const Call& call, const std::vector<store::StatsRow>& rows) {
   for (const auto& row : rows) {
-    const bool is_wanted = (!call.who.app || row.app == call.who.app->id) &&
-                           (!channel || row.channel == *channel) &&
-                           (!call.has_param("category") || row.category == call.param("category")) &&
-                           (!call.has_param("template") || row.template_key == call.param("template"));
-    if (!is_wanted) continue;
     out.object().field("hour", to_rfc3339(row.hour));
     write_app_name(out, call, row.app);
     out.field_or_null("category", row.category);
     out.field_or_null("template", row.template_key);
     out.field("channel", model::name(row.channel));
     out.field_or_null("integration", row.integration);
-    // The roll-up counts what was accepted in an hour as pending.
     const std::string_view status =
         row.status == DeliveryStatus::Pending ? "accepted" : model::name(row.status);
     out.field("status", row.engagement ? model::name(*row.engagement) : status);
     out.field("n", row.n).end_object();
   }
-  out.end_array().end_object();
+}
+
+void write_groups(base::JsonWriter& out, const Call& call, const std::vector<store::StatsRow>& rows) {
+  std::map<std::string, Summary> groups;
+  for (const auto& row : rows) add(groups[group_of(call, row)], call, row);
+  for (const auto& [name, summary] : groups) {
+    out.object().field_or_null(call.param("by"), name);
+    write_summary(out, summary);
+    out.end_object();
+  }
+}
+
+Task<Answer> stats(Call& call) {
+  store::StatsQuery query;
+  query.project = call.who.project;
+  CARILLON_CO_TRY(const auto from, time_param(call, "from"));
+  CARILLON_CO_TRY(const auto until, time_param(call, "until"));
+  CARILLON_CO_TRY(const auto channel, channel_param(call, "channel"));
+  const std::string_view by = call.param("by");
+  if (!by.empty() && (by.contains(' ') || !kGroupings.contains(by))) {
+    co_return failed_at("?by", "invalid_choice", "use app, category, channel, integration or template");
+  }
+  query.until = until.value_or(call.now + Millis(1));
+  query.from = from.value_or(query.until - kStatsDefault);
+  CARILLON_CO_TRY(auto rows, co_await call.deps.store.stats(query));
+  std::erase_if(rows, [&](const store::StatsRow& row) {
+    return !((!call.who.app || row.app == call.who.app->id) && (!channel || row.channel == *channel) &&
+             (!call.has_param("category") || row.category == call.param("category")) &&
+             (!call.has_param("template") || row.template_key == call.param("template")));
+  });
+  base::JsonWriter out(256 * rows.size() + 128);
+  out.object().field("from", to_rfc3339(query.from)).field("until", to_rfc3339(query.until));
+  out.key("data").array();
+  by.empty() ? write_hours(out, call, rows) : write_groups(out, call, rows);
+  out.end_array().key("total").object();
+  Summary total;
+  for (const auto& row : rows) add(total, call, row);
+  write_summary(out, total);
+  out.end_object().end_object();
   co_return json_reply(out);
 }
 
@@ -156,7 +255,7 @@ std::span<const Route> numbers_routes() {
        .tag = "Looking",
        .summary = "What happened, hour by hour",
        .response = "Stats",
-       .query = "from until channel category template"},
+       .query = "from until channel category template by"},
       {.method = "GET",
        .pattern = "/v1/queues",
        .access = allow(kScopeRead, "read"),

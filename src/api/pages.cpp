@@ -135,17 +135,18 @@ Reply html_reply(const Page& page) {
   reply.content_type = "text/html; charset=utf-8";
   reply.headers.emplace_back(
       "Content-Security-Policy",
-      fmt::format("default-src 'none'; style-src {}; script-src {}; connect-src 'self'; form-action 'none'; "
+      fmt::format("default-src 'none'; style-src {}; script-src {}; connect-src 'self'; form-action {}; "
                   "frame-ancestors 'none'; base-uri 'none'",
-                  hash_source(kStyle), page.script.empty() ? "'none'" : hash_source(page.script)));
+                  hash_source(kStyle), page.script.empty() ? "'none'" : hash_source(page.script),
+                  page.has_form ? "'self'" : "'none'"));
   reply.headers.emplace_back("Referrer-Policy", "no-referrer");
   reply.headers.emplace_back("X-Frame-Options", "DENY");
   reply.headers.emplace_back("Cross-Origin-Opener-Policy", "same-origin");
   reply.body = fmt::format(
-      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+      "<!doctype html>\n<html lang=\"{}\"><head><meta charset=\"utf-8\">"
       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
       "<title>{}</title><style>{}</style></head><body>\n{}",
-      escape_html(page.title), kStyle, page.body);
+      page.language, escape_html(page.title), kStyle, page.body);
   if (!page.script.empty()) reply.body += fmt::format("<script>{}</script>", page.script);
   reply.body += "</body></html>\n";
   return reply;

@@ -9,8 +9,10 @@ namespace carillon::api {
 
 struct Page {
   std::string title;
-  std::string body;    // HTML; whatever came from outside is escaped
-  std::string script;  // empty: the page runs none
+  std::string body;       // HTML; whatever came from outside is escaped
+  std::string script;     // empty: the page runs none
+  bool has_form = false;  // posts to this server
+  std::string language = "en";
 };
 
 // The page with a Content-Security-Policy that allows its own style and script by hash and no other.

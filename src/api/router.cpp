@@ -47,7 +47,8 @@ Router::Router() {
                           suppression_routes(), template_routes(),  layout_routes(),      category_routes(),
                           integration_routes(), operating_routes(), dead_letter_routes(), schedule_routes(),
                           event_routes(),       rule_routes(),      app_routes(),         alert_routes(),
-                          audit_routes(),       member_routes(),    callback_routes(),    running_routes()}) {
+                          audit_routes(),       member_routes(),    callback_routes(),    tracking_routes(),
+                          running_routes()}) {
     for (const Route& route : area) add(route);
   }
   for (std::size_t i = 0; i < paths_.size(); ++i) {

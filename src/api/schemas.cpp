@@ -513,6 +513,16 @@ constexpr Schema kSchemas[] = {
      R"("finished_at":{"type":["string","null"]},"title":{"type":["string","null"]},)"
      R"("body":{"type":["string","null"]},"url":{"type":["string","null"]}}})",
      ""},
+    {"Track",
+     R"({"type":"object","required":["events"],"properties":{"events":{"type":"array","maxItems":100,)"
+     R"("items":{"type":"object","required":["delivery_id","type"],"properties":{)"
+     R"("delivery_id":{"type":"string"},"type":{"enum":["opened","clicked","converted"]},)"
+     R"("at":{"type":"string","description":"now when left out"}}}}}})",
+     R"({"events":[{"delivery_id":"dlv_06zfapcnr0000","type":"opened"}]})"},
+    {"TrackAnswer",
+     R"({"type":"object","properties":{"recorded":{"type":"integer"},)"
+     R"("unknown":{"type":"integer","description":"of somebody else, or past their retention"}}})",
+     ""},
     {"MySend",
      R"({"type":"object","properties":{"event_id":{"type":"string"},)"
      R"("to":{"type":"array","maxItems":1,"description":"The caller; may be left out"},)"

@@ -5,6 +5,7 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "pipeline/links.h"
 #include "pipeline/render.h"
 #include "pipeline/replay_changes.h"
 #include "pipeline/route.h"
@@ -177,11 +178,21 @@ namespace {
 
 // What the delivery says, or why it cannot.
 Result<model::Message> render_one(const Flight& flight, const model::CompiledTemplate& content,
-                                  const ProjectView* view) {
+                                  const ProjectView* view, const std::string& public_url,
+                                  const base::KeyRing& keys) {
   const auto& request = *flight.notification->request;
   const auto changes = replay_changes(flight.delivery);
-  auto message = content.render(
-      render_input(*flight.notification, flight.delivery, flight.profile.get(), view, changes));
+  auto input = render_input(*flight.notification, flight.delivery, flight.profile.get(), view, changes);
+  auto message = content.render(input);
+  if (message) {
+    add_links(*message,
+              {*flight.notification, flight.delivery, flight.category.get(), flight.job.target.address,
+               public_url, keys},
+              [&] {
+                input.hide_sensitive = true;
+                return content.render(input);
+              });
+  }
   if (message && request.from) {
     message->from_email = request.from->email;
     message->from_name = request.from->name;
@@ -207,7 +218,7 @@ Task<void> Deliverer::render(std::vector<FlightPtr>& flights) {
       content_of = n.id;
     }
     const auto* view = snapshot->project(n.project);
-    auto message = content ? render_one(*flight, *content, view)
+    auto message = content ? render_one(*flight, *content, view, options_.public_url, deps_.keys)
                            : Result<model::Message>(fail(Errc::NotFound, "the template version is gone"));
     if (message) {
       flight->job.message = std::make_shared<const model::Message>(std::move(*message));

@@ -1,0 +1,60 @@
+#include "model/public_link.h"
+
+#include <gtest/gtest.h>
+
+namespace carillon::model {
+namespace {
+
+const base::Secret kKey(std::string(32, 'k'));
+const base::Secret kOther(std::string(32, 'o'));
+constexpr std::int64_t kDelivery = 0x0123456789abcdef;
+
+TEST(PublicLink, NamesADeliveryToWhoHasItAndCannotBeMade) {
+  const std::string token = open_token(kDelivery, kKey);
+  EXPECT_LE(token.size(), 22U);
+  EXPECT_EQ(read_open_token(token, kKey), kDelivery);
+  EXPECT_FALSE(read_open_token(token, kOther));
+  EXPECT_FALSE(read_click_token(token, "", kKey)) << "each kind has a MAC of its own";
+  for (std::size_t i = 0; i < token.size(); ++i) {
+    std::string changed = token;
+    changed[i] = changed[i] == 'A' ? 'B' : 'A';
+    const auto read = read_open_token(changed, kKey);
+    EXPECT_TRUE(!read || read == kDelivery) << "the last character has bits nobody reads";
+  }
+  for (const char* text : {"", "A", "====", "../..", "a b"})
+    EXPECT_FALSE(read_open_token(text, kKey)) << text;
+}
+
+TEST(PublicLink, BindsAClickToItsUrl) {
+  const std::string token = click_token(kDelivery, "https://shop.example/a?b=1", kKey);
+  EXPECT_EQ(read_click_token(token, "https://shop.example/a?b=1", kKey), kDelivery);
+  EXPECT_FALSE(read_click_token(token, "https://evil.example/", kKey));
+}
+
+TEST(PublicLink, IsShortInATextMessage) {
+  const ShortLink link{kDelivery, hash_of_url("https://shop.example/a", kKey)};
+  const std::string token = short_click_token(link, kKey);
+  EXPECT_LE(token.size(), 24U);
+  const auto read = read_short_click_token(token, kKey);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->delivery, link.delivery);
+  EXPECT_EQ(read->url_hash, link.url_hash);
+}
+
+TEST(PublicLink, HoldsAllAnUnsubscriptionNeeds) {
+  Unsubscription what{.project = 3,
+                      .delivery = 9,
+                      .channel = Channel::Email,
+                      .category = "news",
+                      .user_id = "u/1",
+                      .address_hash = {}};
+  EXPECT_EQ(read_unsubscribe_token(unsubscribe_token(what, kKey), kKey), what);
+  what.user_id.clear();
+  what.address_hash = std::string(16, '\xff');
+  EXPECT_EQ(read_unsubscribe_token(unsubscribe_token(what, kKey), kKey), what);
+  EXPECT_FALSE(read_unsubscribe_token(unsubscribe_token(what, kKey), kOther));
+  EXPECT_FALSE(read_unsubscribe_token(open_token(1, kKey), kKey));
+}
+
+}  // namespace
+}  // namespace carillon::model
