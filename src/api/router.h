@@ -101,6 +101,7 @@ std::span<const Route> audit_routes();
 std::span<const Route> member_routes();
 std::span<const Route> app_routes();
 std::span<const Route> callback_routes();
+std::span<const Route> sender_routes();
 std::span<const Route> tracking_routes();
 std::span<const Route> running_routes();
 

@@ -425,6 +425,13 @@ constexpr Schema kSchemas[] = {
      R"("items":{"type":"object","properties":{"integration":{"type":"string"},)"
      R"("weight":{"type":"integer"}}}}}})",
      R"({"position":10,"match":{"channel":"sms"},"chain":[{"integration":"sandbox"}]})"},
+    {"Sender",
+     R"({"type":"object","description":"exactly one of email, domain, phone, alphanumeric",)"
+     R"("properties":{"key":{"type":"string","readOnly":true},"name":{"type":"string"},)"
+     R"("email":{"type":"string"},"domain":{"type":"string"},"phone":{"type":"string"},)"
+     R"("alphanumeric":{"type":"string"},"integrations":{"type":"array","items":{"type":"string"},)"
+     R"("description":"that may carry it; empty: all"}}})",
+     R"({"domain":"example.com","name":"Shop"})"},
     {"Approval",
      R"({"type":"object","properties":{"id":{"type":"string"},"notification_id":{"type":"string"},)"
      R"("status":{"enum":["open","approved","rejected","expired","void"]},)"

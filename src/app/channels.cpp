@@ -236,6 +236,54 @@ void add_route(CLI::App& root, Shell& shell) {
   remove.add_option("KEY", o->key, "The route")->required();
 }
 
+void add_sender(CLI::App& root, Shell& shell) {
+  auto& noun = add_noun(root, "sender", "Senders: what may stand as from in a message");
+  struct Options {
+    std::string key, name, email, domain, phone, alphanumeric;
+    std::vector<std::string> integrations;
+  };
+  auto o = std::make_shared<Options>();
+  auto& put =
+      add_verb(noun, shell, "put", "Allow an address, a domain, a number or an SMS sender id",
+               "carillon sender put shop --domain example.com --name \"The shop\"", [o](Client& client) {
+                 base::JsonWriter body;
+                 body.object();
+                 for (const auto& [name, value] : {std::pair{"name", o->name},
+                                                   {"email", o->email},
+                                                   {"domain", o->domain},
+                                                   {"phone", o->phone},
+                                                   {"alphanumeric", o->alphanumeric}}) {
+                   field_if_given(body, name, value);
+                 }
+                 body.key("integrations").array();
+                 for (const auto& integration : o->integrations) body.value(integration);
+                 body.end_array().end_object();
+                 return client.show("PUT", path_of("/v1/senders/", o->key), body.str(), render_object);
+               });
+  put.add_option("KEY", o->key, "Your name for it")->required();
+  put.add_option("--name", o->name, "Shown with an e-mail address");
+  put.add_option("--email", o->email, "One e-mail address");
+  put.add_option("--domain", o->domain, "Every address of this domain");
+  put.add_option("--phone", o->phone, "A number, for SMS and calls");
+  put.add_option("--alphanumeric", o->alphanumeric, "An SMS sender id of at most 11 characters");
+  put.add_option("--integration", o->integrations, "Only this integration carries it; may be repeated")
+      ->allow_extra_args(false);
+  add_list(noun, shell, Paged::No, "List all senders", "carillon sender list", "/v1/senders",
+           {{"SENDER", "key"},
+            {"NAME", "name"},
+            {"EMAIL", "email"},
+            {"DOMAIN", "domain"},
+            {"PHONE", "phone"},
+            {"ID", "alphanumeric"}},
+           "There is no sender: a send cannot say whom it is from.");
+  auto& remove =
+      add_verb(noun, shell, "remove", "Allow it no more", "carillon sender remove shop", [o](Client& client) {
+        return client.say("DELETE", path_of("/v1/senders/", o->key), {},
+                          fmt::format("Sender {} is removed.", printable(o->key)));
+      });
+  remove.add_option("KEY", o->key, "The sender")->required();
+}
+
 }  // namespace
 
 void add_channels(CLI::App& root, Shell& shell) {
@@ -256,6 +304,7 @@ void add_channels(CLI::App& root, Shell& shell) {
            "carillon integration providers",
            [](Client& client) { return client.show("GET", "/v1/provider-types", {}, render_providers); });
   add_route(root, shell);
+  add_sender(root, shell);
 }
 
 }  // namespace carillon::app

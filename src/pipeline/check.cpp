@@ -7,6 +7,7 @@
 #include "pipeline/recipient_time.h"
 #include "pipeline/replay_changes.h"
 #include "pipeline/route.h"
+#include "pipeline/senders.h"
 
 namespace carillon::pipeline {
 namespace {
@@ -190,6 +191,7 @@ std::vector<Account*> Deliverer::find_candidates(const Flight& flight, const Pro
   query.delivery = d.id;
   query.services = services;
   auto candidates = integrations_.candidates(view, query);
+  keep_carriers(candidates, query.channel, view, *flight.notification->request);
   const auto changes = replay_changes(d);
   if (!changes.integration.empty()) {
     std::ranges::partition(candidates, [&](const Account* a) { return a->key == changes.integration; });

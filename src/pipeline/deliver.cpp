@@ -9,6 +9,7 @@
 #include "pipeline/render.h"
 #include "pipeline/replay_changes.h"
 #include "pipeline/route.h"
+#include "pipeline/senders.h"
 
 namespace carillon::pipeline {
 namespace {
@@ -193,11 +194,7 @@ Result<model::Message> render_one(const Flight& flight, const model::CompiledTem
                 return content.render(input);
               });
   }
-  if (message && request.from) {
-    message->from_email = request.from->email;
-    message->from_name = request.from->name;
-    message->from_phone = request.from->phone;
-  }
+  if (message) apply_from(*message, flight.delivery.channel(), view, request);
   return message;
 }
 

@@ -162,6 +162,12 @@ class ViewBuilder {
     std::ranges::sort(view_->routes, [](const model::Route& a, const model::Route& b) {
       return std::tie(a.position, a.key) < std::tie(b.position, b.key);
     });
+    CARILLON_CO_TRY(auto senders, co_await all_records(store_, std::string(kKindSender), view_->id));
+    for (const Record& record : senders) {
+      CARILLON_CO_TRY(model::Sender sender, model::decode_sender(record.data));
+      sender.key = record.key.key;
+      view_->senders.push_back(std::move(sender));
+    }
     CARILLON_CO_TRY(auto pauses, co_await all_records(store_, std::string(kKindPause), view_->id));
     for (const Record& record : pauses) {
       CARILLON_CO_TRY(model::Pause pause, model::decode_pause(record.data));

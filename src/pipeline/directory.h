@@ -23,6 +23,7 @@
 #include "model/category.h"
 #include "model/member.h"
 #include "model/rule.h"
+#include "model/sender.h"
 #include "model/template.h"
 #include "pipeline/layouts.h"
 #include "store/store.h"
@@ -41,6 +42,7 @@ inline constexpr std::string_view kKindLayout = "layout";                     //
 inline constexpr std::string_view kKindLayoutVersion = "layout_version";      // key@n
 inline constexpr std::string_view kKindIntegration = "integration";
 inline constexpr std::string_view kKindRoute = "route";
+inline constexpr std::string_view kKindSender = "sender";
 inline constexpr std::string_view kKindPause = "pause";
 inline constexpr std::string_view kPausePrefix = "pau_";
 // Who set the pause that a restored store begins with; no caller has this name.
@@ -86,6 +88,7 @@ struct ProjectView {
   TextMap<LayoutHead> layouts;                                 // removed ones included
   std::vector<model::Integration> integrations;                // in order of creation
   std::vector<model::Route> routes;                            // in order of position
+  std::vector<model::Sender> senders;                          // by key
   std::vector<model::Pause> pauses;
   std::shared_ptr<const model::RuleSet> rules = std::make_shared<const model::RuleSet>();
   model::ProjectSettings settings;

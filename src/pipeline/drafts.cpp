@@ -4,6 +4,7 @@
 
 #include "pipeline/policy.h"
 #include "pipeline/refusal.h"
+#include "pipeline/senders.h"
 
 namespace carillon::pipeline {
 namespace {
@@ -59,6 +60,7 @@ std::expected<Plan, Refusal> plan_send(const Snapshot& snapshot, const Options& 
   }
   auto plan = make_plan(*view, caller.app, caller.is_test, request, std::move(named), now);
   if (plan) {
+    if (auto refusal = refuse_from(*plan->view, request)) return std::unexpected(std::move(*refusal));
     if (auto refusal = refuse_by_policy(caller, *plan, options.public_url))
       return std::unexpected(std::move(*refusal));
   }

@@ -102,3 +102,33 @@ def test_a_template_with_params_reaches_every_channel(connected, simulator):
     assert connected.wait_final(answer["id"])["outcome"] == "success"
     assert push_payload(only(simulator.messages("apns", 5)))["aps"]["alert"]["title"] == "주문 A-17"
     assert mail(only(simulator.messages("smtp", 5)))["subject"] == "주문 A-17"
+
+
+def test_a_from_is_one_that_was_allowed(connected, simulator):
+    to_ann = {"to": [{"email": "ann@example.test"}], "channels": ["email"], "title": "x", "body": "y"}
+    refused = connected.api("POST", "/v1/notifications", {**to_ann, "from": {"email": "news@shop.example"}}, auth="app")
+    assert refused.status == 422 and refused.body["code"] == "sender_not_allowed"
+    assert refused.pointers == ["/from/email"] and "/v1/senders/" in refused.body["detail"]
+    connected.put("/v1/senders/shop", {"domain": "Shop.example", "name": "The shop"})
+    sent_one(connected, **to_ann, **{"from": {"email": "news@shop.example"}})
+    read = mail(simulator.messages("smtp")[0])
+    assert read["from"] == "news@shop.example"
+    connected.put("/v1/senders/desk", {"email": "desk@shop.example", "name": "The desk"})
+    sent_one(connected, **to_ann, **{"from": {"sender": "desk"}})
+    assert mail(simulator.messages("smtp")[0])["from"] == "The desk <desk@shop.example>"
+    unknown = connected.api("POST", "/v1/notifications", {**to_ann, "from": {"sender": "nobody"}}, auth="app")
+    assert (unknown.status, unknown.body["code"], unknown.pointers) == (422, "unknown_sender", ["/from/sender"])
+    connected.api("DELETE", "/v1/senders/shop")
+    assert connected.api("POST", "/v1/notifications", {**to_ann, "from": {"email": "news@shop.example"}},
+                         auth="app").status == 422
+
+
+def test_a_sender_may_be_bound_to_an_integration(connected, simulator):
+    other = connected.get("/v1/integrations/twilio")
+    connected.put("/v1/senders/bells", {"alphanumeric": "Bells", "integrations": ["twilio"]})
+    delivery = sent_one(connected, to=[{"phone": "+821012345678"}], channels=["sms"], sms={"body": "x"},
+                        **{"from": {"sender": "bells"}})
+    assert delivery["status"] == "sent" and other["provider"] == "twilio_sms"
+    assert sms_form(simulator.messages("twilio")[0])["From"] == "Bells"
+    refused = connected.api("PUT", "/v1/senders/other", {"domain": "a.example", "integrations": ["none"]})
+    assert refused.status == 422 and refused.pointers == ["/integrations/0"]
