@@ -134,6 +134,7 @@ struct Delivery {
   Reason reason = Reason::None;
   bool is_sandbox = false;
   bool is_counted = false;               // its notification keeps counts of its deliveries: it has many
+  bool is_fallback = false;              // one of several channels that are tried in order
   std::uint16_t to_index = 0;            // entry of `to`; of a member, the first of its groups
   std::string user_id;                   // empty: raw address
   std::string device_id;                 // push to a device of a user

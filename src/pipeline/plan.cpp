@@ -13,10 +13,6 @@ std::unexpected<Refusal> refuse(int status, std::string code, std::string pointe
 
 // What this issue of the product cannot do yet is refused, never ignored.
 std::optional<std::unexpected<Refusal>> unsupported(const model::SendRequest& request) {
-  if (!request.fallback.empty()) {
-    return refuse(422, "fallback_unavailable", "/fallback",
-                  "this version does not try channels in order; name them in channels");
-  }
   if (!request.attachments.empty()) {
     return refuse(422, "unknown_object", "/attachments/0/object_id", "there is no object of that id");
   }
@@ -26,6 +22,11 @@ std::optional<std::unexpected<Refusal>> unsupported(const model::SendRequest& re
 std::vector<model::Channel> choose_channels(const model::SendRequest& request, const model::Template* tmpl,
                                             const model::Category& category) {
   if (!request.channels.empty()) return request.channels;
+  if (!request.fallback.empty()) {
+    std::vector<model::Channel> channels;
+    for (const model::FallbackStep& step : request.fallback) channels.push_back(step.channel);
+    return channels;
+  }
   if (tmpl != nullptr && !tmpl->channels.empty()) return tmpl->channels;
   return category.channels;
 }

@@ -134,9 +134,11 @@ TEST_F(PlanTest, RefusesMissingParametersWhereTheyAreMissing) {
   EXPECT_TRUE(plan(R"({"to":[{"user_id":"ann"}],"params":{"name":"A"},"template":"t","channels":["push"]})"));
 }
 
-TEST_F(PlanTest, RefusesWhatThisVersionCannotDo) {
-  expect_refused(hello(R"("fallback":[{"channel":"push","wait":"1m"},{"channel":"sms"}])"), 422,
-                 "fallback_unavailable", "/fallback");
+TEST_F(PlanTest, TakesTheChannelsOfFallbackInTheirOrder) {
+  const auto made =
+      plan(hello(R"("fallback":[{"channel":"push","until":"opened","wait":"1m"},{"channel":"sms"}])"));
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->channels, (std::vector{model::Channel::Push, model::Channel::Sms}));
 }
 
 TEST_F(PlanTest, LowersAPriorityToWhatCategoryAndAppAllow) {

@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "model/address.h"
+#include "pipeline/fallback.h"
 #include "pipeline/recipient_time.h"
 #include "pipeline/routes.h"
 #include "providers/catalog.h"
@@ -120,6 +121,7 @@ class Router {
       return;
     }
     const model::Profile& profile = *it->second.profile;
+    const std::size_t first = out_.deliveries.size();
     for (const Channel channel : in_.plan.channels) {
       if (channel == Channel::Push) {
         route_devices(i, profile, only_device);
@@ -128,6 +130,7 @@ class Router {
         decide(c);
       }
     }
+    if (!in_.request.fallback.empty()) arrange_fallback(out_, first, in_);
   }
 
   void route_devices(std::size_t i, const model::Profile& profile, const std::string* only_device) {
@@ -163,6 +166,7 @@ class Router {
 
   void route_raw(std::size_t i, const model::Recipient& entry, std::initializer_list<Channel> fits) {
     bool has_any = false;
+    const std::size_t first = out_.deliveries.size();
     for (const Channel channel : in_.plan.channels) {
       if (std::ranges::find(fits, channel) == fits.end()) continue;
       has_any = true;
@@ -174,6 +178,7 @@ class Router {
       std::memcpy(&key, hash.data(), sizeof key);
       out_.address_keys.push_back(key & INT64_MAX);
     }
+    if (!in_.request.fallback.empty()) arrange_fallback(out_, first, in_);
     if (!has_any) mismatch(i, field_of(entry.kind), "the channels asked for do not use this kind of address");
   }
 

@@ -105,7 +105,8 @@ Result<void> insert_deliveries(Txn& txn, std::span<const model::Delivery> delive
     s.bind(1, d.id).bind(2, d.notification).bind(3, static_cast<std::int64_t>(d.project));
     s.bind(4, static_cast<std::int64_t>(d.lane().index()));
     s.bind(5, static_cast<std::int64_t>(status)).bind(6, static_cast<std::int64_t>(d.reason));
-    s.bind(7, (d.is_sandbox ? kFlagSandbox : 0) | (d.is_counted ? kFlagCounted : 0));
+    s.bind(7, (d.is_sandbox ? kFlagSandbox : 0) | (d.is_counted ? kFlagCounted : 0) |
+                  (d.is_fallback ? kFlagFallback : 0));
     s.bind(18, std::int64_t{is_taken ? 1 : 0}).bind_or_null(19, is_taken ? pack(*owner) : 0);
     // A pending one without a time is due now; only held ones may wait for a condition.
     const bool needs_due =
@@ -130,6 +131,13 @@ Result<void> insert_deliveries(Txn& txn, std::span<const model::Delivery> delive
     if (is_final) roll_up(txn, d, origin, d.status, now);
   }
   return {};
+}
+
+Result<Origin> load_origin(Txn& txn, std::int64_t notification) {
+  Statement s = txn.db.statement("SELECT app, category, template FROM notification WHERE id = ?1");
+  CARILLON_TRY(const bool has_row, s.bind(1, notification).next());
+  if (!has_row) return Origin{};
+  return Origin{s.integer(0), s.as<std::uint32_t>(1), s.as<std::uint32_t>(2)};
 }
 
 }  // namespace carillon::store::detail

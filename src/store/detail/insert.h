@@ -18,6 +18,9 @@ struct Origin {
   std::uint32_t category = 0, template_key = 0;  // words
 };
 
+// Of a stored one; without anything when it is gone.
+Result<Origin> load_origin(Txn& txn, std::int64_t notification);
+
 // Charges the caps in order and changes the deliveries that are over: held until a token frees (the
 // token of that moment is reserved) or suppressed. `charged_at`: now. Returns the indices changed.
 Result<std::vector<std::size_t>> charge_caps(Txn& txn, const base::KeyedHash& hash,

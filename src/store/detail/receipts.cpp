@@ -53,13 +53,6 @@ Result<std::optional<model::Delivery>> load_delivery(Txn& txn, std::int64_t id) 
   return read_delivery(s, txn.words);
 }
 
-Result<Origin> load_origin(Txn& txn, std::int64_t notification) {
-  Statement s = txn.db.statement("SELECT app, category, template FROM notification WHERE id = ?1");
-  CARILLON_TRY(const bool has_row, s.bind(1, notification).next());
-  if (!has_row) return Origin{};
-  return Origin{s.integer(0), s.as<std::uint32_t>(1), s.as<std::uint32_t>(2)};
-}
-
 // True: the first of its kind.
 Result<bool> insert_receipt(Txn& txn, const model::Delivery& d, const ReceiptItem& item, bool is_waiting) {
   const model::Receipt& r = item.receipt;
@@ -147,6 +140,10 @@ class SqliteReceipts final : public ReceiptStore {
       CARILLON_TRY(result.to,
                    change_status(txn, *d, origin, item.receipt.kind, item.receipt.provider_id, now));
       if (result.to) result.from = d->status;
+    }
+    if (d->is_fallback) {
+      const DeliveryStatus status = result.to.value_or(d->status);
+      CARILLON_CHECK(store_.advance_fallback(txn, *d, status, item.receipt.kind, now));
     }
     return result;
   }
@@ -245,7 +242,10 @@ class SqliteReceipts final : public ReceiptStore {
     CARILLON_CHECK(s.bind(3, static_cast<std::int64_t>(row.kind)).run());
     if (!d) return true;
     CARILLON_TRY(const Origin origin, load_origin(txn, d->notification));
-    CARILLON_CHECK(change_status(txn, *d, origin, row.kind, row.provider_id, now));
+    CARILLON_TRY(const auto to, change_status(txn, *d, origin, row.kind, row.provider_id, now));
+    if (d->is_fallback) {
+      CARILLON_CHECK(store_.advance_fallback(txn, *d, to.value_or(d->status), row.kind, now));
+    }
     return true;
   }
 

@@ -113,6 +113,8 @@ class RecordJob final : public Job {
       roll_up(txn, d, origin, item.to, now_);
       finished_.push_back(d.notification);
     }
+    if (is_final && d.is_fallback)
+      CARILLON_CHECK(store_.advance_fallback(txn, d, item.to, std::nullopt, now_));
     if (item.to == model::DeliveryStatus::Dead || item.to == model::DeliveryStatus::Unknown) {
       CARILLON_CHECK(insert_dead_letter(txn, item, now_));
     }

@@ -14,6 +14,7 @@ model::Delivery read_delivery(const Statement& s, const Words& words) {
   d.reason = s.as<model::Reason>(5);
   d.is_sandbox = (s.integer(6) & kFlagSandbox) != 0;
   d.is_counted = (s.integer(6) & kFlagCounted) != 0;
+  d.is_fallback = (s.integer(6) & kFlagFallback) != 0;
   d.epoch = s.as<std::uint32_t>(7);
   d.attempts = s.as<std::uint16_t>(8);
   d.due_at = s.optional_time(9);

@@ -15,6 +15,7 @@ namespace carillon::store::detail {
 inline constexpr std::int64_t kFlagSandbox = 1;
 inline constexpr std::int64_t kFlagCancelled = 2;
 inline constexpr std::int64_t kFlagCounted = 2;  // of a delivery: its notification keeps counts
+inline constexpr std::int64_t kFlagFallback = 4;  // of a delivery: one of several steps
 inline constexpr std::int64_t kFlagChunked = 4;  // its deliveries are listed in `chunk`
 
 [[nodiscard]] constexpr std::int64_t pack(Owner owner) noexcept {

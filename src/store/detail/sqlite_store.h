@@ -184,6 +184,10 @@ class SqliteStore final : public Store {
   // ---- suppressions.cpp
   // Inserts a suppression unless the address has one. Also used by record().
   Result<void> insert_suppression(Txn& txn, const Suppression& suppression);
+  // ---- fallback.cpp
+  // `d` has become `to`, or `receipt` says something of it: those of its recipient that wait go on or end.
+  Result<void> advance_fallback(Txn& txn, const model::Delivery& d, model::DeliveryStatus to,
+                                std::optional<model::ReceiptKind> receipt, Time now);
   // ---- audit.cpp
   static Result<void> insert_audit(Txn& txn, const AuditEntry& entry);  // id is given by the store
 
