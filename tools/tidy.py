@@ -27,6 +27,9 @@ GENERATED_HEADERS = {"carillon_version.h"}
 SHARED_WORDS = {
     "apns": {"model", "store", "api"},
     "fcm": {"model", "store", "api"},
+    "jpush": {"model", "store", "api"},
+    "pushy": {"model", "store", "api"},
+    "hms": {"model", "store", "api"},
     "smtp": {"net"},
     "sandbox": {"model", "store", "providers", "pipeline", "api", "app"},
 }

@@ -1,8 +1,8 @@
 #include "providers/fcm.h"
 
 #include "base/crypto.h"
-#include "providers/calls.h"
 #include "providers/catalog.h"
+#include "providers/oauth_credential.h"
 
 namespace carillon::providers {
 namespace fcm_detail {
@@ -12,8 +12,6 @@ constexpr std::size_t kInFlightDefault = 1000;
 constexpr std::string_view kEndpoint = "https://fcm.googleapis.com";
 constexpr std::string_view kScope = "https://www.googleapis.com/auth/firebase.messaging";
 constexpr std::string_view kGrant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-constexpr Millis kRenewEarly{5 * 60'000};
-constexpr Millis kRenewFloor{5'000};  // a service that refuses every token is not asked for one per message
 constexpr std::int64_t kAssertionS = 3600;
 
 struct Options {
@@ -32,76 +30,19 @@ void describe_options(base::SettingsGroup& group, Options& options) {
 }
 
 // The access token of one service account (RFC 7523).
-class Credential final : public PushCredential {
- public:
-  Credential(ServiceAccount account, std::string ca_file, const Context& context)
-      : account_(std::move(account)), clock_(*context.clock), http_(net::HttpClient::open(context.executor)) {
-    // A file of certificates given for a test server would not know Google's.
-    if (!account_.token_uri.starts_with("https://oauth2.googleapis.com/")) ca_file_ = std::move(ca_file);
-  }
-
-  CredentialValue current() override { return clock_.now() < renew_at_ ? value_ : nullptr; }
-
-  bool refused(const CredentialValue& value) override {
-    if (value != value_) return true;  // renewed since
-    if (clock_.now() - obtained_at_ < kRenewFloor) return false;
-    value_.reset();
-    return true;
-  }
-
-  Task<std::optional<model::Outcome>> obtain(base::Deadline deadline) override {
-    using model::Outcome;
-    using model::OutcomeKind;
-    const Time now = clock_.now();
-    const auto assertion = account_.assertion(now);
-    if (!assertion)
-      co_return Outcome::of(OutcomeKind::Misconfigured, 0, "invalid_key", assertion.error().message);
-    net::HttpCall call;
-    call.url = account_.token_uri;
-    call.ca_file = ca_file_;
-    call.request.method = "POST";
-    call.request.headers.emplace_back("content-type", "application/x-www-form-urlencoded");
-    call.request.body = net::form_encode({{"grant_type", std::string(kGrant)}, {"assertion", *assertion}});
-    const auto response = co_await http_->call(std::move(call), deadline);
-    // Whatever became of the token's request, the message itself was not sent.
-    if (!response) co_return Outcome::not_sent("no access token: " + response.error().detail);
-    co_return take(*response, now);
-  }
-
-  Task<void> close() { return http_->close(); }
-
- private:
-  std::optional<model::Outcome> take(const net::HttpResponse& response, Time now) {
-    using model::Outcome;
-    using model::OutcomeKind;
-    base::JsonDocument document;
-    const auto root = document.parse(response.body);
-    std::string_view token, error;
-    std::int64_t expires_in = 0;
-    if (root && (*root)["error"].get(error) != simdjson::SUCCESS) error = {};
-    if (response.status >= 400 && response.status < 500 && response.status != 429 && response.status != 408) {
-      return Outcome::of(OutcomeKind::Misconfigured, response.status, std::string(error),
-                         "Google refused the service account; check the key and this server's clock");
-    }
-    if (response.status != 200 || !root || (*root)["access_token"].get(token) != simdjson::SUCCESS ||
-        (*root)["expires_in"].get(expires_in) != simdjson::SUCCESS) {
-      return Outcome::not_sent(
-          fmt::format("no access token: the token endpoint answered {}", response.status));
-    }
-    value_ = std::make_shared<const std::string>(fmt::format("Bearer {}", token));
-    obtained_at_ = now;
-    const Millis life = std::chrono::seconds(std::clamp<std::int64_t>(expires_in, 1, 86'400));
-    renew_at_ = now + std::max(life - kRenewEarly, life / 2);
-    return std::nullopt;
-  }
-
-  const ServiceAccount account_;
-  const base::Clock& clock_;
-  const std::unique_ptr<net::HttpClient> http_;
-  std::string ca_file_;
-  CredentialValue value_;
-  Time obtained_at_{}, renew_at_{};
-};
+std::unique_ptr<OauthCredential> make_credential(ServiceAccount account, std::string ca_file,
+                                                 const Context& context) {
+  OauthCredential::Options options;
+  options.url = account.token_uri;
+  // A file of certificates given for a test server would not know Google's.
+  if (!account.token_uri.starts_with("https://oauth2.googleapis.com/")) options.ca_file = std::move(ca_file);
+  options.refused = "Google refused the service account; check the key and this server's clock";
+  options.form = [account = std::move(account)](Time now) -> Result<std::string> {
+    CARILLON_TRY(auto assertion, account.assertion(now));
+    return net::form_encode({{"grant_type", std::string(kGrant)}, {"assertion", std::move(assertion)}});
+  };
+  return std::make_unique<OauthCredential>(std::move(options), context);
+}
 
 class FcmProvider final : public Provider {
  public:
@@ -116,13 +57,13 @@ class FcmProvider final : public Provider {
     push.in_flight_max =
         common.max_in_flight > 0 ? static_cast<std::size_t>(common.max_in_flight) : kInFlightDefault;
     auto rules = std::make_unique<Rules>(account.project_id);
-    auto credential = std::make_unique<Credential>(std::move(account), common.ca_file, context);
-    Credential& access = *credential;
+    auto credential = make_credential(std::move(account), common.ca_file, context);
+    OauthCredential& access = *credential;
     CARILLON_TRY(auto engine, Http2Push::open(context, push, std::move(rules), std::move(credential)));
     return std::make_unique<FcmProvider>(std::move(engine), access);
   }
 
-  FcmProvider(std::unique_ptr<Http2Push> engine, Credential& credential)
+  FcmProvider(std::unique_ptr<Http2Push> engine, OauthCredential& credential)
       : engine_(std::move(engine)), credential_(credential) {}
 
   void send(std::span<Job* const> jobs, JobSink& sink, base::Deadline deadline) override {
@@ -151,7 +92,7 @@ class FcmProvider final : public Provider {
 
  private:
   const std::unique_ptr<Http2Push> engine_;
-  Credential& credential_;  // the engine's
+  OauthCredential& credential_;  // the engine's
 };
 
 constexpr model::Platform kPlatforms[] = {model::Platform::Android, model::Platform::Ios,

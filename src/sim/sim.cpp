@@ -19,6 +19,7 @@
 #include "sim/fcm.h"
 #include "sim/h1_vendor.h"
 #include "sim/h2_server.h"
+#include "sim/hms.h"
 #include "sim/oauth.h"
 #include "sim/smtp_server.h"
 
@@ -79,7 +80,8 @@ class Simulator final : public Sim {
   explicit Simulator(SimOptions options)
       : options_(std::move(options)),
         threads_(static_cast<std::size_t>(options_.threads)),
-        tokens_(context_) {}
+        tokens_(context_),
+        hms_account_(context_) {}
   ~Simulator() override { stop(); }
 
   Result<void> start() {
@@ -91,6 +93,8 @@ class Simulator final : public Sim {
     context_.slow = options_.slow;
     CARILLON_CHECK(context_.faults.apply(fmt::format(R"({{"seed":{}}})", options_.seed)));
     if (!options_.faults.empty()) CARILLON_CHECK(context_.faults.apply(options_.faults));
+    hms_account_.load();
+    open_callbacks();
     CARILLON_CHECK(open_push());
     CARILLON_CHECK(open_messaging());
     CARILLON_CHECK(open_control());
@@ -107,7 +111,7 @@ class Simulator final : public Sim {
     const std::lock_guard lock(stop_mutex_);
     if (control_server_) control_server_->drain(base::Deadline::after(kDrain));
     if (oauth_) oauth_->drain(base::Deadline::after(kDrain));
-    for (H2Server* server : {apns_.get(), fcm_.get()}) {
+    for (H2Server* server : {apns_.get(), fcm_.get(), hms_.get()}) {
       if (server != nullptr) server->stop();
     }
     for (const Played& played : played_) played.server->stop();
@@ -131,6 +135,9 @@ class Simulator final : public Sim {
     const bool is_v6 = shown_host().find(':') != std::string::npos;
     return fmt::format("{}://{}{}{}:{}", scheme, is_v6 ? "[" : "", shown_host(), is_v6 ? "]" : "", of);
   }
+  [[nodiscard]] std::string oauth_url() const {
+    return url(options_.oauth_tls ? "https" : "http", oauth_->port());
+  }
   [[nodiscard]] std::vector<std::string> certificate_names() const {
     std::vector<std::string> names = options_.names;
     names.push_back(options_.host);
@@ -150,6 +157,9 @@ class Simulator final : public Sim {
     CARILLON_TRY(apns_, H2Server::open(threads_.contexts(), listen, *apns_application_));
     listen.port = port(options_.fcm_port);
     CARILLON_TRY(fcm_, H2Server::open(threads_.contexts(), listen, *fcm_application_));
+    hms_application_ = make_hms(context_, hms_account_, *callbacks_, {streams});
+    listen.port = port(options_.hms_port);
+    CARILLON_TRY(hms_, H2Server::open(threads_.contexts(), listen, *hms_application_));
     net::HttpServerOptions http;
     http.host = options_.host;
     http.port = port(options_.oauth_port);
@@ -158,20 +168,24 @@ class Simulator final : public Sim {
       http.tls_key_file = listen.key_file;
     }
     auto answer = [this](net::HttpRequest request, net::HttpPeer) -> Task<net::HttpResponse> {
-      co_return tokens_.answer(request);
+      co_return request.path() == HmsAccount::kTokenPath ? hms_account_.answer(request)
+                                                         : tokens_.answer(request);
     };
     CARILLON_TRY(oauth_, net::HttpServer::open(threads_.executors(), http, std::move(answer)));
-    tokens_.set_token_uri(url(options_.oauth_tls ? "https" : "http", oauth_->port()) + "/token");
+    tokens_.set_token_uri(oauth_url() + "/token");
     return {};
   }
 
-  Result<void> open_messaging() {
+  void open_callbacks() {
     callbacks_ = std::make_unique<Callbacks>(*threads_.contexts().front(),
                                              CallbackOptions{.step = options_.callback_step,
                                                              .duplicate = options_.callback_duplicate,
                                                              .reorder = options_.callback_reorder,
                                                              .loss = options_.callback_loss,
                                                              .ca_file = options_.callback_ca_file});
+  }
+
+  Result<void> open_messaging() {
     stage_.emplace(Stage{context_, *callbacks_});
     for (std::size_t i = 0; i < kH1Vendors.size(); ++i) {
       const Vendor which = kH1Vendors[i].vendor;
@@ -211,10 +225,11 @@ class Simulator final : public Sim {
   std::unique_ptr<TruthLog> log_;
   Threads threads_;
   TokenIssuer tokens_;
-  std::unique_ptr<H2Application> apns_application_, fcm_application_;
-  std::unique_ptr<H2Server> apns_, fcm_;
-  std::unique_ptr<net::HttpServer> oauth_;
+  HmsAccount hms_account_;
   std::unique_ptr<Callbacks> callbacks_;
+  std::unique_ptr<H2Application> apns_application_, fcm_application_, hms_application_;
+  std::unique_ptr<H2Server> apns_, fcm_, hms_;
+  std::unique_ptr<net::HttpServer> oauth_;
   std::optional<Stage> stage_;
   std::vector<Played> played_;
   std::unique_ptr<Listener> smtp_;
@@ -237,6 +252,10 @@ std::string Simulator::describe_all() const {
   out.key("fcm").object().field("endpoint", url("https", fcm_->port()));
   out.field("service_account_file", c.fcm_service_account_file).field("project_id", c.fcm_project_id);
   out.field("token_uri", tokens_.token_uri()).end_object();
+  out.key("hms").object().field("endpoint", url("https", hms_->port()));
+  out.field("token_url", fmt::format("{}{}", oauth_url(), HmsAccount::kTokenPath));
+  hms_account_.describe(out);
+  out.end_object();
   for (const Played& played : played_) {
     out.key(name(played.which)).object().field("endpoint", url("http", played.server->port()));
     played.vendor->describe(out);
@@ -258,6 +277,7 @@ std::string Simulator::instructions() const {
   add("apns", url("https", apns_->port()),
       fmt::format("key {}, team {}, key id {}", c.apns_key_file, c.apns_team_id, c.apns_key_id));
   add("fcm", url("https", fcm_->port()), fmt::format("service account {}", c.fcm_service_account_file));
+  add("hms", url("https", hms_->port()), "");
   for (const Played& played : played_) add(name(played.which), url("http", played.server->port()), "");
   add("smtp", url("smtp", smtp_->port()), fmt::format("user {}", c.smtp_user));
   add("trust", c.ca_file, "(ca_file of an integration)");
@@ -283,7 +303,10 @@ void describe_ports(base::SettingsGroup& group, SimOptions& o) {
       .help("Port of FCM (HTTP/2, TLS); 0: any free one.");
   group.integer("oauth_port", o.oauth_port)
       .range(0, kPortMax)
-      .help("Port of FCM's token endpoint; 0: any free one.");
+      .help("Port of the token endpoints of FCM and HMS; 0: any free one.");
+  group.integer("hms_port", o.hms_port)
+      .range(0, kPortMax)
+      .help("Port of HMS (HTTP/2, TLS); 0: any free one.");
   for (std::size_t i = 0; i < kH1Vendors.size(); ++i) {
     const std::string_view vendor = name(kH1Vendors[i].vendor);
     group.integer(fmt::format("{}_port", vendor), o.h1_ports.at(i))
@@ -296,7 +319,7 @@ void describe_ports(base::SettingsGroup& group, SimOptions& o) {
   group.integer("control_port", o.control_port)
       .range(0, kPortMax)
       .help("Port of the control API; 0: any free one.");
-  group.boolean("oauth_tls", o.oauth_tls).help("Serves FCM's token endpoint over TLS.");
+  group.boolean("oauth_tls", o.oauth_tls).help("Serves the token endpoints over TLS.");
   group.integer("threads", o.threads).range(1, kThreadsMax).help("Threads for all vendors together.");
 }
 
@@ -339,7 +362,7 @@ std::vector<std::int64_t> SimOptions::default_h1_ports() {
 }
 
 void SimOptions::use_any_ports() {
-  apns_port = fcm_port = oauth_port = smtp_port = control_port = 0;
+  apns_port = fcm_port = hms_port = oauth_port = smtp_port = control_port = 0;
   h1_ports.assign(kH1Vendors.size(), 0);
 }
 
@@ -349,8 +372,8 @@ Result<std::unique_ptr<Sim>> Sim::open(SimOptions options) {
     return fail(Errc::InvalidArgument, "threads must be 1 to 64");
   }
   std::vector<std::int64_t> ports = options.h1_ports;
-  ports.insert(ports.end(), {options.apns_port, options.fcm_port, options.oauth_port, options.smtp_port,
-                             options.control_port});
+  ports.insert(ports.end(), {options.apns_port, options.fcm_port, options.hms_port, options.oauth_port,
+                             options.smtp_port, options.control_port});
   for (const std::int64_t port : ports) {
     if (port < 0 || port > static_cast<std::int64_t>(kPortMax)) {
       return fail(Errc::InvalidArgument, "ports must be 0 to 65535");

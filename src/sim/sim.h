@@ -20,7 +20,8 @@ struct SimOptions {
   // 0: any free one.
   std::int64_t apns_port = 9443;                            // HTTP/2, TLS
   std::int64_t fcm_port = 9444;                             // HTTP/2, TLS
-  std::int64_t oauth_port = 9445;                           // HTTP/1.1: Google's token endpoint
+  std::int64_t oauth_port = 9445;                           // HTTP/1.1: token endpoints of FCM and HMS
+  std::int64_t hms_port = 9449;                             // HTTP/2, TLS
   std::int64_t smtp_port = 9025;                            // with STARTTLS
   std::int64_t control_port = 9440;                         // HTTP/1.1
   std::vector<std::int64_t> h1_ports = default_h1_ports();  // in the order of kH1Vendors

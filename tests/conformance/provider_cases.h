@@ -22,6 +22,8 @@ struct ProviderCase {
   // A type with receipts: does the vendor report about what `good` got (false: its webhook says nothing of
   // it)?
   bool calls_back = true;
+  // Does what proves a callback's origin cover its body? Some vendors only send a password or sign a time.
+  bool covers_body = true;
 };
 
 // Makes the case from the simulator's description (sim.json).

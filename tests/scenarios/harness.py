@@ -50,6 +50,9 @@ PATIENCE_S = float(os.environ.get("CARILLON_TEST_PATIENCE", "30"))
 LOOK_AGAIN_S = 0.01
 LOG_TAIL_BYTES = 6000
 
+VENDORS = re.findall(r"^(?:H1_)?VENDOR\(\w+, (\w+)", (ROOT / "src/sim/vendors.def").read_text(), re.MULTILINE)
+CONNECTED = ("apns", "fcm", "twilio", "smtp")  # one vendor for each channel
+
 FINAL_NOTIFICATION = {"completed", "cancelled", "rejected", "approval_expired"}
 FINAL_DELIVERY = {"sent", "delivered", "failed", "dead", "unknown", "suppressed", "cancelled", "expired"}
 
@@ -432,7 +435,7 @@ class Simulator(Process):
         directory = self.folder / "sim"
         file = directory / "sim.json"
         file.unlink(missing_ok=True)
-        ports = [part for vendor in ("apns", "fcm", "oauth", "twilio", "smtp", "control")
+        ports = [part for vendor in (*VENDORS, "oauth", "control")
                  for part in (f"--{vendor}-port", str(self._port(vendor)))]
         self._spawn(["sim", "--directory", directory, "--quiet", *ports, *self.flags])
 
@@ -509,6 +512,21 @@ def integrations(simulator):
         "smtp": {"provider": "smtp", "settings": {
             "endpoint": smtp["url"], "ca_file": said["ca_file"], "username": smtp["user"],
             "password": smtp["password"], "from_email": "bells@example.test", "from_name": "Carillon"}},
+        **china_vendors(said),
+    }
+
+
+def china_vendors(said):
+    """Those of integrations() that carry push without Google's services."""
+    jpush, pushy, hms = (said[name] for name in ("jpush", "pushy", "hms"))
+    return {
+        "jpush": {"provider": "jpush", "settings": {
+            "endpoint": jpush["endpoint"], "app_key": jpush["app_key"], "master_secret": jpush["master_secret"]}},
+        "pushy": {"provider": "pushy", "settings": {"endpoint": pushy["endpoint"], "api_key": pushy["api_key"]}},
+        "hms": {"provider": "hms", "settings": {
+            "endpoint": hms["endpoint"], "ca_file": said["ca_file"], "token_url": hms["token_url"],
+            "app_id": hms["app_id"], "app_secret": hms["app_secret"],
+            "receipt_user": hms["receipt_user"], "receipt_key": hms["receipt_key"]}},
     }
 
 
@@ -520,9 +538,9 @@ def reachable(server):
 
 
 def connect(server, simulator, *only):
-    """Configures the simulator's vendors (or `only` these keys: apns fcm twilio smtp) in a server."""
+    """Configures a vendor for each channel (or `only` these keys of integrations()) in a server."""
     for key, body in integrations(simulator).items():
-        if not only or key in only:
+        if key in (only or CONNECTED):
             server.put(f"/v1/integrations/{key}", body)
     simulator.clear_log()  # of the messages that tested the credentials
     return server
