@@ -228,7 +228,7 @@ void read_route(JsonElement body, Route& into, Problems& problems) {
   into.chain.clear();
   reader.array("chain", 16, [&](JsonElement element, const std::string& pointer) {
     ObjectReader item(element, pointer, problems);
-    Route::Step step;
+    Route::Step step{.integration = {}, .weight = 0};  // 0: not given
     item.require("integration");
     item.text("integration", step.integration, kNameMax);
     item.integer("weight", step.weight, 1, 1000);
@@ -249,7 +249,9 @@ void write_route(JsonWriter& out, const Route& route) {
       .key("chain")
       .array();
   for (const auto& step : route.chain) {
-    out.object().field("integration", step.integration).field("weight", step.weight).end_object();
+    out.object().field("integration", step.integration);
+    if (step.weight > 0) out.field("weight", step.weight);
+    out.end_object();
   }
   out.end_array().end_object();
 }

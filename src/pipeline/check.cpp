@@ -26,6 +26,26 @@ const model::Endpoint* endpoint_for(const model::Device& device, const providers
   return it == device.endpoints.end() ? nullptr : &*it;
 }
 
+// Best first; what an audited replay names comes before all others.
+std::vector<Account*> best_first(const std::vector<Account*>& in_order, const model::Delivery& d) {
+  auto candidates = order_again(in_order, d);
+  const auto named = std::ranges::find(candidates, replay_changes(d).integration, &Account::key);
+  if (named != candidates.end()) std::rotate(candidates.begin(), named, named + 1);
+  return candidates;
+}
+
+// May another endpoint of the device be asked when the one this account speaks to is dead?
+void find_next_endpoints(Flight& flight, const std::vector<Account*>& in_order, const Account& asked) {
+  flight.has_next_endpoint = flight.has_later_endpoint = false;
+  bool is_later = false;
+  for (const Account* other : in_order) {
+    is_later = is_later || other == &asked;
+    if (other->type->is_any_channel || other->type->service == asked.type->service) continue;
+    flight.has_next_endpoint = true;
+    flight.has_later_endpoint = flight.has_later_endpoint || is_later;
+  }
+}
+
 }  // namespace
 
 void Deliverer::record(FlightPtr& flight, DeliveryStatus to, Reason reason, std::optional<Time> due,
@@ -169,7 +189,7 @@ Deliverer::Step Deliverer::check(FlightPtr& flight, const Snapshot& snapshot, bo
   return choose_account(flight, *view, app, device);
 }
 
-// The accounts to ask, best first; what an audited replay names comes before all others.
+// The accounts that may be asked, in the order of the route.
 std::vector<Account*> Deliverer::find_candidates(const Flight& flight, const ProjectView& view,
                                                  std::string_view app, const model::Device* device) {
   const auto& d = flight.delivery;
@@ -187,15 +207,10 @@ std::vector<Account*> Deliverer::find_candidates(const Flight& flight, const Pro
   query.country = flight.profile ? std::string_view(flight.profile->country_code) : std::string_view{};
   query.app = app;
   query.category = flight.notification->category;
-  query.avoid = d.attempts > 0 ? std::string_view(d.integration) : std::string_view{};
   query.delivery = d.id;
   query.services = services;
   auto candidates = integrations_.candidates(view, query);
   keep_carriers(candidates, query.channel, view, *flight.notification->request);
-  const auto changes = replay_changes(d);
-  if (!changes.integration.empty()) {
-    std::ranges::partition(candidates, [&](const Account* a) { return a->key == changes.integration; });
-  }
   return candidates;
 }
 
@@ -203,7 +218,8 @@ Deliverer::Step Deliverer::choose_account(FlightPtr& flight, const ProjectView& 
                                           const model::Device* device) {
   const auto& d = flight->delivery;
   const Time now = deps_.clock.now();
-  const auto candidates = find_candidates(*flight, view, app, device);
+  const auto in_order = find_candidates(*flight, view, app, device);
+  const auto candidates = best_first(in_order, d);
   if (candidates.empty()) {
     record(flight, DeliveryStatus::Held, Reason::NoRoute, d.expires_at);
     return Step::Recorded;
@@ -238,6 +254,7 @@ Deliverer::Step Deliverer::choose_account(FlightPtr& flight, const ProjectView& 
     return Step::Recorded;
   }
   const auto* endpoint = device != nullptr ? endpoint_for(*device, *chosen->type) : nullptr;
+  find_next_endpoints(*flight, in_order, *chosen);
   const std::string_view address =
       endpoint != nullptr ? std::string_view(endpoint->token) : std::string_view(flight->job.target.address);
   // Reserved recipients leave this server only to somebody who is not the real vendor (CONTRACT §6).
@@ -247,13 +264,11 @@ Deliverer::Step Deliverer::choose_account(FlightPtr& flight, const ProjectView& 
   flight->account = chosen;
   if (!chosen->take_slot(d.lane(), now)) return Step::Park;
   flight->others_available = available - 1;
-  flight->has_next_endpoint = false;
   if (endpoint != nullptr) {
     flight->job.target.service = endpoint->service;
     flight->job.target.address = endpoint->token;
-    flight->has_next_endpoint = std::ranges::any_of(candidates, [&](const Account* other) {
-      return !other->type->is_any_channel && other->type->service != endpoint->service;
-    });
+  } else {
+    flight->has_next_endpoint = flight->has_later_endpoint = false;
   }
   return Step::Go;
 }

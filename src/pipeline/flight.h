@@ -33,8 +33,9 @@ struct Flight {
   std::shared_ptr<const model::Category> category;
   Account* account = nullptr;
   std::size_t others_available = 0;  // further accounts that could be asked at once
-  bool has_next_endpoint = false;
-  std::uint64_t configuration = 0;  // generation of the snapshot it was checked against
+  bool has_next_endpoint = false;    // the device has one for another service
+  bool has_later_endpoint = false;   // … that comes later in the route
+  std::uint64_t configuration = 0;   // generation of the snapshot it was checked against
   providers::Job job;
   SteadyTime prepared{};  // when it was last checked
   SteadyTime begun{};     // when it was handed to the provider

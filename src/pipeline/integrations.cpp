@@ -97,6 +97,19 @@ std::size_t Account::room(std::size_t wanted, Priority priority, Time now) const
   return rate.allows(std::min(wanted, free_slots(priority)), priority == Priority::Critical, now);
 }
 
+std::vector<Account*> order_again(std::vector<Account*> in_order, const model::Delivery& delivery) {
+  const bool was_tried = delivery.attempts > 0 || delivery.reason == Reason::InvalidRecipient;
+  if (!was_tried || delivery.integration.empty()) return in_order;
+  const auto last = std::ranges::find(in_order, delivery.integration, &Account::key);
+  if (last == in_order.end()) return in_order;
+  if (delivery.reason == Reason::UnknownOutcome && delivery.resent == 1) {
+    std::rotate(in_order.begin(), last, last + 1);
+  } else {
+    std::rotate(last, last + 1, in_order.end());
+  }
+  return in_order;
+}
+
 struct Integrations::Impl {
   struct Entry {
     std::unique_ptr<Account> account;
@@ -448,8 +461,6 @@ std::vector<Account*> Integrations::candidates(const ProjectView& view, const Qu
                         std::ranges::find(query.services, account->type->service) != query.services.end();
     if (speaks) result.push_back(account);
   }
-  const auto avoided = std::ranges::find_if(result, [&](const Account* a) { return a->key == query.avoid; });
-  if (avoided != result.end()) std::rotate(avoided, avoided + 1, result.end());
   return result;
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/metrics.h"
 #include "base/task.h"
+#include "model/notification.h"
 #include "model/outcome.h"
 #include "model/status.h"
 #include "pipeline/breaker.h"
@@ -80,6 +81,12 @@ class Account {
   std::array<std::size_t, model::kLaneCount> held_{};
 };
 
+// The accounts in the order in which they are asked this time. Who was asked last goes last, with one
+// exception: while nobody knows whether it took the message, it is asked once more before the others, because
+// only its own vendor knows the handle by which the message replaces itself.
+[[nodiscard]] std::vector<Account*> order_again(std::vector<Account*> in_order,
+                                                const model::Delivery& delivery);
+
 class Integrations {
  public:
   struct Deps {
@@ -99,14 +106,14 @@ class Integrations {
   void apply(const Snapshot& snapshot);
 
   // The accounts to ask for this delivery, best first (routes, else all enabled ones of the channel
-  // in order of creation; weights spread by delivery id; `avoid` goes last). `service` must match for
-  // push: only accounts whose type serves one of `services` remain. Empty: no route.
+  // in order of creation; weights spread by delivery id). The service must match for push: only accounts
+  // whose type serves one of `services` remain. Empty: no route.
   struct Query {
     std::int32_t project = 0;
     bool is_sandbox = false;
     model::Channel channel = model::Channel::Push;
     model::Platform platform = model::Platform::None;
-    std::string_view country, app, category, avoid;
+    std::string_view country, app, category;
     std::int64_t delivery = 0;
     std::span<const std::string_view> services;
   };

@@ -191,10 +191,9 @@ class IntegrationsTest : public testing::Test {
     }
     return keys;
   }
-  static Integrations::Query mail(std::string_view avoid = {}) {
+  static Integrations::Query mail() {
     Integrations::Query query;
     query.channel = Channel::Email;
-    query.avoid = avoid;
     return query;
   }
 
@@ -237,14 +236,40 @@ TEST_F(IntegrationsTest, OpensWhatIsConfiguredWithItsCommonSettings) {
   EXPECT_EQ(candidates(mail()), Keys{"mail"});
 }
 
-TEST_F(IntegrationsTest, AsksTheAvoidedOneLast) {
+TEST_F(IntegrationsTest, AsksThemInOrderOfCreation) {
   put_mail("m1");
   put_mail("m2");
   put_mail("m3");
   EXPECT_EQ(candidates(mail()), (Keys{"m1", "m2", "m3"}));
-  EXPECT_EQ(candidates(mail("m1")), (Keys{"m2", "m3", "m1"}));
-  EXPECT_EQ(candidates(mail("m2")), (Keys{"m1", "m3", "m2"}));
-  EXPECT_EQ(candidates(mail("gone")), (Keys{"m1", "m2", "m3"}));
+}
+
+TEST_F(IntegrationsTest, AsksWhoFailedLast) {
+  put_mail("m1");
+  put_mail("m2");
+  put_mail("m3");
+  const std::vector<Account*> in_order = {find("m1"), find("m2"), find("m3")};
+  model::Delivery d;
+  const auto order = [&](std::string integration) {
+    d.integration = std::move(integration);
+    Keys keys;
+    for (const Account* account : order_again(in_order, d)) keys.push_back(account->key);
+    return keys;
+  };
+  EXPECT_EQ(order("m1"), (Keys{"m1", "m2", "m3"}));  // throttled or paused: nothing was tried
+  d.attempts = 1;
+  EXPECT_EQ(order("m1"), (Keys{"m2", "m3", "m1"}));
+  EXPECT_EQ(order("m2"), (Keys{"m1", "m3", "m2"}));
+  EXPECT_EQ(order("gone"), (Keys{"m1", "m2", "m3"}));
+  // The vendor that may have it knows the handle: it is asked first, once.
+  d.reason = Reason::UnknownOutcome;
+  d.resent = 1;
+  EXPECT_EQ(order("m2"), (Keys{"m2", "m1", "m3"}));
+  d.resent = 2;
+  EXPECT_EQ(order("m2"), (Keys{"m1", "m3", "m2"}));
+  // The other endpoint of the device, though a dead address counts no attempt.
+  d.attempts = 0;
+  d.reason = Reason::InvalidRecipient;
+  EXPECT_EQ(order("m1"), (Keys{"m2", "m3", "m1"}));
 }
 
 TEST_F(IntegrationsTest, SaysWhyAnIntegrationCannotBeOpened) {

@@ -128,17 +128,29 @@ Recorder::Note Recorder::note_of(const Flight& flight) {
   return note;
 }
 
-void Recorder::forget(const Flight& flight, store::RecordItem& item, const model::Outcome& outcome,
-                      Verdict& v) {
-  if (!v.forget_address) return;
-  const Time now = deps_.clock.now();
+Recorder::Fate Recorder::fate_of(const Flight& flight, const model::Outcome& outcome) {
+  if (outcome.kind != OutcomeKind::InvalidRecipient) return Fate::Keep;
   if (outcome.is_suspicious && flight.account != nullptr) {
-    switch (flight.account->guard.suspicious(now)) {
+    switch (flight.account->guard.suspicious(deps_.clock.now())) {
       case InvalidationGuard::Verdict::Forget: break;
-      case InvalidationGuard::Verdict::Keep: return;
-      case InvalidationGuard::Verdict::Suspect: v.pause_integration = true; return;
+      case InvalidationGuard::Verdict::Keep: return Fate::Keep;
+      case InvalidationGuard::Verdict::Suspect: return Fate::Suspect;
     }
   }
+  if (!outcome.invalid_since || !flight.profile) return Fate::Forget;
+  // Registered after the vendor's verdict: a new life of the same token, which the Store keeps.
+  for (const model::Device& device : flight.profile->devices) {
+    if (device.device_id != flight.delivery.device_id) continue;
+    for (const model::Endpoint& endpoint : device.endpoints) {
+      if (endpoint.token == flight.job.target.address && endpoint.registered_at > *outcome.invalid_since) {
+        return Fate::Keep;
+      }
+    }
+  }
+  return Fate::Forget;
+}
+
+void Recorder::forget(const Flight& flight, store::RecordItem& item, const model::Outcome& outcome) {
   const Channel channel = item.delivery.channel();
   if (channel == Channel::Push) {
     store::DeadAddress dead;
@@ -156,8 +168,12 @@ void Recorder::finished(FlightPtr flight, model::Outcome outcome) {
   journal_.outcome(flight->delivery.id, flight->delivery.epoch, outcome);
   const Time now = deps_.clock.now();
   const Time accepted = flight->notification ? model::sending_began(*flight->notification, now) : now;
+  const Fate fate = fate_of(*flight, outcome);
+  // An address that stays would be asked again and again: from it the way goes only forward in the route.
+  const bool has_next = fate == Fate::Forget ? flight->has_next_endpoint : flight->has_later_endpoint;
   Verdict v = verdict({outcome, flight->delivery, *flight->category, age_began(flight->delivery, accepted),
-                       now, random01(), flight->others_available, flight->has_next_endpoint});
+                       now, random01(), flight->others_available, has_next});
+  if (fate == Fate::Suspect) v.pause_integration = true;
   if (v.is_dead_letter && v.reason == Reason::ProviderDown && flight->account != nullptr) {
     flight->account->has_lost(now);
   }
@@ -165,7 +181,7 @@ void Recorder::finished(FlightPtr flight, model::Outcome outcome) {
   note.was_journaled = true;
   auto item =
       outcome_record(*flight, outcome, v, flight->account ? flight->account->key : std::string{}, now);
-  forget(*flight, item, outcome, v);
+  if (v.forget_address && fate == Fate::Forget) forget(*flight, item, outcome);
   if (v.pause_integration && flight->account != nullptr) {
     const std::string why =
         outcome.detail.empty() ? outcome.code : fmt::format("{}: {}", outcome.code, outcome.detail);

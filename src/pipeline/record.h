@@ -67,8 +67,10 @@ class Recorder {
   Task<void> write(Batch batch);
   void note_written(const std::vector<store::RecordItem>& items, const std::vector<Note>& notes,
                     const std::vector<bool>& applied);
-  // What the answer says of the address itself: goes into the item.
-  void forget(const Flight& flight, store::RecordItem& item, const model::Outcome& outcome, Verdict& v);
+  // What becomes of the address an answer was about. Suspect: it stays, as it is the account that is wrong.
+  enum class Fate : std::uint8_t { Forget, Keep, Suspect };
+  Fate fate_of(const Flight& flight, const model::Outcome& outcome);
+  void forget(const Flight& flight, store::RecordItem& item, const model::Outcome& outcome);
 
   const Pipeline::Deps& deps_;
   Journal& journal_;

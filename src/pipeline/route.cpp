@@ -425,6 +425,14 @@ class Router {
     return out.str();
   }
 
+  bool speaks_to(const model::Device& device, std::string_view integration) const {
+    const auto* const configured = in_.plan.view->find_integration(integration);
+    const auto* const type = configured ? providers::find_provider(configured->provider) : nullptr;
+    return type == nullptr || type->is_any_channel ||
+           std::ranges::find(device.endpoints, type->service, &model::Endpoint::service) !=
+               device.endpoints.end();
+  }
+
   void explain(const Candidate& c, model::Decision decision, const RouteChoice& choice,
                const model::Delivery& d) {
     model::Explain e;
@@ -440,7 +448,13 @@ class Router {
     }
     e.route.rule = choice.rule;
     e.route.chain = choice.chain;
-    if (!choice.chain.empty()) e.route.chosen = choice.chain.front();
+    for (const std::string& key : choice.chain) {
+      if (c.device != nullptr && !speaks_to(*c.device, key)) {
+        e.route.skipped.emplace_back(key, "the device has no endpoint of its service");
+      } else if (e.route.chosen.empty()) {
+        e.route.chosen = key;
+      }
+    }
     out_.explains.push_back(std::move(e));
   }
 

@@ -364,6 +364,16 @@ TEST_F(RouteTest, RoutesMoreEndpointsThanFitIntoOneAnswer) {
       << "the caller expands them in the background";
 }
 
+TEST_F(RouteTest, ExplainsWhichServiceADeviceLacks) {
+  put_integration("jpush", "jpush");
+  ann().devices[1].endpoints.front().service = "jpush";
+  const auto out = routed(send(R"({"user_id":"ann"})", R"("push")"), true);
+  ASSERT_EQ(out.explains.size(), 2U);
+  EXPECT_EQ(out.explains[1].route.chosen, "jpush");
+  ASSERT_EQ(out.explains[1].route.skipped.size(), 1U);
+  EXPECT_EQ(out.explains[1].route.skipped[0].first, "android");
+}
+
 TEST_F(RouteTest, ExplainsEveryDeliveryWithoutRawAddresses) {
   ann().preferences = {{"sms", "*", false}};
   const auto out =

@@ -23,16 +23,19 @@ bool matches(const model::Route& route, const RouteQuery& query) {
          fits(route.app, query.app) && fits(route.category, query.category);
 }
 
-// The step that goes first, drawn by weight from the delivery's id.
+// The step that goes first, drawn by weight from the delivery's id; without any weight the first one.
 std::size_t draw(const std::vector<model::Route::Step>& chain, std::int64_t delivery) {
+  const auto weight_of = [](const model::Route::Step& step) {
+    return std::max<std::int64_t>(1, step.weight);
+  };
+  if (std::ranges::all_of(chain, [](const auto& step) { return step.weight <= 0; })) return 0;
   std::int64_t total = 0;
-  for (const auto& step : chain) total += step.weight;
-  if (total <= 0) return 0;
+  for (const auto& step : chain) total += weight_of(step);
   // The low bits of an id are a sequence: multiplying by an odd constant and taking high bits mixes them.
   const auto mixed = (static_cast<std::uint64_t>(delivery) * 0x9E3779B97F4A7C15ULL) >> 33;
   auto point = static_cast<std::int64_t>(mixed % static_cast<std::uint64_t>(total));
   for (std::size_t i = 0; i < chain.size(); ++i) {
-    point -= chain[i].weight;
+    point -= weight_of(chain[i]);
     if (point < 0) return i;
   }
   return 0;

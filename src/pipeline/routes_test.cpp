@@ -156,10 +156,27 @@ TEST(RouteChain, GivesADeliveryTheSameOrderEachTime) {
   for (int i = 0; i < 10; ++i) EXPECT_EQ(keys(route_chain(view, query)), order);
 }
 
-TEST(RouteChain, KeepsItsOrderWhenNoWeightIsAboveZero) {
+TEST(RouteChain, KeepsItsOrderWithoutWeights) {
   const auto view =
       view_with({integration("a", "smtp"), integration("b", "smtp")}, {route("r", {{"b", 0}, {"a", 0}})});
-  EXPECT_EQ(keys(route_chain(view, mail())), (Keys{"b", "a"}));
+  auto query = mail();
+  for (std::int64_t i = 0; i < 1000; ++i) {
+    query.delivery = i * 4'194'304;
+    EXPECT_EQ(keys(route_chain(view, query)), (Keys{"b", "a"}));
+  }
+}
+
+TEST(RouteChain, CountsAStepWithoutAWeightAsOneBesideOthers) {
+  const auto view =
+      view_with({integration("a", "smtp"), integration("b", "smtp")}, {route("r", {{"a", 3}, {"b", 0}})});
+  int first = 0;
+  constexpr int kDraws = 10'000;
+  for (std::int64_t i = 0; i < kDraws; ++i) {
+    auto query = mail();
+    query.delivery = (std::int64_t{59'000'000'000} + i) * 4'194'304;
+    if (keys(route_chain(view, query)).front() == "a") ++first;
+  }
+  EXPECT_NEAR(first, kDraws * 0.75, kDraws * 0.03);
 }
 
 }  // namespace

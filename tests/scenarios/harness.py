@@ -464,6 +464,10 @@ class Simulator(Process):
         assert 200 <= answer.status < 300, f"simulator {method} {path}: {answer}"
         return answer.body
 
+    def report_to(self, **urls):
+        """Where these vendors report to, as it is set in their consoles."""
+        self._call("PUT", "/webhooks", urls)
+
     def counts(self):
         """{"apns": {"accepted": n, "refused": {reason: n}, …}, …}"""
         return self._call("GET", "/counts")
