@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "model/address.h"
+#include "model/push_block.h"
 
 namespace carillon::model {
 namespace {
@@ -134,6 +135,15 @@ class ContentReader {
     json(reader, key, out);
   }
 
+  void block_of_vendor(base::ObjectReader& reader, std::string_view key, std::string& out,
+                       void (*check)(base::JsonElement, const std::string&, bool, base::Problems&)) {
+    const auto value = reader.element(key);
+    if (!value) return;
+    const std::size_t problems_before = reader.problems().size();
+    check(*value, reader.pointer(key), use_ == ContentUse::Template, reader.problems());
+    if (reader.problems().size() == problems_before) json(reader, key, out);
+  }
+
   void read_push(base::ObjectReader& reader, PushContent& push) {
     text(reader, "title", push.title, kTitleMax);
     text(reader, "body", push.body, kTextMax);
@@ -142,8 +152,8 @@ class ContentReader {
     std::int64_t badge = 0;
     if (reader.integer("badge", badge, 0, kBadgeMax)) push.badge = badge;
     object(reader, "data", push.data);
-    object(reader, "apns", push.apns);
-    object(reader, "fcm", push.fcm);
+    block_of_vendor(reader, "apns", push.apns, check_apns_block);
+    block_of_vendor(reader, "fcm", push.fcm, check_fcm_block);
     bool are_objects = true;
     const bool has_actions =
         reader.array("actions", kActionsMax, [&](base::JsonElement item, const std::string& at) {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
+#include <vector>
 
 #include "base/crypto.h"
 #include "base/ids.h"
@@ -180,7 +182,7 @@ bool is_aps_key(std::string_view key) noexcept {
 // What message.apns asks for: {"aps":{…}, "headers":{…}, any aps field, any custom field}.
 struct Overrides {
   JsonMembers aps, alert, custom;
-  std::string push_type, priority, topic;
+  std::string push_type, priority, topic, collapse_id, expiration;
   bool is_alert_text = false;
   bool is_silent = false;  // content-available
 
@@ -191,6 +193,8 @@ struct Overrides {
     if (name == "push-type") push_type = text;
     if (name == "priority" && (text == "10" || text == "5" || text == "1")) priority = text;
     if (name == "topic") topic = text;
+    if (name == "collapse-id" && text.size() <= kCollapseIdMax) collapse_id = text;
+    if (name == "expiration") expiration = text;
   }
   void take_aps(std::string_view key, base::JsonElement value) {
     base::JsonObject object;
@@ -273,7 +277,13 @@ void append_payload(std::string& out, const Job& job, const Overrides* over) {
   if (!m.actions.empty()) custom.raw("actions", m.actions);
   custom.rest();
   static constexpr std::string_view kOurs[] = {"aps", "carillon", "url", "image", "actions"};
-  append_members(out, m.data, kOurs);
+  if (over == nullptr || over->custom.empty()) {
+    append_members(out, m.data, kOurs);
+  } else {  // the block's own keys come before those of the data
+    std::vector<std::string_view> taken(std::begin(kOurs), std::end(kOurs));
+    for (const auto& [key, json] : over->custom.all()) taken.push_back(key);
+    append_members(out, m.data, taken);
+  }
   out += '}';
 }
 
@@ -326,9 +336,17 @@ std::optional<Outcome> Rules::build(const Job& job, bool, PushRequest& request) 
 
   std::string& scratch = request.scratch;
   const Piece id = piece(scratch, [&](std::string& out) { append_uuid(out, job); });
-  const Piece collapse = piece(scratch, [&](std::string& out) { append_collapse_id(out, job); });
+  const Piece collapse = piece(scratch, [&](std::string& out) {
+    if (over != nullptr && !over->collapse_id.empty()) {
+      out += over->collapse_id;
+    } else {
+      append_collapse_id(out, job);
+    }
+  });
   const Piece expiration = piece(scratch, [&](std::string& out) {
-    if (job.expires_at)
+    if (over != nullptr && !over->expiration.empty()) {
+      out += over->expiration;
+    } else if (job.expires_at)
       out += fmt::format_int(std::max<std::int64_t>(1, to_ms(*job.expires_at) / 1000)).c_str();
   });
   std::string_view topic = job.target.bundle.empty() ? std::string_view(topic_) : job.target.bundle;

@@ -123,12 +123,11 @@ TEST(Apns, WritesARequestAsApplePrescribes) {
   EXPECT_EQ(header(built.request, "apns-expiration"), "1790000600");
   EXPECT_EQ(header(built.request, "apns-collapse-id"), job.handle());
   EXPECT_EQ(header(built.request, "apns-id"), "01234567-89ab-8cde-af00-000000000000");
-  EXPECT_EQ(
-      built.request.body,
-      R"({"aps":{"alert":{"title":"Hi \"you\"","body":"안녕"},"badge":3,"sound":"default"},)"
+  EXPECT_EQ(built.request.body,
+            R"({"aps":{"alert":{"title":"Hi \"you\"","body":"안녕"},"badge":3,"sound":"default"},)"
             R"("carillon":{"n":")" +
-          job.notification_text() + R"(","d":")" + job.delivery_text() +
-          R"("},"url":"https://example.com/a","order":"7"})");
+                job.notification_text() + R"(","d":")" + job.delivery_text() +
+                R"("},"url":"https://example.com/a","order":"7"})");
 }
 
 TEST(Apns, KeepsOurOwnKeysAgainstTheCallersData) {
@@ -160,6 +159,51 @@ TEST(Apns, MergesTheApnsBlock) {
       R"("sound":{"critical":1,"name":"a","volume":1}},"carillon":{"n":)"))
       << built.request.body;
   EXPECT_TRUE(built.request.body.ends_with(R"(,"extra":true})")) << built.request.body;
+}
+
+TEST(Apns, HandsOnEveryFieldOfTheBlock) {
+  Job job = job_of(kToken);
+  job.expires_at = job.now + std::chrono::hours(1);
+  auto message = message_of("", "");
+  message->data = R"({"order":"A-17","kept":1})";
+  message->apns =
+      R"({"aps":{"alert":{"title-loc-key":"T","title-loc-args":["a"],"loc-key":"L","loc-args":["b","c"],)"
+      R"("action-loc-key":"OPEN"},"badge":0,"sound":{"critical":1,"name":"alarm","volume":0.5},)"
+      R"("category":"ORDER","thread-id":"t","mutable-content":1,"content-available":1,)"
+      R"("interruption-level":"time-sensitive","relevance-score":0.5,"target-content-id":"x"},)"
+      R"("order":"B-18","headers":{"apns-collapse-id":"mine","apns-expiration":"0","apns-priority":"10",)"
+      R"("apns-topic":"com.example.other","apns-push-type":"alert"}})";
+  job.message = message;
+  const Built built = build(job);
+  ASSERT_FALSE(built.refused);
+  EXPECT_EQ(header(built.request, "apns-collapse-id"), "mine");
+  EXPECT_EQ(header(built.request, "apns-expiration"), "0");
+  EXPECT_EQ(header(built.request, "apns-priority"), "10");
+  EXPECT_EQ(header(built.request, "apns-topic"), "com.example.other");
+  EXPECT_EQ(header(built.request, "apns-push-type"), "alert");
+  EXPECT_EQ(
+      built.request.body,
+      fmt::format(
+          R"({{"aps":{{"alert":{{"title-loc-key":"T","title-loc-args":["a"],"loc-key":"L",)"
+          R"("loc-args":["b","c"],"action-loc-key":"OPEN"}},)"
+          R"("badge":0,"sound":{{"critical":1,"name":"alarm","volume":0.5}},)"
+          R"("category":"ORDER","thread-id":"t","mutable-content":1,"content-available":1,)"
+          R"("interruption-level":"time-sensitive","relevance-score":0.5,"target-content-id":"x"}},)"
+          R"("carillon":{{"n":"{}","d":"{}"}},"order":"B-18","kept":1}})",
+          job.notification_text(), job.delivery_text()));
+}
+
+TEST(Apns, AMacIsReachedByTheTopicOfItsOwnApp) {
+  Job job = job_of(kToken);
+  job.target.platform = model::Platform::Macos;
+  job.message = message_of("Hi", "there");
+  EXPECT_EQ(header(build(job).request, "apns-topic"), "com.example.app");
+  job.target.bundle = "com.example.desktop";
+  EXPECT_EQ(header(build(job).request, "apns-topic"), "com.example.desktop");
+  const Rules without("", "production");
+  EXPECT_EQ(header(build(job, without).request, "apns-topic"), "com.example.desktop");
+  job.target.bundle.clear();
+  EXPECT_EQ(build(job, without).refused->code, "MissingTopic");
 }
 
 TEST(Apns, SendsSilentPushesInTheBackground) {

@@ -2,10 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <initializer_list>
 
 #include "base/ids.h"
+#include "model/push_block.h"
 #include "providers/fcm.h"
 #include "providers/json_merge.h"
+#include "providers/push_data.h"
 
 namespace carillon::providers::fcm_detail {
 namespace {
@@ -44,10 +47,80 @@ constexpr ErrorRow kErrors[] = {
     {"UNAVAILABLE", 503, false, OutcomeKind::Temporary, "The server is overloaded."},
 };
 
-// What message.fcm asks for: fields of FCM's Message; `android`, `notification` and `data` are merged.
+// What message.fcm asks for: fields of FCM's Message, in either spelling. Each object is merged with ours,
+// its fields first.
 struct Overrides {
-  JsonMembers message, notification, android, android_notification, data;
+  JsonMembers message, notification, data;
+  JsonMembers android, android_notification;
+  JsonMembers apple, apple_headers, apple_payload, aps;
+  JsonMembers web, web_headers, web_options;
 };
+
+// FCM wants texts: what is none becomes its JSON.
+void take_data(const base::JsonObject& object, JsonMembers& into) {
+  for (const auto [name, value] : object) {
+    if (name == "carillon") continue;
+    if (value.is_string()) {
+      into.set(name, value);
+    } else {
+      std::string text;
+      base::append_json_string(text, base::to_json(value));
+      into.set_raw(name, std::move(text));
+    }
+  }
+}
+
+// Objects named in `parts` go there, `data` becomes texts, the rest stays with `own`.
+struct Part {
+  std::string_view name;
+  JsonMembers* into = nullptr;
+  bool is_header = false;  // the names of its members are not FCM's
+};
+void take_block(const base::JsonObject& object, JsonMembers& own, std::initializer_list<Part> parts) {
+  for (const auto [key, value] : object) {
+    const std::string name = model::to_snake_case(key);
+    base::JsonObject inner;
+    const bool is_object = value.get(inner) == simdjson::SUCCESS;
+    const auto* const part = std::ranges::find(parts, name, &Part::name);
+    if (is_object && part != parts.end()) {
+      for (const auto [field, text] : inner) {
+        part->into->set(part->is_header ? std::string(field) : model::to_snake_case(field), text);
+      }
+    } else if (is_object && name == "data") {
+      JsonMembers texts;
+      take_data(inner, texts);
+      own.set_raw(name, texts.object());
+    } else {
+      own.set(name, value);
+    }
+  }
+}
+
+void take_payload(const base::JsonObject& payload, Overrides& out) {
+  for (const auto [key, value] : payload) {
+    base::JsonObject aps;
+    if (key == "aps" && value.get(aps) == simdjson::SUCCESS) {
+      out.aps.take(aps);
+    } else {
+      out.apple_payload.set(key, value);
+    }
+  }
+}
+
+void take_apple(const base::JsonObject& object, Overrides& out) {
+  for (const auto [key, value] : object) {
+    const std::string name = model::to_snake_case(key);
+    base::JsonObject inner;
+    const bool is_object = value.get(inner) == simdjson::SUCCESS;
+    if (is_object && name == "headers") {
+      out.apple_headers.take(inner);
+    } else if (is_object && name == "payload") {
+      take_payload(inner, out);
+    } else {
+      out.apple.set(name, value);
+    }
+  }
+}
 
 bool read_overrides(std::string_view json, Overrides& out) {
   static thread_local base::JsonDocument document;
@@ -55,33 +128,29 @@ bool read_overrides(std::string_view json, Overrides& out) {
   base::JsonObject object;
   if (!root || root->get(object) != simdjson::SUCCESS) return false;
   for (const auto [key, value] : object) {
+    const std::string name = model::to_snake_case(key);
     base::JsonObject inner;
     const bool is_object = value.get(inner) == simdjson::SUCCESS;
-    if (key == "android" && is_object) {
-      for (const auto [name, field] : inner) {
-        base::JsonObject shown;
-        if (name == "notification" && field.get(shown) == simdjson::SUCCESS)
-          out.android_notification.take(shown);
-        else
-          out.android.set(name, field);
-      }
-    } else if (key == "notification" && is_object) {
+    if (name == "android" && is_object) {
+      take_block(inner, out.android, {{"notification", &out.android_notification}});
+    } else if (name == "apns" && is_object) {
+      take_apple(inner, out);
+    } else if (name == "webpush" && is_object) {
+      take_block(inner, out.web, {{"headers", &out.web_headers, true}, {"fcm_options", &out.web_options}});
+    } else if (name == "notification" && is_object) {
       out.notification.take(inner);
-    } else if (key == "data" && is_object) {
-      for (const auto [name, field] : inner) {
-        if (name != "carillon") out.data.set(name, field);
-      }
-    } else if (key != "token" && key != "topic" && key != "condition" && key != "fid") {
-      out.message.set(key, value);
+    } else if (name == "data" && is_object) {
+      take_data(inner, out.data);
+    } else if (name != "token" && name != "topic" && name != "condition" && name != "fid") {
+      out.message.set(name, value);
     }
   }
   return true;
 }
 
-bool shows_something(const model::Message& m) noexcept { return !m.title.empty() || !m.body.empty(); }
-
-// Every value must be a string: others are written as their JSON text.
-bool append_data(std::string& out, const Job& job, const JsonMembers* over) {
+// Every value must be a string: others are written as their JSON text. Empty: all is well, else what is
+// wrong.
+std::string append_data(std::string& out, const Job& job, const JsonMembers* over) {
   const model::Message& m = *job.message;
   std::string ids = R"({"n":")";
   base::append_id(ids, base::kNotificationPrefix, job.notification);
@@ -98,8 +167,11 @@ bool append_data(std::string& out, const Job& job, const JsonMembers* over) {
     static thread_local base::JsonDocument document;
     const auto root = document.parse(m.data);
     base::JsonObject members;
-    if (!root || root->get(members) != simdjson::SUCCESS) return false;
+    if (!root || root->get(members) != simdjson::SUCCESS) return "the push's data block is not a JSON object";
     for (const auto [key, value] : members) {
+      if (model::is_fcm_reserved_key(key)) {
+        return fmt::format("FCM keeps the key {} of data for itself; use another name", key.substr(0, 64));
+      }
       if (key == "carillon" || key == "url" || key == "actions" || (over != nullptr && over->has(key)))
         continue;
       data.separate();
@@ -113,7 +185,7 @@ bool append_data(std::string& out, const Job& job, const JsonMembers* over) {
     }
   }
   out += '}';
-  return true;
+  return {};
 }
 
 void append_notification(std::string& out, const model::Message& m, const JsonMembers* over) {
@@ -157,20 +229,56 @@ void append_android(std::string& out, const Job& job, const Overrides* over) {
   out += '}';
 }
 
-// iOS behind FCM: the same collapse handle, and what only APNs knows.
-void append_apple(std::string& out, const Job& job) {
+// iOS behind FCM: the same collapse handle, and what only APNs knows. Hands back the bytes of its payload.
+std::size_t append_apple(std::string& out, const Job& job, const Overrides* over) {
   const model::Message& m = *job.message;
-  MemberWriter aps(out, nullptr);
   const std::string tag = tag_of(job);
-  out += R"(,"apns":{"headers":{"apns-collapse-id":)";
-  base::append_json_string(out, std::string_view(tag).substr(0, 64));
-  if (job.expires_at) out += fmt::format(R"(,"apns-expiration":"{}")", to_ms(*job.expires_at) / 1000);
-  out += R"(},"payload":{"aps":{)";
+  MemberWriter headers(out, over != nullptr ? &over->apple_headers : nullptr);
+  out += R"(,"apns":{"headers":{)";
+  headers.text("apns-collapse-id", std::string_view(tag).substr(0, 64));
+  if (job.expires_at) headers.text("apns-expiration", fmt::format("{}", to_ms(*job.expires_at) / 1000));
+  headers.rest();
+  out += R"(},"payload":)";
+  const std::size_t payload_begin = out.size();
+  MemberWriter aps(out, over != nullptr ? &over->aps : nullptr);
+  out += R"({"aps":{)";
   aps.text("sound", m.sound);
   if (m.badge) aps.number("badge", *m.badge);
   if (!m.image.empty()) aps.number("mutable-content", 1);
-  if (!shows_something(m)) aps.number("content-available", 1);
-  out += "}}}";
+  if (!shows_something(m) && (over == nullptr || over->notification.empty()))
+    aps.number("content-available", 1);
+  aps.rest();
+  out += '}';
+  MemberWriter payload(out, over != nullptr ? &over->apple_payload : nullptr, true);
+  payload.rest();
+  out += '}';
+  const std::size_t payload_size = out.size() - payload_begin;
+  MemberWriter apple(out, over != nullptr ? &over->apple : nullptr, true);
+  apple.rest();
+  out += '}';
+  return payload_size;
+}
+
+// A browser behind FCM: how long it may wait, what it replaces, and where a click leads.
+void append_web(std::string& out, const Job& job, const Overrides* over) {
+  const model::Message& m = *job.message;
+  MemberWriter web(out, over != nullptr ? &over->web : nullptr);
+  out += R"(,"webpush":{)";
+  web.separate();
+  MemberWriter headers(out, over != nullptr ? &over->web_headers : nullptr);
+  out += R"("headers":{)";
+  if (job.expires_at) headers.text("TTL", fmt::format("{}", seconds_to_live(job, kTtlMaxS)));
+  headers.text("Urgency", job.priority <= model::Priority::High ? "high" : "normal");
+  headers.rest();
+  out += '}';
+  web.separate();
+  MemberWriter options(out, over != nullptr ? &over->web_options : nullptr);
+  out += R"("fcm_options":{)";
+  options.text("link", m.url.starts_with("https://") ? std::string_view(m.url) : std::string_view());
+  options.rest();
+  out += '}';
+  web.rest();
+  out += '}';
 }
 
 struct ErrorBody {
@@ -240,21 +348,25 @@ std::optional<Outcome> Rules::build(const Job& job, bool is_test, PushRequest& r
   if (shows_something(m) || (over != nullptr && !over->notification.empty())) {
     append_notification(out, m, over != nullptr ? &over->notification : nullptr);
   }
-  if (!append_data(out, job, over != nullptr ? &over->data : nullptr)) {
-    return Outcome::of(OutcomeKind::Permanent, 0, "invalid_data",
-                       "the push's data block is not a JSON object");
+  if (std::string wrong = append_data(out, job, over != nullptr ? &over->data : nullptr); !wrong.empty()) {
+    return Outcome::of(OutcomeKind::Permanent, 0, "invalid_data", std::move(wrong));
   }
   // The limit is of keys and values; the punctuation between them makes ours a little stricter.
   const std::size_t payload = out.size() - payload_begin;
-  if (payload > kPayloadMax) {
-    return Outcome::of(
-        OutcomeKind::Permanent, 0, "PayloadTooLarge",
-        fmt::format("the payload is {} bytes over the limit of {}", payload - kPayloadMax, kPayloadMax));
-  }
+  if (payload > kPayloadMax) return too_large("PayloadTooLarge", "payload", payload, kPayloadMax);
+  const std::size_t android_begin = out.size();
   append_android(out, job, over);
+  const bool is_larger =
+      over != nullptr && (!over->android_notification.empty() || over->android.has("data"));
+  const std::size_t android = payload + (is_larger ? out.size() - android_begin : 0);
+  if (android > kPayloadMax) return too_large("PayloadTooLarge", "payload for Android", android, kPayloadMax);
   const bool is_apple =
       job.target.platform == model::Platform::Ios || job.target.platform == model::Platform::Macos;
-  if (is_apple && !(over != nullptr && over->message.has("apns"))) append_apple(out, job);
+  if (is_apple) {
+    const std::size_t apple = append_apple(out, job, over) + payload;
+    if (apple > kPayloadMax) return too_large("PayloadTooLarge", "payload for Apple", apple, kPayloadMax);
+  }
+  if (job.target.platform == model::Platform::Web) append_web(out, job, over);
   MemberWriter rest(out, over != nullptr ? &over->message : nullptr, true);
   rest.rest();
   out += "}}";

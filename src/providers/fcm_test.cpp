@@ -139,6 +139,105 @@ TEST(Fcm, MergesTheFcmBlock) {
   EXPECT_EQ(text_of(m["data"].value(), "a"), "b");
 }
 
+TEST(Fcm, HandsOnEveryFieldOfTheBlock) {
+  Job job = job_of("token-1");
+  job.expires_at = job.now + std::chrono::hours(1);
+  auto message = message_of("Hi", "there");
+  message->fcm =
+      R"({"data":{"n":7,"deep":{"a":1}},"notification":{"title":"Own"},"android":{"collapseKey":"k",)"
+      R"("ttl":"60s","priority":"normal","restricted_package_name":"p","direct_boot_ok":true,"data":{"x":1},)"
+      R"("notification":{"bodyLocKey":"L","bodyLocArgs":["a"],"notification_count":5},)"
+      R"("fcm_options":{"analytics_label":"a"}},"fcmOptions":{"analytics_label":"l"},)"
+      R"("apns":{"headers":{"apns-priority":"5"}},"webpush":{"headers":{"TTL":"1"}}})";
+  message->badge = 1;
+  job.message = message;
+  base::JsonDocument document;
+  const Built built = build(job);
+  const auto root = document.parse(built.request.body);
+  ASSERT_TRUE(root) << built.request.body;  // duplicate keys are refused
+  const auto m = (*root)["message"].value();
+  EXPECT_EQ(text_of(m["data"].value(), "n"), "7");
+  EXPECT_EQ(text_of(m["data"].value(), "deep"), R"({"a":1})");
+  EXPECT_EQ(base::to_json(m["notification"].value()), R"({"body":"there","title":"Own"})");
+  EXPECT_EQ(base::to_json(m["android"].value()),
+            fmt::format(R"({{"notification":{{"tag":"{}","body_loc_key":"L","body_loc_args":["a"],)"
+                        R"("notification_count":5}},"collapse_key":"k","ttl":"60s","priority":"normal",)"
+                        R"("restricted_package_name":"p","direct_boot_ok":true,"data":{{"x":"1"}},)"
+                        R"("fcm_options":{{"analytics_label":"a"}}}})",
+                        job.handle()));
+  EXPECT_EQ(text_of(m["fcm_options"].value(), "analytics_label"), "l");
+  base::JsonElement other;
+  EXPECT_NE(m["apns"].get(other), simdjson::SUCCESS);  // of no use to an Android phone
+  EXPECT_NE(m["webpush"].get(other), simdjson::SUCCESS);
+}
+
+TEST(Fcm, MergesTheAppleBlockWithOurs) {
+  Job job = job_of("token-1");
+  job.target.platform = model::Platform::Ios;
+  job.expires_at = job.now + std::chrono::hours(1);
+  auto message = message_of("Hi", "there");
+  message->sound = "bell";
+  message->badge = 2;
+  message->fcm =
+      R"({"apns":{"headers":{"apns-priority":"5","apns-collapse-id":"mine"},"payload":{"aps":{"badge":9,)"
+      R"("category":"C","interruption-level":"active"},"own":{"a":1}},"fcmOptions":{"image":"i"}}})";
+  job.message = message;
+  base::JsonDocument document;
+  const auto root = document.parse(build(job).request.body);
+  ASSERT_TRUE(root);
+  EXPECT_EQ(
+      base::to_json((*root)["message"]["apns"].value()),
+      fmt::format(R"({{"headers":{{"apns-expiration":"{}","apns-priority":"5","apns-collapse-id":"mine"}},)"
+                  R"("payload":{{"aps":{{"sound":"bell","badge":9,"category":"C",)"
+                  R"("interruption-level":"active"}},"own":{{"a":1}}}},"fcm_options":{{"image":"i"}}}})",
+                  to_ms(*job.expires_at) / 1000));
+}
+
+TEST(Fcm, TellsABrowserHowLongAndWhereTo) {
+  Job job = job_of("token-1");
+  job.target.platform = model::Platform::Web;
+  job.expires_at = job.now + std::chrono::seconds(90);
+  auto message = message_of("Hi", "there");
+  message->url = "https://shop.example.test/17";
+  message->fcm = R"({"webpush":{"headers":{"Urgency":"low"},"notification":{"icon":"i"},"data":{"a":1}}})";
+  job.message = message;
+  base::JsonDocument document;
+  const auto root = document.parse(build(job).request.body);
+  ASSERT_TRUE(root);
+  EXPECT_EQ(
+      base::to_json((*root)["message"]["webpush"].value()),
+      R"({"headers":{"TTL":"90","Urgency":"low"},"fcm_options":{"link":"https://shop.example.test/17"},)"
+      R"("notification":{"icon":"i"},"data":{"a":"1"}})");
+}
+
+TEST(Fcm, RefusesKeysThatFcmKeepsForItself) {
+  Job job = job_of("token-1");
+  auto message = message_of("Hi", "");
+  message->data = R"({"google.sent":1})";
+  job.message = message;
+  const auto refused = build(job).refused;
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->code, "invalid_data");
+  EXPECT_NE(refused->detail.find("google.sent"), std::string::npos);
+}
+
+TEST(Fcm, SaysHowFarOverTheLimitEachBlockIs) {
+  for (const auto& [platform, block] :
+       {std::pair{model::Platform::Android, std::string(R"({"android":{"notification":{"ticker":"%"}}})")},
+        {model::Platform::Ios, std::string(R"({"apns":{"payload":{"own":"%"}}})")}}) {
+    Job job = job_of("token-1");
+    job.target.platform = platform;
+    auto message = message_of("Hi", "");
+    message->fcm = block;
+    message->fcm.replace(message->fcm.find('%'), 1, std::string(4000, 'x'));
+    job.message = message;
+    const auto refused = build(job).refused;
+    ASSERT_TRUE(refused) << block;
+    EXPECT_EQ(refused->code, "PayloadTooLarge");
+    EXPECT_NE(refused->detail.find("bytes over the limit of 4096"), std::string::npos) << refused->detail;
+  }
+}
+
 TEST(Fcm, RefusesAPayloadThatIsTooLarge) {
   Job job = job_of("token-1");
   job.message = message_of("", std::string(kPayloadMax, 'x'));

@@ -4,6 +4,14 @@
 
 namespace carillon::providers {
 
+std::string JsonMembers::object() const {
+  std::string out = "{";
+  MemberWriter members(out, this);
+  members.rest();
+  out += '}';
+  return out;
+}
+
 void append_members(std::string& out, std::string_view object, std::span<const std::string_view> ours) {
   const std::size_t open = object.find('{');
   const std::size_t close = object.rfind('}');

@@ -17,6 +17,8 @@ class JsonMembers {
   void set(std::string_view key, const base::JsonElement& value) {
     members_.emplace_back(key, base::to_json(value));
   }
+  // `json`: a value's text, right as it is.
+  void set_raw(std::string_view key, std::string json) { members_.emplace_back(key, std::move(json)); }
   void take(const base::JsonObject& object) {
     for (const auto [key, value] : object) set(key, value);
   }
@@ -27,6 +29,8 @@ class JsonMembers {
     return false;
   }
   [[nodiscard]] bool empty() const noexcept { return members_.empty(); }
+  // All of them as one JSON object.
+  [[nodiscard]] std::string object() const;
   [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& all() const noexcept {
     return members_;
   }
