@@ -338,10 +338,10 @@ class Bench:
         self.drop()
 
     def measure_apns_sender(self):
-        tool = next((name for name in ("apns_bench", "http2_client_bench") if (TOOLS / name).exists()), None)
+        tool = next((name for name in ("push_bench", "http2_client_bench") if (TOOLS / name).exists()), None)
         if tool is None or not shutil.which("h2load"):
             raise RuntimeError("the sender's benchmark or h2load (package nghttp2-client) is missing")
-        ratios = sorted(float(r) for r in re.findall(r"h2load / \w+ = ([\d.]+) %", run_tool(tool)))
+        ratios = sorted(float(r) for r in re.findall(r"h2load / (?:apns|provider|client) = ([\d.]+) %", run_tool(tool)))
         if not ratios:
             raise RuntimeError(f"{tool} printed no ratio")
         self._set("apns_sender", ratios[len(ratios) // 2], f"{tool}, median of {len(ratios)} runs against one server")
