@@ -58,18 +58,6 @@ std::string escape_html(std::string_view text) {
   return out;
 }
 
-// The first words a mailbox shows beside the subject, invisible in the mail itself.
-std::string with_preheader(const Mail& mail) {
-  if (mail.preheader.empty()) return mail.html;
-  std::size_t at = mail.html.find("<body");
-  if (at != std::string::npos) at = mail.html.find('>', at);
-  at = at == std::string::npos ? 0 : at + 1;
-  std::string out = mail.html;
-  out.insert(at, "<div style=\"display:none;max-height:0;overflow:hidden\">" + escape_html(mail.preheader) +
-                     "</div>");
-  return out;
-}
-
 // Quoted-printable leaves mostly-ASCII text readable; everything else is shorter in base64.
 GMimeContentEncoding encoding_of(std::string_view text) noexcept {
   const auto wide = std::ranges::count_if(text, [](char c) { return static_cast<unsigned char>(c) > 0x7f; });
@@ -103,7 +91,7 @@ Object<GMimeObject> text_part(const char* subtype, std::string_view given) {
 
 Object<GMimeObject> body_of(const Mail& mail) {
   if (mail.html.empty()) return text_part("plain", mail.text);
-  const std::string html = with_preheader(mail);
+  const std::string html = html_with_preheader(mail.html, mail.preheader);
   if (mail.text.empty()) return text_part("html", html);
   GMimeMultipart* const parts = g_mime_multipart_new_with_subtype("alternative");
   g_mime_multipart_set_boundary(parts, one_line(mail.boundary).c_str());
@@ -125,6 +113,26 @@ bool is_plain_mailbox(std::string_view address) noexcept {
                                        c == ';' || c == '"' || c == '(' || c == ')' || c == '\\' || c == ':';
                               }) &&
          !address.substr(0, at).contains('@');
+}
+
+std::string html_with_preheader(std::string_view html, std::string_view preheader) {
+  std::string out(html);
+  if (preheader.empty() || html.empty()) return out;
+  std::size_t at = html.find("<body");
+  if (at != std::string_view::npos) at = html.find('>', at);
+  at = at == std::string_view::npos ? 0 : at + 1;
+  out.insert(at,
+             "<div style=\"display:none;max-height:0;overflow:hidden\">" + escape_html(preheader) + "</div>");
+  return out;
+}
+
+std::string encode_header(std::string_view value) {
+  init_once();
+  const std::string line = one_line(value);
+  char* const encoded = g_mime_utils_header_encode_text(nullptr, line.c_str(), "utf-8");
+  std::string out(encoded);
+  g_free(encoded);
+  return out;
 }
 
 std::string write_mail(const Mail& mail) {

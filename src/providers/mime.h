@@ -28,6 +28,13 @@ struct Mail {
 // bracket, comma or quote, exactly one part before the last '@'.
 [[nodiscard]] bool is_plain_mailbox(std::string_view address) noexcept;
 
+// The HTML with the first words a mailbox shows beside the subject, which the mail itself hides; empty for
+// empty HTML.
+[[nodiscard]] std::string html_with_preheader(std::string_view html, std::string_view preheader);
+
+// A header's value as ASCII (RFC 2047 where it is not), one line. Thread-safe.
+[[nodiscard]] std::string encode_header(std::string_view value);
+
 // The complete message with CRLF line ends, 7-bit clean, no line over 998 bytes. Thread-safe.
 [[nodiscard]] std::string write_mail(const Mail& mail);
 

@@ -6,6 +6,7 @@
 
 #include "providers/calls.h"
 #include "providers/catalog.h"
+#include "providers/letter.h"
 
 namespace carillon::providers {
 namespace smtp_detail {
@@ -257,24 +258,7 @@ model::Outcome classify(const net::SmtpReply& reply, const std::string& handle) 
 }
 
 Mail mail_of(const Job& job, const Options& options, const std::string& domain) {
-  const model::Message& m = *job.message;
-  Mail mail;
-  const bool is_asked = !m.from_email.empty() && is_plain_mailbox(m.from_email);
-  mail.from_email = is_asked ? m.from_email : options.from_email;
-  mail.from_name = is_asked || !m.from_name.empty() ? m.from_name : options.from_name;
-  mail.to = job.target.address;
-  mail.cc = m.cc;
-  mail.reply_to = m.reply_to;
-  mail.subject = m.subject.empty() ? m.title : m.subject;
-  mail.text = m.body;
-  mail.html = m.html;
-  if (!m.html_has_preheader) mail.preheader = m.preheader;
-  mail.headers = {{"X-Carillon-Delivery", job.delivery_text()}, {"Auto-Submitted", "auto-generated"}};
-  mail.headers.insert(mail.headers.end(), m.headers.begin(), m.headers.end());
-  mail.message_id = fmt::format("{}@{}", job.handle(), domain.empty() ? "carillon.invalid" : domain);
-  mail.boundary = "=_" + job.handle();
-  mail.date = job.now;
-  return mail;
+  return providers::mail_of(job, sender_of(*job.message, options.from_email, options.from_name), domain);
 }
 
 }  // namespace smtp_detail

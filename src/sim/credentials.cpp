@@ -95,6 +95,11 @@ Result<void> load_keys(const std::string& directory, Credentials& c) {
   CARILLON_TRY(std::string fcm, read_or_make(directory + "/fcm.key", make_rsa_key));
   CARILLON_TRY(c.fcm_key, VerifyKey::from_pem(fcm));
   c.fcm_private_key = base::Secret(std::move(fcm));
+  CARILLON_TRY(std::string ec, read_or_make(directory + "/webhook-ec.key", make_ec_key));
+  c.webhook_ec_key = base::Secret(std::move(ec));
+  CARILLON_TRY(std::string rsa, read_or_make(directory + "/webhook-rsa.key", make_rsa_key));
+  CARILLON_TRY(c.webhook_certificate, make_ca_certificate(rsa));
+  c.webhook_rsa_key = base::Secret(std::move(rsa));
   return {};
 }
 

@@ -34,6 +34,11 @@ struct Credentials {
   std::string smtp_user;
   base::Secret smtp_password;
 
+  // What vendors sign callbacks with who use key pairs: PEM.
+  base::Secret webhook_ec_key;
+  base::Secret webhook_rsa_key;
+  std::string webhook_certificate;  // of the RSA key
+
   // The same hex text in every run of this directory for that name, for whom one more secret is enough:
   // made("sendgrid api key"). `bytes`: 1 to 32.
   [[nodiscard]] std::string made(std::string_view what, std::size_t bytes = 16) const;

@@ -14,12 +14,13 @@ namespace {
 
 using boost::asio::ip::tcp;
 
-constexpr std::size_t kBodyMax = 1 << 20;
+constexpr std::size_t kBodyMax = 32 << 20;  // a mail with attachments
 
 std::string_view reason(int status) noexcept {
   switch (status) {
     case 200: return "OK";
     case 201: return "Created";
+    case 202: return "Accepted";
     case 204: return "No Content";
     case 400: return "Bad Request";
     case 401: return "Unauthorized";

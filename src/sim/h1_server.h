@@ -20,7 +20,7 @@ struct H1Answer {
 };
 using H1Handler = std::function<H1Answer(const net::HttpRequest& request)>;
 
-// Bodies up to 1 MB. `handler` is called on several threads at a time. Errors: as Listener::open.
+// Bodies up to 32 MB. `handler` is called on several threads at a time. Errors: as Listener::open.
 Result<std::unique_ptr<Listener>> open_h1_server(std::string name,
                                                  std::vector<boost::asio::io_context*> contexts,
                                                  const std::string& host, std::uint16_t port,

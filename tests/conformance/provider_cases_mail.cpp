@@ -1,0 +1,26 @@
+// Vendors of e-mail with an API of their own.
+#include "provider_cases.h"
+
+namespace carillon::conformance {
+namespace {
+
+using model::Channel;
+
+std::string sendgrid_settings(base::JsonElement all, const std::string& key) {
+  const auto sendgrid = all["sendgrid"].value();
+  base::JsonWriter out;
+  out.object().field("endpoint", text_of(sendgrid, "endpoint")).field("api_key", key);
+  out.field("webhook_public_key", text_of(sendgrid, "webhook_public_key"));
+  out.field("from_email", "shop@example.com").field("from_name", "가게").end_object();
+  return out.str();
+}
+const AddCase kSendgrid("sendgrid", [](base::JsonElement all) -> ProviderCase {
+  return {.settings = sendgrid_settings(all, text_of(all["sendgrid"].value(), "api_key")),
+          .bad_settings = sendgrid_settings(all, "SG.wrong"),
+          .vendor = "sendgrid",
+          .good = address_target(Channel::Email, "someone@example.com"),
+          .invalid = address_target(Channel::Email, "two..dots@example.com")};
+});
+
+}  // namespace
+}  // namespace carillon::conformance
