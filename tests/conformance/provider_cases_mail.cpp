@@ -22,5 +22,21 @@ const AddCase kSendgrid("sendgrid", [](base::JsonElement all) -> ProviderCase {
           .invalid = address_target(Channel::Email, "two..dots@example.com")};
 });
 
+std::string mailchimp_settings(base::JsonElement all, const std::string& key) {
+  const auto mailchimp = all["mailchimp"].value();
+  base::JsonWriter out;
+  out.object().field("endpoint", text_of(mailchimp, "endpoint") + "/api/1.0").field("api_key", key);
+  out.field("webhook_key", text_of(mailchimp, "webhook_key"));
+  out.field("from_email", "shop@example.com").field("from_name", "가게").end_object();
+  return out.str();
+}
+const AddCase kMailchimp("mailchimp", [](base::JsonElement all) -> ProviderCase {
+  return {.settings = mailchimp_settings(all, text_of(all["mailchimp"].value(), "api_key")),
+          .bad_settings = mailchimp_settings(all, "wrong"),
+          .vendor = "mailchimp",
+          .good = address_target(Channel::Email, "someone@example.com"),
+          .invalid = address_target(Channel::Email, "two..dots@example.com")};
+});
+
 }  // namespace
 }  // namespace carillon::conformance
