@@ -14,7 +14,7 @@ build=(
   libmimalloc-dev libicu-dev libidn2-dev liburing-dev libphonenumber8 libprotobuf-dev libabsl-dev
   libgtest-dev libgmock-dev librapidcheck-dev
 )
-test=("${build[@]}" python3-pytest python3-croniter sqlite3 curl openssl)
+test=("${build[@]}" python3-pytest python3-croniter python3-botocore sqlite3 curl openssl)
 verify=("${test[@]}" libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19)
 bench=("${build[@]}" nghttp2-client wrk)
 

@@ -517,6 +517,7 @@ def integrations(simulator):
             "endpoint": smtp["url"], "ca_file": said["ca_file"], "username": smtp["user"],
             "password": smtp["password"], "from_email": "bells@example.test", "from_name": "Carillon"}},
         **china_vendors(said),
+        **mail_vendors(said),
     }
 
 
@@ -531,6 +532,24 @@ def china_vendors(said):
             "endpoint": hms["endpoint"], "ca_file": said["ca_file"], "token_url": hms["token_url"],
             "app_id": hms["app_id"], "app_secret": hms["app_secret"],
             "receipt_user": hms["receipt_user"], "receipt_key": hms["receipt_key"]}},
+    }
+
+
+def mail_vendors(said):
+    """Those of integrations() that send e-mail by an API of their own."""
+    sendgrid, mailchimp, ses = (said[name] for name in ("sendgrid", "mailchimp", "ses"))
+    sender = {"from_email": "bells@example.test", "from_name": "Carillon"}
+    return {
+        "sendgrid": {"provider": "sendgrid", "settings": {
+            "endpoint": sendgrid["endpoint"], "api_key": sendgrid["api_key"],
+            "webhook_public_key": sendgrid["webhook_public_key"], **sender}},
+        "mailchimp": {"provider": "mailchimp", "settings": {
+            "endpoint": mailchimp["endpoint"] + "/api/1.0", "api_key": mailchimp["api_key"],
+            "webhook_key": mailchimp["webhook_key"], **sender}},
+        "ses": {"provider": "ses", "settings": {
+            "endpoint": ses["endpoint"], "region": ses["region"], "access_key_id": ses["access_key_id"],
+            "secret_access_key": ses["secret_access_key"], "topic_arn": ses["topic_arn"],
+            "sns_origin": ses["endpoint"], **sender}},
     }
 
 
