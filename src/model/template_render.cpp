@@ -185,8 +185,11 @@ std::optional<BlockId> block_of(Channel channel) noexcept {
 
 // What a base field becomes on a channel; nullopt where the channel has no use for it.
 std::optional<Target> base_target(Target target, Channel channel) noexcept {
-  const bool is_body_only = channel == Channel::Sms || channel == Channel::Voice;
-  if (is_body_only) return target == Target::Body ? std::optional(target) : std::nullopt;
+  if (channel == Channel::Voice) return target == Target::Body ? std::optional(target) : std::nullopt;
+  if (channel == Channel::Sms) {  // some providers take a picture along
+    const bool is_used = target == Target::Body || target == Target::Image;
+    return is_used ? std::optional(target) : std::nullopt;
+  }
   if (channel == Channel::Email && target == Target::Title) return Target::Subject;
   return target;
 }

@@ -44,9 +44,4 @@ Result<CallbackForm> read_twilio_callback(const CallbackRequest& request, std::s
   return std::move(*form);
 }
 
-std::string_view form_value(const CallbackForm& form, std::string_view name) noexcept {
-  const auto found = std::ranges::find(form, name, &CallbackForm::value_type::first);
-  return found == form.end() ? std::string_view() : std::string_view(found->second);
-}
-
 }  // namespace carillon::providers

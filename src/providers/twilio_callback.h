@@ -3,15 +3,12 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "base/error.h"
+#include "providers/callback_form.h"
 #include "providers/provider.h"
 
 namespace carillon::providers {
-
-using CallbackForm = std::vector<std::pair<std::string, std::string>>;
 
 // X-Twilio-Signature of a form post to exactly this URL: URL, then each name and value, by name; repeated
 // values once (Twilio, "Security: validating requests").
@@ -22,8 +19,4 @@ using CallbackForm = std::vector<std::pair<std::string, std::string>>;
 // default port in the URL or without it. Errors: Unauthenticated · InvalidArgument (no form).
 [[nodiscard]] Result<CallbackForm> read_twilio_callback(const CallbackRequest& request,
                                                         std::string_view auth_token);
-
-// The value of that name; empty when there is none.
-[[nodiscard]] std::string_view form_value(const CallbackForm& form, std::string_view name) noexcept;
-
 }  // namespace carillon::providers

@@ -6,30 +6,36 @@
 #include <string>
 #include <string_view>
 
-#include "base/secret.h"
 #include "providers/provider.h"
+#include "providers/twilio_account.h"
 
 namespace carillon::providers::twilio_sms_detail {
 
+inline constexpr std::size_t kBodyMax = 1600;  // characters of a text, all its parts together
+
 struct Options {
-  std::string account_sid, api_key_sid;
-  base::Secret auth_token, signing_token;
+  TwilioAccount account;
   std::string from, messaging_service_sid;
+  bool mms = true;
 };
 void describe_options(base::SettingsGroup& group, Options& options);
 
-// One line of Twilio's error dictionary.
-struct ErrorRow {
-  int code = 0;
-  model::OutcomeKind kind{};
+// Errors of the answer, beside twilio_account_errors().
+std::span<const TwilioError> error_rows() noexcept;
+
+// Errors of a message's later life. Those without "the address is dead" say nothing about the number.
+struct LateRow {
+  std::int64_t code = 0;
+  model::ReceiptKind kind{};
   std::string_view text;
 };
-std::span<const ErrorRow> error_rows() noexcept;
+std::span<const LateRow> late_rows() noexcept;
 
 // The form of one message. `callback_base` (Context::callback_url) may be empty.
 std::string form_of(const Job& job, const Options& options, const std::string& callback_base);
 // Errors: as read_twilio_callback().
 Result<CallbackReading> read_callback(const CallbackRequest& request, const Options& options);
-model::Outcome classify(const net::HttpResponse& response, Time now);
+// `has_own_sender`: the request named its sender.
+model::Outcome classify(const net::HttpResponse& response, bool has_own_sender, Time now);
 
 }  // namespace carillon::providers::twilio_sms_detail

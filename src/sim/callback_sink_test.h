@@ -1,9 +1,11 @@
-// Where the vendors of a test call back to.
+// Takes what vendors call back with, for the tests of this folder.
 #pragma once
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -12,7 +14,7 @@
 
 namespace carillon::sim {
 
-// Collects callbacks on a port of its own.
+// On a port of its own; answers all with 200.
 class CallbackSink {
  public:
   explicit CallbackSink(boost::asio::io_context& io) {

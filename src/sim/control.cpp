@@ -83,6 +83,7 @@ net::HttpResponse Control::answer(const net::HttpRequest& request) {
   if (path == "/messages/last" && is_get) return last(request);
   if (path == "/clock" && request.method == "POST") return clock(request);
   if (path == "/webhooks" && request.method == "PUT") return webhooks(request);
+  if (path == "/inbound" && request.method == "POST") return inbound(request);
   if (path == "/faults") {
     if (request.method == "PUT") {
       if (const auto done = context_.faults.apply(request.body); !done)
@@ -94,7 +95,7 @@ net::HttpResponse Control::answer(const net::HttpRequest& request) {
     }
     return json(200, context_.faults.json());
   }
-  return refuse(404, "try /counts, /log, /messages/last, /faults, /webhooks or /clock");
+  return refuse(404, "try /counts, /log, /messages/last, /faults, /webhooks, /inbound or /clock");
 }
 
 net::HttpResponse Control::log(const net::HttpRequest& request) {
@@ -153,6 +154,28 @@ net::HttpResponse Control::webhooks(const net::HttpRequest& request) {
   if (!problems.empty()) return refuse(400, problems.front().pointer + ": " + problems.front().detail);
   for (const Vendor vendor : kVendors) {
     if (urls[index(vendor)]) context_.webhooks.set(vendor, *urls[index(vendor)]);
+  }
+  return {.status = 204, .headers = {}, .body = {}};
+}
+
+net::HttpResponse Control::inbound(const net::HttpRequest& request) {
+  constexpr std::size_t kPhoneMax = 32, kTextMax = 4096;
+  base::JsonDocument document;
+  const auto root = document.parse(request.body);
+  if (!root) return refuse(400, root.error().message);
+  base::Problems problems;
+  base::ObjectReader reader(*root, "", problems);
+  std::string vendor, from, text;
+  reader.require("vendor");
+  reader.text("vendor", vendor, kPhoneMax);
+  reader.require("from");
+  reader.text("from", from, kPhoneMax);
+  reader.text("text", text, kTextMax);
+  reader.done();
+  if (!problems.empty()) return refuse(400, problems.front().pointer + ": " + problems.front().detail);
+  const auto which = parse_vendor(vendor);
+  if (!which || !receive_(*which, from, text)) {
+    return refuse(409, "this vendor takes no messages, or PUT /webhooks has set none for it");
   }
   return {.status = 204, .headers = {}, .body = {}};
 }

@@ -8,6 +8,8 @@
 //   GET    /messages/last?vendor=&limit=  the latest messages with "content", newest first (default 1)
 //   GET    /faults  PUT /faults  DELETE /faults   see sim/faults.h
 //   POST   /clock {"advance":"65m"}  moves the vendors' clock forward
+//   PUT    /webhooks {"twilio":"https://…"}  where vendors report whose webhook is set in their console
+//   POST   /inbound {"vendor","from","text"}  somebody writes to the account's number; told to that webhook
 #pragma once
 
 #include <functional>
@@ -21,9 +23,12 @@ namespace carillon::sim {
 // Thread-safe. `context` must outlive it.
 class Control {
  public:
+  // Somebody writes to a vendor's number (H1Vendor::receive).
+  using Receive = std::function<bool(Vendor vendor, std::string_view from, std::string_view text)>;
+
   // `describe` gives the document for GET /.
-  Control(Context& context, std::function<std::string()> describe)
-      : context_(context), describe_(std::move(describe)) {}
+  Control(Context& context, std::function<std::string()> describe, Receive receive)
+      : context_(context), describe_(std::move(describe)), receive_(std::move(receive)) {}
 
   [[nodiscard]] net::HttpResponse answer(const net::HttpRequest& request);
 
@@ -31,11 +36,13 @@ class Control {
   [[nodiscard]] net::HttpResponse log(const net::HttpRequest& request);
   [[nodiscard]] net::HttpResponse last(const net::HttpRequest& request);
   [[nodiscard]] net::HttpResponse webhooks(const net::HttpRequest& request);
+  [[nodiscard]] net::HttpResponse inbound(const net::HttpRequest& request);
   [[nodiscard]] net::HttpResponse clock(const net::HttpRequest& request);
   [[nodiscard]] std::string counts() const;
 
   Context& context_;
   const std::function<std::string()> describe_;
+  const Receive receive_;
 };
 
 }  // namespace carillon::sim

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/crypto.h"
 
 namespace carillon::sim {
@@ -15,13 +17,17 @@ H1Answer answer(H1Vendor& vendor, Vendor which, Context& context, const net::Htt
     case Fault::RefusedStream:
     case Fault::ResetBefore: result.kind = H1Answer::Kind::Reset; break;
     case Fault::Throttle:
-      result.response = vendor.refuse(Trouble::Throttled, draw);
+      result.response = vendor.refuse_request(request, Trouble::Throttled, draw);
       if (draw.retry_after_s > 0) {
         result.response.headers.emplace_back("Retry-After", fmt::format_int(draw.retry_after_s).str());
       }
       break;
-    case Fault::ServerError: result.response = vendor.refuse(Trouble::ServerError, draw); break;
-    case Fault::AuthFailure: result.response = vendor.refuse(Trouble::Unauthorized, draw); break;
+    case Fault::ServerError:
+      result.response = vendor.refuse_request(request, Trouble::ServerError, draw);
+      break;
+    case Fault::AuthFailure:
+      result.response = vendor.refuse_request(request, Trouble::Unauthorized, draw);
+      break;
     case Fault::None: result = vendor.handle(request, draw); break;
     case Fault::ResetAfter:
       result = vendor.handle(request, draw);
@@ -36,6 +42,12 @@ H1Answer answer(H1Vendor& vendor, Vendor which, Context& context, const net::Htt
   context.log->flush();
   return result;
 }
+
+net::HttpResponse H1Vendor::refuse_request(const net::HttpRequest&, Trouble trouble, const Draw& draw) {
+  return refuse(trouble, draw);
+}
+
+bool H1Vendor::receive(std::string_view, std::string_view) { return false; }
 
 std::string_view field(const Form& form, std::string_view key) noexcept {
   for (const auto& [name, value] : form) {
@@ -53,6 +65,10 @@ std::optional<std::pair<std::string, std::string>> basic_credentials(const net::
   const std::size_t colon = text->find(':');
   if (colon == std::string::npos) return std::nullopt;
   return std::pair{text->substr(0, colon), text->substr(colon + 1)};
+}
+
+std::size_t characters(std::string_view utf8) noexcept {
+  return static_cast<std::size_t>(std::ranges::count_if(utf8, [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
 net::HttpResponse json_response(int status, std::string body) {

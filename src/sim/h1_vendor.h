@@ -33,6 +33,12 @@ class H1Vendor {
   // adds), draw.status_5xx, or 401 for a credential. Also counts it in the log, by the vendor's own reason.
   enum class Trouble : std::uint8_t { Throttled, ServerError, Unauthorized };
   [[nodiscard]] virtual net::HttpResponse refuse(Trouble trouble, const Draw& draw) = 0;
+  // The same for a vendor whose APIs say it differently.
+  [[nodiscard]] virtual net::HttpResponse refuse_request(const net::HttpRequest& request, Trouble trouble,
+                                                         const Draw& draw);
+  // Somebody wrote `text` to the account's number: told to the webhook that the control API set. False: there
+  // is no webhook, or the vendor takes no messages. `from`: E.164.
+  [[nodiscard]] virtual bool receive(std::string_view from, std::string_view text);
   // Its account: fields of its object in sim.json, besides `endpoint`.
   virtual void describe(base::JsonWriter& out) const = 0;
 };
@@ -64,6 +70,8 @@ inline constexpr std::array kH1Vendors = {
 // User and password of `Authorization: Basic`; nullopt: none or malformed.
 [[nodiscard]] std::optional<std::pair<std::string, std::string>> basic_credentials(
     const net::HttpRequest& request);
+// Characters of UTF-8.
+[[nodiscard]] std::size_t characters(std::string_view utf8) noexcept;
 [[nodiscard]] net::HttpResponse json_response(int status, std::string body);
 
 }  // namespace carillon::sim

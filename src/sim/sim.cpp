@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <cstdio>
@@ -207,7 +208,11 @@ class Simulator final : public Sim {
   }
 
   Result<void> open_control() {
-    control_ = std::make_unique<Control>(context_, [this] { return description_; });
+    auto receive = [this](Vendor vendor, std::string_view from, std::string_view text) {
+      const auto played = std::ranges::find(played_, vendor, &Played::which);
+      return played != played_.end() && played->vendor->receive(from, text);
+    };
+    control_ = std::make_unique<Control>(context_, [this] { return description_; }, std::move(receive));
     auto answer = [this](net::HttpRequest request, net::HttpPeer) -> Task<net::HttpResponse> {
       co_return control_->answer(request);
     };

@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::size_t kBodyMax = 1600;      // characters
 constexpr std::size_t kCallbackMax = 4000;  // characters
+constexpr std::size_t kMediaMax = 10;
+constexpr std::int64_t kValidityMax = 36'000;  // seconds
 constexpr std::size_t kPageMax = 1000;
 constexpr std::size_t kSidBytes = 16;
 constexpr int kUnknownHandset = 30005;
@@ -40,18 +42,9 @@ constexpr Magic kMagicTo[] = {
     {"+15005550009", 21614, "'To' number is not a valid mobile number."},
 };
 
-bool is_e164(std::string_view text) noexcept {
-  return text.size() >= 8 && text.size() <= 16 && text[0] == '+' && text[1] != '0' &&
-         std::ranges::all_of(text.substr(1), [](char c) { return c >= '0' && c <= '9'; });
-}
-
 bool is_recipient(std::string_view to) noexcept {
   constexpr std::string_view kWhatsapp = "whatsapp:";
   return is_e164(to.starts_with(kWhatsapp) ? to.substr(kWhatsapp.size()) : to);
-}
-
-std::size_t characters(std::string_view utf8) noexcept {
-  return static_cast<std::size_t>(std::ranges::count_if(utf8, [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
 // GSM-7 is taken for what is pure ASCII; everything else counts as UCS-2.
@@ -69,6 +62,11 @@ std::string rfc2822(Time t) {
 }
 
 }  // namespace
+
+bool is_e164(std::string_view text) noexcept {
+  return text.size() >= 8 && text.size() <= 16 && text[0] == '+' && text[1] != '0' &&
+         std::ranges::all_of(text.substr(1), [](char c) { return c >= '0' && c <= '9'; });
+}
 
 std::string twilio_signature(std::string_view auth_token, std::string_view url, Form form) {
   std::ranges::sort(form);
@@ -93,6 +91,11 @@ Reserved reserved_phone(std::string_view phone) noexcept {
   }
 }
 
+Twilio::Twilio(Stage& stage)
+    : context_(stage.context),
+      callbacks_(stage.callbacks),
+      calls_(stage, [this](const std::string& url, const Form& form) { return signed_post(url, form); }) {}
+
 net::HttpResponse Twilio::refuse(Trouble trouble, const Draw& draw) {
   switch (trouble) {
     case Trouble::Throttled: return refuse({429, 20429, "Too Many Requests"});
@@ -112,6 +115,13 @@ H1Answer Twilio::handle(const net::HttpRequest& request, const Draw& draw) {
   path.remove_prefix(prefix.size());
   if (path == "Messages.json" && request.method == "POST") return create(request, draw);
   if (path == "Messages.json" && request.method == "GET") return {.response = list(request.query())};
+  if (path == "Calls.json" && request.method == "GET") return {.response = calls_.list()};
+  if (path == "Calls.json" && request.method == "POST") {
+    TwilioCalls::Refusal refusal;
+    H1Answer answer = calls_.create(request, draw, refusal);
+    if (refusal.status != 0) return {.response = refuse({refusal.status, refusal.code, refusal.message})};
+    return answer;
+  }
   constexpr std::string_view kOne = "Messages/";
   if (request.method == "GET" && path.starts_with(kOne) && path.ends_with(".json")) {
     return {.response = find(path.substr(kOne.size(), path.size() - kOne.size() - 5))};
@@ -131,7 +141,29 @@ void Twilio::describe(base::JsonWriter& out) const {
   out.field("from", c.twilio_from);
 }
 
-Twilio::Refusal Twilio::check(const Form& form) {
+// What a message may have besides: pictures, a validity period, a messaging service.
+Twilio::Refusal Twilio::check_extras(const Form& form) {
+  std::size_t media = 0;
+  for (const auto& [name, value] : form) {
+    if (name != "MediaUrl") continue;
+    if (!net::parse_url(value)) return {400, 21620, "Invalid media URL(s)"};
+    if (++media > kMediaMax) return {400, 21623, "Number of media files exceeds allowed limit"};
+  }
+  const std::string_view service = field(form, "MessagingServiceSid");
+  if (!service.empty() && (!service.starts_with("MG") || service.size() != 2 + 2 * kSidBytes)) {
+    return {400, 21705, "The Messaging Service Sid is invalid."};
+  }
+  const std::string_view validity = field(form, "ValidityPeriod");
+  std::int64_t seconds = 0;
+  const auto read = std::from_chars(validity.data(), validity.data() + validity.size(), seconds);
+  const bool is_number = read.ec == std::errc() && read.ptr == validity.data() + validity.size();
+  if (!validity.empty() && (!is_number || seconds < 1 || seconds > kValidityMax)) {
+    return {400, 21624, "The ValidityPeriod is not within the allowed range."};
+  }
+  return {};
+}
+
+Twilio::Refusal Twilio::check(const Form& form, std::string_view account_number) {
   const std::string_view to = field(form, "To");
   const std::string_view from = field(form, "From");
   const std::string_view body = field(form, "Body");
@@ -146,11 +178,16 @@ Twilio::Refusal Twilio::check(const Form& form) {
   if (characters(body) > kBodyMax) {
     return {400, 21617, "The concatenated message body exceeds the 1600 character limit"};
   }
+  if (const Refusal refusal = check_extras(form); refusal.status != 0) return refusal;
   if (!callback.empty() && (callback.size() > kCallbackMax || !net::parse_url(callback))) {
     return {400, 21609, "The 'StatusCallback' URL is not a valid URL."};
   }
   for (const auto& [number, code, message] : kMagicFrom) {
     if (from == number) return {400, code, message};
+  }
+  if (from.starts_with('+') && from != account_number) {
+    return {400, 21606,
+            "The 'From' phone number provided is not a valid message-capable Twilio phone number."};
   }
   for (const auto& [number, code, message] : kMagicTo) {
     if (to == number) return {400, code, message};
@@ -171,7 +208,8 @@ Twilio::Refusal Twilio::check(const Form& form) {
 H1Answer Twilio::create(const net::HttpRequest& request, const Draw& draw) {
   const auto form = net::form_decode(request.body);
   if (!form) return {.response = refuse({400, 20001, "The body is not a form."})};
-  if (const Refusal refusal = check(*form); refusal.status != 0) return {.response = refuse(refusal)};
+  if (const Refusal refusal = check(*form, context_.credentials.twilio_from); refusal.status != 0)
+    return {.response = refuse(refusal)};
   Message message;
   message.sid = (field(*form, "MediaUrl").empty() ? "SM" : "MM") + base::hex(base::random_bytes(kSidBytes));
   message.to = field(*form, "To");
@@ -239,13 +277,35 @@ Callback Twilio::callback(const Message& message, std::string_view status, int e
     const auto when = fmt::gmtime(static_cast<std::time_t>(to_ms(context_.clock.now()) / 1000));
     form.emplace_back("RawDlrDoneDate", fmt::format("{:%y%m%d%H%M}", when));
   }
+  return signed_post(message.callback, form);
+}
+
+Callback Twilio::signed_post(const std::string& url, const Form& form) const {
   const std::string_view token = context_.credentials.twilio_auth_token.reveal();
-  return {.url = message.callback,
+  return {.url = url,
           .headers = {{"Content-Type", "application/x-www-form-urlencoded; charset=utf-8"},
                       {"User-Agent", "TwilioProxy/1.1"},
                       {"I-Twilio-Idempotency-Token", base::hex(base::random_bytes(16))},
-                      {"X-Twilio-Signature", twilio_signature(token, message.callback, form)}},
+                      {"X-Twilio-Signature", twilio_signature(token, url, form)}},
           .body = net::form_encode(form)};
+}
+
+bool Twilio::receive(std::string_view from, std::string_view text) {
+  const std::string url = context_.webhooks.url(Vendor::Twilio);
+  if (url.empty()) return false;
+  const std::string sid = "SM" + base::hex(base::random_bytes(kSidBytes));
+  callbacks_.tell({signed_post(url, {{"AccountSid", context_.credentials.twilio_account_sid},
+                                     {"ApiVersion", "2010-04-01"},
+                                     {"Body", std::string(text)},
+                                     {"From", std::string(from)},
+                                     {"MessageSid", sid},
+                                     {"NumMedia", "0"},
+                                     {"NumSegments", "1"},
+                                     {"SmsMessageSid", sid},
+                                     {"SmsSid", sid},
+                                     {"SmsStatus", "received"},
+                                     {"To", context_.credentials.twilio_from}})});
+  return true;
 }
 
 net::HttpResponse Twilio::list(std::string_view query) {

@@ -53,6 +53,7 @@ TEST_F(TwilioTest, RefusesWhatTwilioRefuses) {
   EXPECT_THAT(error("+15005550001"), HasSubstr("21211"));
   EXPECT_THAT(error("+15005550009"), HasSubstr("21614"));
   EXPECT_THAT(error("+821012345678", "+15005550008"), HasSubstr("21611"));
+  EXPECT_THAT(error("+821012345678", "+821012340000"), HasSubstr("21606"));
   EXPECT_THAT(error("+999000000003"), HasSubstr("21610"));
   EXPECT_THAT(error("+999000000004"), HasSubstr(R"("status":503)"));
   EXPECT_EQ(count("twilio", "accepted"), 0U);
@@ -81,6 +82,43 @@ TEST_F(TwilioTest, CallsBackSignedFromQueuedToDelivered) {
   }
   EXPECT_THAT(steps, ::testing::UnorderedElementsAre("queued", "sent", "delivered"));
   EXPECT_THAT(control("GET", "/log"), HasSubstr(R"("delivery":"dlv_0123456789abc")"));
+}
+
+TEST_F(TwilioTest, RefusesExtrasThatMakeNoSense) {
+  open();
+  const auto with = [this](std::string name, std::string value) {
+    return send({{"To", "+821012345678"},
+                 {"From", "+15005550006"},
+                 {"Body", "x"},
+                 {std::move(name), std::move(value)}})
+        ->body;
+  };
+  EXPECT_THAT(with("ValidityPeriod", "0"), HasSubstr("21624"));
+  EXPECT_THAT(with("ValidityPeriod", "36001"), HasSubstr("21624"));
+  EXPECT_THAT(with("ValidityPeriod", "ten"), HasSubstr("21624"));
+  EXPECT_THAT(with("MediaUrl", "bell.png"), HasSubstr("21620"));
+  EXPECT_THAT(with("MessagingServiceSid", "main"), HasSubstr("21705"));
+  EXPECT_THAT(with("MediaUrl", "https://example.com/bell.png"), HasSubstr(R"("sid":"MM)"));
+  EXPECT_THAT(with("MessagingServiceSid", "MG" + std::string(32, '0')), HasSubstr(R"("status":"queued")"));
+}
+
+TEST_F(TwilioTest, PassesOnWhatSomebodyWrites) {
+  open();
+  const std::string stop = R"({"vendor":"twilio","from":"+821012345678","text":"STOP"})";
+  EXPECT_THAT(control("POST", "/inbound", stop), HasSubstr("409"));
+  CallbackSink sink(io_);
+  const std::string url = sink.url("/v1/callbacks/twilio_sms/main");
+  control("PUT", "/webhooks", fmt::format(R"({{"twilio":"{}"}})", url));
+  EXPECT_EQ(control("POST", "/inbound", stop), "");
+  const auto requests = sink.wait_for(1);
+  ASSERT_EQ(requests.size(), 1U);
+  const auto form = net::form_decode(requests[0].body);
+  ASSERT_TRUE(form);
+  EXPECT_EQ(requests[0].header("x-twilio-signature"),
+            twilio_signature(at("twilio", "auth_token"), url, *form));
+  EXPECT_EQ(field(*form, "From"), "+821012345678");
+  EXPECT_EQ(field(*form, "Body"), "STOP");
+  EXPECT_EQ(field(*form, "SmsStatus"), "received");
 }
 
 TEST_F(TwilioTest, BouncingNumberEndsUndelivered) {

@@ -493,6 +493,14 @@ class Simulator(Process):
         """Sets the faults of the vendors named (see src/sim/faults.h); without any, ends all faults."""
         return self._call("PUT", "/faults", vendors) if vendors else self._call("DELETE", "/faults")
 
+    def webhooks(self, **urls):
+        """Where vendors report whose webhook is set in their console."""
+        self._call("PUT", "/webhooks", urls)
+
+    def inbound(self, vendor, phone, text):
+        """Somebody writes to the vendor's number."""
+        self._call("POST", "/inbound", {"vendor": vendor, "from": phone, "text": text})
+
     def advance(self, by):
         """Moves the vendors' clock forward."""
         return self._call("POST", "/clock", {"advance": by})
@@ -511,6 +519,9 @@ def integrations(simulator):
             "endpoint": fcm["endpoint"], "ca_file": said["ca_file"],
             "service_account": text(fcm["service_account_file"])}},
         "twilio": {"provider": "twilio_sms", "settings": {
+            "endpoint": twilio["endpoint"], "account_sid": twilio["account_sid"],
+            "auth_token": twilio["auth_token"], "from": twilio["from"]}},
+        "twilio_voice": {"provider": "twilio_voice", "settings": {
             "endpoint": twilio["endpoint"], "account_sid": twilio["account_sid"],
             "auth_token": twilio["auth_token"], "from": twilio["from"]}},
         "smtp": {"provider": "smtp", "settings": {
