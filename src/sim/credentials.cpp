@@ -100,6 +100,9 @@ Result<void> load_keys(const std::string& directory, Credentials& c) {
   CARILLON_TRY(std::string rsa, read_or_make(directory + "/webhook-rsa.key", make_rsa_key));
   CARILLON_TRY(c.webhook_certificate, make_ca_certificate(rsa));
   c.webhook_rsa_key = base::Secret(std::move(rsa));
+  c.vonage_key_file = directory + "/vonage.key";
+  CARILLON_TRY(const std::string vonage, read_or_make(c.vonage_key_file, make_rsa_key));
+  CARILLON_TRY(c.vonage_key, VerifyKey::from_pem(vonage));
   return {};
 }
 

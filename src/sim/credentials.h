@@ -31,6 +31,9 @@ struct Credentials {
   base::Secret twilio_auth_token;
   std::string twilio_from = "+15005550006";
 
+  std::string vonage_key_file;  // of the voice application
+  VerifyKey vonage_key;
+
   std::string smtp_user;
   base::Secret smtp_password;
 

@@ -400,6 +400,9 @@ TEST_P(ProviderSuite, ReadsWhatTheVendorTellsLaterAndRefusesForgeries) {
     std::erase_if(unsigned_one.headers, [](const auto& header) {
       return header.first != "content-type" && header.first != "Content-Type";
     });
+    // Some sign inside the body.
+    if (const auto sig = unsigned_one.body.find("&sig="); sig != std::string::npos)
+      unsigned_one.body.resize(sig);
     EXPECT_FALSE(run(provider_->callback(unsigned_one, deadline))) << "taken without its signature";
     auto changed = request;
     if (!what_->covers_body) {

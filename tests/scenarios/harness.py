@@ -509,7 +509,7 @@ class Simulator(Process):
 def integrations(simulator):
     """Integration key → body of PUT /v1/integrations/{key} for each vendor of the simulator."""
     said = simulator.description
-    apns, fcm, twilio, smtp = (said[name] for name in ("apns", "fcm", "twilio", "smtp"))
+    apns, fcm, twilio, smtp, vonage = (said[name] for name in ("apns", "fcm", "twilio", "smtp", "vonage"))
     text = lambda path: pathlib.Path(path).read_text()  # noqa: E731
     return {
         "apns": {"provider": "apns", "settings": {
@@ -524,6 +524,13 @@ def integrations(simulator):
         "twilio_voice": {"provider": "twilio_voice", "settings": {
             "endpoint": twilio["endpoint"], "account_sid": twilio["account_sid"],
             "auth_token": twilio["auth_token"], "from": twilio["from"]}},
+        "vonage": {"provider": "vonage_sms", "settings": {
+            "endpoint": vonage["endpoint"], "api_key": vonage["api_key"], "api_secret": vonage["api_secret"],
+            "signature_secret": vonage["signature_secret"], "from": vonage["from"]}},
+        "vonage_voice": {"provider": "vonage_voice", "settings": {
+            "endpoint": vonage["endpoint"], "application_id": vonage["application_id"],
+            "private_key": text(vonage["private_key_file"]), "signature_secret": vonage["signature_secret"],
+            "from": vonage["from"]}},
         "smtp": {"provider": "smtp", "settings": {
             "endpoint": smtp["url"], "ca_file": said["ca_file"], "username": smtp["user"],
             "password": smtp["password"], "from_email": "bells@example.test", "from_name": "Carillon"}},

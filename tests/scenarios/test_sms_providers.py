@@ -72,9 +72,48 @@ def test_a_number_twilio_says_is_gone_is_not_asked_again(server, simulator):
     assert simulator.counts()["twilio"]["refused"] == {"21610": 1}
 
 
+def test_vonage_takes_a_text_in_unicode_with_our_id(server, simulator):
+    harness.connect(server, simulator, "vonage")
+    delivery = sent_one(server, to=[{"phone": PHONE}], ttl="10m", **SMS)
+    assert delivery["status"] in ("sent", "delivered")
+    message = only(simulator.messages("vonage", 5))
+    assert message["recipient"] == PHONE and message["delivery"] == delivery["id"]
+    form = fields(message)
+    assert form["to"] == PHONE[1:] and form["text"] == "Code 1234, 안녕" and form["type"] == "unicode"
+    assert form["client-ref"] == delivery["id"] and 590_000 <= int(form["ttl"]) <= 600_000
+
+
+def test_vonage_answers_for_each_part(server, simulator):
+    harness.connect(server, simulator, "vonage")
+    delivery = sent_one(server, to=[{"phone": PHONE}], channels=["sms"], sms={"body": "x" * 400})
+    assert len(delivery["provider_id"].split(",")) == 3
+
+
+def test_vonage_refuses_a_wrong_secret_and_a_barred_number(server, simulator):
+    assert refuses(server, simulator, "vonage", api_secret="wrong")
+    harness.connect(server, simulator, "vonage")
+    barred = "+999000000003"
+    first = sent_one(server, to=[{"phone": barred}], **SMS)
+    assert first["status"] == "failed" and first["reason"] == "invalid_recipient"
+    assert sent_one(server, to=[{"phone": barred}], **SMS)["reason"] == "address_suppressed"
+    assert simulator.counts()["vonage"]["refused"] == {"7": 1}
+
+
+def test_a_busy_vonage_is_asked_again_without_counting_attempts(server, simulator):
+    harness.connect(server, simulator, "vonage")
+    usual = sent_one(server, to=[{"phone": PHONE}], **SMS)
+    simulator.faults(vonage={"rate_429": 1, "retry_after_s": 30})
+    sent = server.send(to=[{"phone": PHONE}], **SMS)
+    harness.wait_until(lambda: simulator.counts()["vonage"]["refused"], "Vonage was not asked")
+    simulator.faults()
+    server.advance("2m")
+    waited = only(server.wait_final(sent["id"])["deliveries"])
+    assert waited["status"] in ("sent", "delivered") and waited["attempts"] == usual["attempts"]
+
+
 # ---- what comes back
 
-@pytest.fixture(params=["twilio"])
+@pytest.fixture(params=["twilio", "vonage"])
 def told(request, make_server, simulator):
     """A server that this vendor can call back, and the key of its integration."""
     server = harness.reachable(harness.connect(make_server(), simulator, request.param))

@@ -1,4 +1,6 @@
 """Automated phone calls by each provider: what is said, with a wrong credential, to a dead number."""
+import json
+import re
 import xml.etree.ElementTree
 import urllib.parse
 
@@ -8,8 +10,9 @@ import harness
 from people import PHONE, only, sent_one
 
 VOICE = {"channels": ["voice"], "voice": {"text": "Tom & <b>Jerry</b> \"now\"", "language": "en-GB", "repeat": 2}}
-WRONG = {"twilio_voice": {"auth_token": "wrong"}}
-VENDOR = {"twilio_voice": "twilio"}
+WRONG = {"twilio_voice": {"auth_token": "wrong"},
+         "vonage_voice": {"application_id": "00000000-0000-0000-0000-000000000000"}}
+VENDOR = {"twilio_voice": "twilio", "vonage_voice": "vonage"}
 
 
 def twiml(message):
@@ -28,6 +31,17 @@ def test_twilio_calls_and_says_the_text(server, simulator):
     assert say.text == VOICE["voice"]["text"] and say.get("language") == "en-GB" and say.get("loop") == "2"
 
 
+def test_vonage_calls_and_says_the_text(server, simulator):
+    harness.connect(server, simulator, "vonage_voice")
+    delivery = sent_one(server, to=[{"phone": PHONE}], **VOICE)
+    assert delivery["status"] in ("sent", "delivered") and re.fullmatch(r"[0-9a-f-]{36}", delivery["provider_id"])
+    call = json.loads(only(simulator.messages("vonage", 5))["content"])
+    assert call["to"] == [{"type": "phone", "number": PHONE[1:]}]
+    talk = only(call["ncco"])
+    assert talk["action"] == "talk" and talk["text"] == VOICE["voice"]["text"]
+    assert talk["language"] == "en-GB" and talk["loop"] == 2
+
+
 @pytest.mark.parametrize("key", WRONG)
 def test_a_template_speaks_the_language_of_its_recipient(server, simulator, key):
     harness.connect(server, simulator, key)
@@ -37,8 +51,13 @@ def test_a_template_speaks_the_language_of_its_recipient(server, simulator, key)
         "content": {"en": {"voice": {"text": "{{host}} is down"}}, "ko": {"voice": {"text": "{{host}} 장애"}}}})
     sent_one(server, to=[{"user_id": "mina"}], channels=["voice"], template="down", params={"host": "web-1"})
     message = only(simulator.messages(VENDOR[key], 5))
-    say = twiml(message)[1]
-    assert (say.text, say.get("language")) == ("web-1 장애", "ko-KR")
+    if key == "twilio_voice":
+        say = twiml(message)[1]
+        said, language = say.text, say.get("language")
+    else:
+        talk = json.loads(message["content"])["ncco"][0]
+        said, language = talk["text"], talk["language"]
+    assert (said, language) == ("web-1 장애", "ko-KR")
 
 
 @pytest.mark.parametrize("key", WRONG)
@@ -90,4 +109,5 @@ def test_the_vendor_tells_how_a_call_ended(make_server, simulator, key):
     harness.wait_until(lambda: server.delivery(answered["id"])["status"] == "delivered", "no report")
     missed = sent_one(server, to=[{"phone": "+999000000002"}], **VOICE)
     harness.wait_until(lambda: server.delivery(missed["id"])["status"] == "failed", "no report")
-    assert server.delivery(missed["id"])["reason"] == "undelivered"
+    reason = {"twilio_voice": "undelivered", "vonage_voice": "bounced"}[key]
+    assert server.delivery(missed["id"])["reason"] == reason
