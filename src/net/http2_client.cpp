@@ -73,6 +73,8 @@ class Client final : public Http2Client, private Http2ConnectionOwner {
     return is_any_up || failures_ == 0;
   }
 
+  [[nodiscard]] bool speaks_http2() const noexcept override { return speaks_http2_; }
+
   void renew_connections() override {
     for (const auto& connection : connections_) connection->drain();
     if (pumping_ == 0 && book().waiting() > 0) post_dispatch();
@@ -159,6 +161,7 @@ class Client final : public Http2Client, private Http2ConnectionOwner {
       back_off();
     }
     if (error != nullptr) {
+      speaks_http2_ = error->code != Errc::FailedPrecondition;
       if (!is_closing_) base::log_warn("http2 {}: {}", context_.url.host, error->message);
       const bool is_any_up = std::ranges::any_of(connections_, [](const auto& c) { return c->is_up(); });
       if (!is_any_up) book().fail_waiting(error->message);
@@ -219,6 +222,7 @@ class Client final : public Http2Client, private Http2ConnectionOwner {
   int pumping_ = 0;
   bool is_posted_ = false;
   bool is_closing_ = false;
+  bool speaks_http2_ = true;
 };
 
 }  // namespace

@@ -78,6 +78,8 @@ class Http2Client {
   [[nodiscard]] virtual std::size_t in_flight() const noexcept = 0;
   // True when a connection stands or none was tried yet; false while the last attempt failed.
   [[nodiscard]] virtual bool is_healthy() const noexcept = 0;
+  // False once the peer has said that it speaks no HTTP/2 (ALPN).
+  [[nodiscard]] virtual bool speaks_http2() const noexcept = 0;
 
   // Closes idle connections after the requests in flight ended (GOAWAY), e.g. after a credential
   // change; new requests open new connections.

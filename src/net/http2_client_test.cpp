@@ -175,9 +175,18 @@ TEST_F(Http2ClientTest, CertificateOfAnotherHostIsNotSent) {
 
 TEST_F(Http2ClientTest, PeerWithoutH2InAlpnIsNotSent) {
   start({.is_tls = true, .alpn = "http/1.1"}, {.ca_file = TestCertificate::shared().certificate_file()});
+  EXPECT_TRUE(client->speaks_http2()) << "nobody was asked yet";
   submit(1);
   run_until_ended(1);
   EXPECT_TRUE(sink.is_not_sent(1));
+  EXPECT_FALSE(client->speaks_http2());
+}
+
+TEST_F(Http2ClientTest, PeerThatCannotBeReachedMaySpeakHttp2) {
+  start({.is_tls = true});  // its certificate is not trusted
+  submit(1);
+  run_until_ended(1);
+  EXPECT_TRUE(client->speaks_http2());
 }
 
 TEST_F(Http2ClientTest, RequestWithoutBodyEndsWithItsHeaders) {

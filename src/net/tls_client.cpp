@@ -17,8 +17,8 @@ using asio::ip::tcp;
 
 namespace {
 
-constexpr std::size_t kTlsRecordMax = 16 * 1024;       // bytes of plain text, RFC 8446 §5.1
-constexpr std::size_t kReadBufferBytes = 64 * 1024;    // one recv() for several records
+constexpr std::size_t kTlsRecordMax = 16 * 1024;     // bytes of plain text, RFC 8446 §5.1
+constexpr std::size_t kReadBufferBytes = 64 * 1024;  // one recv() for several records
 
 // The reason of the oldest OpenSSL error, and empties the queue.
 std::string openssl_reason() {
@@ -28,6 +28,10 @@ std::string openssl_reason() {
   if (ERR_SYSTEM_ERROR(code)) return std::strerror(ERR_GET_REASON(code));
   const char* reason = ERR_reason_error_string(code);
   return reason != nullptr ? reason : "unknown error";
+}
+
+std::unexpected<Error> other_protocol(const std::string& wanted) {
+  return fail(Errc::FailedPrecondition, "the peer does not speak " + wanted + " (ALPN)");
 }
 
 }  // namespace
@@ -182,6 +186,10 @@ Task<Result<void>> ClientSocket::handshake(std::string host) {
     if (done == 1) break;
     const int reason = SSL_get_error(ssl_, done);
     if (reason != SSL_ERROR_WANT_READ && reason != SSL_ERROR_WANT_WRITE) {
+      if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL) {
+        ERR_clear_error();
+        co_return other_protocol(tls_->alpn());
+      }
       if (const long bad = SSL_get_verify_result(ssl_); bad != X509_V_OK) {
         co_return fail(Errc::Unavailable,
                        std::string("TLS certificate refused: ") + X509_verify_cert_error_string(bad));
@@ -197,7 +205,7 @@ Task<Result<void>> ClientSocket::handshake(std::string host) {
     unsigned length = 0;
     SSL_get0_alpn_selected(ssl_, &chosen, &length);
     if (std::string_view(reinterpret_cast<const char*>(chosen), length) != tls_->alpn()) {
-      co_return fail(Errc::Unavailable, "the peer does not speak " + tls_->alpn() + " (ALPN)");
+      co_return other_protocol(tls_->alpn());
     }
   }
   co_return Result<void>();

@@ -64,8 +64,9 @@ class ClientSocket {
 
   // Looks `host` up (every time anew), connects to its addresses in turn and shakes hands; host name
   // and certificate chain are verified. Errors: Unavailable (look-up, TCP, TLS; the text names no
-  // address) · DeadlineExceeded · Cancelled (close() was called meanwhile). A look-up that hangs is
-  // only given up when the resolver library returns.
+  // address) · FailedPrecondition (the peer does not speak the protocol of `alpn`) · DeadlineExceeded ·
+  // Cancelled (close() was called meanwhile). A look-up that hangs is only given up when the resolver
+  // library returns.
   Task<Result<void>> connect(std::string host, std::uint16_t port, base::Deadline deadline);
 
   // Turns a plain connection into a TLS one (STARTTLS). Errors as connect(); ended by close() only.
