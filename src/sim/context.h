@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "sim/credentials.h"
 #include "sim/faults.h"
+#include "sim/push_subscriptions.h"
 #include "sim/truth_log.h"
 #include "sim/vendor.h"
 
@@ -40,6 +41,7 @@ struct Context {
   Credentials credentials;
   Faults faults{0};
   Webhooks webhooks;  // set by the control API
+  PushSubscriptions subscriptions;
   TruthLog* log = nullptr;
   Millis slow{3000};  // how late the "slow" recipients are answered
 };

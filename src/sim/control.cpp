@@ -11,6 +11,7 @@ namespace carillon::sim {
 namespace {
 
 constexpr std::size_t kLimitDefault = 1000;
+constexpr std::string_view kSubscription = "/webpush/subscriptions/";
 
 net::HttpResponse json(int status, std::string body) {
   return {.status = status, .headers = {{"Content-Type", "application/json"}}, .body = std::move(body)};
@@ -84,6 +85,12 @@ net::HttpResponse Control::answer(const net::HttpRequest& request) {
   if (path == "/clock" && request.method == "POST") return clock(request);
   if (path == "/webhooks" && request.method == "PUT") return webhooks(request);
   if (path == "/inbound" && request.method == "POST") return inbound(request);
+  if (path == "/webpush/subscribe" && request.method == "POST") return subscribe(request);
+  if (path.starts_with(kSubscription) && is_delete) {
+    if (!context_.subscriptions.end(path.substr(kSubscription.size())))
+      return refuse(404, "no such subscription");
+    return {.status = 204, .headers = {}, .body = {}};
+  }
   if (path == "/faults") {
     if (request.method == "PUT") {
       if (const auto done = context_.faults.apply(request.body); !done)
@@ -95,7 +102,8 @@ net::HttpResponse Control::answer(const net::HttpRequest& request) {
     }
     return json(200, context_.faults.json());
   }
-  return refuse(404, "try /counts, /log, /messages/last, /faults, /webhooks, /inbound or /clock");
+  return refuse(
+      404, "try /counts, /log, /messages/last, /faults, /webhooks, /inbound, /webpush/subscribe or /clock");
 }
 
 net::HttpResponse Control::log(const net::HttpRequest& request) {
@@ -178,6 +186,11 @@ net::HttpResponse Control::inbound(const net::HttpRequest& request) {
     return refuse(409, "this vendor takes no messages, or PUT /webhooks has set none for it");
   }
   return {.status = 204, .headers = {}, .body = {}};
+}
+
+net::HttpResponse Control::subscribe(const net::HttpRequest& request) {
+  const auto made = context_.subscriptions.make_for(request.body);
+  return made ? json(201, *made) : refuse(400, made.error().message);
 }
 
 std::string Control::counts() const {

@@ -7,6 +7,8 @@
 //   DELETE /log                      empties log, counters and kept messages
 //   GET    /messages/last?vendor=&limit=  the latest messages with "content", newest first (default 1)
 //   GET    /faults  PUT /faults  DELETE /faults   see sim/faults.h
+//   POST   /webpush/subscribe {"applicationServerKey"}  makes a browser's subscription: {"endpoint","keys"}
+//   DELETE /webpush/subscriptions/{id}  the browser takes it back; the id ends its endpoint
 //   POST   /clock {"advance":"65m"}  moves the vendors' clock forward
 //   PUT    /webhooks {"twilio":"https://…"}  where vendors report whose webhook is set in their console
 //   POST   /inbound {"vendor","from","text"}  somebody writes to the account's number; told to that webhook
@@ -37,6 +39,7 @@ class Control {
   [[nodiscard]] net::HttpResponse last(const net::HttpRequest& request);
   [[nodiscard]] net::HttpResponse webhooks(const net::HttpRequest& request);
   [[nodiscard]] net::HttpResponse inbound(const net::HttpRequest& request);
+  [[nodiscard]] net::HttpResponse subscribe(const net::HttpRequest& request);
   [[nodiscard]] net::HttpResponse clock(const net::HttpRequest& request);
   [[nodiscard]] std::string counts() const;
 

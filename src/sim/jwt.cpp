@@ -6,6 +6,7 @@
 #include <openssl/pem.h>
 
 #include "base/crypto.h"
+#include "base/p256.h"
 
 namespace carillon::sim {
 namespace {
@@ -30,6 +31,15 @@ Result<VerifyKey> VerifyKey::from_pem(std::string_view pem) {
   VerifyKey result;
   result.key_ = std::shared_ptr<EVP_PKEY>(key, EVP_PKEY_free);
   return result;
+}
+
+Result<VerifyKey> VerifyKey::from_p256_point(std::string_view point) {
+  // SubjectPublicKeyInfo of an uncompressed point (RFC 5480 §2): all before the point is the same for all.
+  constexpr std::string_view kHead = "3059301306072a8648ce3d020106082a8648ce3d030107034200";
+  if (!base::is_p256_point(point)) return fail(Errc::InvalidArgument, "not a point of P-256");
+  CARILLON_TRY(std::string der, base::unhex(kHead));
+  der += point;
+  return from_pem("-----BEGIN PUBLIC KEY-----\n" + base::base64(der) + "\n-----END PUBLIC KEY-----\n");
 }
 
 bool VerifyKey::verify(std::string_view input, std::string_view signature) const {

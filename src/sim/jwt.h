@@ -16,6 +16,8 @@ class VerifyKey {
  public:
   // PKCS#8 or SubjectPublicKeyInfo PEM. Errors: InvalidArgument.
   static Result<VerifyKey> from_pem(std::string_view pem);
+  // A point of P-256, 65 bytes. Errors: InvalidArgument.
+  static Result<VerifyKey> from_p256_point(std::string_view point);
   // ES256 signature as raw r and s, 64 bytes (RFC 7518 §3.4).
   [[nodiscard]] bool verify_es256(std::string_view input, std::string_view signature) const;
   [[nodiscard]] bool verify_rs256(std::string_view input, std::string_view signature) const;

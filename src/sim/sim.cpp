@@ -23,6 +23,7 @@
 #include "sim/hms.h"
 #include "sim/oauth.h"
 #include "sim/smtp_server.h"
+#include "sim/webpush.h"
 
 namespace carillon::sim {
 namespace {
@@ -112,7 +113,7 @@ class Simulator final : public Sim {
     const std::lock_guard lock(stop_mutex_);
     if (control_server_) control_server_->drain(base::Deadline::after(kDrain));
     if (oauth_) oauth_->drain(base::Deadline::after(kDrain));
-    for (H2Server* server : {apns_.get(), fcm_.get(), hms_.get()}) {
+    for (H2Server* server : {apns_.get(), fcm_.get(), hms_.get(), webpush_.get()}) {
       if (server != nullptr) server->stop();
     }
     for (const Played& played : played_) played.server->stop();
@@ -161,6 +162,10 @@ class Simulator final : public Sim {
     hms_application_ = make_hms(context_, hms_account_, *callbacks_, {streams});
     listen.port = port(options_.hms_port);
     CARILLON_TRY(hms_, H2Server::open(threads_.contexts(), listen, *hms_application_));
+    webpush_application_ = make_webpush(context_, {streams});
+    listen.port = port(options_.webpush_port);
+    CARILLON_TRY(webpush_, H2Server::open(threads_.contexts(), listen, *webpush_application_));
+    context_.subscriptions.set_origin(url("https", webpush_->port()));
     net::HttpServerOptions http;
     http.host = options_.host;
     http.port = port(options_.oauth_port);
@@ -232,8 +237,8 @@ class Simulator final : public Sim {
   TokenIssuer tokens_;
   HmsAccount hms_account_;
   std::unique_ptr<Callbacks> callbacks_;
-  std::unique_ptr<H2Application> apns_application_, fcm_application_, hms_application_;
-  std::unique_ptr<H2Server> apns_, fcm_, hms_;
+  std::unique_ptr<H2Application> apns_application_, fcm_application_, hms_application_, webpush_application_;
+  std::unique_ptr<H2Server> apns_, fcm_, hms_, webpush_;
   std::unique_ptr<net::HttpServer> oauth_;
   std::optional<Stage> stage_;
   std::vector<Played> played_;
@@ -261,6 +266,7 @@ std::string Simulator::describe_all() const {
   out.field("token_url", fmt::format("{}{}", oauth_url(), HmsAccount::kTokenPath));
   hms_account_.describe(out);
   out.end_object();
+  out.key("webpush").object().field("endpoint", url("https", webpush_->port())).end_object();
   for (const Played& played : played_) {
     out.key(name(played.which)).object().field("endpoint", url("http", played.server->port()));
     played.vendor->describe(out);
@@ -283,6 +289,7 @@ std::string Simulator::instructions() const {
       fmt::format("key {}, team {}, key id {}", c.apns_key_file, c.apns_team_id, c.apns_key_id));
   add("fcm", url("https", fcm_->port()), fmt::format("service account {}", c.fcm_service_account_file));
   add("hms", url("https", hms_->port()), "");
+  add("webpush", url("https", webpush_->port()), "subscriptions: POST /webpush/subscribe at the control API");
   for (const Played& played : played_) add(name(played.which), url("http", played.server->port()), "");
   add("smtp", url("smtp", smtp_->port()), fmt::format("user {}", c.smtp_user));
   add("trust", c.ca_file, "(ca_file of an integration)");
@@ -306,6 +313,9 @@ void describe_ports(base::SettingsGroup& group, SimOptions& o) {
   group.integer("fcm_port", o.fcm_port)
       .range(0, kPortMax)
       .help("Port of FCM (HTTP/2, TLS); 0: any free one.");
+  group.integer("webpush_port", o.webpush_port)
+      .range(0, kPortMax)
+      .help("Port of the push service of browsers (HTTP/2, TLS); 0: any free one.");
   group.integer("oauth_port", o.oauth_port)
       .range(0, kPortMax)
       .help("Port of the token endpoints of FCM and HMS; 0: any free one.");
@@ -367,7 +377,7 @@ std::vector<std::int64_t> SimOptions::default_h1_ports() {
 }
 
 void SimOptions::use_any_ports() {
-  apns_port = fcm_port = hms_port = oauth_port = smtp_port = control_port = 0;
+  apns_port = fcm_port = hms_port = webpush_port = oauth_port = smtp_port = control_port = 0;
   h1_ports.assign(kH1Vendors.size(), 0);
 }
 
@@ -377,8 +387,8 @@ Result<std::unique_ptr<Sim>> Sim::open(SimOptions options) {
     return fail(Errc::InvalidArgument, "threads must be 1 to 64");
   }
   std::vector<std::int64_t> ports = options.h1_ports;
-  ports.insert(ports.end(), {options.apns_port, options.fcm_port, options.hms_port, options.oauth_port,
-                             options.smtp_port, options.control_port});
+  ports.insert(ports.end(), {options.apns_port, options.fcm_port, options.hms_port, options.webpush_port,
+                             options.oauth_port, options.smtp_port, options.control_port});
   for (const std::int64_t port : ports) {
     if (port < 0 || port > static_cast<std::int64_t>(kPortMax)) {
       return fail(Errc::InvalidArgument, "ports must be 0 to 65535");

@@ -18,6 +18,7 @@ struct SimOptions {
   std::string advertise;           // host in the URLs of sim.json; empty: `host`
   std::vector<std::string> names;  // more names and addresses for the certificate
   // 0: any free one.
+  std::int64_t webpush_port = 9442;                         // HTTP/2, TLS
   std::int64_t apns_port = 9443;                            // HTTP/2, TLS
   std::int64_t fcm_port = 9444;                             // HTTP/2, TLS
   std::int64_t oauth_port = 9445;                           // HTTP/1.1: token endpoints of FCM and HMS

@@ -489,6 +489,14 @@ class Simulator(Process):
         """The latest messages of a vendor with their content, newest first."""
         return self._call("GET", f"/messages/last?vendor={vendor}&limit={limit}")["data"]
 
+    def subscribe(self, application_server_key=None):
+        """A browser's subscription at the push service; `key` of /v1/webpush/key makes it for that key only."""
+        body = {"applicationServerKey": application_server_key} if application_server_key else {}
+        return self._call("POST", "/webpush/subscribe", body)
+
+    def unsubscribe(self, subscription):
+        self._call("DELETE", "/webpush/subscriptions/" + subscription["endpoint"].rsplit("/", 1)[1])
+
     def faults(self, **vendors):
         """Sets the faults of the vendors named (see src/sim/faults.h); without any, ends all faults."""
         return self._call("PUT", "/faults", vendors) if vendors else self._call("DELETE", "/faults")
@@ -518,6 +526,9 @@ def integrations(simulator):
         "fcm": {"provider": "fcm", "settings": {
             "endpoint": fcm["endpoint"], "ca_file": said["ca_file"],
             "service_account": text(fcm["service_account_file"])}},
+        "webpush": {"provider": "webpush", "settings": {
+            "endpoint": said["webpush"]["endpoint"], "ca_file": said["ca_file"],
+            "subject": "mailto:bells@example.test"}},
         "twilio": {"provider": "twilio_sms", "settings": {
             "endpoint": twilio["endpoint"], "account_sid": twilio["account_sid"],
             "auth_token": twilio["auth_token"], "from": twilio["from"]}},
