@@ -31,6 +31,7 @@ SHARED_WORDS = {
     "pushy": {"model", "store", "api"},
     "hms": {"model", "store", "api"},
     "smtp": {"net"},
+    "webpush": {"model", "api"},
     "sandbox": {"model", "store", "providers", "pipeline", "api", "app"},
 }
 CODE_SUFFIXES = {".cpp", ".h", ".def"}

@@ -99,7 +99,7 @@ std::expected<model::Integration, Failure> read_integration(const Call& call,
 Task<std::optional<Failure>> refuse_untested(Call& call, const model::Integration& integration) {
   base::Problems problems;
   const auto report = co_await call.deps.pipeline->integrations().test_settings(
-      integration.provider, integration.settings, problems);
+      call.who.project, integration.provider, integration.settings, problems);
   if (!problems.empty()) co_return Failure(std::move(problems));
   if (!report) co_return Failure(422, "integration_test_failed", report.error().message);
   if (report->ok) co_return std::nullopt;

@@ -287,6 +287,7 @@ Task<Result<void>> Directory::reload() {
     view->created_at = projects[i].created_at;
     view->sandbox_is_default = project.sandbox_default;
     view->client_jwt = make_verifier(*view, keys_);
+    CARILLON_CO_TRY(view->push_key, co_await obtain_push_key(store_, keys_.sealer, id, clock_.now()));
     next->project_ids.emplace(view->name, id);
     next->projects.emplace(id, view);
     CARILLON_CO_TRY(auto apps, co_await all_records(store_, std::string(kKindApp), id));

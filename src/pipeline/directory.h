@@ -26,6 +26,7 @@
 #include "model/sender.h"
 #include "model/template.h"
 #include "pipeline/layouts.h"
+#include "pipeline/push_keys.h"
 #include "store/store.h"
 
 namespace carillon::pipeline {
@@ -93,6 +94,7 @@ struct ProjectView {
   std::shared_ptr<const model::RuleSet> rules = std::make_shared<const model::RuleSet>();
   model::ProjectSettings settings;
   std::shared_ptr<const model::ClientJwtVerifier> client_jwt;  // of the settings; null: none
+  PushKey push_key;                                            // of its own, for web push
   bool sandbox_is_default = false;  // nothing else is configured: every channel ends in the sandbox
 
   [[nodiscard]] const model::Integration* find_integration(std::string_view key) const;

@@ -162,11 +162,13 @@ struct Integrations::Impl {
     context.sandbox = &deps.sandbox;
     context.integration = key;
     context.hello_name = deps.hello_name;
+    const auto snapshot = deps.directory.snapshot();
+    const auto* const view = snapshot->project(project);
+    if (view != nullptr) context.push_key = view->push_key.private_key;
     if (!deps.public_url.empty()) {
       context.callback_url = fmt::format("{}/v1/callbacks/{}/{}", deps.public_url, type.name, key);
-      const auto snapshot = deps.directory.snapshot();
-      const auto* const view = project == kDefaultProject ? nullptr : snapshot->project(project);
-      if (view != nullptr) context.callback_url += "?project=" + net::percent_encode(view->name);
+      const bool is_named = project != kDefaultProject && view != nullptr;
+      if (is_named) context.callback_url += "?project=" + net::percent_encode(view->name);
     }
     return context;
   }
@@ -210,7 +212,9 @@ struct Integrations::Impl {
       account.rate = RateBucket(common.rate);
       account.timeout = common.timeout;
       account.is_vendor =
-          !account.type->default_endpoint.empty() && common.endpoint == account.type->default_endpoint;
+          account.type->recipients_name_endpoint
+              ? common.endpoint.empty()
+              : !account.type->default_endpoint.empty() && common.endpoint == account.type->default_endpoint;
       return;
     }
     account.open_error = sentence(problems, opened.error());
@@ -390,7 +394,7 @@ struct Integrations::Impl {
     Result<providers::TestReport> report;
     base::Problems problems;
   };
-  Task<Tested> test_settings(std::string name, std::string settings) {
+  Task<Tested> test_settings(std::int32_t project, std::string name, std::string settings) {
     Tested tested;
     const auto* type = providers::find_provider(name);
     if (type == nullptr) {
@@ -398,7 +402,7 @@ struct Integrations::Impl {
       co_return tested;
     }
     providers::CommonOptions common;
-    auto opened = open_provider(kDefaultProject, *type, kTestKey, settings, tested.problems, common);
+    auto opened = open_provider(project, *type, kTestKey, settings, tested.problems, common);
     if (!opened) {
       tested.report = std::unexpected(std::move(opened.error()));
     } else {
@@ -512,11 +516,11 @@ Task<Result<providers::CallbackReading>> Integrations::callback(std::int32_t pro
   return impl_->on_delivery<Result<providers::CallbackReading>>(std::move(task), closing());
 }
 
-Task<Result<providers::TestReport>> Integrations::test_settings(std::string provider,
+Task<Result<providers::TestReport>> Integrations::test_settings(std::int32_t project, std::string provider,
                                                                 std::string settings_json,
                                                                 base::Problems& problems) {
-  auto task = [impl = impl_.get(), p = std::move(provider), s = std::move(settings_json)] {
-    return impl->test_settings(p, s);
+  auto task = [impl = impl_.get(), project, p = std::move(provider), s = std::move(settings_json)] {
+    return impl->test_settings(project, p, s);
   };
   auto tested = co_await impl_->on_delivery<Impl::Tested>(std::move(task), Impl::Tested{closing(), {}});
   for (auto& problem : tested.problems) problems.push_back(std::move(problem));

@@ -142,8 +142,8 @@ class Integrations {
                                                     base::Deadline deadline);
   // Opens a provider with these settings (secrets in clear) and asks the vendor, without keeping it.
   // Errors: NotFound (provider type) · InvalidArgument, with `problems`.
-  Task<Result<providers::TestReport>> test_settings(std::string provider, std::string settings_json,
-                                                    base::Problems& problems);
+  Task<Result<providers::TestReport>> test_settings(std::int32_t project, std::string provider,
+                                                    std::string settings_json, base::Problems& problems);
   // Closes every provider and waits for the end of all tasks here, at the latest shortly after `deadline`.
   // On the delivery executor.
   Task<void> close(base::Deadline deadline);

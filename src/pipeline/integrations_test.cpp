@@ -347,15 +347,15 @@ TEST_F(IntegrationsTest, PausesNothingThatIsNotThere) {
 
 TEST_F(IntegrationsTest, TestsSettingsWithoutKeepingThem) {
   base::Problems problems;
-  const auto unknown = run(integrations_->test_settings("nope", "{}", problems));
+  const auto unknown = run(integrations_->test_settings(kDefaultProject, "nope", "{}", problems));
   EXPECT_EQ(unknown.error().code, Errc::NotFound);
   const auto bad =
-      run(integrations_->test_settings("smtp", R"({"endpoint":"smtp://127.0.0.1:1"})", problems));
+      run(integrations_->test_settings(kDefaultProject, "smtp", R"({"endpoint":"smtp://127.0.0.1:1"})", problems));
   EXPECT_EQ(bad.error().code, Errc::InvalidArgument);
   ASSERT_FALSE(problems.empty());
   EXPECT_EQ(problems.front().pointer, "/settings/from_email");
   problems.clear();
-  const auto good = run(integrations_->test_settings("sandbox", "{}", problems));
+  const auto good = run(integrations_->test_settings(kDefaultProject, "sandbox", "{}", problems));
   ASSERT_TRUE(good) << good.error().message;
   EXPECT_TRUE(good->ok);
   EXPECT_TRUE(problems.empty());

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/secret.h"
 #include "base/settings.h"
 #include "base/task.h"
 #include "model/channel.h"
@@ -138,6 +139,7 @@ struct Context {
   std::string integration;   // its key, for logs
   std::string callback_url;  // https://public/v1/callbacks/<provider>/<integration>, or empty
   std::string hello_name;    // EHLO, Message-ID domain
+  base::Secret push_key;     // the project's pair for web push: the private key, 32 bytes; empty: none
 };
 
 // Settings every integration has (CONTRACT §6).
@@ -165,6 +167,12 @@ struct ProviderType {
   bool has_receipts = false;  // the vendor reports delivery later
   bool echoes_id = false;     // … and names our id in it
   bool has_handle = false;    // repeating with the same handle is harmless
+  // Each recipient's address says where it is reached: there is no vendor's endpoint, and one that is
+  // configured is somebody's own.
+  bool recipients_name_endpoint = false;
+  // The public key that browsers subscribe with, when the account has a pair of its own in its settings (with
+  // secrets in clear); empty: the project's pair. Null: it has to do with none.
+  std::string (*push_key)(base::JsonElement settings) = nullptr;
   // Push: the app whose devices an account serves, by its settings with secrets in clear: bundle id, Firebase
   // project. Empty: they do not say; null: they never do.
   std::string (*bundle)(base::JsonElement settings) = nullptr;

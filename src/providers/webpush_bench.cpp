@@ -1,0 +1,215 @@
+// CPU per message of Web Push: encryption alone, building and reading alone, and the provider with its
+// threads against the simulator, which runs in a process of its own. Usage: webpush_bench [messages] [in
+// flight]
+#include <fmt/format.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "providers/catalog.h"
+#include "providers/webpush.h"
+#include "sim/sim.h"
+
+namespace carillon::providers {
+namespace {
+
+namespace asio = boost::asio;
+
+double cpu_us(int who) {
+  rusage use{};
+  getrusage(who, &use);
+  const auto us = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) * 1e6 + static_cast<double>(t.tv_usec);
+  };
+  return us(use.ru_utime) + us(use.ru_stime);
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream out;
+  out << in.rdbuf();
+  return out.str();
+}
+
+Job job_of(std::size_t i) {
+  static const auto message = [] {
+    auto m = std::make_shared<model::Message>();
+    m->title = "Your order is on its way";
+    m->body = "Order 1234567 left our warehouse and should be with you tomorrow between nine and twelve.";
+    m->url = "https://shop.example.com/orders/1234567";
+    m->image = "https://shop.example.com/images/parcel.png";
+    m->actions = R"([{"action":"track","title":"Track"},{"action":"change","title":"Change the day"}])";
+    m->data = R"({"order":"1234567","screen":"order_details"})";
+    return m;
+  }();
+  Job job;
+  job.delivery = static_cast<std::int64_t>(0x0123456789abcdef + i);
+  job.notification = 0x0123456789abcdee;
+  job.target.platform = model::Platform::Web;
+  job.target.address = "test-ok";
+  job.message = message;
+  return job;
+}
+
+// Keeps all jobs under way; what ended during one wake-up is sent again in one span.
+class Load final : public JobSink {
+ public:
+  Load(asio::io_context& io, Provider& provider, std::size_t total, std::size_t window)
+      : io_(io), provider_(provider), total_(total) {
+    for (std::size_t i = 0; i < window; ++i) jobs_.push_back(job_of(i));
+    for (Job& job : jobs_) free_.push_back(&job);
+  }
+  void finished(Job& job, model::Outcome outcome) override {
+    if (outcome.kind != model::OutcomeKind::Sent && bad_++ == 0) {
+      fmt::print("failed: {} {} {}\n", model::name(outcome.kind), outcome.code, outcome.detail);
+    }
+    free_.push_back(&job);
+    ++ended_;
+    if (is_posted_ || started_ == total_) return;
+    is_posted_ = true;
+    asio::post(io_, [this] { refill(); });
+  }
+  void refill() {
+    is_posted_ = false;
+    std::vector<Job*> span;
+    while (!free_.empty() && started_ < total_) {
+      span.push_back(free_.back());
+      free_.pop_back();
+      ++started_;
+    }
+    provider_.send(span, *this, base::Deadline::after(std::chrono::seconds(30)));
+  }
+  [[nodiscard]] bool is_done() const { return ended_ == total_; }
+  [[nodiscard]] std::size_t bad() const { return bad_; }
+
+ private:
+  asio::io_context& io_;
+  Provider& provider_;
+  const std::size_t total_;
+  std::size_t started_ = 0, ended_ = 0, bad_ = 0;
+  bool is_posted_ = false;
+  std::vector<Job> jobs_;
+  std::vector<Job*> free_;
+};
+
+void run_encryption() {
+  const webpush_detail::Subscription to =
+      webpush_detail::reserved_subscription("https://push.test", "test-ok");
+  const Job job = job_of(1);
+  webpush_detail::Push push;
+  static_cast<void>(webpush_detail::build(job, {}, push));
+  constexpr std::size_t kCount = 20'000;
+  std::size_t bytes = 0;
+  for (int round = 0; round < 3; ++round) {
+    const double cpu = cpu_us(RUSAGE_THREAD);
+    for (std::size_t i = 0; i < kCount; ++i) bytes += net::encrypt_push(to.keys, push.plain)->size();
+    const double us = (cpu_us(RUSAGE_THREAD) - cpu) / static_cast<double>(kCount);
+    fmt::print("encryption: {:.1f} us/message of {} bytes, {:.0f}/s on a core\n", us, push.plain.size(),
+               1e6 / us);
+  }
+  constexpr std::size_t kBuilds = 300'000;
+  const double cpu = cpu_us(RUSAGE_THREAD);
+  for (std::size_t i = 0; i < kBuilds; ++i) {
+    static_cast<void>(webpush_detail::build(job, {}, push));
+    bytes += webpush_detail::classify({201, {}, {}}, true, Time{}).provider_id.size() + push.plain.size();
+  }
+  fmt::print("build + classify: {:.2f} us/message ({} bytes in all)\n",
+             (cpu_us(RUSAGE_THREAD) - cpu) / static_cast<double>(kBuilds), bytes);
+}
+
+// The simulator in a child; it listens when this returns. 0: it could not be started.
+::pid_t start_simulator(const std::string& folder) {
+  int ready[2];
+  if (::pipe(ready) != 0) return 0;
+  const ::pid_t child = ::fork();
+  if (child != 0) {
+    ::close(ready[1]);
+    char byte = 0;
+    const bool is_up = ::read(ready[0], &byte, 1) == 1;
+    ::close(ready[0]);
+    return is_up ? child : 0;
+  }
+  sim::SimOptions options;
+  options.use_any_ports();
+  options.directory = folder;
+  options.counters_only = true;
+  options.quiet = true;
+  const auto sim = sim::Sim::open(options);
+  if (!sim || ::write(ready[1], "1", 1) != 1) ::_exit(1);
+  for (;;) ::pause();
+}
+
+void run_provider(const std::string& settings, std::size_t total, std::size_t window) {
+  asio::io_context io(1);
+  const auto work = asio::make_work_guard(io);
+  base::SystemClock clock;
+  Context context;
+  context.executor = io.get_executor();
+  context.clock = &clock;
+  context.push_key = base::make_p256_pair().private_key;
+  base::JsonDocument document;
+  base::Problems problems;
+  auto provider = std::move(
+      find_provider("webpush")->open(*document.parse(settings), problems, context, CommonOptions{}).value());
+  const auto run = [&](std::size_t count) {
+    Load load(io, *provider, count, window);
+    load.refill();
+    while (!load.is_done()) io.run_one();
+    return load.bad();
+  };
+  run(5 * window);
+  const double all = cpu_us(RUSAGE_SELF), mine = cpu_us(RUSAGE_THREAD);
+  const auto start = std::chrono::steady_clock::now();
+  const std::size_t bad = run(total);
+  const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
+  const double n = static_cast<double>(total);
+  const double us = (cpu_us(RUSAGE_SELF) - all) / n;
+  fmt::print(
+      "provider: {:.1f} us/message in all threads, {:.2f} on the delivery thread: {:.0f}/s on a core; "
+      "{:.0f}/s here, {} bad\n",
+      us, (cpu_us(RUSAGE_THREAD) - mine) / n, 1e6 / us, n / wall.count(), bad);
+  bool is_closed = false;
+  asio::co_spawn(io, provider->close(base::Deadline::after(std::chrono::seconds(5))),
+                 [&](std::exception_ptr) { is_closed = true; });
+  while (!is_closed) io.run_one();
+}
+
+int run(std::size_t total, std::size_t window) {
+  char folder[] = "/tmp/carillon-webpush-bench-XXXXXX";
+  if (::mkdtemp(folder) == nullptr) return 1;
+  const ::pid_t child = start_simulator(folder);
+  if (child == 0) return 1;
+  const std::string file = std::string(folder) + "/sim.json";
+  run_encryption();
+  base::JsonDocument document;
+  const auto all = document.parse(read_file(file));
+  base::JsonWriter settings;
+  settings.object().field("endpoint", std::string_view((*all)["webpush"]["endpoint"]));
+  settings.field("ca_file", std::string_view((*all)["ca_file"])).field("subject", "mailto:ops@example.com");
+  settings.field("max_in_flight", 100'000).end_object();
+  const std::string json = settings.str();
+  for (int round = 0; round < 3; ++round) run_provider(json, total, window);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  std::filesystem::remove_all(folder);
+  return 0;
+}
+
+}  // namespace
+}  // namespace carillon::providers
+
+int main(int argc, char** argv) {
+  const auto argument = [&](int i, std::size_t otherwise) {
+    return argc > i ? static_cast<std::size_t>(std::atoll(argv[i])) : otherwise;
+  };
+  return carillon::providers::run(argument(1, 50'000), argument(2, 500));
+}
