@@ -28,7 +28,7 @@ struct Credential {
 };
 
 bool is_allowed(const Credential& credential, const Access& access) {
-  if (access.is_open) return true;
+  if (access.is_open || access.is_any) return true;
   if (access.client_scopes != 0) return (credential.client_scopes & access.client_scopes) != 0;
   return (credential.scopes & access.app_scopes) != 0 || credential.area == "admin" ||
          (!credential.area.empty() &&
@@ -129,7 +129,7 @@ TEST_F(AccessTest, ThePublicEntranceServesClientsOnly) {
     const std::string path = path_of(route->pattern);
     const std::string name = std::string(route->method) + " " + path;
     const bool is_outside = route->pattern.starts_with("/v1/me/") || route->pattern == "/v1/track" ||
-                            route->access.is_publishable;
+                            route->access.is_publishable || route->access.is_any;
     if (route->access.is_open && !is_outside) {
       const bool is_link = route->pattern.starts_with("/t/") || route->pattern.starts_with("/u/") ||
                            route->pattern.starts_with("/v1/callbacks/");

@@ -70,7 +70,7 @@ std::optional<Failure> read_query(Call& call) {
 constexpr std::string_view kPublicPrefixes[] = {"/t", "/u", "/p", "/v1/me", "/v1/track", "/v1/callbacks"};
 
 bool is_public(const Route& route) {
-  if (route.access.is_publishable) return true;
+  if (route.access.is_publishable || route.access.is_any) return true;
   return std::ranges::any_of(kPublicPrefixes, [&](std::string_view prefix) {
     return route.pattern.starts_with(prefix) &&
            (route.pattern.size() == prefix.size() || route.pattern[prefix.size()] == '/');

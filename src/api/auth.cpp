@@ -292,6 +292,7 @@ std::optional<Failure> choose_project(Identity& identity, const pipeline::Snapsh
 
 std::optional<Failure> refuse_access(const Identity& identity, const Access& access, bool is_looking) {
   if (access.is_open) return std::nullopt;
+  if (access.is_any && identity.who != Who::Nobody) return std::nullopt;
   if (access.client_scopes != 0) {
     if (identity.who == Who::Nobody) return unauthenticated("this call needs a client's token: Bearer ct_…");
     if (identity.who != Who::Client)

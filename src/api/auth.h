@@ -57,10 +57,11 @@ struct Access {
   // Not 0: only a client whose token has one of these model::ClientScope bits, on what is its user's.
   unsigned client_scopes = 0;
   bool is_publishable = false;  // a publishable key too
+  bool is_any = false;          // whoever has a credential
 
   // What phones and browsers call: from pages of listed origins, and on the public listener.
   [[nodiscard]] constexpr bool is_for_clients() const noexcept {
-    return client_scopes != 0 || is_publishable;
+    return client_scopes != 0 || is_publishable || is_any;
   }
 };
 

@@ -62,7 +62,11 @@ void write_responses(base::JsonWriter& out, const Route& route) {
 
 void write_security(base::JsonWriter& out, const Route& route) {
   out.key("security").array();
-  if (route.access.client_scopes != 0) {
+  if (route.access.is_any) {
+    for (const std::string_view each : {"app", "management", "client", "publishable"}) {
+      out.object().key(each).array().end_array().end_object();
+    }
+  } else if (route.access.client_scopes != 0) {
     out.object().key("client").array().end_array().end_object();
   } else if (!route.access.is_open) {
     if (route.access.is_publishable) out.object().key("publishable").array().end_array().end_object();

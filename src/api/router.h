@@ -46,6 +46,7 @@ inline constexpr unsigned kScopeRead = static_cast<unsigned>(model::Scope::Read)
 inline constexpr unsigned kScopePeople = static_cast<unsigned>(model::Scope::People);
 inline constexpr unsigned kScopeAny = kScopeSend | kScopeRead | kScopePeople;
 inline constexpr Access kOpen{0, {}, true};
+inline constexpr Access kAnyCredential{0, {}, false, 0, false, true};
 [[nodiscard]] constexpr Access allow(unsigned app_scopes, std::string_view area) {
   return {app_scopes, area, false};
 }
@@ -85,6 +86,7 @@ std::span<const Route> user_data_routes();
 std::span<const Route> group_routes();
 std::span<const Route> client_routes();
 std::span<const Route> me_routes();
+std::span<const Route> push_key_routes();
 std::span<const Route> suppression_routes();
 std::span<const Route> template_routes();
 std::span<const Route> layout_routes();

@@ -251,11 +251,17 @@ constexpr Schema kSchemas[] = {
      R"("environment":{"enum":["production","development"]},"endpoints":{"type":"array",)"
      R"("items":{"type":"object",)"
      R"("properties":{"service":{"enum":["apns","fcm","jpush","pushy","hms","webpush"]},)"
-     R"("token":{"type":["string","object"]}}}},"enabled":{"type":"boolean"},)"
+     R"("token":{"type":["string","object"]},"endpoint":{"type":"string","format":"uri"},)"
+     R"("keys":{"type":"object","properties":{"p256dh":{"type":"string"},"auth":{"type":"string"}}}}}},)"
+     R"("enabled":{"type":"boolean"},)"
      R"("locale":{"type":"string"},)"
      R"("time_zone":{"type":"string"},"app_version":{"type":"string"},)"
      R"("last_logged_in_at":{"type":"string"}}})",
      R"({"platform":"android","endpoints":[{"service":"fcm","token":"test-ok"}]})"},
+    {"WebPushKey",
+     R"({"type":"object","properties":{"key":{"type":"string",)"
+     R"("description":"A public key of P-256, 65 bytes in base64url"}}})",
+     ""},
     {"Preferences",
      R"({"type":"object","properties":{"preferences":{"type":"array","items":{"type":"object",)"
      R"("properties":)"

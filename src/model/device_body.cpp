@@ -2,11 +2,9 @@
 #include "model/profile.h"
 
 #include "base/crypto.h"
+#include "base/p256.h"
 #include "model/address.h"
 #include "model/decision.h"
-
-#include <openssl/ec.h>
-#include <openssl/obj_mac.h>
 
 #include <algorithm>
 #include <array>
@@ -30,13 +28,12 @@ std::string_view default_push_service(Platform platform) noexcept {
 
 namespace {
 
-constexpr std::size_t kBundleMax = 256;                         // bytes
-constexpr std::size_t kLocaleTextMax = 64;                      // bytes as given
-constexpr std::size_t kZoneMax = 64;                            // bytes
-constexpr std::size_t kAppVersionMax = 64;                      // bytes
-constexpr std::size_t kEndpointUrlMax = 2048;                   // bytes
-constexpr std::size_t kPublicKeyBytes = 65;                     // 0x04, x, y: an uncompressed point of P-256
-constexpr std::size_t kAuthBytes = 16;                          // RFC 8291 §3.2
+constexpr std::size_t kBundleMax = 256;        // bytes
+constexpr std::size_t kLocaleTextMax = 64;     // bytes as given
+constexpr std::size_t kZoneMax = 64;           // bytes
+constexpr std::size_t kAppVersionMax = 64;     // bytes
+constexpr std::size_t kEndpointUrlMax = 2048;  // bytes
+constexpr std::size_t kAuthBytes = 16;         // RFC 8291 §3.2
 
 // The push services we know and the platforms each reaches.
 struct Service {
@@ -78,23 +75,11 @@ bool is_push_url(std::string_view url) {
   return !authority.empty() && authority.find('@') == std::string_view::npos && authority.front() != ':';
 }
 
-// RFC 8291 §3.1: a key that is no point of the curve would give the message away or crash the sender.
-bool is_p256_point(std::string_view bytes) {
-  if (bytes.size() != kPublicKeyBytes || bytes.front() != 0x04) return false;
-  const std::unique_ptr<EC_GROUP, decltype(&EC_GROUP_free)> group(
-      EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1), &EC_GROUP_free);
-  if (!group) return false;
-  const std::unique_ptr<EC_POINT, decltype(&EC_POINT_free)> point(EC_POINT_new(group.get()), &EC_POINT_free);
-  const auto* const octets = reinterpret_cast<const unsigned char*>(bytes.data());
-  return point && EC_POINT_oct2point(group.get(), point.get(), octets, bytes.size(), nullptr) == 1;
-}
-
-// Reads a browser's PushSubscription and returns it as the compact JSON kept as a token, or nothing
-// after adding problems.
-std::optional<std::string> read_subscription(base::JsonElement body, const std::string& pointer,
-                                             base::Problems& problems) {
+// Reads the members of a browser's PushSubscription and returns it as the compact JSON kept as a token, or
+// nothing after adding problems. RFC 8291 §3.1: a key that is no point of the curve would give the message
+// away.
+std::optional<std::string> read_subscription(base::ObjectReader& reader, base::Problems& problems) {
   const std::size_t problems_before = problems.size();
-  base::ObjectReader reader(body, pointer, problems);
   std::string url, public_key, auth;
   reader.require("endpoint");
   if (reader.text("endpoint", url, kEndpointUrlMax) && !is_push_url(url)) {
@@ -109,7 +94,7 @@ std::optional<std::string> read_subscription(base::JsonElement body, const std::
     inner.require("auth");
     if (inner.text("p256dh", public_key, 128)) {
       const auto bytes = base::unbase64(public_key);
-      if (!bytes || !is_p256_point(*bytes)) {
+      if (!bytes || !base::is_p256_point(*bytes)) {
         inner.problem("p256dh", "invalid_key",
                       "p256dh is an uncompressed point of P-256, 65 bytes in base64url.");
       }
@@ -122,7 +107,6 @@ std::optional<std::string> read_subscription(base::JsonElement body, const std::
     }
     inner.done();
   }
-  reader.done();
   if (problems.size() != problems_before) return std::nullopt;
   base::JsonWriter out;
   out.object().field("endpoint", url).key("keys").object();
@@ -150,7 +134,10 @@ void read_webpush_token(base::JsonElement value, base::ObjectReader& reader, std
     }
     value = *parsed;
   }
-  if (auto token = read_subscription(value, reader.pointer("token"), problems)) into = std::move(*token);
+  base::ObjectReader subscription(value, reader.pointer("token"), problems);
+  auto token = read_subscription(subscription, problems);
+  subscription.done();
+  if (token) into = std::move(*token);
 }
 
 Endpoint read_endpoint(base::JsonElement body, const std::string& pointer, Platform platform, Time now,
@@ -159,7 +146,6 @@ Endpoint read_endpoint(base::JsonElement body, const std::string& pointer, Platf
   endpoint.registered_at = now;
   base::ObjectReader reader(body, pointer, problems);
   reader.require("service");
-  reader.require("token");
   static_cast<void>(reader.element("registered_at"));  // as it reads back; the time is ours to say
   const Service* service = nullptr;
   if (reader.text("service", endpoint.service, 16)) {
@@ -172,10 +158,16 @@ Endpoint read_endpoint(base::JsonElement body, const std::string& pointer, Platf
                      fmt::format("{} does not reach {}.", service->name, name(platform)));
     }
   }
+  const bool is_subscription = service != nullptr && service->name == "webpush";
   const auto token = reader.element("token");
-  if (token && service != nullptr && service->name == "webpush") {
+  if (!token && is_subscription && (reader.has("endpoint") || reader.has("keys"))) {
+    // As the browser gave it, beside the name of the service.
+    if (auto read = read_subscription(reader, problems)) endpoint.token = std::move(*read);
+  } else if (!token) {
+    reader.require("token");
+  } else if (is_subscription) {
     read_webpush_token(*token, reader, endpoint.token, problems);
-  } else if (token && reader.text("token", endpoint.token, kTokenMax)) {
+  } else if (reader.text("token", endpoint.token, kTokenMax)) {
     if (auto complaint = token_complaint(endpoint.token)) {
       reader.problem("token", "invalid_token", std::move(*complaint));
     }

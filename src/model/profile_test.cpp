@@ -303,6 +303,32 @@ TEST(Device, TakesABrowsersSubscriptionAsItComes) {
   EXPECT_EQ(other.endpoints.at(0).token, "test-ok");
 }
 
+TEST(Device, TakesASubscriptionBesideTheNameOfItsService) {
+  const auto body = [](std::string_view members) {
+    return fmt::format(R"({{"platform":"windows","endpoints":[{{"service":"webpush",{}}}]}})", members);
+  };
+  const std::string keys = fmt::format(R"("keys":{{"p256dh":"{}","auth":"{}"}})", kP256dh, kAuth);
+  Device device;
+  device.device_id = "b1";
+  EXPECT_TRUE(
+      into_device(body(R"("endpoint":"https://push.example.net/x","expirationTime":null,)" + keys), device)
+          .empty());
+  EXPECT_EQ(device.endpoints.at(0).token,
+            fmt::format(R"({{"endpoint":"https://push.example.net/x",{}}})", keys));
+  const auto problem = [&](std::string_view members) {
+    Device refused;
+    refused.device_id = "b2";
+    const auto problems = into_device(body(members), refused);
+    return problems.empty() ? std::string() : problems.front().pointer + " " + problems.front().code;
+  };
+  EXPECT_EQ(problem(R"("endpoint":"https://push.example.net/x")"), "/endpoints/0/keys required");
+  EXPECT_EQ(problem(R"("endpoint":"http://push.example.net/x",)" + keys),
+            "/endpoints/0/endpoint invalid_endpoint");
+  EXPECT_EQ(problem(R"("unknown":1)"), "/endpoints/0/token required");
+  EXPECT_EQ(problem(R"("unknown":1,"endpoint":"https://push.example.net/x",)" + keys),
+            "/endpoints/0/unknown unknown_field");
+}
+
 TEST(Device, RefusesASubscriptionThatCannotBeEncryptedFor) {
   std::string off_curve(kP256dh);
   off_curve[30] = off_curve[30] == 'A' ? 'B' : 'A';
