@@ -90,6 +90,125 @@ constexpr std::string_view kSandboxScript = R"js(
 })();
 )js";
 
+// Registers this browser as a device and sends to it. The id stays in the browser: another visit is the same
+// device.
+constexpr std::string_view kPushScript = R"js(
+(function () {
+  'use strict';
+  var state = document.getElementById('push-state'), subscribe = document.getElementById('subscribe');
+  var send = document.getElementById('send');
+  var shown = document.getElementById('pushed');
+  function credential() { return sessionStorage.getItem('carillon-sandbox') || ''; }
+  function device() {
+    var id = localStorage.getItem('carillon-device');
+    if (!id) { id = 'browser-' + crypto.randomUUID(); localStorage.setItem('carillon-device', id); }
+    return id;
+  }
+  function call(method, path, body) {
+    var headers = {Authorization: credential()};
+    if (body) headers['Content-Type'] = 'application/json';
+    return fetch(path,
+                 {method: method, headers: headers, credentials: 'omit', body: body && JSON.stringify(body)})
+      .then(function (r) {
+        return r.json().then(function (answer) {
+          if (r.ok) return answer;
+          throw new Error(answer.detail || ('The server answered ' + r.status + '.'));
+        });
+      });
+  }
+  function bytes(text) {
+    var raw = atob(text.replace(/-/g, '+').replace(/_/g, '/'));
+    return Uint8Array.from(raw, function (c) { return c.charCodeAt(0); });
+  }
+  function same(a, b) {
+    a = new Uint8Array(a);
+    return a.length === b.length && a.every(function (v, i) { return v === b[i]; });
+  }
+  // A subscription made for another key is of no use any more.
+  function current(registration, key) {
+    return registration.pushManager.getSubscription().then(function (old) {
+      if (old && old.options.applicationServerKey && same(old.options.applicationServerKey, key)) return old;
+      return (old ? old.unsubscribe() : Promise.resolve()).then(function () {
+        return registration.pushManager.subscribe({userVisibleOnly: true, applicationServerKey: key});
+      });
+    });
+  }
+  function say(text) { state.textContent = text; }
+  function attempt(button, task) {
+    button.disabled = true;
+    task().catch(function (e) { say(e.message); }).then(function () { button.disabled = false; });
+  }
+  if (!('serviceWorker' in navigator) || !('PushManager' in window) || !('Notification' in window)) {
+    say('This browser has no Web Push here: it takes https, or http on localhost.');
+    subscribe.disabled = true;
+    return;
+  }
+  subscribe.addEventListener('click', function () {
+    attempt(subscribe, function () {
+      say('Asking the browser …');
+      var key;
+      return call('GET', '/v1/webpush/key')
+        .then(function (answer) {
+          key = bytes(answer.key);
+          return Notification.requestPermission();
+        })
+        .then(function (permission) {
+          if (permission !== 'granted') throw new Error('The browser was not allowed to show notifications.');
+          return navigator.serviceWorker.register('/sandbox/worker.js');
+        })
+        .then(function (registration) { return current(registration, key); })
+        .then(function (subscription) {
+          var s = subscription.toJSON();
+          return call('PUT', '/v1/devices/' + encodeURIComponent(device()), {
+            platform: 'web',
+            endpoints: [{service: 'webpush', endpoint: s.endpoint, keys: s.keys}],
+            locale: navigator.language
+          });
+        })
+        .then(function () { send.hidden = false; say('This browser is the device ' + device() + '.'); });
+    });
+  });
+  send.addEventListener('click', function () {
+    attempt(send, function () {
+      return call('POST', '/v1/notifications', {
+        to: [{device_id: device()}], channels: ['push'], ttl: '10m',
+        title: 'Carillon', body: 'The bells ring.'
+      }).then(function (answer) { say('Sent: ' + answer.id + '.'); });
+    });
+  });
+  navigator.serviceWorker.addEventListener('message', function (event) {
+    var line = document.createElement('pre');
+    line.textContent = JSON.stringify(event.data, null, 2);
+    shown.prepend(line);
+  });
+  navigator.serviceWorker.startMessages();
+})();
+)js";
+
+// A message is shown as it was sent, and told to the page when it is open. It is shown in any case: a browser
+// takes the permission back from who pushes without showing.
+constexpr std::string_view kWorkerScript = R"js('use strict';
+self.addEventListener('install', function () { self.skipWaiting(); });
+self.addEventListener('activate', function (event) { event.waitUntil(self.clients.claim()); });
+self.addEventListener('push', function (event) {
+  var message = {};
+  try { message = event.data ? event.data.json() : {}; } catch (e) { message = {body: event.data.text()}; }
+  var shown = self.registration.showNotification(message.title || 'Carillon', {
+    body: message.body, icon: message.icon, image: message.image, tag: message.tag, actions: message.actions,
+    data: {url: message.url, data: message.data, carillon: message.carillon}
+  });
+  var told = self.clients.matchAll({type: 'window', includeUncontrolled: true}).then(function (pages) {
+    pages.forEach(function (page) { page.postMessage(message); });
+  });
+  event.waitUntil(Promise.all([shown, told]));
+});
+self.addEventListener('notificationclick', function (event) {
+  event.notification.close();
+  var url = event.notification.data && event.notification.data.url;
+  if (url && /^https?:/.test(url)) event.waitUntil(self.clients.openWindow(url));
+});
+)js";
+
 std::string hash_source(std::string_view text) {
   return fmt::format("'sha256-{}'", base::base64(base::sha256(text)));
 }
@@ -112,6 +231,7 @@ std::string curl_line(const Route& route) {
 
 std::string who_may(const Access& access) {
   if (access.is_open) return "anybody";
+  if (access.is_any) return "whoever has a credential of the project";
   if (access.client_scopes != 0) return "signed-in clients";
   std::string out;
   if (access.app_scopes == kScopeAny) {
@@ -135,10 +255,10 @@ Reply html_reply(const Page& page) {
   reply.content_type = "text/html; charset=utf-8";
   reply.headers.emplace_back(
       "Content-Security-Policy",
-      fmt::format("default-src 'none'; style-src {}; script-src {}; connect-src 'self'; form-action {}; "
-                  "frame-ancestors 'none'; base-uri 'none'",
+      fmt::format("default-src 'none'; style-src {}; script-src {}; connect-src 'self'; worker-src {}; "
+                  "form-action {}; frame-ancestors 'none'; base-uri 'none'",
                   hash_source(kStyle), page.script.empty() ? "'none'" : hash_source(page.script),
-                  page.has_form ? "'self'" : "'none'"));
+                  page.has_worker ? "'self'" : "'none'", page.has_form ? "'self'" : "'none'"));
   reply.headers.emplace_back("Referrer-Policy", "no-referrer");
   reply.headers.emplace_back("X-Frame-Options", "DENY");
   reply.headers.emplace_back("Cross-Origin-Opener-Policy", "same-origin");
@@ -204,10 +324,22 @@ Page sandbox_page() {
           "<label>App key<br><input name=\"name\" required></label>"
           "<label>App secret<br><input name=\"word\" type=\"password\" required></label>"
           "<button>Show messages</button></form>\n"
+          "<section id=\"push\"><h2>Push to this browser</h2>"
+          "<p><button id=\"subscribe\">Subscribe this browser</button> "
+          "<button id=\"send\" hidden>Send a test</button></p>"
+          "<p id=\"push-state\" role=\"status\" class=\"quiet\">With the live key of an app, where an "
+          "integration of "
+          "Web Push is configured; a test key's messages are caught below.</p>"
+          "<div id=\"pushed\"></div></section>\n<h2>Messages</h2>\n"
           "<p id=\"state\" role=\"status\" class=\"quiet\"></p><button id=\"forget\" hidden>Forget the "
           "key</button>\n"
           "<div id=\"messages\"></div>\n",
-          std::string(kSandboxScript)};
+          std::string(kSandboxScript) + std::string(kPushScript),
+          false,
+          "en",
+          true};
 }
+
+std::string_view sandbox_worker() noexcept { return kWorkerScript; }
 
 }  // namespace carillon::api

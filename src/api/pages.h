@@ -13,6 +13,7 @@ struct Page {
   std::string script;     // empty: the page runs none
   bool has_form = false;  // posts to this server
   std::string language = "en";
+  bool has_worker = false;  // registers a service worker of this server
 };
 
 // The page with a Content-Security-Policy that allows its own style and script by hash and no other.
@@ -21,6 +22,9 @@ struct Page {
 [[nodiscard]] Page start_page();
 [[nodiscard]] Page docs_page();     // every route of the table
 [[nodiscard]] Page errors_page();   // the error registry
-[[nodiscard]] Page sandbox_page();  // asks for an app key, then polls /v1/sandbox/messages
+// Asks for an app key, then polls /v1/sandbox/messages; subscribes this browser to web push.
+[[nodiscard]] Page sandbox_page();
+// The service worker of that page: shows what is pushed. JavaScript.
+[[nodiscard]] std::string_view sandbox_worker() noexcept;
 
 }  // namespace carillon::api

@@ -55,6 +55,14 @@ Task<Answer> openapi(Call&) {
 Task<Answer> docs(Call&) { co_return html_reply(docs_page()); }
 Task<Answer> errors(Call&) { co_return html_reply(errors_page()); }
 Task<Answer> sandbox(Call&) { co_return html_reply(sandbox_page()); }
+Task<Answer> sandbox_script(Call&) {
+  Reply reply;
+  reply.content_type = "text/javascript; charset=utf-8";
+  reply.headers.emplace_back("Cache-Control", "no-cache");
+  reply.headers.emplace_back("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+  reply.body = std::string(sandbox_worker());
+  co_return reply;
+}
 Task<Answer> start(Call&) { co_return html_reply(start_page()); }
 
 Task<Answer> sandbox_messages(Call& call) {
@@ -125,6 +133,7 @@ std::span<const Route> running_routes() {
       open_route("/docs", docs, "All calls with examples", kHtml),
       open_route("/docs/errors", errors, "All error codes", kHtml),
       open_route("/sandbox", sandbox, "What the sandbox caught, live", kHtml),
+      open_route("/sandbox/worker.js", sandbox_script, "The service worker of that page", "text/javascript"),
       {.method = "GET",
        .pattern = "/v1/sandbox/messages",
        .access = allow(kScopeAny, "read"),
