@@ -14,19 +14,24 @@ build=(
   libmimalloc-dev libicu-dev libidn2-dev liburing-dev libphonenumber8 libprotobuf-dev libabsl-dev
   libgtest-dev libgmock-dev librapidcheck-dev
 )
-test=("${build[@]}" python3-pytest python3-croniter python3-botocore sqlite3 curl openssl)
+test=("${build[@]}" python3-pytest python3-pip python3-croniter python3-botocore sqlite3 curl openssl chromium)
 verify=("${test[@]}" libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19)
 bench=("${build[@]}" nghttp2-client wrk)
+
+# Libraries that check what we send and share nothing with it, from PyPI into build/python.
+pip=(http_ece==1.2.1 cryptography==50.0.2 playwright==1.65.2)
 
 say() { printf 'deps: %s\n' "$*"; }
 give_up() { printf 'deps: error: %s\n' "$*" >&2; exit 1; }
 
 wanted=()
+wants_pip=no
 for group in "${@:-build}"; do
   case "$group" in
     build | test | verify | bench)
       declare -n packages="$group"
       wanted+=("${packages[@]}")
+      [[ $group != test && $group != verify ]] || wants_pip=yes
       ;;
     *) give_up "unknown group '$group'; the groups are: build test verify bench" ;;
   esac
@@ -47,7 +52,9 @@ not_installed() {
 mapfile -t missing < <(not_installed "${wanted[@]}")
 headers=build/phonenumber/usr/include/phonenumbers/phonenumberutil.h
 sqlite=build/sqlite/sqlite3.c
-if [[ ${#missing[@]} -eq 0 && -f $headers && -f $sqlite ]]; then
+pip_done=build/python/installed
+has_pip() { [[ $wants_pip == no || $(cat $pip_done 2>/dev/null) == "${pip[*]}" ]]; }
+if [[ ${#missing[@]} -eq 0 && -f $headers && -f $sqlite ]] && has_pip; then
   say "all there (${*:-build})"
   exit 0
 fi
@@ -115,5 +122,15 @@ if [[ ! -f $sqlite ]]; then
   mkdir -p build/sqlite
   # The header first: the other file says that both are there.
   cp "$work"/sqlite/sqlite3-*/sqlite3.h build/sqlite/ && cp "$work"/sqlite/sqlite3-*/sqlite3.c build/sqlite/
+fi
+# For the interpreter that runs the tests (tools/run_tests.py): this one where it has pytest, else Debian's.
+if ! has_pip; then
+  python=/usr/bin/python3
+  if python3 -c 'import pytest' 2>/dev/null; then python=python3; fi
+  say "installing ${pip[*]} into build/python"
+  rm -rf build/python
+  "$python" -m pip install -q --disable-pip-version-check --root-user-action ignore --target build/python "${pip[@]}" \
+    >"$work/log" 2>&1 || { cat "$work/log" >&2; give_up "pip install failed; check the network"; }
+  echo "${pip[*]}" >$pip_done
 fi
 say "ready (${*:-build})"

@@ -5,9 +5,13 @@
     simulator     the vendors' simulator, running
     connected     `server` with the simulator's four integrations
 """
+import sys
+
 import pytest
 
 import harness
+
+sys.path.append(str(harness.ROOT / "build" / "python"))  # libraries of others: tools/install_dependencies.sh test
 
 
 @pytest.fixture
