@@ -1,4 +1,6 @@
 // /v1/approvals: sends that wait for somebody's word.
+#include "api/approvals.h"
+
 #include <array>
 
 #include "api/router.h"
@@ -13,6 +15,8 @@ using store::ApprovalStatus;
 constexpr std::array<std::string_view, 5> kStatusNames{"open", "approved", "rejected", "expired", "void"};
 constexpr std::size_t kReasonMax = 1000;  // bytes
 
+}  // namespace
+
 void write_approval(base::JsonWriter& out, const Approval& a) {
   out.object();
   write_id(out, "id", base::kApprovalPrefix, a.id);
@@ -25,6 +29,8 @@ void write_approval(base::JsonWriter& out, const Approval& a) {
   out.field_or_null("reason", a.reason);
   out.end_object();
 }
+
+namespace {
 
 Reply approval_reply(const Approval& a) {
   base::JsonWriter out(384);

@@ -91,16 +91,16 @@ constexpr Route action_route(std::string_view method, std::string_view pattern, 
 
 }  // namespace
 
-bool may_take_over(const Call& call) noexcept {
-  return call.request.body.find(kFromMember) != std::string::npos;
+bool may_take_over(std::string_view body) noexcept {
+  return body.find(kFromMember) != std::string_view::npos;
 }
 
-Task<std::expected<void, Failure>> take_over(Call& call) {
+Task<std::expected<std::string, Failure>> taken_over(Call& call, std::string body) {
   std::int64_t id = 0;
   {
-    CARILLON_CO_TRY(const auto root, parse_body(call.request.body));
+    CARILLON_CO_TRY(const auto root, parse_body(body));
     const auto from = root.at_key(kFromMember);
-    if (from.error() != simdjson::SUCCESS) co_return std::expected<void, Failure>{};
+    if (from.error() != simdjson::SUCCESS) co_return body;
     std::string_view text;
     const auto found = from.get(text) == simdjson::SUCCESS ? base::parse_id(base::kNotificationPrefix, text)
                                                            : std::optional<std::int64_t>{};
@@ -115,9 +115,8 @@ Task<std::expected<void, Failure>> take_over(Call& call) {
                         "there is no such notification any more; give its content");
   }
   CARILLON_CO_TRY(const std::string bare, merged((*n)->body, kOfItsOwn));
-  CARILLON_CO_TRY(const std::string whole, merged(bare, call.request.body));
-  CARILLON_CO_TRY(call.request.body, merged(whole, R"({"from_notification":null})"));
-  co_return std::expected<void, Failure>{};
+  CARILLON_CO_TRY(const std::string whole, merged(bare, body));
+  co_return merged(whole, R"({"from_notification":null})");
 }
 
 std::span<const Route> draft_routes() {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "api/approvals.h"
 #include "api/history.h"
 #include "api/router.h"
 
@@ -60,10 +61,28 @@ void write_counts(base::JsonWriter& out, const Counts& counts) {
 
 }  // namespace
 
+namespace {
+
+// Its latest; nullopt: it never needed one.
+Task<std::expected<std::optional<store::Approval>, Failure>> approval_of(Call& call,
+                                                                         std::int64_t notification) {
+  store::ApprovalFilter filter;
+  filter.project = call.who.project;
+  filter.notification = notification;
+  store::ListPage page;
+  page.limit = 1;
+  CARILLON_CO_TRY(auto found, co_await call.deps.store.list_approvals(filter, page));
+  if (found.empty()) co_return std::nullopt;
+  co_return std::move(found.front());
+}
+
+}  // namespace
+
 Task<Answer> get_notification(Call& call) {
   CARILLON_CO_TRY(const std::int64_t id, path_id(call, base::kNotificationPrefix));
   CARILLON_CO_TRY(const auto n, co_await visible_notification(call, id));
   CARILLON_CO_TRY(const Counts counts, co_await count_deliveries(call, id));
+  CARILLON_CO_TRY(const auto approval, co_await approval_of(call, id));
   base::JsonWriter out(768);
   std::int64_t total = 0;
   model::Notification shown = *n;
@@ -71,6 +90,10 @@ Task<Answer> get_notification(Call& call) {
   if (shown.delivery_count == 0) shown.delivery_count = static_cast<std::int32_t>(total);
   open_notification(out, call, shown);
   write_counts(out, counts);
+  if (approval) {
+    out.key("approval");
+    write_approval(out, *approval);
+  }
   out.field_or_null("log_status", model::name(log_status_of(counts)));
   out.key("outcome");
   if (n->status == model::NotificationStatus::Completed) {

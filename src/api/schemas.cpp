@@ -182,6 +182,7 @@ constexpr Schema kSchemas[] = {
      R"("tags":{"type":"array"},)"
      R"("counts":{"type":"object"},"counts_complete":{"type":"boolean"},)"
      R"("log_status":{"type":["string","null"]},)"
+     R"("approval":{"$ref":"#/components/schemas/Approval"},)"
      R"("outcome":{"enum":["success","partial","failed","none",null]}}})",
      ""},
     {"Delivery",

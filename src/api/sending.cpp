@@ -67,10 +67,12 @@ std::expected<pipeline::SendItem, Failure> read_item(base::JsonElement element, 
 
 namespace {
 
+Failure too_large() {
+  return Failure(413, "body_too_large", fmt::format("one send has at most {} bytes", model::kRequestMax));
+}
+
 std::expected<pipeline::SendItem, Failure> read_single(Call& call, std::optional<Channel> fixed_channel) {
-  if (call.request.body.size() > model::kRequestMax) {
-    return failed(413, "body_too_large", fmt::format("one send has at most {} bytes", model::kRequestMax));
-  }
+  if (call.request.body.size() > model::kRequestMax) { return std::unexpected(too_large()); }
   const auto root = parse_body(call.request.body);
   if (!root) return std::unexpected(root.error());
   return read_item(*root, std::move(call.request.body), fixed_channel, event_id_header(call), call.now);
@@ -129,7 +131,9 @@ namespace {
 
 Task<Answer> send_one(Call& call, std::optional<Channel> fixed_channel) {
   if (call.deps.pipeline == nullptr) co_return std::unexpected(not_running());
-  if (may_take_over(call)) CARILLON_CO_CHECK(co_await take_over(call));
+  if (may_take_over(call.request.body)) {
+    CARILLON_CO_TRY(call.request.body, co_await taken_over(call, std::move(call.request.body)));
+  }
   auto item = read_single(call, fixed_channel);
   if (!item) co_return std::unexpected(std::move(item.error()));
   if (rate_limit_of(call) > 0) {
@@ -158,6 +162,12 @@ Task<Answer> send_on(Call& call) {
 // ---- batches
 struct Batch {
   std::vector<std::expected<pipeline::SendItem, Failure>> read;
+  // Those made from other notifications, which have to be asked for first.
+  struct Remake {
+    std::size_t index = 0;
+    std::string body, event_id;  // event_id: of the batch's key
+  };
+  std::vector<Remake> remakes;
 };
 
 std::expected<base::JsonArray, Failure> batch_array(base::JsonElement root) {
@@ -195,21 +205,32 @@ std::expected<Batch, Failure> read_batch(Call& call) {
     // A key written with escapes is not found by the scanner; its items are written anew.
     std::string body = slices.size() == count ? std::string(slices[i]) : base::to_json(element);
     if (body.size() > model::kRequestMax) {
-      batch.read.push_back(
-          failed(413, "body_too_large", fmt::format("one send has at most {} bytes", model::kRequestMax)));
+      batch.read.emplace_back(std::unexpected(too_large()));
     } else if (!element.is_object()) {
       batch.read.push_back(failed_at("", "wrong_type", std::string(kNotJsonItem)));
     } else {
       // The key of a batch stands for each item without an event id of its own.
       base::JsonElement own;
       const bool has_own = element["event_id"].get(own) == simdjson::SUCCESS && !own.is_null();
-      const std::string key =
-          batch_key.empty() || has_own ? std::string() : fmt::format("{}#{}", batch_key, i);
+      std::string key = batch_key.empty() || has_own ? std::string() : fmt::format("{}#{}", batch_key, i);
+      if (may_take_over(body)) {
+        batch.read.emplace_back(pipeline::SendItem{});
+        batch.remakes.push_back({i, std::move(body), std::move(key)});
+        ++i;
+        continue;
+      }
       batch.read.push_back(read_item(element, std::move(body), std::nullopt, key, call.now));
     }
     ++i;
   }
   return batch;
+}
+
+Task<std::expected<pipeline::SendItem, Failure>> remade(Call& call, Batch::Remake remake) {
+  CARILLON_CO_TRY(std::string body, co_await taken_over(call, std::move(remake.body)));
+  if (body.size() > model::kRequestMax) co_return std::unexpected(too_large());
+  CARILLON_CO_TRY(const auto root, parse_body(body));
+  co_return read_item(root, std::move(body), std::nullopt, remake.event_id, call.now);
 }
 
 void write_result(base::JsonWriter& out, std::size_t index, const pipeline::SendAnswer& answer) {
@@ -229,6 +250,10 @@ Task<Answer> send_batch(Call& call) {
   if (call.deps.pipeline == nullptr) co_return std::unexpected(not_running());
   auto batch = read_batch(call);
   if (!batch) co_return std::unexpected(std::move(batch.error()));
+  for (auto& remake : batch->remakes) {
+    const std::size_t index = remake.index;
+    batch->read[index] = co_await remade(call, std::move(remake));
+  }
   if (rate_limit_of(call) > 0) {
     const auto cost = static_cast<std::int64_t>(batch->read.size());
     if (auto failure = co_await take_rate(call, cost)) co_return std::unexpected(std::move(*failure));
@@ -268,7 +293,9 @@ Task<Answer> send_batch(Call& call) {
 
 Task<Answer> explain(Call& call) {
   if (call.deps.pipeline == nullptr) co_return std::unexpected(not_running());
-  if (may_take_over(call)) CARILLON_CO_CHECK(co_await take_over(call));
+  if (may_take_over(call.request.body)) {
+    CARILLON_CO_TRY(call.request.body, co_await taken_over(call, std::move(call.request.body)));
+  }
   auto item = read_single(call, std::nullopt);
   if (!item) co_return std::unexpected(std::move(item.error()));
   auto explained = co_await call.deps.pipeline->explain(call.caller(), std::move(*item));

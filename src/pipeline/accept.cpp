@@ -63,8 +63,9 @@ struct Acceptor::Call {
 
   // Between routing and commit: which store item belongs to which of ours.
   struct Routed {
-    std::size_t item = 0;
+    std::size_t item = 0, work = 0;
     std::size_t store_index = 0;
+    bool is_settled = false;  // false: not stored yet
     SendAnswer answer;
     std::vector<store::Hint> hints;
     std::vector<People::User> users;  // of the hints, when places are reserved for them
@@ -152,6 +153,8 @@ struct Work {
   PeopleQuery people;
   std::optional<Refusal> refusal;
   std::optional<std::int64_t> awaits_approval_of;  // recipients
+  std::optional<store::ApprovalShare> share;       // it may have to be stored again, as what waits for one
+  bool is_lowered = false;                         // to bulk
 };
 
 void take_plan(Work& work, std::expected<Plan, Refusal> plan) {
@@ -165,15 +168,14 @@ void take_plan(Work& work, std::expected<Plan, Refusal> plan) {
   work.people.channels = &work.plan->channels;
 }
 
-bool may_need_approval(const Work& work) {
-  return work.plan && !work.refusal && work.plan->category->approval_over != 0 && !work.item->request->draft;
-}
-
-// Those that have to wait for somebody's word get the size of their audience.
-Task<void> ask_for_approval(cache::Cache& cache, Work& work, Time now) {
+// Those that have to wait for somebody's word get the size of their audience; others what they take of the
+// hour, which only the commit knows to be there.
+void ask_for_approval(Work& work) {
+  if (!work.plan || work.refusal || work.plan->category->approval_over == 0 || work.item->request->draft)
+    return;
   const std::int64_t audience = audience_of(*work.item->request, work.people.people);
-  if (co_await needs_approval(cache, *work.plan, work.caller->project, audience, now))
-    work.awaits_approval_of = audience;
+  if (needs_approval(*work.plan, audience)) work.awaits_approval_of = audience;
+  work.share = share_of(*work.plan, audience);
 }
 
 Task<std::optional<Refusal>> check_critical_rate(cache::Cache& cache, const Caller& caller,
@@ -224,20 +226,22 @@ model::Notification make_notification(const Work& work, Time now) {
   n.accepted_at = now;
   n.expires_at = work.plan->expires_at;
   n.send_at = work.plan->send_at;
-  n.body = std::move(work.item->body);
+  n.body = work.share ? work.item->body : std::move(work.item->body);
   n.request = work.item->request;
   return n;
 }
 
 void lower_to_bulk(Work& work, model::Notification& n, SendAnswer& answer) {
-  if (!make_bulk(*work.plan)) return;
+  work.is_lowered = make_bulk(*work.plan) || work.is_lowered;
+  if (!work.is_lowered) return;
   n.priority = work.plan->priority;
   answer.warnings.push_back(kLoweredToBulk);
 }
 
 // Decides what becomes of one planned send: its notification row, its deliveries, the answer so far.
 std::expected<std::pair<store::AcceptItem, SendAnswer>, Refusal> build(Work& work, const base::KeyRing& keys,
-                                                                       base::IdGenerator& ids, Time now) {
+                                                                       base::IdGenerator& ids,
+                                                                       Millis approval_lasts, Time now) {
   const model::SendRequest& request = *work.item->request;
   const People& people = work.people.people;
   const RouteInput input{*work.plan, request, people, keys.address_hash, now, false};
@@ -277,9 +281,11 @@ std::expected<std::pair<store::AcceptItem, SendAnswer>, Refusal> build(Work& wor
   n.first_delivery = n.id + 1;
   n.delivery_count = static_cast<std::int32_t>(count);
   if (work.awaits_approval_of) {
-    item.approval = open_approval(ids, n, *work.awaits_approval_of, *work.caller, now);
+    item.approval = open_approval(ids, n, *work.awaits_approval_of, *work.caller, approval_lasts, now);
     answer.approval = item.approval->id;
     answer.recipients = *work.awaits_approval_of;
+  } else {
+    item.share = work.share;
   }
   if (is_inline) {
     item.deliveries = std::move(routed.deliveries);
@@ -348,25 +354,14 @@ class Acceptor::Batch {
       if (work.plan && !work.refusal) queries.push_back(&work.people);
     }
     const auto loaded = co_await load_people(deps_.store, deps_.keys.address_hash, std::move(queries));
-    if (loaded) {
-      for (auto& work : works_) {
-        if (may_need_approval(work)) co_await ask_for_approval(deps_.cache, work, now_);
-      }
-    }
+    if (loaded) std::ranges::for_each(works_, ask_for_approval);
     build_all(loaded ? nullptr : &loaded.error());
     stored_.emplace();
 #ifdef CARILLON_MUTATION_ACK_BEFORE_COMMIT
     answer_before_storing();
 #endif
-    CARILLON_FAILPOINT("accept.before_store");
-    if (!items_.empty()) stored_ = co_await deps_.store.accept(std::move(items_), now_);
-    CARILLON_FAILPOINT("accept.after_store");
-    for (auto& call : calls_) {
-      for (auto& routed : call->routed) {
-        SendResult& result = call->results[routed.item];
-        if (!settle(result, routed)) co_await settle_reuse(result, routed);
-      }
-    }
+    co_await store_all();
+    if (ask_instead()) co_await store_all();
     if (!taken_.empty()) owner_.hooks_.taken(std::move(taken_));
     if (!hints_.empty()) owner_.hooks_.publish(hints_);
     // A change of configuration releases what it held, but not what was stored after it by the old one.
@@ -402,6 +397,50 @@ class Acceptor::Batch {
     }
   }
 
+  auto build(Work& work) {
+    const Millis lasts = owner_.options_.approval.expires_after;
+    return pipeline::build(work, deps_.keys, deps_.ids, lasts, now_);
+  }
+
+  // Stores what was built; what is left unsettled has to be asked for.
+  Task<void> store_all() {
+    CARILLON_FAILPOINT("accept.before_store");
+    if (!items_.empty()) stored_ = co_await deps_.store.accept(std::move(items_), now_);
+    CARILLON_FAILPOINT("accept.after_store");
+    for (auto& call : calls_) {
+      for (auto& routed : call->routed) {
+        if (std::exchange(routed.is_settled, true)) continue;
+        SendResult& result = call->results[routed.item];
+        switch (settle(result, routed)) {
+          case Settled::Yes: break;
+          case Settled::Reused: co_await settle_reuse(result, routed); break;
+          case Settled::NeedsApproval: routed.is_settled = false; break;
+        }
+      }
+    }
+  }
+
+  // What found its share of the hour spent is built again, as what waits for an approval. False: there is
+  // none.
+  bool ask_instead() {
+    items_.clear();
+    for (auto& call : calls_) {
+      for (auto& routed : call->routed) {
+        if (routed.is_settled) continue;
+        Work& work = works_[routed.work];
+        work.awaits_approval_of = work.share->recipients;
+        work.share.reset();
+        routed.is_settled = true;
+        if (auto made = build(work)) {
+          routed = keep(routed.item, routed.work, std::move(*made));
+        } else {
+          call->results[routed.item] = std::unexpected(std::move(made.error()));
+        }
+      }
+    }
+    return !items_.empty();
+  }
+
   void build_all(const Error* load_error) {
     std::size_t at = 0;
     items_.reserve(works_.size());
@@ -414,8 +453,8 @@ class Acceptor::Batch {
         if (load_error != nullptr && !work.refusal) work.refusal = unavailable(*load_error);
         if (work.refusal) {
           call->results[i] = std::unexpected(std::move(*work.refusal));
-        } else if (auto made = build(work, deps_.keys, deps_.ids, now_)) {
-          keep(*call, i, std::move(*made), work.people.people);
+        } else if (auto made = build(work)) {
+          call->routed.push_back(keep(i, at, std::move(*made)));
         } else {
           call->results[i] = std::unexpected(std::move(made.error()));
         }
@@ -423,18 +462,18 @@ class Acceptor::Batch {
     }
   }
 
-  void keep(Call& call, std::size_t index, std::pair<store::AcceptItem, SendAnswer> made,
-            const People& people) {
+  Call::Routed keep(std::size_t index, std::size_t work, std::pair<store::AcceptItem, SendAnswer> made) {
     auto& [item, answer] = made;
-    Call::Routed& routed = call.routed.emplace_back();
+    Call::Routed routed;
     routed.item = index;
+    routed.work = work;
     routed.store_index = items_.size();
     routed.answer = std::move(answer);
     hint_due(item.deliveries, now_, routed.hints);
     routed.is_reserved = item.caps.empty() && reserve(routed.hints);
     if (routed.is_reserved) {
       item.take_for = deps_.owner;
-      routed.users = users_of(routed.hints, item.deliveries, people);
+      routed.users = users_of(routed.hints, item.deliveries, works_[work].people.people);
     }
     is_any_held_ = is_any_held_ || std::ranges::any_of(item.deliveries, [](const model::Delivery& d) {
                      return waits_for_configuration(d.status, d.reason);
@@ -444,6 +483,7 @@ class Acceptor::Batch {
     routed.bytes = item.notification.body.size();
     if (item.event) routed.body = item.notification.body;  // compared when the event id came before
     items_.push_back(std::move(item));
+    return routed;
   }
 
   // Of each hint's delivery; ids of one send follow one another.
@@ -487,20 +527,22 @@ class Acceptor::Batch {
     routed.hints.clear();
   }
 
-  // False: its event id was accepted before, with other bytes.
-  bool settle(SendResult& result, Call::Routed& routed) {
+  // Reused: its event id was accepted before, with other bytes.
+  enum class Settled : std::uint8_t { Yes, Reused, NeedsApproval };
+  Settled settle(SendResult& result, Call::Routed& routed) {
     const bool is_stored = *stored_ && (**stored_)[routed.store_index];
     hand_over(routed, is_stored ? &(**stored_)[routed.store_index]->taken : nullptr);
     if (!is_stored) {
       const Error& error = *stored_ ? (**stored_)[routed.store_index].error() : stored_->error();
       result = std::unexpected(unavailable(error));
       metrics_.unavailable.add();
-      return true;
+      return Settled::Yes;
     }
     const store::AcceptResult& accepted = *(**stored_)[routed.store_index];
     routed.answer.dedup_until = accepted.dedup_until;
     switch (accepted.kind) {
-      case store::Accepted::EventIdReused: return false;
+      case store::Accepted::EventIdReused: return Settled::Reused;
+      case store::Accepted::NeedsApproval: return Settled::NeedsApproval;
       case store::Accepted::Duplicate: answer_repeat(result, routed, accepted.notification); break;
       case store::Accepted::New:
         count(routed, accepted.changed);
@@ -508,7 +550,7 @@ class Acceptor::Batch {
         result = std::move(routed.answer);
         break;
     }
-    return true;
+    return Settled::Yes;
   }
 
   Task<void> settle_reuse(SendResult& result, Call::Routed& routed) {

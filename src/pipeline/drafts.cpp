@@ -11,8 +11,6 @@ namespace {
 
 using model::NotificationStatus;
 
-constexpr Millis kRollingHour{3'600'000};
-
 std::unexpected<Refusal> refuse(int status, std::string code, std::string detail, std::string pointer = {}) {
   return std::unexpected(make_refusal(status, std::move(code), std::move(detail), std::move(pointer)));
 }
@@ -82,24 +80,19 @@ std::int64_t audience_of(const model::SendRequest& request, const People& people
   return audience;
 }
 
-Task<bool> needs_approval(cache::Cache& cache, const Plan& plan, std::int32_t project, std::int64_t audience,
-                          Time now) {
+bool needs_approval(const Plan& plan, std::int64_t audience) noexcept {
   const std::int64_t over = plan.category->approval_over;
-  if (over == 0 || plan.is_test) co_return false;
-  if (audience > over) co_return true;
-  cache::Take take;
-  take.key = fmt::format("approval/{}/{}/{}", project, plan.app ? plan.app->id : 0, plan.category->key);
-  take.cost = audience;
-  take.limit = over;
-  take.per = kRollingHour;
-  std::vector<cache::Take> takes;
-  takes.push_back(std::move(take));
-  const auto taken = co_await cache.take(std::move(takes), now);
-  co_return taken && !taken->front().allowed;
+  return over != 0 && !plan.is_test && audience > over;
+}
+
+std::optional<store::ApprovalShare> share_of(const Plan& plan, std::int64_t audience) noexcept {
+  const std::int64_t over = plan.category->approval_over;
+  if (over == 0 || plan.is_test || audience > over) return std::nullopt;
+  return store::ApprovalShare{.recipients = audience, .limit = over};
 }
 
 store::Approval open_approval(base::IdGenerator& ids, const model::Notification& n, std::int64_t audience,
-                              const Caller& caller, Time now) {
+                              const Caller& caller, Millis lasts, Time now) {
   store::Approval approval;
   approval.id = ids.take(1);
   approval.notification = n.id;
@@ -107,7 +100,7 @@ store::Approval open_approval(base::IdGenerator& ids, const model::Notification&
   approval.audience = audience;
   approval.submitted_by = caller.actor.name;
   approval.submitted_at = now;
-  approval.expires_at = now + kApprovalLasts;
+  approval.expires_at = now + lasts;
   return approval;
 }
 
@@ -134,22 +127,12 @@ Task<std::expected<Drafts::Considered, Refusal>> Drafts::consider(const Snapshot
   co_return made;
 }
 
-Task<SendResult> Drafts::rewrite(Caller caller, const model::Notification& before,
-                                 model::Notification changed, bool stays_draft, std::string action) {
-  const Time now = deps_.clock.now();
-  const auto snapshot = deps_.directory.snapshot();
-  auto considered = co_await consider(*snapshot, sender_of(caller, *snapshot, before), *changed.request, now);
-  if (!considered) co_return std::unexpected(std::move(considered.error()));
-  Plan& plan = considered->plan;
-  const std::int64_t audience = considered->audience;
-  // What waited for an approval goes on waiting for one, however small it has become.
-  const bool waits =
-      !stays_draft && (before.status == NotificationStatus::AwaitingApproval ||
-                       co_await needs_approval(deps_.cache, plan, before.project, audience, now));
+store::Rewrite Drafts::make_rewrite(const Caller& caller, const Considered& considered,
+                                    model::Notification changed, bool stays_draft, bool waits, Time now) {
+  const Plan& plan = considered.plan;
   changed.status = stays_draft ? NotificationStatus::Draft
                    : waits     ? NotificationStatus::AwaitingApproval
                                : NotificationStatus::Scheduled;
-  const bool is_lowered = audience > static_cast<std::int64_t>(model::kInlineEndpointsMax) && make_bulk(plan);
   changed.priority = plan.priority;
   changed.category = plan.category->key;
   changed.template_key = plan.tmpl ? plan.tmpl->key : std::string{};
@@ -160,21 +143,45 @@ Task<SendResult> Drafts::rewrite(Caller caller, const model::Notification& befor
   if (changed.status == NotificationStatus::Scheduled)
     changed.send_at = std::max(plan.send_at.value_or(now), now);
   store::Rewrite change;
-  change.expected_body = before.body;
-  change.audience = std::move(considered->groups);
-  if (waits) change.approval = open_approval(deps_.ids, changed, audience, caller, now);
+  change.audience = considered.groups;
+  const std::int64_t audience = considered.audience;
+  if (waits)
+    change.approval =
+        open_approval(deps_.ids, changed, audience, caller, options_.approval.expires_after, now);
+  if (changed.status == NotificationStatus::Scheduled) change.share = share_of(plan, audience);
   change.actor = caller.actor;
-  change.action = std::move(action);
+  change.notification = std::move(changed);
+  return change;
+}
+
+Task<SendResult> Drafts::rewrite(Caller caller, const model::Notification& before,
+                                 model::Notification changed, bool stays_draft, std::string action) {
+  const Time now = deps_.clock.now();
+  const auto snapshot = deps_.directory.snapshot();
+  auto considered = co_await consider(*snapshot, sender_of(caller, *snapshot, before), *changed.request, now);
+  if (!considered) co_return std::unexpected(std::move(considered.error()));
+  const std::int64_t audience = considered->audience;
+  const bool is_lowered =
+      audience > static_cast<std::int64_t>(model::kInlineEndpointsMax) && make_bulk(considered->plan);
   SendAnswer answer;
   answer.id = changed.id;
   answer.event_id = changed.event_id;
-  answer.status = changed.status;
   answer.recipients = audience;
-  if (waits) answer.approval = change.approval->id;
   if (is_lowered) answer.warnings.push_back(kLoweredToBulk);
-  change.notification = std::move(changed);
-  if (const auto stored = co_await deps_.store.rewrite(std::move(change), now); !stored)
-    co_return refuse(stored.error(), "already_begun");
+  // What waited for an approval goes on waiting for one, however small it has become.
+  bool waits = !stays_draft && (before.status == NotificationStatus::AwaitingApproval ||
+                                needs_approval(considered->plan, audience));
+  for (bool is_stored = false; !is_stored;) {
+    store::Rewrite change = make_rewrite(caller, *considered, changed, stays_draft, waits, now);
+    change.expected_body = before.body;
+    change.action = action;
+    answer.status = change.notification.status;
+    if (waits) answer.approval = change.approval->id;
+    const auto stored = co_await deps_.store.rewrite(std::move(change), now);
+    if (!stored) co_return refuse(stored.error(), "already_begun");
+    is_stored = *stored;
+    waits = true;  // the hour is spent
+  }
   if (answer.status == NotificationStatus::Scheduled) expand_();
   co_return answer;
 }

@@ -10,8 +10,6 @@
 
 namespace carillon::pipeline {
 
-inline constexpr Millis kApprovalLasts{72LL * 3'600'000};  // then it expires, and the send with it
-
 // The version of a template that a request names; null: it names none, or there is none. To be asked only of
 // requests that name one: most do not, and need no coroutine.
 inline bool names_version(const model::SendRequest& request) {
@@ -33,14 +31,16 @@ Task<std::expected<Plan, Refusal>> plan_send(Directory& directory, const Snapsho
 // Recipients at most: each group by the number of its members, every other entry as one.
 [[nodiscard]] std::int64_t audience_of(const model::SendRequest& request, const People& people);
 
-// Whether a send to so many has to wait for somebody's word: by itself, or together with what the app sent
-// in that category within the last hour, which is counted here (all or nothing: what waits does not count).
-// A cache that is away lets pass what is small enough by itself.
-Task<bool> needs_approval(cache::Cache& cache, const Plan& plan, std::int32_t project, std::int64_t audience,
-                          Time now);
+// Whether a send to so many has to wait for somebody's word, by itself.
+[[nodiscard]] bool needs_approval(const Plan& plan, std::int64_t audience) noexcept;
+// What one that does not takes of its app's and category's hour, which may not be left: the store decides.
+// nullopt: nothing is counted there. What waits is not sent, and not counted.
+[[nodiscard]] std::optional<store::ApprovalShare> share_of(const Plan& plan, std::int64_t audience) noexcept;
 
+// `lasts`: until it expires, and the send with it.
 [[nodiscard]] store::Approval open_approval(base::IdGenerator& ids, const model::Notification& notification,
-                                            std::int64_t audience, const Caller& caller, Time now);
+                                            std::int64_t audience, const Caller& caller, Millis lasts,
+                                            Time now);
 
 // Any executor; what it does is one transaction of the Store.
 class Drafts {
@@ -64,6 +64,9 @@ class Drafts {
   };
   Task<std::expected<Considered, Refusal>> consider(const Snapshot& snapshot, Caller caller,
                                                     const model::SendRequest& request, Time now);
+  // How it is stored; `waits`: for an approval.
+  store::Rewrite make_rewrite(const Caller& caller, const Considered& considered, model::Notification changed,
+                              bool stays_draft, bool waits, Time now);
   Task<SendResult> rewrite(Caller caller, const model::Notification& before, model::Notification changed,
                            bool stays_draft, std::string action);
 

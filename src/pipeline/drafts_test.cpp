@@ -2,15 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
-
 namespace carillon::pipeline {
 namespace {
-
-constexpr std::int32_t kProject = 1;
-constexpr Time kNoon{Millis(1'800'000'000'000)};
 
 TEST(Audience, CountsMembersOfGroupsAndEveryOtherEntryOnce) {
   model::SendRequest request;
@@ -22,63 +15,34 @@ TEST(Audience, CountsMembersOfGroupsAndEveryOtherEntryOnce) {
   EXPECT_EQ(audience_of(request, people), 4);
 }
 
-class Approvals : public testing::Test {
- protected:
-  Approvals() {
-    auto category = std::make_shared<model::Category>();
-    category->key = "news";
-    category->approval_over = 100;
-    plan_.category = std::move(category);
-  }
-  bool needs(std::int64_t audience, Time now = kNoon) {
-    auto asked = boost::asio::co_spawn(io_, needs_approval(*cache_, plan_, kProject, audience, now),
-                                       boost::asio::use_future);
-    io_.restart();
-    io_.run();
-    return asked.get();
-  }
-  void as_app(std::int64_t id) {
-    auto app = std::make_shared<model::App>();
-    app->id = id;
-    plan_.app = std::move(app);
-  }
-  boost::asio::io_context io_;
-  std::unique_ptr<cache::Cache> cache_ = cache::make_memory();
-  Plan plan_;
-};
-
-TEST_F(Approvals, AreNeededForMoreThanTheCategorySaysAndNotForAsMany) {
-  EXPECT_TRUE(needs(101));
-  EXPECT_FALSE(needs(100));
+Plan plan_over(std::int64_t limit) {
+  auto category = std::make_shared<model::Category>();
+  category->approval_over = limit;
+  Plan plan;
+  plan.category = std::move(category);
+  return plan;
 }
 
-TEST_F(Approvals, AreNeededOnceTheHourIsSpentByManySmallSends) {
-  for (int i = 0; i < 100; ++i) ASSERT_FALSE(needs(1)) << i;
-  EXPECT_TRUE(needs(1));
-  EXPECT_TRUE(needs(1, kNoon + Millis(1000)));
-  EXPECT_FALSE(needs(1, kNoon + Millis(3'600'000)));
+TEST(Approvals, AreNeededForMoreThanTheCategorySaysAndNotForAsMany) {
+  EXPECT_TRUE(needs_approval(plan_over(100), 101));
+  EXPECT_FALSE(needs_approval(plan_over(100), 100));
 }
 
-// What waits is not sent: it must not push others over the limit.
-TEST_F(Approvals, WhatNeedsOneIsNotCounted) {
-  ASSERT_FALSE(needs(60));
-  ASSERT_TRUE(needs(60));
-  EXPECT_FALSE(needs(40));
+TEST(Approvals, WhatNeedsNoneIsCountedAndWhatDoesIsNot) {
+  const auto share = share_of(plan_over(100), 60);
+  ASSERT_TRUE(share);
+  EXPECT_EQ(share->recipients, 60);
+  EXPECT_EQ(share->limit, 100);
+  EXPECT_FALSE(share_of(plan_over(100), 101));
 }
 
-TEST_F(Approvals, AppsAreCountedEachForItself) {
-  as_app(7);
-  ASSERT_FALSE(needs(100));
-  as_app(8);
-  EXPECT_FALSE(needs(100));
-}
-
-TEST_F(Approvals, AreNeverAskedOfTestKeysOrWithoutALimit) {
-  plan_.is_test = true;
-  EXPECT_FALSE(needs(1'000));
-  plan_.is_test = false;
-  plan_.category = std::make_shared<model::Category>();
-  EXPECT_FALSE(needs(1'000));
+TEST(Approvals, AreNeverAskedOfTestKeysOrWithoutALimit) {
+  Plan plan = plan_over(100);
+  plan.is_test = true;
+  EXPECT_FALSE(needs_approval(plan, 1'000));
+  EXPECT_FALSE(share_of(plan, 60));
+  EXPECT_FALSE(needs_approval(plan_over(0), 1'000));
+  EXPECT_FALSE(share_of(plan_over(0), 60));
 }
 
 }  // namespace

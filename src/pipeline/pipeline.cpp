@@ -486,6 +486,12 @@ void describe(base::SettingsGroup& group, Options& options) {
       .help("How long a stopping process waits for answers of providers.");
 }
 
+void describe(base::SettingsGroup& group, ApprovalOptions& options) {
+  group.duration("expires_after", options.expires_after)
+      .range(60'000, 90.0 * 86'400'000)
+      .help("How long a send waits for its approval; then it is never sent.");
+}
+
 void describe(base::SettingsGroup& group, store::Retention& retention) {
   constexpr double kDay = 86'400'000, kCentury = 36'500 * kDay;
   group.duration("content", retention.content)

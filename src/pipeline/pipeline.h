@@ -84,6 +84,9 @@ struct SendAnswer {
 };
 using SendResult = std::expected<SendAnswer, Refusal>;
 
+struct ApprovalOptions {
+  Millis expires_after{72LL * 3'600'000};  // a send that waits for somebody's word so long is never sent
+};
 struct Options {
   std::int64_t window = 8192;          // claimed and not yet recorded, per queue × priority
   std::int64_t careful_window = 32;    // the same for sms, voice, chat
@@ -93,10 +96,12 @@ struct Options {
   std::string journal_folder;  // DATA/journal
   std::string public_url, hello_name;
   AlertOptions alerts;
+  ApprovalOptions approval;
   store::Retention retention;
 };
 void describe(base::SettingsGroup& group, Options& options);
 void describe(base::SettingsGroup& group, store::Retention& retention);
+void describe(base::SettingsGroup& group, ApprovalOptions& options);
 
 // What a test message about alerts came to; nullopt: that target is not configured.
 struct AlertTest {

@@ -74,9 +74,10 @@ class Store {
   // those that are open Cancelled.
   virtual Task<Result<CancelChunk>> cancel_chunk(std::int64_t notification, std::int64_t from,
                                                  std::size_t limit, Time now) = 0;
-  // Voids the approval that is open, if one is, and opens another when there is to be one. Audited.
-  // Errors: Conflict (it has begun, ended, or was changed since it was read).
-  virtual Task<Result<void>> rewrite(Rewrite change, Time now) = 0;
+  // Voids the approval that is open, if one is, and opens another when there is to be one. Audited. False:
+  // its share of the hour is spent, and nothing is written. Errors: Conflict (it has begun, ended, or was
+  // changed since it was read).
+  virtual Task<Result<bool>> rewrite(Rewrite change, Time now) = 0;
   // Errors: NotFound · Conflict (not open any more; the message says why).
   virtual Task<Result<Approval>> decide(ApprovalDecision decision, Time now) = 0;
   virtual Task<Result<Approval>> approval(std::int32_t project, std::int64_t id) = 0;  // Errors: NotFound

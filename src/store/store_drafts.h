@@ -16,7 +16,8 @@ struct Rewrite {
   std::string expected_body;         // as it was read: somebody else may have changed it since
   // Whom it reaches, when it is no draft any more: what these hold at this commit.
   std::vector<AudienceGroup> audience;
-  std::optional<Approval> approval;  // when it is AwaitingApproval
+  std::optional<Approval> approval;      // when it is AwaitingApproval
+  std::optional<ApprovalShare> share{};  // as of AcceptItem
   Actor actor;
   std::string action;  // for the audit: "notification.submit"
 };

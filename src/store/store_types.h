@@ -63,6 +63,10 @@ struct Approval {
   std::string decided_by{}, reason{};
   std::optional<Time> decided_at{};
 };
+// What a send takes of the recipients that its app may reach in its category within an hour without asking.
+struct ApprovalShare {
+  std::int64_t recipients = 0, limit = 0;
+};
 struct AcceptItem {
   model::Notification notification;         // id set by the caller
   std::vector<model::Delivery> deliveries;  // ids contiguous from notification.first_delivery
@@ -74,11 +78,14 @@ struct AcceptItem {
   // hold at the commit.
   std::vector<AudienceGroup> audience;
   std::optional<Approval> approval;  // of one that is accepted as AwaitingApproval
+  // Counted when it is accepted, by the minute; with what the last hour holds it must not be over the limit.
+  std::optional<ApprovalShare> share{};
   // Set: its deliveries that are pending and due are taken for this owner as they are stored, which saves the
   // claim. Not together with caps, which may still change them.
   std::optional<Owner> take_for;
 };
-enum class Accepted : std::uint8_t { New, Duplicate, EventIdReused };
+// NeedsApproval: its share of the hour is spent, and nothing is written.
+enum class Accepted : std::uint8_t { New, Duplicate, EventIdReused, NeedsApproval };
 struct AcceptResult {
   Accepted kind = Accepted::New;
   std::int64_t notification = 0;  // the first one's id when it is a repeat

@@ -42,12 +42,21 @@ class Drafts : public StoreSuite {
   std::vector<Approval> open() {
     return run(store_->list_approvals({.project = kProject, .status = ApprovalStatus::Open}, {})).value();
   }
-  Result<void> rewrite(const model::Notification& before, NotificationStatus to, const std::string& body) {
+  // One send to so many in a category of which 100 an hour go without a word.
+  store::Accepted send(std::int64_t recipients, std::int64_t app = 7, const std::string& event = {}) {
+    store::AcceptItem one = event.empty() ? item(1) : item_with_event(event);
+    one.notification.app = app;
+    one.share = {.recipients = recipients, .limit = 100};
+    return accept_one(std::move(one)).kind;
+  }
+  Result<bool> rewrite(const model::Notification& before, NotificationStatus to, const std::string& body,
+                       std::optional<store::ApprovalShare> share = {}) {
     store::Rewrite change;
     change.notification = before;
     change.notification.status = to;
     change.notification.body = body;
     change.expected_body = before.body;
+    change.share = share;
     if (to == NotificationStatus::AwaitingApproval) change.approval = approval_of(before);
     change.actor = "app:shop";
     change.action = "notification.update";
@@ -112,6 +121,45 @@ TEST_P(Drafts, AnApprovalIsDecidedOnce) {
   EXPECT_EQ(kept.decided_by, "key:boss");
   EXPECT_EQ(kept.reason, "because");
   EXPECT_EQ(kept.decided_at, clock_.now());
+}
+
+TEST_P(Drafts, AnHourIsSpentByManySmallSendsAlsoOverARestart) {
+  for (int i = 0; i < 50; ++i) ASSERT_EQ(send(1), store::Accepted::New) << i;
+  clock_.advance(kHour / 2);
+  restart();
+  for (int i = 0; i < 50; ++i) ASSERT_EQ(send(1), store::Accepted::New) << i;
+  EXPECT_EQ(send(1), store::Accepted::NeedsApproval);
+  EXPECT_EQ(send(1, 8), store::Accepted::New);  // each app for itself
+  clock_.advance(kHour / 2);                    // the first fifty are of an earlier hour
+  EXPECT_EQ(send(50), store::Accepted::New);
+  EXPECT_EQ(send(1), store::Accepted::NeedsApproval);
+  expect_accountable();
+}
+
+TEST_P(Drafts, WhatDoesNotFitIntoTheHourIsNeitherStoredNorCounted) {
+  ASSERT_EQ(send(60), store::Accepted::New);
+  ASSERT_EQ(send(60, 7, "e1"), store::Accepted::NeedsApproval);
+  EXPECT_EQ(send(40, 7, "e1"), store::Accepted::New);
+  store::HistoryFilter all;
+  all.project = kProject;
+  EXPECT_EQ(run(store_->list_notifications(std::move(all))).value().rows.size(), 2U);
+}
+
+TEST_P(Drafts, ARepeatTakesNothingFromTheHour) {
+  ASSERT_EQ(send(60, 7, "e1"), store::Accepted::New);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(send(60, 7, "e1"), store::Accepted::Duplicate);
+  EXPECT_EQ(send(40), store::Accepted::New);
+}
+
+TEST_P(Drafts, ASubmittedOneTakesItsShareOfTheHour) {
+  const auto draft = accepted(NotificationStatus::Draft);
+  ASSERT_EQ(send(60), store::Accepted::New);
+  store::ApprovalShare share{.recipients = 60, .limit = 100};
+  EXPECT_FALSE(rewrite(draft, NotificationStatus::Scheduled, draft.body, share).value());
+  EXPECT_EQ(status(draft.id), NotificationStatus::Draft);
+  share.recipients = 40;
+  EXPECT_TRUE(rewrite(draft, NotificationStatus::Scheduled, draft.body, share).value());
+  EXPECT_EQ(send(1), store::Accepted::NeedsApproval);
 }
 
 TEST_P(Drafts, ARejectedOneIsNeverDue) {

@@ -41,11 +41,12 @@ def test_a_large_send_waits_and_goes_when_it_is_approved(office, simulator):
     open_one = waiting(office)
     assert open_one["id"] == sent["approval_id"] and open_one["notification_id"] == sent["id"]
     assert open_one["audience"] == 5 and open_one["submitted_by"] == "app:default"
+    assert office.notification(sent["id"])["approval"] == open_one
     assert office.notification(sent["id"])["status"] == "awaiting_approval"
     done = office.post(f"/v1/approvals/{open_one['id']}/approve")
     assert done["status"] == "approved" and done["decided_by"]
     final = office.wait_final(sent["id"])
-    assert final["counts"] == {"sent": 5}
+    assert final["counts"] == {"sent": 5} and final["approval"]["status"] == "approved"
     assert simulator.counts()["smtp"]["accepted"] == 5
     assert office.get("/v1/approvals")["data"] == []
     assert only(office.get("/v1/approvals?status=approved")["data"])["notification_id"] == sent["id"]
@@ -106,6 +107,43 @@ def test_many_small_sends_do_not_get_around_it(office):
     assert office.send(to=[{"user_id": "u4"}], channels=["email"], title="x", body="y")["status"] == "sending"
     office.advance("1h")  # the hour rolls on
     assert office.send(to=[{"user_id": "u4"}], **NEWS)["status"] == "sending"
+
+
+def test_a_restart_does_not_forget_the_hour(office):
+    batch = {"notifications": [{"to": [{"user_id": f"u{i}"}], **NEWS} for i in range(2)]}
+    assert office.post("/v1/notifications/batch", batch, auth="app")["summary"]["accepted"] == 2
+    office.restart(kill=True)
+    office.post("/v1/notifications/batch", batch, auth="app")
+    assert waiting(office)["audience"] == 1
+    plain = office.send(to=[{"user_id": "u4"}], channels=["email"], title="x", body="y")
+    assert plain["status"] == "sending" and "approval" not in office.notification(plain["id"])
+
+
+def test_repeats_of_an_event_take_nothing_from_the_hour(office):
+    for _ in range(6):
+        sent = office.send(to=[{"user_id": "u0"}, {"user_id": "u1"}], event_id="e1", **NEWS)
+    assert sent["duplicate"]
+    assert office.send(to=[{"user_id": "u2"}], event_id="e2", **NEWS)["status"] == "sending"
+    asked = office.send(to=[{"user_id": "u3"}], event_id="e3", **NEWS)
+    assert asked["status"] == "awaiting_approval"
+    again = office.send(to=[{"user_id": "u3"}], event_id="e3", **NEWS)
+    assert again["duplicate"] and again["id"] == asked["id"]
+
+
+def test_a_draft_counts_when_it_is_submitted(office):
+    drafts = [office.send(to=[{"user_id": f"u{i}"}], draft=True, **NEWS) for i in range(4)]
+    seen = [office.post(f"/v1/notifications/{d['id']}/submit", auth="app")["status"] for d in drafts]
+    assert seen == ["scheduled"] * 3 + ["awaiting_approval"]
+
+
+def test_how_long_it_waits_is_a_setting(office):
+    office.settings["approval.expires_after"] = "2h"
+    office.restart()
+    sent = office.send(to=[{"group": "all"}], **NEWS)
+    office.advance("119m")
+    assert office.notification(sent["id"])["status"] == "awaiting_approval"
+    office.advance("2m")
+    harness.wait_until(lambda: office.notification(sent["id"])["status"] == "approval_expired", "expired")
 
 
 def test_an_edit_voids_the_approval(office):
@@ -199,6 +237,24 @@ def test_it_is_sent_again(office, simulator):
                        event_id="e2")["duplicate"]
     missing = office.api("POST", "/v1/notifications", {"from_notification": "ntf_0"}, auth="app")
     assert missing.status == 422 and missing.pointers == ["/from_notification"]
+
+
+def test_several_are_sent_again_in_a_batch(office, simulator):
+    first = office.send(to=[{"user_id": "u0"}], channels=["email"], title="News", body="Hello", event_id="e1")
+    office.wait_final(first["id"])
+    answer = office.post("/v1/notifications/batch", {"notifications": [
+        {"from_notification": first["id"]},
+        {"to": [{"user_id": "u2"}], "channels": ["email"], "title": "from_notification", "body": "a word"},
+        {"from_notification": "ntf_0000000000007"},
+        {"from_notification": first["id"], "to": [{"user_id": "u1"}], "title": "Once more", "event_id": "e2"}]},
+        auth="app")
+    assert answer["summary"] == {"accepted": 3, "duplicate": 0, "refused": 1}
+    refused = answer["results"][2]["error"]
+    assert refused["code"] == "unknown_notification" and refused["errors"][0]["pointer"] == "/from_notification"
+    for index in (0, 1, 3):
+        office.wait_final(answer["results"][index]["id"])
+    sent = [m["content"] for m in simulator.messages("smtp", 10)]
+    assert len(sent) == 4 and sum("Once more" in m for m in sent) == 1
 
 
 def test_a_repeat_of_what_waits_is_the_same_send(office):

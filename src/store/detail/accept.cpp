@@ -143,6 +143,13 @@ class AcceptJob final : public Job {
         return result;
       }
     }
+    if (item.share) {
+      CARILLON_TRY(const bool is_counted, take_share(txn, n, *item.share, now_));
+      if (!is_counted) {
+        result.kind = Accepted::NeedsApproval;
+        return result;
+      }
+    }
     CARILLON_CHECK(insert_notification(txn, item, now_));
     if (is_chunked(n.status)) CARILLON_CHECK(insert_expansion(txn, n.id, item.audience));
     if (item.approval) CARILLON_CHECK(insert_approval(txn, *item.approval));

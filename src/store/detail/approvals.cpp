@@ -12,6 +12,8 @@ namespace carillon::store::detail {
 namespace {
 
 constexpr std::int64_t kExpiredMax = 100;  // approvals that end at a time
+constexpr std::int64_t kMinute = 60'000;   // ms
+constexpr std::int64_t kHour = 60;         // minutes
 
 #define CARILLON_APPROVAL_COLUMNS                                                                     \
   "id, project, notification, status, audience, submitted_by, submitted_at, expires_at, decided_by, " \
@@ -134,6 +136,36 @@ Result<void> insert_approval(Txn& txn, const Approval& a) {
   return s.bind(5, a.submitted_by).bind(6, a.submitted_at).bind(7, a.expires_at).run();
 }
 
+Result<bool> take_share(Txn& txn, const model::Notification& n, const ApprovalShare& share, Time now) {
+  const std::int64_t minute = to_ms(now) / kMinute, category = txn.words.id(n.category);
+  const auto bound = [&](const char* sql) {
+    Statement s = txn.db.statement(sql);
+    s.bind(1, std::int64_t{n.project}).bind(2, n.app).bind(3, category);
+    return s;
+  };
+  std::int64_t spent = 0;
+  {
+    Statement s = bound(
+        "SELECT ifnull(sum(n), 0) FROM approval_hour WHERE project = ?1 AND app = ?2 AND category = ?3 AND "
+        "minute > ?4");
+    CARILLON_CHECK(s.bind(4, minute - kHour).next());
+    spent = s.integer(0);
+  }
+  if (spent + share.recipients > share.limit) return false;
+  CARILLON_CHECK(
+      bound("DELETE FROM approval_hour WHERE project = ?1 AND app = ?2 AND category = ?3 AND minute <= "
+            "?4")
+          .bind(4, minute - kHour)
+          .run());
+  CARILLON_CHECK(
+      bound("INSERT INTO approval_hour(project, app, category, minute, n) VALUES(?1, ?2, ?3, ?4, ?5) "
+            "ON CONFLICT DO UPDATE SET n = n + excluded.n")
+          .bind(4, minute)
+          .bind(5, share.recipients)
+          .run());
+  return true;
+}
+
 Result<void> void_approval(Txn& txn, std::int64_t notification, std::string_view by, Time now) {
   Statement s = txn.db.statement(
       "UPDATE approval SET status = 4, decided_by = ?2, decided_at = ?3 WHERE notification = ?1 AND status = "
@@ -141,9 +173,13 @@ Result<void> void_approval(Txn& txn, std::int64_t notification, std::string_view
   return s.bind(1, notification).bind_or_null(2, by).bind(3, now).run();
 }
 
-Task<Result<void>> SqliteStore::rewrite(Rewrite change, Time now) {
-  auto call = [this, change = std::move(change), now](Txn& txn) -> Result<void> {
+Task<Result<bool>> SqliteStore::rewrite(Rewrite change, Time now) {
+  auto call = [this, change = std::move(change), now](Txn& txn) -> Result<bool> {
     const model::Notification& n = change.notification;
+    if (change.share) {
+      CARILLON_TRY(const bool is_counted, take_share(txn, n, *change.share, now));
+      if (!is_counted) return false;
+    }
     CARILLON_CHECK(update_notification(txn, change));
     CARILLON_CHECK(void_approval(txn, n.id, change.actor.name, now));
     CARILLON_CHECK(remove_expansion(txn, n.id));
@@ -152,12 +188,13 @@ Task<Result<void>> SqliteStore::rewrite(Rewrite change, Time now) {
     txn.after_commit([this, id = n.id] { notification_cache_->erase(id); });
     base::JsonWriter detail;
     detail.object().field("status", model::name(n.status)).end_object();
-    return insert_audit(txn, AuditEntry{.project = n.project,
-                                        .at = now,
-                                        .actor = change.actor,
-                                        .action = change.action,
-                                        .object = base::id_text(base::kNotificationPrefix, n.id),
-                                        .detail = detail.str()});
+    CARILLON_CHECK(insert_audit(txn, AuditEntry{.project = n.project,
+                                                .at = now,
+                                                .actor = change.actor,
+                                                .action = change.action,
+                                                .object = base::id_text(base::kNotificationPrefix, n.id),
+                                                .detail = detail.str()}));
+    return true;
   };
   co_return co_await write(std::move(call), JobClass::Other, 4);
 }
@@ -214,6 +251,8 @@ Task<Result<std::vector<Approval>>> SqliteStore::list_approvals(ApprovalFilter f
       found.push_back(read_approval(s));
     }
   };
+  // A notification has one or a few.
+  if (filter.notification != 0) co_return readers_->inline_read(call);
   co_return co_await read(call);
 }
 

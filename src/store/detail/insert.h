@@ -45,6 +45,10 @@ Result<void> insert_deliveries(Txn& txn, std::span<const model::Delivery> delive
 // Whom a chunked one reaches: the groups as they are at this commit.
 Result<void> insert_expansion(Txn& txn, std::int64_t notification, std::span<const AudienceGroup> audience);
 Result<void> insert_approval(Txn& txn, const Approval& approval);
+// Counts the send's recipients into its app's and category's hour; false: they do not fit, and are not
+// counted.
+Result<bool> take_share(Txn& txn, const model::Notification& notification, const ApprovalShare& share,
+                        Time now);
 // The one that is open, if one is.
 Result<void> void_approval(Txn& txn, std::int64_t notification, std::string_view by, Time now);
 

@@ -51,7 +51,7 @@ class SqliteStore final : public Store {
   Task<Result<CancelResult>> cancel(std::int64_t notification, Actor actor, Time now) override;
   Task<Result<CancelChunk>> cancel_chunk(std::int64_t notification, std::int64_t from, std::size_t limit,
                                          Time now) override;
-  Task<Result<void>> rewrite(Rewrite change, Time now) override;
+  Task<Result<bool>> rewrite(Rewrite change, Time now) override;
   Task<Result<Approval>> decide(ApprovalDecision decision, Time now) override;
   Task<Result<Approval>> approval(std::int32_t project, std::int64_t id) override;
   Task<Result<std::vector<Approval>>> list_approvals(ApprovalFilter filter, ListPage page) override;
