@@ -1,5 +1,6 @@
 // What became of a notification: lists, counts, deliveries with their timelines.
 #include <algorithm>
+#include <numeric>
 #include <vector>
 
 #include "api/approvals.h"
@@ -19,6 +20,9 @@ struct Counts {
   bool is_complete = true;
   [[nodiscard]] std::int64_t of(DeliveryStatus status) const {
     return by_status[static_cast<std::size_t>(status)];
+  }
+  [[nodiscard]] std::int64_t total() const {
+    return std::accumulate(by_status.begin(), by_status.end(), 0LL);
   }
 };
 
@@ -63,6 +67,47 @@ void write_counts(base::JsonWriter& out, const Counts& counts) {
 
 namespace {
 
+std::string_view progress_state(model::NotificationStatus status) noexcept {
+  switch (status) {
+    case model::NotificationStatus::Draft:
+    case model::NotificationStatus::AwaitingApproval:
+    case model::NotificationStatus::Scheduled: return "waiting";
+    case model::NotificationStatus::Expanding: return "expanding";
+    case model::NotificationStatus::Sending: return "sending";
+    case model::NotificationStatus::Paused: return "paused";
+    case model::NotificationStatus::Completed:
+    case model::NotificationStatus::Cancelled:
+    case model::NotificationStatus::Rejected:
+    case model::NotificationStatus::ApprovalExpired: break;
+  }
+  return "done";
+}
+
+// Recipients whose deliveries are there, and of those deliveries how many have ended.
+Task<std::expected<void, Failure>> write_progress(base::JsonWriter& out, Call& call,
+                                                  const model::Notification& n, const Counts& counts) {
+  CARILLON_CO_TRY(const auto expansion, co_await call.deps.store.expansion_progress(n.id));
+  out.key("progress").object().field("state", progress_state(n.status)).key("recipients");
+  if (expansion && expansion->recipients > 0) {
+    out.object()
+        .field("expanded", expansion->expanded)
+        .field("estimated", expansion->recipients)
+        .end_object();
+  } else {
+    out.null();
+  }
+  std::int64_t ended = 0;
+  for (std::size_t i = 0; i < counts.by_status.size(); ++i)
+    ended += model::is_final(static_cast<DeliveryStatus>(i)) ? counts.by_status[i] : 0;
+  out.key("deliveries")
+      .object()
+      .field("total", counts.total())
+      .field("ended", ended)
+      .end_object()
+      .end_object();
+  co_return std::expected<void, Failure>{};
+}
+
 // Its latest; nullopt: it never needed one.
 Task<std::expected<std::optional<store::Approval>, Failure>> approval_of(Call& call,
                                                                          std::int64_t notification) {
@@ -84,12 +129,11 @@ Task<Answer> get_notification(Call& call) {
   CARILLON_CO_TRY(const Counts counts, co_await count_deliveries(call, id));
   CARILLON_CO_TRY(const auto approval, co_await approval_of(call, id));
   base::JsonWriter out(768);
-  std::int64_t total = 0;
   model::Notification shown = *n;
-  for (const std::int64_t of_status : counts.by_status) total += of_status;
-  if (shown.delivery_count == 0) shown.delivery_count = static_cast<std::int32_t>(total);
+  if (shown.delivery_count == 0) shown.delivery_count = static_cast<std::int32_t>(counts.total());
   open_notification(out, call, shown);
   write_counts(out, counts);
+  CARILLON_CO_CHECK(co_await write_progress(out, call, *n, counts));
   if (approval) {
     out.key("approval");
     write_approval(out, *approval);

@@ -182,6 +182,11 @@ constexpr Schema kSchemas[] = {
      R"("tags":{"type":"array"},)"
      R"("counts":{"type":"object"},"counts_complete":{"type":"boolean"},)"
      R"("log_status":{"type":["string","null"]},)"
+     R"("progress":{"type":"object","properties":{"state":{"enum":["waiting","expanding","sending","paused",)"
+     R"("done"]},"recipients":{"type":["object","null"],"description":"while they are expanded in the )"
+     R"(background: whose deliveries are there, of about how many","properties":)"
+     R"({"expanded":{"type":"integer"},"estimated":{"type":"integer"}}},"deliveries":{"type":"object",)"
+     R"("properties":{"total":{"type":"integer"},"ended":{"type":"integer"}}}}},)"
      R"("approval":{"$ref":"#/components/schemas/Approval"},)"
      R"("outcome":{"enum":["success","partial","failed","none",null]}}})",
      ""},

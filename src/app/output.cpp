@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 namespace carillon::app {
 namespace {
@@ -257,14 +258,16 @@ std::string progress_line(std::string_view what, std::int64_t done, std::int64_t
 ProgressBar::ProgressBar(std::string what)
     : what_(std::move(what)), is_terminal_(::isatty(STDERR_FILENO) == 1) {}
 
-ProgressBar::~ProgressBar() {
-  if (is_shown_) print_error("\r\x1b[K");
+ProgressBar::~ProgressBar() { clear(); }
+
+void ProgressBar::clear() {
+  if (std::exchange(is_shown_, false)) print_error("\r\x1b[K");
 }
 
-void ProgressBar::show(std::int64_t done, std::int64_t total) {
+void ProgressBar::show(std::string_view what, std::int64_t done, std::int64_t total) {
   if (!is_terminal_) return;
   is_shown_ = true;
-  print_error(fmt::format("\r{}\x1b[K", progress_line(what_, done, total)));
+  print_error(fmt::format("\r{}\x1b[K", progress_line(what, done, total)));
 }
 
 }  // namespace carillon::app

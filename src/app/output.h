@@ -69,7 +69,9 @@ class ProgressBar {
  public:
   explicit ProgressBar(std::string what);
   ~ProgressBar();  // clears the line
-  void show(std::int64_t done, std::int64_t total);
+  void show(std::int64_t done, std::int64_t total) { show(what_, done, total); }
+  void show(std::string_view what, std::int64_t done, std::int64_t total);
+  void clear();  // before something else is printed
 
  private:
   const std::string what_;

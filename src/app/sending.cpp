@@ -11,7 +11,7 @@ constexpr Millis kLookAgainFirst{100};
 constexpr Millis kLookAgainLast{1'000};
 
 struct SendOptions {
-  std::vector<std::string> users, devices, emails, phones, channels, params, metadata, tags;
+  std::vector<std::string> users, groups, devices, emails, phones, channels, params, metadata, tags;
   std::string device_token, platform, file, event;
   std::string event_id, category, template_key, title, body, subject, html, url, image, locale, priority, ttl;
   std::string collapse_key, send_at, zone, if_past, on_unknown;
@@ -25,6 +25,7 @@ void write_recipients(base::JsonWriter& out, const SendOptions& o) {
     for (const auto& value : values) out.object().field(field, value).end_object();
   };
   each("user_id", o.users);
+  each("group", o.groups);
   each("device_id", o.devices);
   each("email", o.emails);
   each("phone", o.phones);
@@ -162,11 +163,52 @@ class Timelines {
   std::map<std::string, std::size_t> shown_;
 };
 
-// Prints timelines until the notification is final or `patience` is over. The exit status: 0 unless it
-// failed altogether or is not final.
+// What of a notification goes on, with how far it is; total 0: nothing that can be told.
+struct Stage {
+  std::string_view what;
+  std::int64_t done = 0, total = 0;
+};
+Stage stage_of(base::JsonElement root) {
+  const Stage expanding{"Expanding", integer_at(root, "progress.recipients.expanded"),
+                        integer_at(root, "progress.recipients.estimated")};
+  const std::string state = cell_at(root, "progress.state");
+  if (state == "expanding" || (state == "paused" && expanding.done < expanding.total)) return expanding;
+  if (state != "sending" && state != "paused") return {};
+  return {"Sending", integer_at(root, "progress.deliveries.ended"),
+          integer_at(root, "progress.deliveries.total")};
+}
+
+// More than anybody wants to read the timelines of.
+bool is_large(base::JsonElement root) {
+  return cell_at(root, "progress.recipients") != "-" ||
+         integer_at(root, "progress.deliveries.total") > static_cast<std::int64_t>(kFollowedMax);
+}
+
+std::string render_end(base::JsonElement root) {
+  const std::string outcome = cell_at(root, "outcome");
+  std::string text = cell_at(root, "status");
+  if (outcome != "-") text += ": " + outcome;
+  base::JsonElement counts;
+  if (is_large(root) && root["counts"].get(counts) == simdjson::SUCCESS)
+    text += "\nDeliveries: " + counts_text(counts);
+  return text + "\n";
+}
+
+int show_timelines(Client& client, const std::string& notification, Timelines& timelines) {
+  const auto ids = delivery_ids(client, notification);
+  if (!ids) return ids.error();
+  for (const auto& delivery : *ids) {
+    if (const int failed = timelines.show(delivery); failed != kExitOk) return failed;
+  }
+  return kExitOk;
+}
+
+// Prints timelines (of a large one, how far it is) until the notification is final or `patience` is over. The
+// exit status: 0 unless it failed altogether or is not final.
 int follow(Client& client, const std::string& id, Millis patience) {
   const auto deadline = base::Deadline::after(patience);
   Timelines timelines(client);
+  ProgressBar bar("Sending");
   Millis pause = kLookAgainFirst;
   while (true) {
     const auto answer = client.ask("GET", path_of("/v1/notifications/", id));
@@ -175,20 +217,18 @@ int follow(Client& client, const std::string& id, Millis patience) {
     const auto root = document.parse(answer->body);
     const std::string status = root ? cell_at(*root, "status") : "-";
     const std::string outcome = root ? cell_at(*root, "outcome") : "-";
-    if (!client.is_json()) {
-      const auto ids = delivery_ids(client, id);
-      if (!ids) return ids.error();
-      for (const auto& delivery : *ids) {
-        if (const int failed = timelines.show(delivery); failed != kExitOk) return failed;
-      }
+    if (root && is_large(*root)) {
+      if (const Stage stage = stage_of(*root); stage.total > 0) bar.show(stage.what, stage.done, stage.total);
+    } else if (!client.is_json()) {
+      if (const int failed = show_timelines(client, id, timelines); failed != kExitOk) return failed;
     }
     if (is_final(status)) {
-      client.show(*answer, [&](base::JsonElement) {
-        return fmt::format("{}{}\n", status, outcome == "-" ? "" : ": " + outcome);
-      });
+      bar.clear();
+      client.show(*answer, render_end);
       return outcome == "failed" ? kExitFailure : kExitOk;
     }
     if (deadline.passed()) {
+      bar.clear();
       client.show(*answer, [](base::JsonElement) { return std::string(); });
       print_error(fmt::format("It is still {}; look again: carillon status {}\n", status, id));
       return kExitFailure;
@@ -308,6 +348,8 @@ void add_send(CLI::App& root, Shell& shell) {
       "ring.' --wait",
       [o](Client& client) { return send(client, *o); });
   verb.add_option("--user", o->users, "To a user; may be repeated")->allow_extra_args(false);
+  verb.add_option("--group", o->groups, "To the members of a group; may be repeated")
+      ->allow_extra_args(false);
   verb.add_option("--email", o->emails, "To an e-mail address; may be repeated")->allow_extra_args(false);
   verb.add_option("--phone", o->phones, "To a phone number, E.164; may be repeated")->allow_extra_args(false);
   verb.add_option("--device", o->devices, "To one registered device; may be repeated")
@@ -319,7 +361,8 @@ void add_send(CLI::App& root, Shell& shell) {
   verb.add_flag("--draft", o->is_draft, "Only keep it; it goes with POST /v1/notifications/{id}/submit");
   verb.add_flag("--dry-run", o->is_dry_run, "Say what would happen, and send nothing");
   verb.add_flag("--wait", o->is_waiting,
-                "Print the timeline until it is final; fails when nobody was reached");
+                "Print the timeline (of a large one, how far it is) until it is final; fails when nobody was "
+                "reached");
   verb.add_option("--patience", o->patience, "How long --wait waits (default 2m)");
 }
 
@@ -389,6 +432,10 @@ int show_notification(Client& client, const std::string& id) {
   if (!answer) return answer.error();
   const int status = client.show(*answer, render_object);
   if (client.is_json() || status != kExitOk) return status;
+  base::JsonDocument document;
+  const auto root = document.parse(answer->body);
+  if (const Stage stage = root ? stage_of(*root) : Stage{}; stage.total > 0)
+    print("\n" + progress_line(stage.what, stage.done, stage.total) + "\n");
   const auto ids = delivery_ids(client, id);
   if (!ids) return ids.error();
   print(ids->empty() ? "\nNo deliveries yet.\n" : "\n");

@@ -275,6 +275,7 @@ std::expected<std::pair<store::AcceptItem, SendAnswer>, Refusal> build(Work& wor
   const bool is_inline = n.status == NotificationStatus::Sending;
   if (!is_inline) {
     for (const auto& [entry, group] : people.groups) item.audience.push_back({entry, group.id});
+    item.recipients = audience_of(request, people);
   }
   const std::size_t count = is_inline ? routed.deliveries.size() : 0;
   n.id = ids.take(count + 1);

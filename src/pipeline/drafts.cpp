@@ -144,6 +144,7 @@ store::Rewrite Drafts::make_rewrite(const Caller& caller, const Considered& cons
     changed.send_at = std::max(plan.send_at.value_or(now), now);
   store::Rewrite change;
   change.audience = considered.groups;
+  change.recipients = considered.audience;
   const std::int64_t audience = considered.audience;
   if (waits)
     change.approval =

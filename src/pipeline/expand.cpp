@@ -197,6 +197,8 @@ Task<Result<void>> Expander::commit(Progress& progress, Routed routed, bool is_d
       item.next_cursor = is_last_chunk ? entries : rows[end].to_index;
     }
     const std::size_t count = end - at;
+    for (std::size_t i = at; i < end; ++i)
+      item.recipients += i == at || !belong_together(rows[i - 1], rows[i]) ? 1 : 0;
     const std::int64_t first = count > 0 ? deps_.ids.take(count) : 0;
     std::vector<store::Hint> hints;
     for (std::size_t i = at; i < end; ++i) {

@@ -172,6 +172,8 @@ class Store {
   virtual Task<Result<DeliveryDetail>> delivery(std::int64_t id) = 0;
   // How many deliveries of a notification that was expanded in chunks are in each state; all 0 for others.
   virtual Task<Result<StatusCounts>> status_counts(std::int64_t notification) = 0;
+  // nullopt: its deliveries are not made in chunks, or all of them are final.
+  virtual Task<Result<std::optional<ExpansionProgress>>> expansion_progress(std::int64_t notification) = 0;
   // Newest first; examines at most 20,000 rows and may return a short page with `next` set.
   virtual Task<Result<NotificationPage>> list_notifications(HistoryFilter filter) = 0;
   virtual Task<Result<DeliveryPage>> list_deliveries(HistoryFilter filter) = 0;

@@ -16,6 +16,7 @@ struct Rewrite {
   std::string expected_body;         // as it was read: somebody else may have changed it since
   // Whom it reaches, when it is no draft any more: what these hold at this commit.
   std::vector<AudienceGroup> audience;
+  std::int64_t recipients = 0;           // as of AcceptItem
   std::optional<Approval> approval;      // when it is AwaitingApproval
   std::optional<ApprovalShare> share{};  // as of AcceptItem
   Actor actor;

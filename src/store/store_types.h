@@ -77,6 +77,7 @@ struct AcceptItem {
   // Of a notification that is accepted as AwaitingApproval, Scheduled or Expanding: it reaches whom these
   // hold at the commit.
   std::vector<AudienceGroup> audience;
+  std::int64_t recipients = 0;       // of such a one, as far as they are known; who is in two groups is two
   std::optional<Approval> approval;  // of one that is accepted as AwaitingApproval
   // Counted when it is accepted, by the minute; with what the last hour holds it must not be over the limit.
   std::optional<ApprovalShare> share{};
@@ -99,6 +100,7 @@ struct ExpandItem {
   std::string after;  // the last user of the groups that this brings; empty: none yet
   bool done = false;
   std::vector<model::Delivery> deliveries;  // ids contiguous
+  std::int64_t recipients = 0;              // whose they are
   std::vector<CapCharge> caps;
 };
 

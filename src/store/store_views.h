@@ -35,6 +35,11 @@ struct HistoryFilter {
   std::vector<model::DeliveryStatus> statuses;
   std::optional<model::NotificationStatus> notification_status;
 };
+// How far a notification is whose deliveries are made in chunks.
+struct ExpansionProgress {
+  std::int64_t expanded = 0;    // recipients whose deliveries are there
+  std::int64_t recipients = 0;  // of AcceptItem; 0: not known
+};
 using StatusCounts = std::array<std::int64_t, model::kDeliveryStatusCount>;  // by status
 struct NotificationPage {
   std::vector<model::Notification> rows;

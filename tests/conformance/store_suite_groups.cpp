@@ -48,6 +48,7 @@ class Groups : public StoreSuite {
     one.notification.status = model::NotificationStatus::Expanding;
     one.notification.first_delivery = 0;
     one.audience = std::move(audience);
+    one.recipients = 4;
     accept_one(one);
     return one.notification.id;
   }
@@ -67,6 +68,7 @@ class Groups : public StoreSuite {
     e.done = is_done;
     e.after = after;
     e.deliveries = item(n).deliveries;
+    e.recipients = static_cast<std::int64_t>(n);
     for (model::Delivery& d : e.deliveries) d.notification = at.notification;
     ASSERT_TRUE(run(store_->expand(std::move(e), clock_.now())));
   }
@@ -74,7 +76,25 @@ class Groups : public StoreSuite {
     return run(store_->status_counts(notification)).value()[static_cast<std::size_t>(status)];
   }
   using AcceptItem = store::AcceptItem;
+  std::optional<store::ExpansionProgress> progress(std::int64_t notification) {
+    return run(store_->expansion_progress(notification)).value();
+  }
 };
+
+TEST_P(Groups, HowFarAnExpansionIsOutlivesARestart) {
+  const std::int64_t sent = send({});
+  EXPECT_EQ(progress(sent)->recipients, 4);
+  EXPECT_EQ(progress(sent)->expanded, 0);
+  expand(due(sent), 2, false, "u1");
+  restart();
+  EXPECT_EQ(progress(sent)->expanded, 2);
+  expand(due(sent), 1, true, "u2");  // one was in two groups
+  EXPECT_EQ(progress(sent)->expanded, 3);
+  EXPECT_EQ(progress(sent)->recipients, 4);
+  const auto plain = item(1);
+  accept_one(plain);
+  EXPECT_FALSE(progress(plain.notification.id));
+}
 
 TEST_P(Groups, AGroupIsMadeRenamedListedAndRemoved) {
   EXPECT_EQ(put("b").name, "b!");

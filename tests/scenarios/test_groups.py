@@ -1,6 +1,9 @@
 """One send to many: groups are named in `to`, overlap without repeats, and survive whatever happens meanwhile."""
 import datetime
 import functools
+import os
+import pty
+import subprocess
 
 import harness
 from people import die_at, ios, only
@@ -96,6 +99,44 @@ def test_kill_9_in_the_middle_of_an_expansion_loses_and_repeats_nobody(connected
         assert sum(done["counts"].values()) == len(ids), (place, done["counts"])
         assert sorted(recipients(connected, done["id"])) == ids
         assert connected.accountability()["exact"]
+
+
+def test_how_far_a_large_send_is_can_be_seen(connected):
+    ids = people(connected, 600)
+    group(connected, "all", ids)
+    group(connected, "some", ids[:10])
+    later = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)).isoformat()
+    sent = connected.send(to=[{"group": "all"}, {"group": "some"}], send_at=later, **NEWS)["id"]
+    waiting = {"state": "waiting", "recipients": {"expanded": 0, "estimated": 610},
+               "deliveries": {"total": 0, "ended": 0}}
+    assert connected.notification(sent)["progress"] == waiting
+    connected.post("/v1/pauses", {"scope": {"channel": "email"}, "reason": "test"})
+    connected.advance("2h")
+    harness.wait_until(lambda: connected.notification(sent)["progress"]["state"] == "sending", "expanded")
+    assert connected.notification(sent)["progress"] == {
+        "state": "sending", "recipients": {"expanded": 600, "estimated": 610}, "deliveries": {"total": 600, "ended": 0}}
+    assert f"Sending [{'.' * 24}]   0 %  0 of 600" in connected.cli("status", sent).out
+    connected.delete(f"/v1/pauses/{only(connected.get('/v1/pauses')['data'])['id']}")
+    progress = connected.wait_final(sent)["progress"]
+    assert progress["state"] == "done" and progress["deliveries"] == {"total": 600, "ended": 600}
+    small = connected.send(to=[{"group": "some"}], **NEWS)["id"]
+    assert connected.wait_final(small)["progress"] == {"state": "done", "recipients": None,
+                                                       "deliveries": {"total": 10, "ended": 10}}
+
+
+def test_a_terminal_shows_a_bar_until_the_end(connected):
+    group(connected, "all", people(connected, 300))
+    screen, terminal = pty.openpty()
+    done = subprocess.run([str(harness.BINARY), "send", "--group", "all", "--channel", "email", "--title", "x",
+                           "--body", "y", "--wait", "--data", str(connected.data)], stdout=subprocess.PIPE,
+                          stderr=terminal, text=True, timeout=60, env=harness.clean_environment())
+    os.close(terminal)
+    os.set_blocking(screen, False)
+    shown = os.read(screen, 1 << 16).decode()
+    os.close(screen)
+    assert done.returncode == 0, done
+    assert "%" in shown and " of 300" in shown and shown.endswith("\r\x1b[K"), repr(shown)
+    assert done.stdout.endswith("completed: success\nDeliveries: 300 sent\n")
 
 
 def test_cancel_stops_an_expansion(connected):

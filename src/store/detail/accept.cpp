@@ -151,7 +151,7 @@ class AcceptJob final : public Job {
       }
     }
     CARILLON_CHECK(insert_notification(txn, item, now_));
-    if (is_chunked(n.status)) CARILLON_CHECK(insert_expansion(txn, n.id, item.audience));
+    if (is_chunked(n.status)) CARILLON_CHECK(insert_expansion(txn, n.id, item.audience, item.recipients));
     if (item.approval) CARILLON_CHECK(insert_approval(txn, *item.approval));
     const Origin origin{
         .app = n.app, .category = txn.words.id(n.category), .template_key = txn.words.id(n.template_key)};

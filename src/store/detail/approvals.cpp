@@ -112,7 +112,8 @@ Result<void> update_notification(Txn& txn, const Rewrite& change) {
 
 }  // namespace
 
-Result<void> insert_expansion(Txn& txn, std::int64_t notification, std::span<const AudienceGroup> audience) {
+Result<void> insert_expansion(Txn& txn, std::int64_t notification, std::span<const AudienceGroup> audience,
+                              std::int64_t recipients) {
   std::string groups;
   for (const AudienceGroup& group : audience) {
     const std::int64_t pair[] = {static_cast<std::int64_t>(group.entry), group.group};
@@ -120,10 +121,11 @@ Result<void> insert_expansion(Txn& txn, std::int64_t notification, std::span<con
   }
   return txn.db
       .statement(
-          "INSERT INTO expansion(notification, is_done, moment, audience, after) "
-          "VALUES(?1, 0, (SELECT value FROM people.member_seq), ?2, NULL)")
+          "INSERT INTO expansion(notification, is_done, moment, audience, after, recipients) "
+          "VALUES(?1, 0, (SELECT value FROM people.member_seq), ?2, NULL, ?3)")
       .bind(1, notification)
       .bind_blob(2, groups)
+      .bind(3, recipients)
       .run();
 }
 
@@ -183,7 +185,7 @@ Task<Result<bool>> SqliteStore::rewrite(Rewrite change, Time now) {
     CARILLON_CHECK(update_notification(txn, change));
     CARILLON_CHECK(void_approval(txn, n.id, change.actor.name, now));
     CARILLON_CHECK(remove_expansion(txn, n.id));
-    if (is_chunked(n.status)) CARILLON_CHECK(insert_expansion(txn, n.id, change.audience));
+    if (is_chunked(n.status)) CARILLON_CHECK(insert_expansion(txn, n.id, change.audience, change.recipients));
     if (change.approval) CARILLON_CHECK(insert_approval(txn, *change.approval));
     txn.after_commit([this, id = n.id] { notification_cache_->erase(id); });
     base::JsonWriter detail;

@@ -163,10 +163,13 @@ Task<Result<void>> SqliteStore::expand(ExpandItem item, Time now) {
                        .run());
     CARILLON_CHECK(
         txn.db
-            .statement("UPDATE expansion SET is_done = ?2, after = ifnull(?3, after) WHERE notification = ?1")
+            .statement(
+                "UPDATE expansion SET is_done = ?2, after = ifnull(?3, after), expanded = expanded + ?4 "
+                "WHERE notification = ?1")
             .bind(1, item.notification)
             .bind(2, std::int64_t{item.done})
             .bind_or_null(3, item.after)
+            .bind(4, item.recipients)
             .run());
     txn.after_commit([this, id = item.notification] { notification_cache_->erase(id); });
     return {};
@@ -349,6 +352,15 @@ Task<Result<CancelChunk>> SqliteStore::cancel_chunk(std::int64_t notification, s
 
 Task<Result<StatusCounts>> SqliteStore::status_counts(std::int64_t notification) {
   co_return readers_->inline_read([&](Db& db) { return kept_counts(db, notification); });
+}
+
+Task<Result<std::optional<ExpansionProgress>>> SqliteStore::expansion_progress(std::int64_t notification) {
+  co_return readers_->inline_read([&](Db& db) -> Result<std::optional<ExpansionProgress>> {
+    Statement s = db.statement("SELECT expanded, recipients FROM expansion WHERE notification = ?1");
+    CARILLON_TRY(const bool has_row, s.bind(1, notification).next());
+    if (!has_row) return std::nullopt;
+    return ExpansionProgress{.expanded = s.integer(0), .recipients = s.integer(1)};
+  });
 }
 
 Task<Result<std::vector<Hint>>> SqliteStore::unhold(HoldFilter filter, std::size_t limit, Time now) {

@@ -43,7 +43,8 @@ Result<void> insert_deliveries(Txn& txn, std::span<const model::Delivery> delive
          status == model::NotificationStatus::Scheduled || status == model::NotificationStatus::Expanding;
 }
 // Whom a chunked one reaches: the groups as they are at this commit.
-Result<void> insert_expansion(Txn& txn, std::int64_t notification, std::span<const AudienceGroup> audience);
+Result<void> insert_expansion(Txn& txn, std::int64_t notification, std::span<const AudienceGroup> audience,
+                              std::int64_t recipients);
 Result<void> insert_approval(Txn& txn, const Approval& approval);
 // Counts the send's recipients into its app's and category's hour; false: they do not fit, and are not
 // counted.

@@ -101,6 +101,7 @@ class SqliteStore final : public Store {
   Task<Result<std::vector<model::Delivery>>> deliveries_of(std::int64_t notification, ListPage page) override;
   Task<Result<DeliveryDetail>> delivery(std::int64_t id) override;
   Task<Result<StatusCounts>> status_counts(std::int64_t notification) override;
+  Task<Result<std::optional<ExpansionProgress>>> expansion_progress(std::int64_t notification) override;
   Task<Result<NotificationPage>> list_notifications(HistoryFilter filter) override;
   Task<Result<DeliveryPage>> list_deliveries(HistoryFilter filter) override;
   Task<Result<DeadLetterPage>> list_dead_letters(std::int32_t project, ListPage page) override;
