@@ -2,6 +2,7 @@
 #include <map>
 
 #include "api/router.h"
+#include "api/used_by.h"
 
 namespace carillon::api {
 namespace {
@@ -90,6 +91,7 @@ Task<Answer> delete_category(Call& call) {
   const auto& view = call.view();
   if (!view.categories.contains(call.args[0])) co_return std::unexpected(no_category(call));
   if (!is_built_in(call.args[0])) {
+    CARILLON_CO_CHECK(co_await refuse_used(call, Named::Category));
     for (const auto& [key, t] : view.templates) {
       if (t->category == call.args[0]) {
         co_return failed(409, "in_use", fmt::format("the template '{}' uses this category", key));
@@ -144,8 +146,10 @@ std::span<const Route> category_routes() {
        .access = kWrite,
        .handler = delete_category,
        .tag = "Categories",
-       .summary = "Remove a category; a built-in one goes back to its defaults",
-       .status = 204},
+       .summary = "Remove a category that no template, rule or schedule names (force=true: rules and "
+                  "schedules even so); a built-in one goes back to its defaults",
+       .status = 204,
+       .query = "force"},
   };
   return kRoutes;
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "api/router.h"
+#include "api/used_by.h"
 #include "model/address.h"
 
 namespace carillon::api {
@@ -55,6 +56,7 @@ Task<Answer> get(Call& call) {
 }
 
 Task<Answer> remove(Call& call) {
+  CARILLON_CO_CHECK(co_await refuse_used(call, Named::Group));
   const auto done =
       co_await call.deps.store.delete_group(call.who.project, call.args[0], call.actor(), call.now);
   if (!done && done.error().code == Errc::NotFound) co_return std::unexpected(no_group(call));
@@ -168,8 +170,11 @@ std::span<const Route> group_routes() {
       route_of("GET", "/v1/groups", list, "List groups by key", {}, "GroupList", 200, "limit after"),
       route_of("PUT", "/v1/groups/{key}", put, "Make a group, or rename it", "Group", "Group"),
       route_of("GET", "/v1/groups/{key}", get, "One group, with the number of its members", {}, "Group"),
-      route_of("DELETE", "/v1/groups/{key}", remove,
-               "Remove a group; sends accepted for it still reach its members", {}, {}, 204),
+      route_of(
+          "DELETE", "/v1/groups/{key}", remove,
+          "Remove a group, unless a rule or schedule names it (force=true: even so); sends accepted for it "
+          "still reach its members",
+          {}, {}, 204, "force"),
       route_of("GET", "/v1/groups/{key}/members", list_members, "List members by user id", {}, "MemberList",
                200, "limit after"),
       route_of("POST", "/v1/groups/{key}/members", change<false>, "Add users", "MemberChange",

@@ -329,7 +329,10 @@ constexpr Schema kSchemas[] = {
      R"("layout":{"type":"string"},"syntax":{"enum":["mustache","brackets"]},)"
      R"("params":{"type":"array",)"
      R"("items":{"$ref":"#/components/schemas/TemplateParam"}},"content":{"type":"object",)"
-     R"("description":"By locale: title, body, url, image and blocks for channels"}}})",
+     R"("description":"By locale: title, body, url, image and blocks for channels"},)"
+     R"("used_by":{"type":"object","readOnly":true,"description":"Keys of what sends it; not for apps",)"
+     R"("properties":{"rules":{"type":"array","items":{"type":"string"}},)"
+     R"("schedules":{"type":"array","items":{"type":"string"}}}}}})",
      R"({"default_locale":"en","params":[{"name":"name","type":"string","required":true,)"
      R"("sample":"Kim"}],"content":{"en":{"title":"Hello {{name}}","body":"Welcome."}}})"},
     {"TemplateParam",

@@ -3,6 +3,8 @@
 
 #include <charconv>
 
+#include "api/used_by.h"
+
 namespace carillon::api {
 namespace {
 
@@ -15,13 +17,19 @@ Task<Result<void>> store_head(Call& call, TemplateHead head) {
 }
 
 // As stored, with which version is in use now.
-void write_template(base::JsonWriter& out, const model::Template& t, const TemplateHead& head) {
+void write_template(base::JsonWriter& out, const model::Template& t, const TemplateHead& head,
+                    const std::optional<UsedBy>& users = std::nullopt) {
   base::JsonWriter whole(4096);
   model::Template shown = t;
   shown.is_published = t.version == head.published;
   model::write_template(whole, shown);
   std::string json = with_published(whole.str(), shown.is_published);
   if (head.is_archived) json.insert(json.size() - 1, R"(,"archived":true)");
+  if (users) {
+    base::JsonWriter used(128);
+    write_used_by(used, *users);
+    json.insert(json.size() - 1, R"(,"used_by":)" + used.str());
+  }
   out.raw(json);
 }
 
@@ -71,8 +79,11 @@ Task<Answer> get_template(Call& call) {
   CARILLON_CO_TRY(const auto head, co_await load_template_head(call));
   CARILLON_CO_TRY(const auto t,
                   co_await load_template_version(call, head.published != 0 ? head.published : head.latest));
+  // What others set up is not an app's to know.
+  std::optional<UsedBy> users;
+  if (call.who.who != Who::App) { CARILLON_CO_TRY(users, co_await find_users(call, Named::Template)); }
   base::JsonWriter out(4096);
-  write_template(out, *t, head);
+  write_template(out, *t, head, users);
   co_return json_reply(out);
 }
 
@@ -107,6 +118,7 @@ Task<Answer> publish_version(Call& call) {
 // Versions stay, because what was sent with them is still shown.
 Task<Answer> delete_template(Call& call) {
   CARILLON_CO_TRY(auto head, co_await load_template_head(call));
+  CARILLON_CO_CHECK(co_await refuse_used(call, Named::Template));
   head.published = 0;
   head.is_archived = false;
   head.is_deleted = true;
@@ -119,6 +131,7 @@ template <bool is_archived>
 Task<Answer> set_archived(Call& call) {
   CARILLON_CO_TRY(auto head, co_await load_template_head(call));
   if (head.is_archived != is_archived) {
+    if (is_archived) CARILLON_CO_CHECK(co_await refuse_used(call, Named::Template));
     head.is_archived = is_archived;
     CARILLON_CO_CHECK(co_await store_head(call, head));
   }
@@ -222,8 +235,10 @@ std::span<const Route> template_routes() {
                     "publish"),
       content_route(kTag, "GET", "/v1/templates/{key}", kRead, get_template,
                     "The published version, else the newest", {}, "Template"),
-      content_route(kTag, "DELETE", "/v1/templates/{key}", kWrite, delete_template,
-                    "Take it out of use; versions stay", {}, {}, {}, 204),
+      content_route(
+          kTag, "DELETE", "/v1/templates/{key}", kWrite, delete_template,
+          "Take it out of use, unless a rule or schedule names it (force=true: even so); versions stay", {},
+          {}, "force", 204),
       content_route(kTag, "GET", "/v1/templates/{key}/versions", kRead, list_versions,
                     "The versions, newest first", {}, "TemplateVersionList"),
       content_route(kTag, "GET", "/v1/templates/{key}/versions/{n}", kRead, get_version, "One version", {},
@@ -233,8 +248,11 @@ std::span<const Route> template_routes() {
       content_route(kTag, "GET", "/v1/templates/{key}/versions/{n}/diff", kRead, diff_template,
                     "What this version changed of the one before, or of another", {}, "TemplateDiff",
                     "against"),
-      content_route(kTag, "POST", "/v1/templates/{key}/archive", kWrite, set_archived<true>,
-                    "Refuse new sends with it; what was accepted still goes", {}, "Template"),
+      content_route(
+          kTag, "POST", "/v1/templates/{key}/archive", kWrite, set_archived<true>,
+          "Refuse new sends with it, unless a rule or schedule names it (force=true: even so); what "
+          "was accepted still goes",
+          {}, "Template", "force"),
       content_route(kTag, "POST", "/v1/templates/{key}/unarchive", kWrite, set_archived<false>,
                     "Let it be used again", {}, "Template"),
       content_route(kTag, "POST", "/v1/templates/{key}/preview", kRead, preview_template,

@@ -9,6 +9,7 @@ struct ContentOptions {
   std::string key, file, channel, locale, user, zone;
   std::int64_t version = 0, against = 0;  // 0: the published one; the one before
   bool is_all = false;                    // every locale
+  bool is_forced = false;
   bool is_draft = false;
   std::vector<std::string> params;
 };
@@ -72,6 +73,13 @@ std::string render_diff(base::JsonElement root) {
   return text;
 }
 
+// "?force=true", where that was asked for.
+std::string forced(const ContentOptions& o) { return o.is_forced ? "?force=true" : ""; }
+
+void add_force(CLI::App& verb, const std::shared_ptr<ContentOptions>& o) {
+  verb.add_flag("--force", o->is_forced, "Also when a rule or schedule names it");
+}
+
 void add_versions(CLI::App& noun, Shell& shell) {
   auto o = std::make_shared<ContentOptions>();
   auto& diff =
@@ -91,10 +99,11 @@ void add_versions(CLI::App& noun, Shell& shell) {
         is_archive ? "Refuse new sends with it; what was accepted still goes" : "Let it be used again",
         fmt::format("carillon template {} welcome", name), [o, name, is_archive](Client& client) {
           return client.say(
-              "POST", path_of("/v1/templates/", o->key, fmt::format("/{}", name)), {},
+              "POST", path_of("/v1/templates/", o->key, fmt::format("/{}{}", name, forced(*o))), {},
               fmt::format("Template {} is {}.", printable(o->key), is_archive ? "archived" : "in use again"));
         });
     verb.add_option("KEY", o->key, "The template")->required();
+    if (is_archive) add_force(verb, o);
   }
 }
 
@@ -172,10 +181,11 @@ void add_template(CLI::App& root, Shell& shell) {
   add_publish(noun, shell, "template", "/v1/templates/");
   auto& remove = add_verb(noun, shell, "delete", "Remove a template; what was accepted with it is still sent",
                           "carillon template delete welcome", [o](Client& client) {
-                            return client.say("DELETE", path_of("/v1/templates/", o->key), {},
+                            return client.say("DELETE", path_of("/v1/templates/", o->key, forced(*o)), {},
                                               fmt::format("Template {} is removed.", printable(o->key)));
                           });
   remove.add_option("KEY", o->key, "The template")->required();
+  add_force(remove, o);
   add_preview(noun, shell);
   add_versions(noun, shell);
   add_template_git(noun, shell);
@@ -204,10 +214,11 @@ void add_category(CLI::App& root, Shell& shell) {
            "There is no category.");
   auto& remove = add_verb(noun, shell, "delete", "Remove a category",
                           "carillon category delete order_updates", [o](Client& client) {
-                            return client.say("DELETE", path_of("/v1/categories/", o->key), {},
+                            return client.say("DELETE", path_of("/v1/categories/", o->key, forced(*o)), {},
                                               fmt::format("Category {} is removed.", printable(o->key)));
                           });
   remove.add_option("KEY", o->key, "The category")->required();
+  add_force(remove, o);
 }
 
 }  // namespace

@@ -220,6 +220,7 @@ void add_user(CLI::App& root, Shell& shell) {
 struct GroupOptions {
   std::string key, name, file;
   std::vector<std::string> users;
+  bool is_forced = false;
 };
 
 // {"user_ids":[…]} of the arguments, or of a file with one id in each line.
@@ -290,12 +291,14 @@ void add_group(CLI::App& root, Shell& shell) {
                                     });
                });
   members.add_option("KEY", o->key, "The group")->required();
-  auto& remove =
-      add_verb(group, shell, "delete", "Remove a group; its users stay", "carillon group delete beta",
-               [o](Client& client) {
-                 return client.say("DELETE", path_of("/v1/groups/", o->key), {}, "The group is gone.");
-               });
+  auto& remove = add_verb(group, shell, "delete", "Remove a group; its users stay",
+                          "carillon group delete beta", [o](Client& client) {
+                            return client.say(
+                                "DELETE", path_of("/v1/groups/", o->key, o->is_forced ? "?force=true" : ""),
+                                {}, "The group is gone.");
+                          });
   remove.add_option("KEY", o->key, "The group")->required();
+  remove.add_flag("--force", o->is_forced, "Also when a rule or schedule names it");
 }
 
 struct SuppressionOptions {

@@ -29,7 +29,8 @@ constexpr std::array<TextPlace, 7> kPlaces{{{"email", "html", "email.html", true
                                             {"voice", "text", "voice.txt"},
                                             {"chat", "text", "chat.txt"}}};
 
-constexpr std::array<std::string_view, 5> kOfTheServer{"key", "version", "status", "published", "archived"};
+constexpr std::array<std::string_view, 6> kOfTheServer{"key",       "version",  "status",
+                                                       "published", "archived", "used_by"};
 
 using Path = std::vector<std::string>;
 

@@ -140,6 +140,7 @@ Template read_shape(base::JsonElement body, std::string_view key, base::Problems
   if (reader.one_of("status", status, {"draft", "published"})) t.is_published = status == 1;
   reader.boolean("published", shown);
   reader.boolean("archived", shown);
+  static_cast<void>(reader.element("used_by"));
   if (reader.text("category", t.category, kKeyMax) && !t.category.empty() && !is_key(t.category)) {
     reader.problem("category", "invalid_key", "this is not a category's key");
   }

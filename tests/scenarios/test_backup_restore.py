@@ -335,7 +335,7 @@ def test_the_doctor_knows_of_backups_and_of_what_waits(connected, simulator, tmp
     template(connected, "news", content={"en": {"title": "News", "body": "x"}})
     connected.put("/v1/schedules/hourly", {"cron": "0 * * * *", "notification": {
         "to": [{"email": "ann@example.test"}], "channels": ["email"], "template": "news"}})
-    connected.delete("/v1/templates/news")
+    connected.delete("/v1/templates/news?force=true")
     move_time(connected, simulator, "61m")
     harness.wait_until(lambda: connected.get("/v1/schedules/hourly")["last_error"], "the run is refused")
     seen = checks()

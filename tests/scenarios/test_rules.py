@@ -50,6 +50,36 @@ def test_an_event_becomes_a_message_and_only_once(shop):
     assert post(shop, event(3, type_="cart.left"))["matched"] == []
 
 
+def test_what_a_rule_or_schedule_names_is_not_taken_away_silently(shop):
+    shop.put("/v1/groups/staff", {})
+    shop.put("/v1/schedules/daily", {"cron": "0 9 * * *", "time_zone": "UTC", "notification": {
+        "to": [{"group": "staff"}], "template": {"key": "shipped", "version": 1}, "category": "orders",
+        "params": {"item_name": "x"}}})
+    template = shop.get("/v1/templates/shipped")
+    assert template["used_by"] == {"rules": ["big-orders"], "schedules": ["daily"]}
+    assert "used_by" not in shop.get("/v1/templates/shipped", auth="app")
+    shop.put("/v1/templates/shipped", template)  # what was read can be put back
+    for method, path in (("DELETE", "/v1/templates/shipped"), ("POST", "/v1/templates/shipped/archive"),
+                         ("DELETE", "/v1/categories/orders")):
+        refused = shop.api(method, path)
+        assert refused.status == 409 and refused.body["code"] == "in_use", (path, refused)
+        assert "rule 'big-orders', schedule 'daily'" in refused.body["detail"]
+    refused = shop.api("DELETE", "/v1/groups/staff")
+    assert refused.status == 409 and "schedule 'daily'" in refused.body["detail"]
+    assert "rule" not in refused.body["detail"]
+    assert "schedule 'daily'" in shop.cli("group", "delete", "staff", code=1).err
+    for i in range(12):
+        shop.put(f"/v1/rules/more-{i}", {**RULE, "send": {**RULE["send"], "to": [{"group": "staff"}]}})
+    assert " and 3 more; " in shop.api("DELETE", "/v1/groups/staff").body["detail"]
+    shop.cli("group", "delete", "staff", "--force")
+    shop.cli("template", "archive", "shipped", "--force")
+    shop.cli("template", "delete", "shipped", "--force")
+    shop.delete("/v1/categories/orders?force=true")
+    for match in post(shop, event(1))["matched"]:
+        assert match["status"] == "refused", match
+        assert match["error"]["code"] in ("unknown_template", "unknown_category", "unknown_group")
+
+
 def test_a_repeat_after_a_crash_is_still_a_repeat(shop):
     [match] = post(shop, event(1))["matched"]
     shop.restart(kill=True)

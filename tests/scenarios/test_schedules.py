@@ -135,7 +135,7 @@ def test_a_refused_run_leaves_its_reason_and_the_next_one_goes(server):
     template(server, "news", content={"en": {"title": "News", "body": "x"}})
     notification = {"to": MAIL["to"], "channels": ["email"], "template": "news"}
     at = put(server, notification=notification)["next_run"]
-    server.delete("/v1/templates/news")
+    server.delete("/v1/templates/news?force=true")
     go_to(server, time_of(at))
     seen = wait_error(server, "unknown_template")
     assert seen["last_error"]["at"] == at and "/notification/template" in seen["last_error"]["detail"]
