@@ -18,9 +18,8 @@ struct KindRow {
 };
 constexpr KindRow kKinds[kAlertKindCount] = {
     {"retries_exhausted", "Deliveries on {} are given up: their retries are exhausted",
-     "Look at carillon dlq list for the provider's answers; when the cause is gone, carillon dlq replay "
-     "sends "
-     "them again."},
+     "Look at carillon dlq list for the reasons; when the cause is gone, carillon dlq replay sends them "
+     "again."},
     {"repeating_problem", "The same failure comes again and again: {}",
      "Look up the code in the attempts of a failed delivery (carillon status) and in the provider's "
      "documentation; mend the template or the integration."},
@@ -89,6 +88,8 @@ std::optional<AlertKind> parse_alert_kind(std::string_view text) noexcept {
 }
 
 std::string alert_title(const AlertKey& key) {
+  if (key.kind == AlertKind::RetriesExhausted && key.subject.starts_with(kRuleSubject))
+    return fmt::format("Events of the {} cannot be sent", key.subject);
   return fmt::format(fmt::runtime(row(key.kind).title), key.subject);
 }
 

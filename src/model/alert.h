@@ -16,7 +16,7 @@ namespace carillon::model {
 
 // The numbers are stored; never renumber.
 enum class AlertKind : std::uint8_t {
-  RetriesExhausted = 0,  // deliveries ended as dead; subject: the queue
+  RetriesExhausted = 0,  // there are dead letters; subject: the queue, or "rule KEY" of events
   RepeatingProblem = 1,  // one failure code comes again and again; subject: integration or template, and code
   IntegrationPaused = 2,  // subject: the integration
   NoRoute = 3,            // deliveries are held because nothing carries their channel; subject: the channel
@@ -49,6 +49,9 @@ struct Alert {
 };
 
 inline constexpr std::size_t kAlertDetailMax = 1000;  // bytes
+
+// Begins a subject that is a rule's key.
+inline constexpr std::string_view kRuleSubject = "rule ";
 
 // One line for people: "The integration 'mail' is paused".
 std::string alert_title(const AlertKey& key);

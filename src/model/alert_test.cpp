@@ -29,6 +29,8 @@ TEST(AlertKinds, HaveNamesThatReadBack) {
     EXPECT_FALSE(alert_advice(kind).empty());
   }
   EXPECT_FALSE(parse_alert_kind("Disk_Low"));
+  EXPECT_EQ(alert_title({1, AlertKind::RetriesExhausted, "rule big-orders"}),
+            "Events of the rule big-orders cannot be sent");
   EXPECT_EQ(alert_title({1, AlertKind::IntegrationPaused, "{smtp}"}), "The integration '{smtp}' is paused");
 }
 

@@ -148,6 +148,14 @@ void AlertBook::add_counters(const Observed& seen, std::vector<AlertSign>& out) 
 
 void AlertBook::add_letters(const Observed& seen, std::vector<AlertSign>& out) const {
   for (const auto& tally : seen.letters) {
+    // The words about an event may name a recipient: its code has to do.
+    if (!tally.rule.empty()) {
+      out.push_back(
+          {{tally.project, AlertKind::RetriesExhausted, std::string(model::kRuleSubject) + tally.rule},
+           "the last one: " + tally.reason,
+           tally.n});
+      continue;
+    }
     out.push_back(
         {{tally.project, AlertKind::RetriesExhausted, std::string(model::name(tally.queue))},
          fmt::format("the last one: {}", without_addresses(tally.error.empty() ? tally.reason : tally.error)),
@@ -157,9 +165,11 @@ void AlertBook::add_letters(const Observed& seen, std::vector<AlertSign>& out) c
   const auto dead = count_state(seen, model::DeliveryStatus::Dead);
   for (const auto& [key, entry] : entries_) {
     if (!entry.is_open || key.kind != AlertKind::RetriesExhausted) continue;
-    const bool has_dead = std::ranges::any_of(dead, [&](const auto& d) {
-      return d.first.first == key.project && d.second > 0 && model::name(d.first.second) == key.subject;
-    });
+    const bool is_of_rule = key.subject.starts_with(model::kRuleSubject);
+    const bool has_dead =
+        is_of_rule || std::ranges::any_of(dead, [&](const auto& d) {
+          return d.first.first == key.project && d.second > 0 && model::name(d.first.second) == key.subject;
+        });
     if (has_dead && seen.now - entry.last_at < kExhaustedQuiet) out.push_back({key, {}, 0, true});
   }
 }

@@ -59,7 +59,7 @@ class AlertRules : public testing::Test {
     world_.counters.push_back(row);
   }
   void letters(std::int64_t n) {
-    world_.letters.push_back({1, model::Queue::Email, n, "retries_exhausted", "451 later"});
+    world_.letters.push_back({1, model::Queue::Email, n, "retries_exhausted", "451 later", {}});
   }
 
   using Told = std::vector<std::string>;
@@ -151,9 +151,25 @@ TEST_F(AlertRules, DeadLettersThatWereAllReplayedAreNoProblemAnyMore) {
   EXPECT_EQ(look_until(5), Told{"resolve retries_exhausted email 0"});
 }
 
+TEST_F(AlertRules, EventsThatARuleCannotSendAreOneAlertUntilThereIsNoOtherForAnHour) {
+  const auto refuse = [this](std::int64_t n) {
+    world_.letters.push_back(
+        {1, model::Queue::None, n, "unknown_user", "/to/0: there is no user 'ann'", "big"});
+  };
+  refuse(2);
+  EXPECT_EQ(look(), Told{"open retries_exhausted rule big 2"});
+  EXPECT_EQ(last_detail_, "the last one: unknown_user");
+  refuse(3);
+  EXPECT_EQ(look(), Told{"repeat retries_exhausted rule big 3"});
+  now_ += 59min;
+  EXPECT_EQ(look_until(10), Told{});
+  now_ += 2min;
+  EXPECT_EQ(look_until(5), Told{"resolve retries_exhausted rule big 0"});
+}
+
 TEST_F(AlertRules, ARecipientIsNotNamed) {
   world_.letters.push_back(
-      {1, model::Queue::Email, 1, "x", "451 <ann@example.test>\r\nlater, call +82101234567"});
+      {1, model::Queue::Email, 1, "x", "451 <ann@example.test>\r\nlater, call +82101234567", {}});
   look();
   EXPECT_EQ(last_detail_, "the last one: 451 …  later, call …");
 }

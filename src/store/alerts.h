@@ -30,13 +30,14 @@ struct AlertFilter {
   std::optional<bool> is_open{};
 };
 
-// Dead letters of deliveries that no alert has counted yet, of one queue; those of the sandbox and of unknown
-// outcomes are left out.
+// Dead letters that no alert has counted yet, of the deliveries of one queue or the events of one rule; those
+// of the sandbox, of test keys and of unknown outcomes are left out.
 struct LetterTally {
   std::int32_t project = 0;
   model::Queue queue = model::Queue::None;
   std::int64_t n = 0;
   std::string reason, error;  // of the last one
+  std::string rule{};         // of events; empty: they are of deliveries
 };
 struct NewLetters {
   std::vector<LetterTally> tallies;

@@ -185,6 +185,35 @@ TEST_P(Alerts, DeadLettersAreCountedOnce) {
   EXPECT_EQ(letters().tallies.at(0).n, 1);
 }
 
+TEST_P(Alerts, EventsAmongThemAreCountedByTheirRule) {
+  std::uint8_t next = 0;
+  const auto refuse = [&](const std::string& rule, bool is_test = false) {
+    store::EventLetter letter;
+    letter.project = 1;
+    letter.is_test = is_test;
+    letter.rule = rule;
+    letter.reason = "unknown_user";
+    letter.event = "{}";
+    letter.hash[0] = ++next;
+    ASSERT_TRUE(
+        run(store_->put_event_letters({letter, letter}, clock_.now())));  // the same event is one letter
+  };
+  refuse("big");
+  refuse("big");
+  refuse("small");
+  refuse("big", true);
+  give_up("retries_exhausted");
+  const auto found = letters();
+  ASSERT_EQ(found.tallies.size(), 3U);
+  EXPECT_EQ(found.tallies[0].rule, "");
+  EXPECT_EQ(found.tallies[1].rule, "big");
+  EXPECT_EQ(found.tallies[1].n, 2);
+  EXPECT_EQ(found.tallies[1].reason, "unknown_user");
+  EXPECT_EQ(found.tallies[2].rule, "small");
+  apply({}, found.seen);
+  EXPECT_TRUE(letters().tallies.empty());
+}
+
 TEST_P(Alerts, DeadLettersAreLookedAtInPieces) {
   for (int i = 0; i < 5; ++i) give_up("retries_exhausted");
   std::int64_t count = 0;

@@ -123,6 +123,30 @@ def lock_out(server, simulator, key="smtp"):
     server.wait_deliveries(sent["id"], "held")
 
 
+def test_events_that_a_rule_cannot_send_are_told_once(watched, receiver):
+    watched.put("/v1/rules/orders", {"when": {"type": "order"}, "send": {
+        "to": [{"user_id": {"from": "data.user"}}], "channels": ["email"], "title": "x", "body": "y"}})
+
+    def post(number, auth="app"):
+        event = {"specversion": "1.0", "id": str(number), "source": "/shop", "type": "order",
+                 "data": {"user": "nobody"}}
+        assert only(watched.post("/v1/events", event, auth=auth)["matched"])["status"] == "refused"
+    post(0, auth="test")
+    let_it_look(watched)
+    assert alerts(watched) == []
+    post(1)
+    alert = wait_alert(watched, kind="retries_exhausted", subject="rule orders", state="open", count=1)
+    assert alert["title"] == "Events of the rule orders cannot be sent" and "nobody" not in alert["detail"]
+    post(2)
+    post(2)
+    wait_alert(watched, count=2)
+    let_it_look(watched)
+    assert receiver.wait(1)["data"]["alert"]["id"] == alert["id"]
+    watched.advance("2h")
+    wait_alert(watched, state="resolved")
+    assert receiver.wait(2)["type"] == "alert.resolved"
+
+
 def test_a_wrong_password_is_told_once_and_so_is_its_end(watched, simulator, receiver):
     lock_out(watched, simulator)
     alert = wait_alert(watched, kind="integration_paused", state="open")

@@ -140,6 +140,28 @@ Result<std::vector<Alert>> read_alerts(Statement& s) {
 
 }  // namespace
 
+namespace {
+
+Result<void> add_event_tallies(Db& db, std::int64_t after, std::int64_t last,
+                               std::vector<LetterTally>& tallies) {
+  Statement s = db.statement(
+      "SELECT l.project, e.rule, count(*), max(l.id), l.reason, l.error FROM dead_letter l NOT INDEXED "
+      "CROSS JOIN event_letter e ON e.letter = l.id WHERE l.id > ?1 AND l.id <= ?2 AND l.kind = 'event' "
+      "AND e.is_test = 0 GROUP BY l.project, e.rule");
+  s.bind(1, after).bind(2, last);
+  for (;;) {
+    CARILLON_TRY(const bool has_row, s.next());
+    if (!has_row) return {};
+    tallies.push_back(LetterTally{.project = s.as<std::int32_t>(0),
+                                  .n = s.integer(2),
+                                  .reason = s.string(4),
+                                  .error = s.string(5),
+                                  .rule = s.string(1)});
+  }
+}
+
+}  // namespace
+
 class SqliteAlerts final : public AlertStore {
  public:
   explicit SqliteAlerts(SqliteStore& store) : store_(store) {}
@@ -212,13 +234,15 @@ Task<Result<NewLetters>> SqliteAlerts::new_letters(std::size_t limit) {
     s.bind(1, mark).bind(2, *letters.seen);
     for (;;) {
       CARILLON_TRY(const bool has_row, s.next());
-      if (!has_row) return letters;
+      if (!has_row) break;
       letters.tallies.push_back(LetterTally{.project = s.as<std::int32_t>(0),
                                             .queue = s.as<model::Queue>(1),
                                             .n = s.integer(2),
                                             .reason = s.string(4),
                                             .error = s.string(5)});
     }
+    CARILLON_CHECK(add_event_tallies(db, mark, *letters.seen, letters.tallies));
+    return letters;
   });
 }
 
