@@ -103,7 +103,6 @@ int doctor(const Shell& shell) {
     const Time now = std::chrono::time_point_cast<Millis>(std::chrono::system_clock::now());
     check_pauses(transport, findings);
     check_queues(transport, findings);
-    check_dead_letters(transport, findings);
     check_schedules(transport, findings);
     if (!is_remote) check_backup(transport, now, findings);
     if (!is_remote) check_listeners(transport, **options, findings);

@@ -51,9 +51,8 @@ void check_pauses(Transport& transport, Findings& findings);
 // Schedules whose last run was refused.
 void check_schedules(Transport& transport, Findings& findings);
 // Dead letters that nobody replayed, and whether there are new ones.
-void check_dead_letters(Transport& transport, Findings& findings);
 // Deliveries that are due and not taken.
-void check_queues(Transport& transport, Findings& findings);
+void check_queues(Transport& transport, Findings& findings);  // and the dead letters
 // How old the last backup is, and whether another would fit beside it; not over HTTP.
 void check_backup(Transport& transport, Time now, Findings& findings);
 // Running: /healthz answers there. Stopped: the addresses are free.

@@ -50,12 +50,13 @@ void check_pauses(Transport& transport, Findings& findings) {
   if (list.empty()) findings.push_back({"pauses", Health::Ok, "nothing is paused", ""});
 }
 
-void check_queues(Transport& transport, Findings& findings) {
-  const auto asked = ask(transport, "GET", "/v1/queues", "queues", findings);
-  if (!asked) return;
+namespace {
+
+void judge_lanes(const Transport& transport, const std::vector<base::JsonElement>& lanes,
+                 Findings& findings) {
   std::int64_t open = 0;
   bool is_late = false;
-  for (const auto lane : list_at(asked->root, "data")) {
+  for (const auto lane : lanes) {
     for (const char* state : {"ready", "retrying", "held", "in_flight"}) open += integer_at(lane, state);
     double age = 0;
     if (lane["oldest_age"].get(age) != simdjson::SUCCESS || age < static_cast<double>(kLateSeconds)) continue;
@@ -70,11 +71,10 @@ void check_queues(Transport& transport, Findings& findings) {
     findings.push_back({"queues", Health::Ok, count_of(open, "open delivery", "open deliveries"), ""});
 }
 
-void check_dead_letters(Transport& transport, Findings& findings) {
-  const auto queues = ask(transport, "GET", "/v1/queues", "dead letters", findings);
-  if (!queues) return;
+void judge_dead_letters(Transport& transport, const std::vector<base::JsonElement>& lanes,
+                        Findings& findings) {
   std::int64_t dead = 0;
-  for (const auto lane : list_at(queues->root, "data")) dead += integer_at(lane, "dead");
+  for (const auto lane : lanes) dead += integer_at(lane, "dead");
   if (dead == 0) {
     findings.push_back({"dead letters", Health::Ok, "none", ""});
     return;
@@ -90,26 +90,40 @@ void check_dead_letters(Transport& transport, Findings& findings) {
                       fresh > 0 ? "carillon dlq list, then carillon dlq replay" : ""});
 }
 
-void check_schedules(Transport& transport, Findings& findings) {
-  const auto asked = ask(transport, "GET", "/v1/schedules?limit=200", "schedules", findings);
+}  // namespace
+
+void check_queues(Transport& transport, Findings& findings) {
+  const auto asked = ask(transport, "GET", "/v1/queues", "queues", findings);
   if (!asked) return;
-  const auto list = list_at(asked->root, "data");
+  const auto lanes = list_at(asked->root, "data");
+  judge_lanes(transport, lanes, findings);
+  judge_dead_letters(transport, lanes, findings);
+}
+
+void check_schedules(Transport& transport, Findings& findings) {
   std::size_t refused = 0;
-  for (const auto schedule : list) {
-    if (cell_at(schedule, "enabled") == "no" || cell_at(schedule, "last_error.code") == "-") continue;
-    if (++refused > kNamedMax) continue;
-    findings.push_back({"schedule " + cell_at(schedule, "key"), Health::Warn,
-                        fmt::format("its last run was refused: {}", cell_at(schedule, "last_error.detail")),
-                        "carillon schedule get " + cell_at(schedule, "key")});
-  }
+  std::int64_t count = 0;
+  std::string after;
+  do {
+    const std::string target = with_query("/v1/schedules?limit=200", {{"after", after}});
+    const auto asked = ask(transport, "GET", target, "schedules", findings);
+    if (!asked) return;
+    for (const auto schedule : list_at(asked->root, "data")) {
+      ++count;
+      if (cell_at(schedule, "enabled") == "no" || cell_at(schedule, "last_error.code") == "-") continue;
+      if (++refused > kNamedMax) continue;
+      findings.push_back({"schedule " + cell_at(schedule, "key"), Health::Warn,
+                          fmt::format("its last run was refused: {}", cell_at(schedule, "last_error.detail")),
+                          "carillon schedule get " + cell_at(schedule, "key")});
+    }
+    after = cell_at(asked->root, "page.next");
+  } while (after != "-");
   if (refused > kNamedMax) {
     findings.push_back({"schedules", Health::Warn, fmt::format("{} more were refused", refused - kNamedMax),
                         "carillon schedule list"});
   }
-  if (refused == 0) {
-    const auto n = static_cast<std::int64_t>(list.size());
-    findings.push_back({"schedules", Health::Ok, count_of(n, "schedule", "schedules"), ""});
-  }
+  if (refused == 0)
+    findings.push_back({"schedules", Health::Ok, count_of(count, "schedule", "schedules"), ""});
 }
 
 void check_backup(Transport& transport, Time now, Findings& findings) {

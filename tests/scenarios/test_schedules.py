@@ -147,6 +147,20 @@ def test_a_refused_run_leaves_its_reason_and_the_next_one_goes(server):
     assert server.notification(ran["last_notification"])["template"]["version"] == 2, "the version of the firing"
 
 
+def test_the_doctor_looks_at_every_schedule(server):
+    template(server, "news", content={"en": {"title": "News", "body": "x"}})
+    notification = {"to": MAIL["to"], "channels": ["email"], "template": "news"}
+    for i in range(203):
+        put(server, key=f"s{i:03}", cron="0 0 1 1 *")
+    at = put(server, key="zz", cron="0 * * * *", notification=notification)["next_run"]
+    server.delete("/v1/templates/news?force=true")
+    go_to(server, time_of(at))
+    wait_error(server, "unknown_template", key="zz")
+    found = {f["check"]: f for f in server.cli("doctor", "--json", "--set", f"server.listen=127.0.0.1:{server.port}",
+                                               code=0).json["checks"]}
+    assert "last run was refused" in found["schedule zz"]["detail"] and "dead letters" in found and "queues" in found
+
+
 def test_it_is_checked_like_a_send_when_it_is_written(server):
     def refused(**body):
         answer = server.api("PUT", "/v1/schedules/x", {"cron": "@daily", "notification": MAIL, **body})
