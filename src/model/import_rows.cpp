@@ -99,22 +99,38 @@ bool ImportRows::next(ImportRow& row) {
   return true;
 }
 
-bool ImportRows::next_line(ImportRow& row) {
+std::int64_t ImportRows::count() const {
+  ImportRows rest = *this;
+  std::int64_t n = 0;
+  if (is_csv_) {
+    for (CsvRecord record; rest.csv_.next(record);) ++n;
+  } else {
+    for (std::int64_t line = 0; rest.take_line(line);) ++n;
+  }
+  return n;
+}
+
+std::optional<std::string_view> ImportRows::take_line(std::int64_t& number) {
   while (at_.offset < text_.size()) {
     const std::size_t end = std::min(text_.find('\n', at_.offset), text_.size());
     std::string_view line = text_.substr(at_.offset, end - at_.offset);
-    row.line = at_.line++;
+    number = at_.line++;
     at_.offset = std::min(end + 1, text_.size());
     if (line.ends_with('\r')) line.remove_suffix(1);
-    if (line.find_first_not_of(" \t") == std::string_view::npos) continue;
-    if (line.size() > kRowMax) {
-      row.problems.push_back({"", "too_long", fmt::format("a row has at most {} bytes", kRowMax)});
-    } else {
-      row.json = line;
-    }
-    return true;
+    if (line.find_first_not_of(" \t") != std::string_view::npos) return line;
   }
-  return false;
+  return std::nullopt;
+}
+
+bool ImportRows::next_line(ImportRow& row) {
+  const auto line = take_line(row.line);
+  if (!line) return false;
+  if (line->size() > kRowMax) {
+    row.problems.push_back({"", "too_long", fmt::format("a row has at most {} bytes", kRowMax)});
+  } else {
+    row.json = *line;
+  }
+  return true;
 }
 
 void ImportRows::write_row(const CsvRecord& record, ImportRow& row) {

@@ -36,12 +36,16 @@ class ImportRows {
                                                         ImportKind kind);
   // The next row; false: there is no more. Empty lines are skipped.
   bool next(ImportRow& row);
+  // How many there are from here on. Nothing is read of them but where they end.
+  [[nodiscard]] std::int64_t count() const;
   [[nodiscard]] TextPlace place() const noexcept;
   void seek(TextPlace place);
 
  private:
   explicit ImportRows(std::string_view text) : text_(text), csv_(text) {}
   void read_names(const CsvRecord& names, ImportKind kind, base::Problems& problems);
+  // The next line that is not empty, and its number; nullopt: there is no more.
+  std::optional<std::string_view> take_line(std::int64_t& number);
   bool next_line(ImportRow& row);
   void write_row(const CsvRecord& record, ImportRow& row);
   void write_attributes(const CsvRecord& record, base::JsonWriter& out) const;

@@ -100,5 +100,19 @@ TEST(ImportRows, AMemberHasAUserIdAndNothingElse) {
   EXPECT_EQ(bad.at(0).code, "invalid_user_id");
 }
 
+TEST(ImportRows, AreCountedAsTheyAreRead) {
+  const std::string csv = "user_id,name\n1,a,b\n\n2,\"open\n3,\"x\ny\"\n4,\xff";
+  const std::string ndjson = "{}\n\n  \r\n[1]\nnot json\n" + std::string(kRowMax + 1, 'x');
+  for (const auto& [text, format] : {std::pair{csv, ImportFormat::Csv}, {ndjson, ImportFormat::Ndjson}}) {
+    auto rows = ImportRows::open(text, format, ImportKind::Users);
+    ASSERT_TRUE(rows);
+    const std::int64_t counted = rows->count();
+    std::int64_t n = 0;
+    for (ImportRow row; rows->next(row); ++n) EXPECT_EQ(rows->count(), counted - n - 1);
+    EXPECT_EQ(counted, n);
+    EXPECT_GT(n, 3);
+  }
+}
+
 }  // namespace
 }  // namespace carillon::model

@@ -53,6 +53,7 @@ Result<ImportSpec> decode_import_spec(std::string_view json) {
 
 Task<Result<void>> Importer::run(const bool& is_stopping) {
   CARILLON_CO_TRY(spec_, decode_import_spec(job_.spec));
+  documents_.resize(kUsersStep);
   auto rows = model::ImportRows::open(text_, spec_.format, kind_of(job_));
   if (!rows) co_return fail(Errc::InvalidArgument, rows.error().front().detail);
   if (job_.cursor > 0) rows->seek({static_cast<std::size_t>(job_.cursor), job_.line});
@@ -100,7 +101,7 @@ store::JobStep Importer::make_members() {
     base::Problems problems = row.problems;
     std::optional<std::string> user_id;
     if (problems.empty()) {
-      if (const auto root = document_.parse(row.json)) {
+      if (const auto root = documents_.front().parse(row.json)) {
         user_id = model::read_member(*root, problems);
       } else {
         problems.push_back({"", "not_json", root.error().message});
@@ -129,13 +130,15 @@ Task<Result<store::JobStep>> Importer::make_users() {
   std::map<std::string, Draft> drafts;
   std::vector<store::UserKey> keys;
   std::vector<base::Problems> problems(rows_.size());
+  std::vector<base::JsonElement> elements(rows_.size());
   for (std::size_t i = 0; i < rows_.size(); ++i) {
     problems[i] = rows_[i].problems;
     if (!problems[i].empty()) continue;
-    const auto root = document_.parse(rows_[i].json);
+    const auto root = documents_[i].parse(rows_[i].json);
     if (!root) {
       problems[i].push_back({"", "not_json", root.error().message});
     } else if (auto user = model::read_row_user(*root, problems[i])) {
+      elements[i] = *root;
       if (drafts.try_emplace(*user).second) keys.push_back({job_.project, *user});
       users[i] = std::move(*user);
     }
@@ -160,7 +163,7 @@ Task<Result<store::JobStep>> Importer::make_users() {
     }
     if (!users[i].empty()) {
       Draft& draft = drafts.find(users[i])->second;
-      if (apply(rows_[i].json, draft.profile, problems[i])) draft.line = rows_[i].line;
+      if (apply(elements[i], draft.profile, problems[i])) draft.line = rows_[i].line;
     }
     if (!problems[i].empty()) step.errors.push_back(error_of(rows_[i].line, problems[i]));
   }
@@ -180,14 +183,9 @@ Task<Result<store::JobStep>> Importer::make_users() {
   co_return step;
 }
 
-bool Importer::apply(std::string_view json, model::Profile& profile, base::Problems& problems) {
-  const auto root = document_.parse(json);
-  if (!root) {
-    problems.push_back({"", "not_json", root.error().message});
-    return false;
-  }
+bool Importer::apply(base::JsonElement row, model::Profile& profile, base::Problems& problems) {
   model::Profile changed = profile;
-  model::read_user(*root, changed, problems);
+  model::read_user(row, changed, problems);
   if (!problems.empty()) return false;
   keep_known_secrets(profile, changed);
   model::seal_secrets(deps_.sealer, changed);

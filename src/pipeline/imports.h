@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -54,15 +55,15 @@ class Importer {
   Task<Result<store::JobStep>> make_users();
   store::JobStep make_members();
   // The row applied to the profile. False: a problem was added, and nothing is changed.
-  bool apply(std::string_view json, model::Profile& profile, base::Problems& problems);
+  bool apply(base::JsonElement row, model::Profile& profile, base::Problems& problems);
   void keep_known_secrets(const model::Profile& before, model::Profile& after) const;
 
   const Deps& deps_;
   store::StoredJob job_;
   const std::string text_;
   ImportSpec spec_;
-  std::vector<model::ImportRow> rows_;  // the piece at hand
-  base::JsonDocument document_;
+  std::vector<model::ImportRow> rows_;        // the piece at hand
+  std::deque<base::JsonDocument> documents_;  // of its rows, used again for the next
 };
 
 }  // namespace carillon::pipeline

@@ -130,9 +130,7 @@ Task<Result<std::int64_t>> Jobs::keep(std::string name, std::shared_ptr<const st
   CARILLON_CO_CHECK(spool_.write(name, *text));
   auto rows = model::ImportRows::open(*text, format, kind);
   if (!rows) co_return fail(Errc::InvalidArgument, rows.error().front().detail);
-  std::int64_t count = 0;
-  for (model::ImportRow row; rows->next(row);) ++count;
-  co_return count;
+  co_return rows->count();
 }
 
 Task<Result<store::StoredJob>> Jobs::add_import(JobOwner owner, model::ImportKind kind, ImportSpec spec,
