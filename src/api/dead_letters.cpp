@@ -339,7 +339,7 @@ Task<Answer> replay(Call& call) {
   kept.project = call.who.project;
   kept.app = call.who.app_id();
   kept.kind = "replay";
-  kept.actor = call.who.actor();
+  kept.actor = call.actor();
   kept.spec = "{}";
   kept.state = store::JobState::Completed;
   kept.done = static_cast<std::int64_t>(job.done);

@@ -67,7 +67,7 @@ Task<Answer> begin(Call& call, ImportKind kind, std::string group) {
   if (const auto rows = model::ImportRows::open(call.request.body, format, kind); !rows) {
     co_return std::unexpected(Failure(rows.error()));
   }
-  pipeline::JobOwner owner{call.who.project, call.who.app_id(), call.who.actor()};
+  pipeline::JobOwner owner{call.who.project, call.who.app_id(), call.actor()};
   pipeline::ImportSpec spec{format, std::move(group)};
   CARILLON_CO_TRY(const auto job, co_await call.deps.jobs->add_import(std::move(owner), kind, std::move(spec),
                                                                       std::move(call.request.body)));

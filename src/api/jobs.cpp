@@ -22,7 +22,7 @@ void open_job(base::JsonWriter& out, const store::StoredJob& job) {
   out.field("done", job.done).field("total", job.total).field("failed", job.failed);
   out.field_or_null("errors_url", job.failed > 0 ? url_of(job) + "/errors" : std::string());
   out.field_or_null("detail", job.detail);
-  out.field("created_by", job.actor).field("created_at", to_rfc3339(job.created_at));
+  out.field("created_by", job.actor.name).field("created_at", to_rfc3339(job.created_at));
   out.field_or_null("started_at", job.started_at);
   out.field_or_null("finished_at", job.finished_at);
 }

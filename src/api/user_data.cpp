@@ -126,7 +126,7 @@ Task<Answer> erase_user(Call& call) {
   if (!is_user_id(call.args[0])) co_return failed(422, "invalid_user_id", user_id_rule());
   if (call.deps.jobs == nullptr)
     co_return failed(503, "not_running", "the server is stopped: nothing is erased");
-  pipeline::JobOwner owner{call.who.project, call.who.app_id(), call.who.actor()};
+  pipeline::JobOwner owner{call.who.project, call.who.app_id(), call.actor()};
   CARILLON_CO_TRY(const auto job, co_await call.deps.jobs->add_erase(std::move(owner), call.args[0]));
   const std::vector<store::JobError> none;
   co_return job_reply(job, none);

@@ -102,8 +102,9 @@ Task<void> Jobs::run(store::StoredJob job) {
   // FailedPrecondition: somebody ended it.
   if (!done && done.error().code != Errc::FailedPrecondition) {
     base::log_warn("{} failed: {}", file_of(job.id), done.error().message);
+    store::Actor by("system", job.actor.request_id, {});
     const auto ended = co_await deps_.store.jobs().end(job.id, store::JobState::Failed, done.error().message,
-                                                       "system", deps_.clock.now());
+                                                       std::move(by), deps_.clock.now());
     if (!ended) base::log_warn("the end of {} is not stored: {}", file_of(job.id), ended.error().message);
   }
   busy_.erase(job.kind);

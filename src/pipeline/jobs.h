@@ -33,7 +33,7 @@ inline constexpr std::size_t kOpenImportsMax = 100;   // once there are so many 
 struct JobOwner {
   std::int32_t project = kDefaultProject;
   std::int64_t app = 0;  // 0: a management key
-  std::string actor;
+  store::Actor actor;
 };
 
 class Jobs {

@@ -11,6 +11,7 @@
 
 #include "base/task.h"
 #include "model/profile.h"
+#include "store/actor.h"
 #include "store/store_types.h"
 #include "store/store_views.h"
 
@@ -25,8 +26,8 @@ struct StoredJob {
   std::int32_t project = 0;
   std::int64_t app = 0;  // whose key asked for it; 0: a management key
   std::string kind;      // "import_users" "import_members" "erase_user" "replay"
-  std::string actor;
-  std::string spec;  // JSON: what the kind has to know
+  Actor actor;           // who asked for it; what it does is done in that name, and by that request
+  std::string spec;      // JSON: what the kind has to know
   JobState state = JobState::Queued;
   std::int64_t cursor = 0, line = 0;  // where it goes on, in the kind's own terms
   std::int64_t done = 0, failed = 0, total = 0;

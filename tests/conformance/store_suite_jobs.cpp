@@ -22,7 +22,7 @@ class Jobs : public StoreSuite {
     made.project = kProject;
     made.app = app;
     made.kind = kind;
-    made.actor = "test";
+    made.actor = store::Actor("test", "req-7", "10.0.0.7");
     made.spec = R"({"format":"csv"})";
     made.total = 10;
     made.created_at = clock_.now();
@@ -79,6 +79,8 @@ TEST_P(Jobs, ReadBackAsWrittenAlsoAfterARestart) {
   EXPECT_EQ(read.app, 7);
   EXPECT_EQ(read.kind, "import_users");
   EXPECT_EQ(read.actor, "test");
+  EXPECT_EQ(read.actor.request_id, "req-7");
+  EXPECT_EQ(read.actor.origin, "10.0.0.7");
   EXPECT_EQ(read.spec, R"({"format":"csv"})");
   EXPECT_EQ(read.state, JobState::Queued);
   EXPECT_EQ(read.total, 10);

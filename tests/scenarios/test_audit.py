@@ -40,6 +40,16 @@ def test_a_change_by_command_line_is_told_running_or_stopped(server):
     server.start()
 
 
+def test_what_a_job_changes_names_the_request_that_asked_for_it(server):
+    job = server.api("POST", "/v1/imports/users", b"user_id,name\nann,Ann\nbob,Bob\n",
+                     headers={"Content-Type": "text/csv", "X-Request-Id": "import-7"}).body
+    harness.wait_until(lambda: server.get(f"/v1/jobs/{job['id']}")["state"] == "completed", "imported")
+    told = server.get("/v1/audit?request_id=import-7")["data"]
+    assert sorted((e["action"], e["object"]) for e in told) == [
+        ("user.create", "ann"), ("user.create", "bob"), ("user.import", job["id"])]
+    assert {(e["actor"], e["origin"]) for e in told} == {("key:first", "127.0.0.1")}
+
+
 def test_no_secret_and_no_address_is_in_the_trail(server):
     made = server.post("/v1/apps", {"name": "shop"})
     token = server.post("/v1/keys", {"name": "ops", "scopes": ["people"]})["token"]

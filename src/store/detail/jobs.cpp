@@ -16,14 +16,14 @@ constexpr std::int64_t kDropRows = 2'000;  // errors of a job past its time, per
 
 #define CARILLON_JOB_COLUMNS                                                                            \
   "id, project, app, kind, actor, spec, state, cursor, line, done, failed, total, detail, created_at, " \
-  "started_at, finished_at"
+  "started_at, finished_at, request, origin"
 
 StoredJob read_job(const Statement& s) {
   return StoredJob{.id = s.integer(0),
                    .project = s.as<std::int32_t>(1),
                    .app = s.integer(2),
                    .kind = s.string(3),
-                   .actor = s.string(4),
+                   .actor = Actor(s.string(4), s.string(16), s.string(17)),
                    .spec = s.string(5),
                    .state = s.as<JobState>(6),
                    .cursor = s.integer(7),
@@ -54,13 +54,18 @@ Result<std::vector<StoredJob>> read_jobs(Statement& s) {
 }
 
 Result<void> insert_job(Db& db, const StoredJob& job) {
-  Statement s =
-      db.statement("INSERT INTO job(" CARILLON_JOB_COLUMNS
-                   ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)");
-  s.bind(1, job.id).bind(2, std::int64_t{job.project}).bind(3, job.app).bind(4, job.kind).bind(5, job.actor);
+  Statement s = db.statement(
+      "INSERT INTO job(" CARILLON_JOB_COLUMNS
+      ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)");
+  s.bind(1, job.id)
+      .bind(2, std::int64_t{job.project})
+      .bind(3, job.app)
+      .bind(4, job.kind)
+      .bind(5, job.actor.name);
   s.bind(6, job.spec).bind(7, static_cast<std::int64_t>(job.state)).bind(8, job.cursor).bind(9, job.line);
   s.bind(10, job.done).bind(11, job.failed).bind(12, job.total).bind_or_null(13, job.detail);
-  return s.bind(14, job.created_at).bind(15, job.started_at).bind(16, job.finished_at).run();
+  s.bind(14, job.created_at).bind(15, job.started_at).bind(16, job.finished_at);
+  return s.bind_or_null(17, job.actor.request_id).bind_or_null(18, job.actor.origin).run();
 }
 
 // Those beyond the limit are counted by the caller and not kept. `seq`: of the last one there is.

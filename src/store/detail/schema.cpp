@@ -43,6 +43,8 @@ constexpr std::array kPeopleSteps{
 #include "store/schema/sqlite/people/0002_groups.sql"
     ,
 #include "store/schema/sqlite/people/0003_jobs.sql"
+    ,
+#include "store/schema/sqlite/people/0004_job_request.sql"
 };
 
 std::span<const char* const> steps_of(File file) {
