@@ -118,12 +118,28 @@ class ApiImpl final : public Api {
       response =
           finish(call, failed(500, "internal_error", "something went wrong inside; the log has the reason"));
     }
-    answers_[static_cast<std::size_t>(std::clamp(response.status / 100, 1, 5) - 1)].add();
+    count(response);
     seconds_.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count());
     co_return response;
   }
 
+  std::optional<net::HttpResponse> refuse_head(const net::HttpRequest& head, const net::HttpPeer& peer,
+                                               Entrance entrance) override {
+    Call call{.deps = deps_, .options = options_, .request = head};
+    call.request_id = request_id_of(call.request.header("X-Request-Id"));
+    if (entrance != Entrance::Control) call.peer = peer.address;
+    auto early = prepare(call, entrance);
+    if (!early || early->has_value()) return std::nullopt;
+    auto response = finish(call, std::move(*early));
+    count(response);
+    return response;
+  }
+
  private:
+  void count(const net::HttpResponse& response) {
+    answers_[static_cast<std::size_t>(std::clamp(response.status / 100, 1, 5) - 1)].add();
+  }
+
   // Everything before the handler. A value: the answer is already known.
   std::optional<Answer> prepare(Call& call, Entrance entrance) {
     const auto match = Router::get().match(call.request.path());

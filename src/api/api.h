@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,6 +62,11 @@ class Api {
   // Answers one request. Runs on any executor; sends must come in on one of the pipeline's `api`
   // executors. Never throws; whatever goes wrong inside is a 500 problem and a log line.
   virtual Task<net::HttpResponse> handle(net::HttpRequest request, net::HttpPeer peer, Entrance entrance) = 0;
+
+  // Whether a request is refused whatever its body says: its path, its method, its credential or what that
+  // may do. nullopt: the body decides. Any thread.
+  virtual std::optional<net::HttpResponse> refuse_head(const net::HttpRequest& head,
+                                                       const net::HttpPeer& peer, Entrance entrance) = 0;
 
   // The body limit of a route in bytes, for the HTTP server.
   [[nodiscard]] static std::size_t body_limit(std::string_view method, std::string_view path);

@@ -137,8 +137,11 @@ Result<std::unique_ptr<net::HttpServer>> open_listener(Node& node, const std::st
   net::HttpHandler handler = [api, entrance](net::HttpRequest request, net::HttpPeer peer) {
     return api->handle(std::move(request), std::move(peer), entrance);
   };
+  net::HttpHeadCheck check = [api, entrance](const net::HttpRequest& head, const net::HttpPeer& peer) {
+    return api->refuse_head(head, peer, entrance);
+  };
   return net::HttpServer::open(node.api_executors(), std::move(http), std::move(handler),
-                               &api::Api::body_limit);
+                               &api::Api::body_limit, std::move(check));
 }
 
 int serve(const CommandLine& line) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,14 +22,14 @@ namespace carillon::net {
 
 struct HttpServerOptions {
   std::string host = "127.0.0.1";
-  std::uint16_t port = 0;              // 0: any free one
-  std::string tls_certificate_file;    // PEM chain; empty: plain HTTP
+  std::uint16_t port = 0;            // 0: any free one
+  std::string tls_certificate_file;  // PEM chain; empty: plain HTTP
   std::string tls_key_file;
-  std::size_t header_max = 16 * 1024;  // request line and headers, bytes → 431
+  std::size_t header_max = 16 * 1024;      // request line and headers, bytes → 431
   std::size_t body_max = 8 * 1024 * 1024;  // → 413; a route may lower it through `body_limit`
   std::size_t connections_max = 10'000;
-  std::size_t pipeline_max = 64;       // requests of one connection being handled at a time
-  Millis header_timeout{10'000};       // first byte to end of headers → 408, close
+  std::size_t pipeline_max = 64;  // requests of one connection being handled at a time
+  Millis header_timeout{10'000};  // first byte to end of headers → 408, close
   Millis body_timeout{30'000};
   Millis idle_timeout{75'000};
 };
@@ -47,11 +48,19 @@ struct HttpPeer {
 // server's; "Connection: close" in it closes the connection once it has nothing else to answer.
 using HttpHandler = std::function<Task<HttpResponse>(HttpRequest request, HttpPeer peer)>;
 
+// Asked before a body of more than kHeadCheckAbove bytes, or of unknown length, is read: `head` has none yet.
+// An answer refuses the request: it is sent at once and the connection is closed. Runs on the connection's
+// executor and must not block.
+using HttpHeadCheck =
+    std::function<std::optional<HttpResponse>(const HttpRequest& head, const HttpPeer& peer)>;
+inline constexpr std::size_t kHeadCheckAbove = 256 * 1024;
+
 class HttpServer {
  public:
   // Listens; connections are spread over `executors`, each stays on its own. Each executor must be run
   // by exactly one thread, and its context must outlive the server (not its connections).
-  // `body_limit(method, path)` gives the limit for one route, at most body_max; may be empty.
+  // `body_limit(method, path)` gives the limit for one route, at most body_max; may be empty, as may
+  // `head_check`.
   // Refusals of the server itself are problem documents with a `code` and close the connection:
   // malformed_request 400, request_timeout 408, body_too_large 413, uri_too_long 414,
   // expectation_failed 417, header_too_large 431, too_many_connections 503 (Retry-After),
@@ -59,7 +68,8 @@ class HttpServer {
   // Errors: InvalidArgument (address, certificate) · Unavailable (port taken; message names it).
   static Result<std::unique_ptr<HttpServer>> open(
       std::vector<boost::asio::any_io_executor> executors, HttpServerOptions options, HttpHandler handler,
-      std::function<std::size_t(std::string_view method, std::string_view path)> body_limit = {});
+      std::function<std::size_t(std::string_view method, std::string_view path)> body_limit = {},
+      HttpHeadCheck head_check = {});
   // Without drain(): stops listening and cuts all connections; does not wait.
   virtual ~HttpServer() = default;
 

@@ -22,7 +22,8 @@ namespace carillon::net {
 namespace asio = boost::asio;
 
 // Paths: /echo answers method, path and body · /hold/N answers after release(N) · /throw ·
-// /no-content · /split (a header with a line end) · /big (1 MiB) · /small (bodies up to 10 bytes).
+// /no-content · /split (a header with a line end) · /big (1 MiB) · /small (bodies up to 10 bytes) · /closed
+// (refused by its head).
 class HttpTestServer {
  public:
   explicit HttpTestServer(HttpServerOptions options = {}, std::size_t threads = 1) {
@@ -37,6 +38,10 @@ class HttpTestServer {
         [this](HttpRequest request, HttpPeer peer) { return handle(std::move(request), std::move(peer)); },
         [](std::string_view, std::string_view path) -> std::size_t {
           return path == "/small" ? 10 : 1 << 30;
+        },
+        [](const HttpRequest& head, const HttpPeer&) -> std::optional<HttpResponse> {
+          if (head.path() != "/closed") return std::nullopt;
+          return HttpResponse{401, {{"X-Refused", "yes"}}, "no"};
         });
     if (!opened) {
       ADD_FAILURE() << opened.error().message;

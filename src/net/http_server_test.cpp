@@ -42,6 +42,31 @@ TEST(HttpServer, GivesTheSameAnswerHoweverTheBytesAreCut) {
   EXPECT_EQ(client.read().body, "POST /echo 0123456789");
 }
 
+TEST(HttpServer, RefusesALargeBodyByItsHeadBeforeItComes) {
+  HttpTestServer server;
+  for (const char* const framing : {"Content-Length: 300000", "Transfer-Encoding: chunked",
+                                    "Content-Length: 300000\r\nExpect: 100-continue"}) {
+    TestClient client(server->port());
+    ASSERT_TRUE(client.send(get("/echo") + "POST /closed HTTP/1.1\r\nHost: h\r\n" + framing + "\r\n\r\n"));
+    EXPECT_EQ(client.read().body, "GET /echo ");
+    const auto answer = client.read();
+    EXPECT_EQ(answer.status, 401) << framing;
+    EXPECT_EQ(answer.body, "no");
+    EXPECT_TRUE(answer.has("X-Refused: yes"));
+    EXPECT_TRUE(answer.has("Connection: close"));
+    EXPECT_TRUE(client.is_closed_by_peer());
+  }
+}
+
+TEST(HttpServer, LetsTheHandlerSeeASmallBodyAndALargeOneThatIsWelcome) {
+  HttpTestServer server;
+  TestClient client(server->port());
+  ASSERT_TRUE(client.send(post("/closed", std::string(256 * 1024, 'x'))));
+  EXPECT_EQ(client.read().status, 200);
+  ASSERT_TRUE(client.send(post("/echo", std::string(300'000, 'x'))));
+  EXPECT_EQ(client.read().body.size(), 300'000U + 11);
+}
+
 TEST(HttpServer, AnswersPipelinedRequestsInOrder) {
   HttpTestServer server;
   TestClient client(server->port());

@@ -1,5 +1,6 @@
 """People by the file: users and members of groups come as jobs, a broken row costs itself only, a crash nothing."""
 import json
+import socket
 import threading
 
 import harness
@@ -75,6 +76,23 @@ def test_twenty_thousand_users_with_three_broken_rows_and_a_kill_9(make_server):
     assert user["time_zone"] == "Asia/Seoul"
     assert server.api("GET", "/v1/users/u19999").status == 404
     assert sum(1 for _ in server.all("/v1/users")) == 19_997
+
+
+def test_who_may_not_import_is_told_before_the_file_is_sent(server):
+    keys = server.post("/v1/apps", {"name": "shop"})
+    shop = server.post("/v1/apps/shop/keys", {"scopes": ["send"]})
+    size = 32 << 20
+    for authorization, status, code in (("Bearer mt_wrong", 401, "unauthenticated"), ("", 401, "unauthenticated"),
+                                        (harness.basic(shop["app_key"], shop["app_secret"]), 403, "missing_scope")):
+        connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+        field = f"Authorization: {authorization}\r\n" if authorization else ""
+        connection.sendall(f"POST /v1/imports/users HTTP/1.1\r\nHost: h\r\nContent-Type: text/csv\r\n{field}"
+                           f"Content-Length: {size}\r\n\r\nuser_id\n".encode())
+        answer = harness.http.client.HTTPResponse(connection)
+        answer.begin()
+        assert (answer.status, json.loads(answer.read())["code"]) == (status, code)
+        connection.close()
+    assert keys["app_key"] and server.get("/v1/jobs")["data"] == []
 
 
 def test_the_same_file_again_changes_nothing(server):

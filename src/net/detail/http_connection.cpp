@@ -132,7 +132,10 @@ HttpConnection::HttpConnection(std::unique_ptr<HttpToken> token, std::shared_ptr
       state_(token_->state()),
       shard_(std::move(shard)),
       socket_(std::move(socket)),
-      in_(limits_of(state_.options), state_.body_limit),
+      in_(limits_of(state_.options), state_.body_limit,
+          state_.head_check
+              ? HeadCheck([this](const HttpRequest& head) { return state_.head_check(head, peer_); })
+              : HeadCheck()),
       kind_(kind) {
   peer_.address = address_of(socket_);
   peer_.is_tls = state_.tls != nullptr;
@@ -231,7 +234,10 @@ Task<void> HttpConnection::serve() {
     if (!out_.empty()) co_await write_rest();
     if (is_broken_) co_return;
     if (is_closing_) co_return co_await linger();
-    if (in_.advance() == HttpIncoming::State::Failed) co_return co_await refuse(in_.fault());
+    if (in_.advance() == HttpIncoming::State::Failed) {
+      if (in_.refusal()) co_return co_await refuse(*in_.refusal());
+      co_return co_await refuse(in_.fault());
+    }
     if (in_.take_continue()) {
       out_ = "HTTP/1.1 100 Continue\r\n\r\n";
       if (!write_now()) co_await write_rest();
@@ -347,9 +353,13 @@ Task<void> HttpConnection::write_rest() {
 
 // Answers a request that never became one and closes.
 Task<void> HttpConnection::refuse(HttpFault fault) {
-  timed_out_ = false;
   HttpResponse response = problem_response(fault);
   if (fault.status == 503) response.headers.emplace_back("Retry-After", "1");
+  co_await refuse(std::move(response));
+}
+
+Task<void> HttpConnection::refuse(HttpResponse response) {
+  timed_out_ = false;
   WriteOptions options;
   options.close = true;
   append_response(out_, response, options);

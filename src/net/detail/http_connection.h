@@ -24,6 +24,7 @@ struct HttpServerState {
   HttpServerOptions options;
   HttpHandler handler;
   BodyLimit body_limit;
+  HttpHeadCheck head_check;
   std::unique_ptr<boost::asio::ssl::context> tls;  // null: plain
   std::atomic<bool> is_draining{false};
   std::atomic<std::size_t> connections{0};
@@ -115,6 +116,7 @@ class HttpConnection {
   void wrote(const boost::system::error_code& ec, std::size_t count);
   Task<void> write_rest();
   Task<void> refuse(HttpFault fault);
+  Task<void> refuse(HttpResponse response);
   Task<void> linger();
   void enter(Phase phase) noexcept;
   void enter_receiving() noexcept;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "net/http_server.h"
 
 namespace carillon::net::detail {
 namespace {
@@ -74,6 +75,10 @@ HttpIncoming::State HttpIncoming::head_done() {
   std::size_t limit = limits_.body_max;
   if (body_limit_) limit = std::min(limit, body_limit_(request_.method, request_.path()));
   if (framing.content_length > limit) return fail({413, "body_too_large", "send a smaller body"});
+  if (head_check_ && (framing.is_chunked ? limit : framing.content_length) > kHeadCheckAbove) {
+    refusal_ = head_check_(request_);
+    if (refusal_) return fail({refusal_->status, "refused", "what the head says is not allowed"});
+  }
   in_body_ = true;
   left_ = framing.content_length;
   if (framing.is_chunked) decoder_ = HttpChunkDecoder(limit, limits_.head.header_max);

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "net/http.h"
 #include "net/http_parser.h"
@@ -14,6 +16,8 @@
 namespace carillon::net::detail {
 
 using BodyLimit = std::function<std::size_t(std::string_view method, std::string_view path)>;
+// An answer refuses the request whose head that is (HttpHeadCheck).
+using HeadCheck = std::function<std::optional<HttpResponse>(const HttpRequest& head)>;
 
 struct IncomingLimits {
   HttpParserLimits head;
@@ -34,9 +38,9 @@ class HttpIncoming {
   enum class State : std::uint8_t { More, Ready, Failed };
   enum class Phase : std::uint8_t { Idle, Head, Body };
 
-  // `body_limit` may be empty; it must outlive this.
-  HttpIncoming(IncomingLimits limits, const BodyLimit& body_limit)
-      : limits_(limits), body_limit_(body_limit), parser_(limits.head) {}
+  // `body_limit` may be empty; it must outlive this. `head_check` may be empty.
+  HttpIncoming(IncomingLimits limits, const BodyLimit& body_limit, HeadCheck head_check = {})
+      : limits_(limits), body_limit_(body_limit), head_check_(std::move(head_check)), parser_(limits.head) {}
 
   // Room to receive into, never empty after advance() said More. The caller tells received() how much
   // of it was filled.
@@ -44,13 +48,14 @@ class HttpIncoming {
   void received(std::size_t count) noexcept;
 
   // Works on the bytes at hand. Ready: take() gives the request; calling again changes nothing.
-  // Failed: fault() says why; final.
+  // Failed: refusal() is the answer, or fault() says why; final.
   State advance();
   IncomingRequest take();
 
   // Idle: no byte of the next request has been received.
   [[nodiscard]] Phase phase() const noexcept;
   [[nodiscard]] const HttpFault& fault() const noexcept { return fault_; }
+  [[nodiscard]] const std::optional<HttpResponse>& refusal() const noexcept { return refusal_; }
   // True once for a request whose client waits for "100 Continue" before it sends the body.
   [[nodiscard]] bool take_continue() noexcept { return std::exchange(wants_continue_, false); }
 
@@ -64,10 +69,12 @@ class HttpIncoming {
 
   const IncomingLimits limits_;
   const BodyLimit& body_limit_;
+  const HeadCheck head_check_;
   HttpHeadParser parser_;
   HttpChunkDecoder decoder_;
   HttpRequest request_;
   HttpFault fault_;
+  std::optional<HttpResponse> refusal_;
   std::unique_ptr<char[]> buffer_;
   std::size_t capacity_ = 0;
   std::size_t begin_ = 0;   // first byte not consumed
