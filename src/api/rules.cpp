@@ -181,7 +181,7 @@ Task<void> write_explain(Call& call, base::JsonWriter& out, const RuleTest& test
   caller.app = test.app;
   auto explained = co_await call.deps.pipeline->explain(std::move(caller), std::move(item));
   if (explained) {
-    explains = std::move(*explained);
+    explains = std::move(explained->decisions);
   } else {
     failure = Failure(std::move(explained.error()));
   }

@@ -104,7 +104,10 @@ constexpr Schema kSchemas[] = {
      ""},
     {"ExplainList",
      R"({"type":"object","properties":{"data":{"type":"array",)"
-     R"("items":{"$ref":"#/components/schemas/Explain"}}}})",
+     R"("items":{"$ref":"#/components/schemas/Explain"}},"audience":{"type":"object",)"
+     R"("description":"Of large groups only the first members are shown; total then counts who is in two of )"
+     R"(them twice","properties":{"total":{"type":"integer"},"shown":{"type":"integer"},)"
+     R"("complete":{"type":"boolean"}}}}})",
      ""},
     {"CancelAnswer",
      R"({"type":"object","properties":{"id":{"type":"string"},"cancelled":{"type":"integer"},)"

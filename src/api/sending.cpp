@@ -302,8 +302,10 @@ Task<Answer> explain(Call& call) {
   if (!explained) co_return std::unexpected(Failure(std::move(explained.error())));
   base::JsonWriter out(1024);
   out.object().key("data").array();
-  for (const auto& e : *explained) model::write_explain(out, e);
-  out.end_array().end_object();
+  for (const auto& e : explained->decisions) model::write_explain(out, e);
+  out.end_array().key("audience").object().field("total", explained->recipients);
+  out.field("shown", explained->shown).field("complete", explained->shown == explained->recipients);
+  out.end_object().end_object();
   co_return json_reply(out);
 }
 

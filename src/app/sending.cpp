@@ -284,14 +284,18 @@ int send(Client& client, const SendOptions& o) {
     return client.show("POST", "/v1/notifications/explain", *body, [](base::JsonElement root) {
       base::JsonElement data = root;
       if (root.is_object() && root["data"].get(data) != simdjson::SUCCESS) return render_object(root);
-      return render_list(data,
-                         {{"RECIPIENT", "recipient"},
-                          {"CHANNEL", "channel"},
-                          {"DEVICE", "device_id"},
-                          {"DECISION", "decision"},
-                          {"REASON", "reason"},
-                          {"THROUGH", "route.chosen"}},
-                         "Nobody would be reached.");
+      std::string text = render_list(data,
+                                     {{"RECIPIENT", "recipient"},
+                                      {"CHANNEL", "channel"},
+                                      {"DEVICE", "device_id"},
+                                      {"DECISION", "decision"},
+                                      {"REASON", "reason"},
+                                      {"THROUGH", "route.chosen"}},
+                                     "Nobody would be reached.");
+      if (cell_at(root, "audience.complete") == "no")
+        text += fmt::format("These are {} of {} recipients.\n", cell_at(root, "audience.shown"),
+                            cell_at(root, "audience.total"));
+      return text;
     });
   }
   const auto answer = client.ask("POST", "/v1/notifications", *body);

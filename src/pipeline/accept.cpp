@@ -648,7 +648,7 @@ void Acceptor::answer(std::vector<std::unique_ptr<Call>>& calls) {
   });
 }
 
-Task<std::expected<std::vector<model::Explain>, Refusal>> Acceptor::explain(Caller caller, SendItem item) {
+Task<std::expected<Explained, Refusal>> Acceptor::explain(Caller caller, SendItem item) {
   const Time now = deps_.clock.now();
   const auto snapshot = deps_.directory.snapshot();
   Work work;
@@ -663,7 +663,12 @@ Task<std::expected<std::vector<model::Explain>, Refusal>> Acceptor::explain(Call
   const RouteInput input{*work.plan, *item.request, work.people.people, deps_.keys.address_hash, now, true};
   Routed routed = route(input);
   if (!routed.problems.empty()) { co_return std::unexpected(make_refusal(422, std::move(routed.problems))); }
-  co_return std::move(routed.explains);
+  const People& people = work.people.people;
+  const auto shown =
+      static_cast<std::int64_t>(item.request->to.size() - people.groups.size() + people.members.size());
+  co_return Explained{.decisions = std::move(routed.explains),
+                      .recipients = routed.recipients,
+                      .shown = people.has_all_members ? routed.recipients : shown};
 }
 
 }  // namespace carillon::pipeline

@@ -42,7 +42,7 @@ class Acceptor {
 
   // See Pipeline::send. Must be awaited on this acceptor's executor.
   Task<std::vector<SendResult>> send(Caller caller, std::vector<SendItem> items);
-  Task<std::expected<std::vector<model::Explain>, Refusal>> explain(Caller caller, SendItem item);
+  Task<std::expected<Explained, Refusal>> explain(Caller caller, SendItem item);
 
   // Refuses new sends (503) from now on and lets those gathered finish.
   void close();

@@ -122,7 +122,7 @@ class PipelineImpl final : public Pipeline {
     co_return results;
   }
 
-  Task<std::expected<std::vector<model::Explain>, Refusal>> explain(Caller caller, SendItem item) override {
+  Task<std::expected<Explained, Refusal>> explain(Caller caller, SendItem item) override {
     Acceptor* mine = co_await my_acceptor();
     co_return co_await mine->explain(std::move(caller), std::move(item));
   }

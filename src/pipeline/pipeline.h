@@ -84,6 +84,14 @@ struct SendAnswer {
 };
 using SendResult = std::expected<SendAnswer, Refusal>;
 
+// A dry run.
+struct Explained {
+  std::vector<model::Explain> decisions;
+  // Of the whole send, and those `decisions` are about: of large groups only the first members. Then who is
+  // in two of them is counted twice.
+  std::int64_t recipients = 0, shown = 0;
+};
+
 struct ApprovalOptions {
   Millis expires_after{72LL * 3'600'000};  // a send that waits for somebody's word so long is never sent
 };
@@ -142,7 +150,7 @@ class Pipeline {
   // result is given only after the commit that holds it. Cancelling the await does not take anything back.
   virtual Task<std::vector<SendResult>> send(Caller caller, std::vector<SendItem> items) = 0;
   // The dry run: the decisions a send would make now. Writes nothing.
-  virtual Task<std::expected<std::vector<model::Explain>, Refusal>> explain(Caller caller, SendItem item) = 0;
+  virtual Task<std::expected<Explained, Refusal>> explain(Caller caller, SendItem item) = 0;
   // The explain object of a stored delivery.
   virtual Task<Result<model::Explain>> explain_delivery(std::int64_t delivery) = 0;
   // What was or would be said in it, sensitive parameters hidden. Errors: NotFound.

@@ -139,6 +139,21 @@ def test_a_terminal_shows_a_bar_until_the_end(connected):
     assert done.stdout.endswith("completed: success\nDeliveries: 300 sent\n")
 
 
+def test_a_dry_run_of_a_large_group_shows_the_first_and_says_how_many_there_are(connected):
+    ids = people(connected, 300)
+    group(connected, "all", ids)
+    group(connected, "few", ids[:3])
+    ask = functools.partial(connected.post, "/v1/notifications/explain", auth="app")
+    few = ask({"to": [{"group": "few"}, {"user_id": ids[0]}], **NEWS})
+    assert few["audience"] == {"total": 3, "shown": 3, "complete": True}
+    large = ask({"to": [{"group": "all"}, {"email": "x@example.test"}], **NEWS})
+    assert large["audience"] == {"total": 301, "shown": 201, "complete": False}
+    assert len(large["data"]) == 201 and sum("u00" in e["recipient"] for e in large["data"]) == 200
+    shown = connected.cli("send", "--group", "all", "--channel", "email", "--title", "x", "--body", "y", "--dry-run")
+    assert shown.out.endswith("These are 200 of 300 recipients.\n")
+    assert connected.get("/v1/notifications")["data"] == []
+
+
 def test_cancel_stops_an_expansion(connected):
     ids = people(connected, 600)
     group(connected, "all", ids)
