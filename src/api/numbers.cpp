@@ -4,6 +4,7 @@
 
 #include "api/rate.h"
 #include "api/router.h"
+#include "pipeline/recount.h"
 #include "providers/catalog.h"
 
 namespace carillon::api {
@@ -45,6 +46,7 @@ Task<Answer> accountability(Call& call) {
     channels[model::channel_of(row.queue == model::Queue::PushAny ? model::Queue::PushIos : row.queue)].add(
         row);
   }
+  CARILLON_CO_TRY(const auto recounted, co_await pipeline::load_recount(call.deps.store, call.who.project));
   base::JsonWriter out(1024);
   out.object();
   write_account(out, total);
@@ -58,7 +60,10 @@ Task<Answer> accountability(Call& call) {
     write_account(out, account);
     out.end_object();
   }
-  out.end_array().field("at", to_rfc3339(call.now)).end_object();
+  out.end_array().field("at", to_rfc3339(call.now));
+  out.field_or_null("recounted_at", recounted ? std::optional(recounted->at) : std::nullopt);
+  out.field_or_null("difference", recounted ? std::optional(recounted->difference) : std::nullopt);
+  out.end_object();
   co_return json_reply(out);
 }
 

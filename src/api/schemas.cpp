@@ -224,7 +224,9 @@ constexpr Schema kSchemas[] = {
      R"({"type":"object","properties":{"accepted":{"type":"integer"},"states":{"type":"object"},)"
      R"("sum":{"type":"integer"},"exact":{"type":"boolean"},"live":{"type":"object"},)"
      R"("sandbox":{"type":"object"},)"
-     R"("channels":{"type":"array","items":{"type":"object"}},"at":{"type":"string"}}})",
+     R"("channels":{"type":"array","items":{"type":"object"}},"at":{"type":"string"},)"
+     R"("recounted_at":{"type":["string","null"],"description":"When all deliveries were counted again"},)"
+     R"("difference":{"type":["integer","null"],"description":"By how much the counters were off then"}}})",
      ""},
     {"Stats",
      R"({"type":"object","properties":{"from":{"type":"string"},"until":{"type":"string"},)"

@@ -167,6 +167,12 @@ void check_accountability(Transport& transport, Findings& findings) {
          fmt::format("{} accepted, {} accounted for", cell_at(counts, "accepted"), cell_at(counts, "sum")),
          is_exact ? "" : "this is a defect of Carillon: keep the data folder and report it"});
   }
+  if (const std::int64_t off = integer_at(asked->root, "difference"); off != 0) {
+    findings.push_back(
+        {"accountability, recount", Health::Fail,
+         fmt::format("the counters were off by {} at {}", off, cell_at(asked->root, "recounted_at")),
+         "this is a defect of Carillon: keep the data folder and report it"});
+  }
 }
 
 void check_integrations(Transport& transport, Findings& findings) {

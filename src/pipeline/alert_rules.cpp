@@ -144,6 +144,11 @@ void AlertBook::add_counters(const Observed& seen, std::vector<AlertSign>& out) 
     out.push_back({{project, AlertKind::Accountability, "deliveries"},
                    fmt::format("{} were accepted, the states sum up to {}", sum.first, sum.second)});
   }
+  for (const auto& [project, difference] : seen.recounted) {
+    out.push_back(
+        {{project, AlertKind::Accountability, "recount"},
+         fmt::format("counting all deliveries again showed the counters to be off by {}", difference)});
+  }
 }
 
 void AlertBook::add_letters(const Observed& seen, std::vector<AlertSign>& out) const {

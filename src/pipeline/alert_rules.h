@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/alert.h"
@@ -30,6 +31,7 @@ struct Observed {
   std::shared_ptr<const Snapshot> snapshot;
   std::vector<store::CounterRow> counters;
   std::vector<store::LaneDepth> lanes;
+  std::vector<std::pair<std::int32_t, std::int64_t>> recounted;  // projects, and by how much counters are off
   store::Health health;
   std::vector<store::LetterTally> letters;
   std::vector<AlertTally::NoRoute> no_route;

@@ -167,6 +167,14 @@ TEST_F(AlertRules, EventsThatARuleCannotSendAreOneAlertUntilThereIsNoOtherForAnH
   EXPECT_EQ(look_until(5), Told{"resolve retries_exhausted rule big 0"});
 }
 
+TEST_F(AlertRules, CountersThatARecountFoundToBeOffAreAnAlertUntilTheNextOne) {
+  world_.recounted = {{1, 4}};
+  EXPECT_EQ(look_until(3), Told{"open accountability recount 1"});
+  EXPECT_EQ(look_until(10), Told{});
+  world_.recounted.clear();
+  EXPECT_EQ(look_until(5), Told{"resolve accountability recount 0"});
+}
+
 TEST_F(AlertRules, ARecipientIsNotNamed) {
   world_.letters.push_back(
       {1, model::Queue::Email, 1, "x", "451 <ann@example.test>\r\nlater, call +82101234567", {}});

@@ -27,9 +27,11 @@ bool is_of_ours(std::string_view outcome) {
 
 }  // namespace
 
-Alerts::Alerts(const Pipeline::Deps& deps, const AlertOptions& options, AlertNotifier::Send send, Lanes lanes)
+Alerts::Alerts(const Pipeline::Deps& deps, const AlertOptions& options, AlertNotifier::Send send, Lanes lanes,
+               Differences differences)
     : deps_(deps),
       lanes_(std::move(lanes)),
+      differences_(std::move(differences)),
       tally_(options.repeat_window),
       book_(options),
       notifier_(deps, options, std::move(send)),
@@ -88,6 +90,7 @@ Task<Result<Observed>> Alerts::observe() {
   seen.snapshot = deps_.directory.snapshot();
   CARILLON_CO_TRY(seen.counters, co_await deps_.store.counters());
   seen.lanes = lanes_();
+  seen.recounted = differences_();
   seen.health = deps_.store.health();
   if (!has_letters_) {
     CARILLON_CO_TRY(auto letters, co_await deps_.store.alerts().new_letters(kLettersAtOnce));

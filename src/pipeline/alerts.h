@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "pipeline/alert_notices.h"
@@ -20,7 +21,10 @@ class Alerts {
  public:
   // `lanes`: the queues as they were at the last tick.
   using Lanes = std::function<std::vector<store::LaneDepth>()>;
-  Alerts(const Pipeline::Deps& deps, const AlertOptions& options, AlertNotifier::Send send, Lanes lanes);
+  // `differences`: projects whose counters were off at the last recount, and by how much.
+  using Differences = std::function<std::vector<std::pair<std::int32_t, std::int64_t>>()>;
+  Alerts(const Pipeline::Deps& deps, const AlertOptions& options, AlertNotifier::Send send, Lanes lanes,
+         Differences differences);
 
   // ---- what is met on the way; any thread
   // A result other than a first success was recorded.
@@ -50,6 +54,7 @@ class Alerts {
 
   const Pipeline::Deps& deps_;
   const Lanes lanes_;
+  const Differences differences_;
   AlertTally tally_;
   AlertBook book_;
   AlertNotifier notifier_;

@@ -17,6 +17,7 @@
 #include "pipeline/expand.h"
 #include "pipeline/history.h"
 #include "pipeline/receipts.h"
+#include "pipeline/recount.h"
 #include "pipeline/recover.h"
 #include "pipeline/revive.h"
 #include "pipeline/schedule.h"
@@ -220,6 +221,7 @@ class PipelineImpl final : public Pipeline {
       expander_.stop();
       reviver_.stop();
       scheduler_.stop();
+      recounter_.stop();
       deliverer_.stop();
       tick_.set();
       housekeeping_wake_.set();
@@ -231,6 +233,7 @@ class PipelineImpl final : public Pipeline {
     call_on(deps_.delivery, [&] { recorder_.close(); });
     alerts_.wait();
     scheduler_.wait();
+    recounter_.wait();
     deliverer_.wait();
     recorder_.wait();
   }
@@ -343,6 +346,7 @@ class PipelineImpl final : public Pipeline {
       scheduler_.tick();
       expand();
       alerts_.tick();
+      recounter_.tick();
       gate_.spawn(deps_.delivery, "revive", [this] { return reviver_.run(); });
     }
   }
@@ -449,12 +453,13 @@ class PipelineImpl final : public Pipeline {
   Scheduler scheduler_{deps_, [this](Caller caller, std::vector<SendItem> items) {
                          return send(std::move(caller), std::move(items));
                        }};
+  Recounter recounter_{deps_, options_.recount_hour};
   Drafts drafts_{deps_, options_, [this] { expand(); }};
   Alerts alerts_{deps_, options_.alerts,
                  [this](Caller caller, std::vector<SendItem> items) {
                    return send(std::move(caller), std::move(items));
                  },
-                 [this] { return depths(); }};
+                 [this] { return depths(); }, [this] { return recounter_.differences(); }};
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   base::Signal tick_;
   base::Signal housekeeping_wake_{deps_.delivery};
@@ -484,6 +489,10 @@ void describe(base::SettingsGroup& group, Options& options) {
   group.duration("drain_timeout", options.drain_timeout)
       .range(0, 600'000)
       .help("How long a stopping process waits for answers of providers.");
+  group.integer("recount_hour", options.recount_hour)
+      .range(-1, 23)
+      .unit("o'clock UTC")
+      .help("When, each night, all deliveries are counted again and compared with the counters; -1: never.");
 }
 
 void describe(base::SettingsGroup& group, ApprovalOptions& options) {

@@ -101,7 +101,8 @@ struct Options {
   std::int64_t accept_backlog = 8192;  // requests waiting for a commit before 503
   Millis refill_interval{1000};        // how often lanes look for due rows
   Millis drain_timeout{25'000};
-  std::string journal_folder;  // DATA/journal
+  std::int64_t recount_hour = 3;  // of the day, UTC; -1: never
+  std::string journal_folder;     // DATA/journal
   std::string public_url, hello_name;
   AlertOptions alerts;
   ApprovalOptions approval;

@@ -193,7 +193,8 @@ class Store {
   virtual Task<Result<std::vector<CounterRow>>> counters() = 0;
   virtual Task<Result<std::vector<LaneDepth>>> lane_depths(Time now) = 0;
   virtual Task<Result<std::vector<StatsRow>>> stats(StatsQuery query) = 0;
-  // Recounts the delivery table and compares (nightly, doctor); rows that differ.
+  // Counts the deliveries again, a piece at a time while others go on, and compares: how much there is of
+  // each more than counters() says. Empty: nothing differs. Errors: FailedPrecondition (one is under way).
   virtual Task<Result<std::vector<CounterRow>>> recount() = 0;
 
   // ---- records: apps, keys, categories, templates, integrations, routes, pauses, settings, …

@@ -147,6 +147,41 @@ def test_events_that_a_rule_cannot_send_are_told_once(watched, receiver):
     assert receiver.wait(2)["type"] == "alert.resolved"
 
 
+def test_deliveries_are_counted_again_each_night(watched):
+    watched.wait_final(watched.send(**MAIL)["id"])
+    first = watched.accountability()
+    assert first["recounted_at"] is None and first["difference"] is None
+
+    def recount():
+        before = watched.accountability()["recounted_at"]
+        watched.advance("24h")
+        harness.wait_until(lambda: watched.accountability()["recounted_at"] != before, "no recount")
+        return watched.accountability()
+
+    def count_on(n):
+        watched.stop()
+        with contextlib.closing(sqlite3.connect(watched.data / "carillon.db")) as store, store:
+            store.execute("UPDATE counter SET n = n + ? WHERE status IN (-1, 4)", (n,))
+        watched.start()
+
+    assert recount()["difference"] == 0
+    let_it_look(watched)
+    assert alerts(watched) == []
+    count_on(3)
+    assert watched.accountability()["difference"] == 0  # as it was then
+    seen = recount()
+    assert seen["exact"] and seen["difference"] == 6  # three accepted and three sent that nobody knows
+    alert = wait_alert(watched, kind="accountability", subject="recount", state="open")
+    assert "off by 6" in alert["detail"]
+    found = watched.cli("doctor", "--json", "--set", f"server.listen=127.0.0.1:{watched.port}", code=1).json["checks"]
+    assert [c["result"] for c in found if c["check"] == "accountability, recount"] == ["FAIL"]
+    count_on(-3)
+    let_it_look(watched)
+    assert wait_alert(watched, subject="recount")["state"] == "open"
+    assert recount()["difference"] == 0
+    wait_alert(watched, subject="recount", state="resolved")
+
+
 def test_a_wrong_password_is_told_once_and_so_is_its_end(watched, simulator, receiver):
     lock_out(watched, simulator)
     alert = wait_alert(watched, kind="integration_paused", state="open")

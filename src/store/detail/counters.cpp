@@ -1,6 +1,7 @@
 #include "store/detail/counters.h"
 
 #include <boost/container_hash/hash.hpp>
+#include <utility>
 
 #include "store/detail/rows.h"
 #include "store/detail/sqlite.h"
@@ -73,6 +74,42 @@ std::vector<CounterRow> Counters::rows() const {
   std::vector<CounterRow> rows;
   rows.reserve(totals_.size());
   for (const auto& [key, n] : totals_) rows.push_back(counter_row(key, n));
+  return rows;
+}
+
+void Counters::apply_recounted(const CounterDeltas& deltas) {
+  for (const auto& [key, delta] : deltas) recounted_[key] += delta;
+}
+
+bool Counters::begin_recount() noexcept { return !std::exchange(is_recounting_, true); }
+
+Result<bool> Counters::recount_piece(Db& db, std::int64_t rows) {
+  Statement s = db.statement(
+      "SELECT id, project, lane, flags & 1, status FROM delivery WHERE id > ?1 ORDER BY id LIMIT ?2");
+  s.bind(1, recounted_to_).bind(2, rows);
+  for (std::int64_t n = 0;; ++n) {
+    const Result<bool> has_row = s.next();
+    if (!has_row) static_cast<void>(end_recount());
+    CARILLON_TRY(const bool is_there, has_row);
+    if (!is_there) return n < rows;
+    const auto project = s.as<std::int32_t>(1);
+    const model::Lane lane = lane_at(s.integer(2));
+    const bool is_sandbox = s.integer(3) != 0;
+    ++recounted_[counter_key(project, lane, is_sandbox, s.as<model::DeliveryStatus>(4))];
+    ++recounted_[counter_key(project, lane, is_sandbox, std::nullopt)];
+    recounted_to_ = s.integer(0);
+  }
+}
+
+std::vector<CounterRow> Counters::end_recount() {
+  CounterDeltas difference = std::exchange(recounted_, {});
+  recounted_to_ = 0;
+  is_recounting_ = false;
+  for (const auto& [key, n] : totals_) difference[key] -= n;
+  std::vector<CounterRow> rows;
+  for (const auto& [key, n] : difference) {
+    if (n != 0) rows.push_back(counter_row(key, n));
+  }
   return rows;
 }
 

@@ -64,9 +64,23 @@ class Counters {
   void apply(const CounterDeltas& deltas);
   [[nodiscard]] std::vector<CounterRow> rows() const;
 
+  // ---- the recount: rows are counted piece by piece between transactions, and what transactions change of
+  // those counted already is added. Writer thread.
+  [[nodiscard]] bool is_recounted(std::int64_t delivery) const noexcept { return delivery <= recounted_to_; }
+  void apply_recounted(const CounterDeltas& deltas);  // of deliveries that are
+  // False: one is under way.
+  [[nodiscard]] bool begin_recount() noexcept;
+  // Counts the next `rows`; true: there are no more. Errors: of the store, and the recount has ended.
+  Result<bool> recount_piece(Db& db, std::int64_t rows);
+  // How much there is of each more than the counters say, or less (negative); those that agree are left out.
+  [[nodiscard]] std::vector<CounterRow> end_recount();
+
  private:
   mutable std::mutex mutex_;
   CounterDeltas totals_;
+  CounterDeltas recounted_;
+  std::int64_t recounted_to_ = 0;  // the last delivery that was counted; 0: none, ids are above
+  bool is_recounting_ = false;
 };
 
 CounterRow counter_row(CounterKey key, std::int64_t n);

@@ -20,6 +20,7 @@ Result<void> Txn::commit() {
   CARILLON_FAILPOINT("store.after_commit");
   words.settle(true);
   totals_.apply(counters);
+  totals_.apply_recounted(recounted);
   for (Hook& hook : commits_) hook();
   clear();
   return {};
@@ -39,12 +40,14 @@ void Txn::undo(const Mark& mark) {
   }
   commits_.erase(commits_.begin() + static_cast<std::ptrdiff_t>(mark.commits), commits_.end());
   counters = mark.counters;
+  recounted = mark.recounted;
   notification_counts = mark.notification_counts;
   stats = mark.stats;
 }
 
 void Txn::clear() {
   counters.clear();
+  recounted.clear();
   notification_counts.clear();
   stats.clear();
   commits_.clear();

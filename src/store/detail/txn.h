@@ -22,6 +22,7 @@ class Txn {
   Db& db;
   Words& words;
   CounterDeltas counters;
+  CounterDeltas recounted;  // those of deliveries that the recount under way has passed
   NotificationDeltas notification_counts;
   StatDeltas stats;
 
@@ -32,7 +33,9 @@ class Txn {
 
   // `n` deliveries like `d` more (or less) in `status`; nullopt: accepted.
   void count(const model::Delivery& d, std::optional<model::DeliveryStatus> status, std::int64_t n) {
-    counters[counter_key(d.project, d.lane(), d.is_sandbox, status)] += n;
+    const CounterKey key = counter_key(d.project, d.lane(), d.is_sandbox, status);
+    counters[key] += n;
+    if (totals_.is_recounted(d.id)) recounted[key] += n;
     if (d.is_counted && status) notification_counts[{d.notification, *status}] += n;
   }
   void count_move(const model::Delivery& d, model::DeliveryStatus from, model::DeliveryStatus to) {
@@ -59,13 +62,13 @@ class Txn {
 
  private:
   struct Mark {
-    CounterDeltas counters;
+    CounterDeltas counters, recounted;
     NotificationDeltas notification_counts;
     StatDeltas stats;
     std::size_t commits = 0, rollbacks = 0;
   };
   [[nodiscard]] Mark mark() const {
-    return Mark{counters, notification_counts, stats, commits_.size(), rollbacks_.size()};
+    return Mark{counters, recounted, notification_counts, stats, commits_.size(), rollbacks_.size()};
   }
   void undo(const Mark& mark);
   void clear();
