@@ -48,7 +48,9 @@ Task<Answer> take(Call& call) {
                                      .now = call.now};
   auto reading = co_await call.deps.pipeline->callback(std::move(from), std::move(request));
   if (!reading) co_return std::unexpected(failure_of(reading.error()));
-  Reply reply{reading->status, {}, std::move(reading->body)};
+  Reply reply;
+  reply.status = reading->status;
+  reply.body = std::move(reading->body);
   if (!reading->content_type.empty()) reply.content_type = std::move(reading->content_type);
   co_return reply;
 }

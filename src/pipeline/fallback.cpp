@@ -15,14 +15,14 @@ using model::FallbackUntil;
 using model::Reason;
 
 // Whether anybody would tell that a message of that channel was delivered or opened.
-bool is_told(const FallbackStep& step, const RouteInput& input) {
+bool is_told(const FallbackStep& step, model::Platform platform, const RouteInput& input) {
   if (step.until == FallbackUntil::Accepted) return true;
   if (step.until == FallbackUntil::Opened) {
     return step.channel == Channel::Push || step.channel == Channel::Inbox ||
            (step.channel == Channel::Email && input.plan.category->track_opens);
   }
   if (step.channel == Channel::Inbox) return true;
-  const RouteChoice choice = choose_route(input.plan, step.channel, model::Platform::None, {}, 0);
+  const RouteChoice choice = choose_route(input.plan, step.channel, platform, {}, 0);
   if (choice.chain.empty()) return true;  // it waits for an integration first
   const auto* const integration = input.plan.view->find_integration(choice.chain.front());
   const auto* const type = integration ? providers::find_provider(integration->provider) : nullptr;
@@ -69,7 +69,9 @@ void arrange_fallback(Routed& routed, std::size_t first, const RouteInput& input
       return d.channel() == step.channel && is_alive(d);
     };
     const auto begin = routed.deliveries.begin() + static_cast<std::ptrdiff_t>(first);
-    if (std::none_of(begin, routed.deliveries.end(), is_of_step)) continue;
+    const auto of_step = std::find_if(begin, routed.deliveries.end(), is_of_step);
+    if (of_step == routed.deliveries.end()) continue;
+    const model::Platform platform = model::platform_of(of_step->queue);
     for (std::size_t i = first; i < routed.deliveries.size(); ++i) {
       model::Delivery& d = routed.deliveries[i];
       if (!is_of_step(d)) continue;
@@ -79,7 +81,7 @@ void arrange_fallback(Routed& routed, std::size_t first, const RouteInput& input
       std::erase_if(routed.caps, [i](const store::CapCharge& cap) { return cap.delivery == i; });
       if (input.wants_explain) explain_wait(routed.explains[i], d, earlier.back().channel);
     }
-    if (!is_told(step, input)) {
+    if (!is_told(step, platform, input)) {
       warn(routed, step.channel);
       step.until = FallbackUntil::Accepted;
     }

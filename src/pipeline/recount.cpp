@@ -57,8 +57,7 @@ void Recounter::tick() {
   }
   if (hour_ < 0) return;
   const Time now = deps_.clock.now();
-  if (!due_) due_ = next_recount(now, hour_);
-  if (now < *due_) return;
+  if (now < due_) return;
   due_ = next_recount(now, hour_);
   is_busy_ = true;
   if (!gate_.spawn(deps_.delivery, "recount", [this] { return run(); })) is_busy_ = false;

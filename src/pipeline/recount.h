@@ -29,7 +29,8 @@ Task<Result<std::optional<Recounted>>> load_recount(store::Store& store, std::in
 class Recounter {
  public:
   // `hour`: of the day, UTC; negative: never.
-  Recounter(const Pipeline::Deps& deps, std::int64_t hour) : deps_(deps), hour_(hour) {}
+  Recounter(const Pipeline::Deps& deps, std::int64_t hour)
+      : deps_(deps), hour_(hour), due_(next_recount(deps.clock.now(), hour)) {}
 
   // Counts when it is time. Returns at once.
   void tick();
@@ -46,7 +47,7 @@ class Recounter {
 
   const Pipeline::Deps& deps_;
   const std::int64_t hour_;
-  std::optional<Time> due_;
+  Time due_;
   std::map<std::int32_t, Recounted> last_;
   bool is_busy_ = false, is_loaded_ = false, is_stopping_ = false;
   base::TaskGate gate_{"recount"};

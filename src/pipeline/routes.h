@@ -23,9 +23,9 @@ struct RouteChain {
   std::vector<const model::Integration*> integrations;  // point into the view; best first
 };
 
-// The first route that matches decides. A chain is asked in its order; where it gives weights, its first place
-// is drawn by them and the rest follow in order. Without a matching route: the enabled integrations whose
-// provider serves that channel and platform, in order of creation. Disabled integrations and ones whose
+// The first route that matches decides. A chain is asked in its order; where it gives weights, its first
+// place is drawn by them and the rest follow in order. Without a matching route: the enabled integrations
+// whose provider serves that channel and platform, in order of creation. Disabled integrations and ones whose
 // provider does not serve the channel are left out. The sandbox takes part only where a route names it.
 [[nodiscard]] RouteChain route_chain(const ProjectView& view, const RouteQuery& query);
 

@@ -46,7 +46,7 @@ def test_what_is_taken_needs_no_second(reached, simulator):
 
 def test_who_has_no_device_gets_the_text_at_once(reached, simulator):
     sent = send(reached, PUSH_THEN_TEXT, "nophone")
-    assert sent["deliveries"] == {"pending": 1, "suppressed": 1}
+    assert sent["deliveries"] == {"pending": 1, "held": 0, "suppressed": 1}
     wait(reached, sent, "push", "suppressed", "no_address")
     wait(reached, sent, "sms", "delivered")
 

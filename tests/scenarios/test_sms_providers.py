@@ -47,6 +47,7 @@ def test_twilio_sends_through_a_messaging_service_without_pictures(server, simul
 
 def test_a_sender_the_request_chose_wrongly_harms_nobody_else(server, simulator):
     harness.connect(server, simulator, "twilio")
+    server.put("/v1/senders/line", {"phone": "+821012340000"})  # allowed here, and unknown to the vendor
     refused = sent_one(server, to=[{"phone": PHONE}], **{"from": {"phone": "+821012340000"}}, **SMS)
     assert refused["status"] == "failed"
     assert not server.get("/v1/integrations/twilio").get("paused")

@@ -191,14 +191,12 @@ class SqliteStore final : public Store {
                                 std::optional<model::ReceiptKind> receipt, Time now);
   // ---- audit.cpp
   static Result<void> insert_audit(Txn& txn, const AuditEntry& entry);  // id is given by the store
-
   // ---- jobs.cpp, receipts.cpp, alerts.cpp
   std::unique_ptr<JobStore> make_jobs();
   std::unique_ptr<ReceiptStore> make_receipts();
   std::unique_ptr<AlertStore> make_alerts();
   // Drops a piece of those resolved before `before`, with their notices; true when there may be more.
   static Result<bool> drop_alerts(Txn& txn, Time before);
-
   // ---- process.cpp
   Result<void> lock_folder();
   Result<void> open_database();
