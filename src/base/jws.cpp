@@ -7,6 +7,8 @@
 
 #include <memory>
 
+#include "base/free.h"
+
 #include "base/crypto.h"
 
 namespace carillon::base {
@@ -16,10 +18,6 @@ constexpr int kMinRsaBits = 2048;
 constexpr std::size_t kEs256Half = 32;           // bytes of r and of s
 constexpr std::size_t kMaxPemBytes = 16 * 1024;  // an RSA key of 8,192 bits has 6.5 KiB
 
-template <auto Function>
-struct Free {
-  void operator()(auto* p) const noexcept { Function(p); }
-};
 using KeyPtr = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
 
 // Without this OpenSSL would ask for an encrypted key's password on the terminal.

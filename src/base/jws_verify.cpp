@@ -11,6 +11,8 @@
 
 #include <array>
 
+#include "base/free.h"
+
 namespace carillon::base {
 namespace {
 
@@ -20,10 +22,6 @@ constexpr std::size_t kMaxPemBytes = 4096;  // a public RSA key of 8,192 bits ha
 constexpr const char* kP256 = "prime256v1";
 constexpr std::string_view kNames[] = {"HS256", "RS256", "ES256", "EdDSA"};
 
-template <auto Function>
-struct Free {
-  void operator()(auto* p) const noexcept { Function(p); }
-};
 using KeyPtr = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
 using Number = std::unique_ptr<BIGNUM, Free<BN_free>>;
 using Context = std::unique_ptr<EVP_PKEY_CTX, Free<EVP_PKEY_CTX_free>>;

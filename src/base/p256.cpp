@@ -13,13 +13,11 @@
 #include <array>
 #include <memory>
 
+#include "base/free.h"
+
 namespace carillon::base {
 namespace {
 
-template <auto Function>
-struct Free {
-  void operator()(auto* p) const noexcept { Function(p); }
-};
 using BigNumber = std::unique_ptr<BIGNUM, Free<BN_clear_free>>;
 using Point = std::unique_ptr<EC_POINT, Free<EC_POINT_clear_free>>;
 using Key = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;

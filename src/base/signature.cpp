@@ -8,6 +8,8 @@
 
 #include <array>
 
+#include "base/free.h"
+
 namespace carillon::base {
 namespace {
 
@@ -15,10 +17,6 @@ constexpr int kRsaBitsMin = 2048, kRsaBitsMax = 8192;
 constexpr std::size_t kDerBytesMax = 16 * 1024;
 constexpr std::size_t kPemBytesMax = 64 * 1024;  // a certificate and its chain
 
-template <auto Function>
-struct Free {
-  void operator()(auto* p) const noexcept { Function(p); }
-};
 using KeyPtr = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
 
 const unsigned char* bytes(std::string_view text) noexcept {

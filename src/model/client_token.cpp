@@ -4,9 +4,14 @@
 
 #include "base/crypto.h"
 #include "model/profile.h"
+#include "model/token_bytes.h"
 
 namespace carillon::model {
 namespace {
+
+using detail::is_base64url;
+using detail::put_number;
+using detail::take_number;
 
 constexpr char kVersion = 1;
 constexpr std::size_t kKeyIdBytes = 4, kMacBytes = 32;
@@ -18,25 +23,7 @@ constexpr std::pair<ClientScope, std::string_view> kNames[] = {{ClientScope::Dev
                                                                {ClientScope::Notifications, "notifications"},
                                                                {ClientScope::Send, "send"}};
 
-void put_number(std::string& out, std::uint64_t value, int bytes) {
-  for (int i = bytes - 1; i >= 0; --i) out.push_back(static_cast<char>(value >> (8 * i)));
-}
-
-std::uint64_t take_number(std::string_view& from, int bytes) {
-  std::uint64_t value = 0;
-  for (int i = 0; i < bytes; ++i)
-    value = value << 8U | static_cast<unsigned char>(from[static_cast<std::size_t>(i)]);
-  from.remove_prefix(static_cast<std::size_t>(bytes));
-  return value;
-}
-
 Time take_time(std::string_view& from) { return from_ms(static_cast<std::int64_t>(take_number(from, 8))); }
-
-bool is_base64url(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-  });
-}
 
 std::unexpected<Error> invalid() {
   return fail(Errc::Unauthenticated, "the client token is not one of this server; ask for a new one");

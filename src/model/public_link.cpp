@@ -3,26 +3,19 @@
 #include <algorithm>
 
 #include "base/crypto.h"
+#include "model/token_bytes.h"
 
 namespace carillon::model {
 namespace {
+
+using detail::is_base64url;
+using detail::put_number;
+using detail::take_number;
 
 constexpr std::size_t kMacBytes = 8, kShortMacBytes = 6;
 constexpr std::size_t kHashBytes = 16;      // of an address
 constexpr std::size_t kTokenTextMax = 512;  // longer ones are nobody's
 enum class Kind : char { Open = 'o', Click = 'c', Short = 's', Unsubscribe = 'u' };
-
-void put_number(std::string& out, std::uint64_t value, int bytes) {
-  for (int i = bytes - 1; i >= 0; --i) out.push_back(static_cast<char>(value >> (8 * i)));
-}
-
-std::uint64_t take_number(std::string_view& from, int bytes) {
-  std::uint64_t value = 0;
-  for (int i = 0; i < bytes; ++i)
-    value = value << 8U | static_cast<unsigned char>(from[static_cast<std::size_t>(i)]);
-  from.remove_prefix(static_cast<std::size_t>(bytes));
-  return value;
-}
 
 std::string mac(Kind kind, std::string_view bytes, std::string_view url, const base::Secret& key,
                 std::size_t size) {
@@ -36,12 +29,6 @@ std::string sealed(Kind kind, std::string bytes, std::string_view url, const bas
                    std::size_t mac_bytes) {
   bytes += mac(kind, bytes, url, key, mac_bytes);
   return base::base64url(bytes);
-}
-
-bool is_base64url(std::string_view text) noexcept {
-  return std::ranges::all_of(text, [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-  });
 }
 
 // What a token holds; nullopt: none of ours.

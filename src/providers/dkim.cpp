@@ -8,6 +8,7 @@
 #include <array>
 
 #include "base/crypto.h"
+#include "base/free.h"
 #include "providers/mime.h"
 
 namespace carillon::providers {
@@ -23,10 +24,7 @@ constexpr std::array<std::string_view, 16> kSigned = {
     "in-reply-to",   "references", "list-id",      "list-unsubscribe", "list-unsubscribe-post",
     "auto-submitted"};
 
-template <auto Function>
-struct Free {
-  void operator()(auto* p) const noexcept { Function(p); }
-};
+using base::Free;
 using KeyPtr = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
 
 constexpr bool is_space(char c) noexcept { return c == ' ' || c == '\t'; }

@@ -8,14 +8,12 @@
 #include <memory>
 
 #include "base/crypto.h"
+#include "base/free.h"
 
 namespace carillon::sim {
 namespace {
 
-template <auto Function>
-struct Free {
-  void operator()(auto* p) const noexcept { Function(p); }
-};
+using base::Free;
 using KeyPtr = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
 
 // Keys are made by certificates.cpp: one that cannot be read or used is a bug of ours.
