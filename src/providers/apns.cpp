@@ -3,6 +3,7 @@
 #include <map>
 
 #include "base/crypto.h"
+#include "providers/calls.h"
 #include "providers/catalog.h"
 
 namespace carillon::providers {
@@ -44,8 +45,7 @@ class ApnsProvider final : public Provider {
         is_default ? (options.environment == "development" ? kDevelopment : kProduction) : common.endpoint;
     push.client.ca_file = common.ca_file;
     push.client.connections_max = static_cast<std::size_t>(options.connections);
-    push.in_flight_max =
-        common.max_in_flight > 0 ? static_cast<std::size_t>(common.max_in_flight) : kInFlightDefault;
+    push.in_flight_max = slots_of(common, kInFlightDefault);
     CARILLON_TRY(auto engine,
                  Http2Push::open(context, push, std::make_unique<Rules>(options.topic, options.environment),
                                  std::make_unique<Credential>(token, *context.clock)));

@@ -6,12 +6,18 @@
 #include <utility>
 
 #include "base/task.h"
+#include "providers/provider.h"
 
 namespace carillon::providers {
 
 // Waits until `gate` is empty; closes it. Runs on the executor of the gate's tasks, so it looks every
 // 2 ms instead of blocking. The tasks have to end by themselves.
 Task<void> drain(base::TaskGate& gate);
+
+// How many messages may be at the provider at once: what the settings say, else `otherwise`.
+[[nodiscard]] inline std::size_t slots_of(const CommonOptions& common, std::size_t otherwise) noexcept {
+  return common.max_in_flight > 0 ? static_cast<std::size_t>(common.max_in_flight) : otherwise;
+}
 
 // Counts calls that are one coroutine each. All on one executor; destroyed after close() only.
 class Calls {

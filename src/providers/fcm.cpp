@@ -1,6 +1,7 @@
 #include "providers/fcm.h"
 
 #include "base/crypto.h"
+#include "providers/calls.h"
 #include "providers/catalog.h"
 #include "providers/oauth_credential.h"
 
@@ -54,8 +55,7 @@ class FcmProvider final : public Provider {
     push.client.origin = common.endpoint.empty() ? std::string(kEndpoint) : common.endpoint;
     push.client.ca_file = common.ca_file;
     push.client.connections_max = static_cast<std::size_t>(options.connections);
-    push.in_flight_max =
-        common.max_in_flight > 0 ? static_cast<std::size_t>(common.max_in_flight) : kInFlightDefault;
+    push.in_flight_max = slots_of(common, kInFlightDefault);
     auto rules = std::make_unique<Rules>(account.project_id);
     auto credential = make_credential(std::move(account), common.ca_file, context);
     OauthCredential& access = *credential;
@@ -71,20 +71,10 @@ class FcmProvider final : public Provider {
   }
   [[nodiscard]] std::size_t free_slots() const noexcept override { return engine_->free_slots(); }
 
-  // validate_only with a made-up token: being told that it is no token proves the credentials.
+  // validate_only with a made-up token.
   Task<TestReport> test(base::Deadline deadline) override {
-    Target target;
-    target.platform = model::Platform::Android;
-    target.address = "carillon-integration-test";
-    const model::Outcome outcome = co_await engine_->probe(std::move(target), deadline);
-    if (outcome.kind == model::OutcomeKind::Sent || outcome.kind == model::OutcomeKind::InvalidRecipient) {
-      co_return TestReport{true,
-                           "FCM accepted the credentials and read a test message without delivering it."};
-    }
-    co_return TestReport{false,
-                         fmt::format("FCM answered {} {}: {}", outcome.status, outcome.code, outcome.detail)};
+    return engine_->try_out("FCM", "carillon-integration-test", deadline);
   }
-
   Task<void> close(base::Deadline deadline) override {
     co_await engine_->close(deadline);
     co_await credential_.close();

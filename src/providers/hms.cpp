@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "providers/calls.h"
 #include "providers/catalog.h"
 #include "providers/oauth_credential.h"
 
@@ -39,8 +40,7 @@ class HmsProvider final : public Provider {
     push.client.origin = common.endpoint.empty() ? std::string(kEndpoint) : common.endpoint;
     push.client.ca_file = common.ca_file;
     push.client.connections_max = static_cast<std::size_t>(options.connections);
-    push.in_flight_max =
-        common.max_in_flight > 0 ? static_cast<std::size_t>(common.max_in_flight) : kInFlightDefault;
+    push.in_flight_max = slots_of(common, kInFlightDefault);
     auto credential = make_credential(options, common.ca_file, context);
     OauthCredential& access = *credential;
     CARILLON_TRY(auto engine,
@@ -56,18 +56,9 @@ class HmsProvider final : public Provider {
   }
   [[nodiscard]] std::size_t free_slots() const noexcept override { return engine_->free_slots(); }
 
-  // validate_only with a made-up token: being told that it is no token proves the credentials.
+  // validate_only with a made-up token.
   Task<TestReport> test(base::Deadline deadline) override {
-    Target target;
-    target.platform = model::Platform::Android;
-    target.address = "carillon-integration-test";
-    const model::Outcome outcome = co_await engine_->probe(std::move(target), deadline);
-    if (outcome.kind == model::OutcomeKind::Sent || outcome.kind == model::OutcomeKind::InvalidRecipient) {
-      co_return TestReport{true,
-                           "Huawei accepted the credentials and read a test message without delivering it."};
-    }
-    co_return TestReport{
-        false, fmt::format("Huawei answered {} {}: {}", outcome.status, outcome.code, outcome.detail)};
+    return engine_->try_out("Huawei", "carillon-integration-test", deadline);
   }
   Task<Result<CallbackReading>> callback(const CallbackRequest& request, base::Deadline) override {
     co_return read_callback(request, options_);

@@ -194,6 +194,19 @@ Task<model::Outcome> Http2Push::probe(Target target, base::Deadline deadline) {
   co_return probe->outcome;
 }
 
+Task<TestReport> Http2Push::try_out(std::string vendor, std::string bad, base::Deadline deadline) {
+  Target target;
+  target.platform = model::Platform::Android;
+  target.address = std::move(bad);
+  const model::Outcome outcome = co_await probe(std::move(target), deadline);
+  if (outcome.kind == model::OutcomeKind::Sent || outcome.kind == model::OutcomeKind::InvalidRecipient) {
+    co_return TestReport{true,
+                         vendor + " accepted the credentials and read a test message without delivering it."};
+  }
+  co_return TestReport{
+      false, fmt::format("{} answered {} {}: {}", vendor, outcome.status, outcome.code, outcome.detail)};
+}
+
 Task<void> Http2Push::close(base::Deadline deadline) {
   is_closing_ = true;
   co_await client_->close(deadline);

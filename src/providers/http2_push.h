@@ -96,6 +96,9 @@ class Http2Push final : private net::Http2Sink {
   [[nodiscard]] std::size_t free_slots() const noexcept;
   // Sends one made-up job and returns how it ended. Cancelling leaves the request running.
   Task<model::Outcome> probe(Target target, base::Deadline deadline);
+  // The same as an integration's test, for vendors that validate without sending: being told that the made-up
+  // token is none proves the credentials. `vendor`: "FCM". `bad`: what stands for a token.
+  Task<TestReport> try_out(std::string vendor, std::string bad, base::Deadline deadline);
   Task<void> close(base::Deadline deadline);
 
  private:

@@ -9,27 +9,13 @@ namespace carillon::providers {
 using model::Outcome;
 using model::OutcomeKind;
 
-namespace {
-
-Outcome outcome_of(const net::TransportError& error) {
-  switch (error.failure) {
-    case net::SendFailure::NotSent: return Outcome::not_sent(error.detail);
-    case net::SendFailure::Ambiguous: return Outcome::ambiguous(error.detail);
-  }
-  return Outcome::ambiguous(error.detail);
-}
-
-}  // namespace
-
 HttpProvider::HttpProvider(CommonOptions common, const Context& context, std::string name,
                            std::size_t in_flight_default)
     : common_(std::move(common)),
       clock_(*context.clock),
       callback_url_(context.callback_url),
       http_(net::HttpClient::open(context.executor)),
-      calls_(
-          context.executor, std::move(name),
-          common_.max_in_flight > 0 ? static_cast<std::size_t>(common_.max_in_flight) : in_flight_default) {}
+      calls_(context.executor, std::move(name), slots_of(common_, in_flight_default)) {}
 
 void HttpProvider::send(std::span<Job* const> jobs, JobSink& sink, base::Deadline deadline) {
   for (Job* job : jobs) {
@@ -73,7 +59,15 @@ Task<void> HttpProvider::run(Job& job, JobSink& sink, base::Deadline deadline) {
     co_return;
   }
   const auto response = co_await http_->call(std::move(*request), deadline);
-  sink.finished(job, response ? understand(job, *response) : outcome_of(response.error()));
+  sink.finished(job, response ? understand(job, *response) : outcome_of_failure(response.error()));
+}
+
+Outcome outcome_of_failure(const net::TransportError& error) {
+  switch (error.failure) {
+    case net::SendFailure::NotSent: return Outcome::not_sent(error.detail);
+    case net::SendFailure::Ambiguous: break;
+  }
+  return Outcome::ambiguous(error.detail);
 }
 
 Result<void> set_endpoint(CommonOptions& common, std::string_view vendors) {

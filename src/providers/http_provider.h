@@ -15,7 +15,7 @@ class HttpProvider : public Provider {
  public:
   void send(std::span<Job* const> jobs, JobSink& sink, base::Deadline deadline) final;
   [[nodiscard]] std::size_t free_slots() const noexcept final { return calls_.free(); }
-  Task<void> close(base::Deadline deadline) final;
+  Task<void> close(base::Deadline deadline) override;
 
  protected:
   // `name`: of its tasks in logs. `common.endpoint`: as set_endpoint() left it.
@@ -45,6 +45,9 @@ class HttpProvider : public Provider {
   const std::unique_ptr<net::HttpClient> http_;
   Calls calls_;
 };
+
+// What a request that was not answered means for its message.
+[[nodiscard]] model::Outcome outcome_of_failure(const net::TransportError& error);
 
 // Puts the vendor's endpoint where none is set and takes slashes off its end. Errors: InvalidArgument.
 Result<void> set_endpoint(CommonOptions& common, std::string_view vendors);

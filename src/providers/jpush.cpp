@@ -11,6 +11,7 @@
 
 #include "providers/calls.h"
 #include "providers/catalog.h"
+#include "providers/http_provider.h"
 
 namespace carillon::providers {
 namespace jpush_detail {
@@ -89,9 +90,7 @@ class JpushProvider final : public Provider {
  public:
   static Result<std::unique_ptr<Provider>> create(Options options, CommonOptions common,
                                                   const Context& context) {
-    if (common.endpoint.empty()) common.endpoint = kEndpoint;
-    if (!net::parse_url(common.endpoint)) return fail(Errc::InvalidArgument, "endpoint is not a URL");
-    while (common.endpoint.ends_with('/')) common.endpoint.pop_back();
+    CARILLON_CHECK(set_endpoint(common, kEndpoint));
     return std::make_unique<JpushProvider>(std::move(options), std::move(common), context);
   }
 
@@ -101,9 +100,7 @@ class JpushProvider final : public Provider {
         clock_(*context.clock),
         callback_url_(context.callback_url),
         http_(net::HttpClient::open(context.executor)),
-        calls_(
-            context.executor, "jpush",
-            common_.max_in_flight > 0 ? static_cast<std::size_t>(common_.max_in_flight) : kInFlightDefault) {}
+        calls_(context.executor, "jpush", slots_of(common_, kInFlightDefault)) {}
 
   void send(std::span<Job* const> jobs, JobSink& sink, base::Deadline deadline) override {
     std::vector<Ready> ready;
@@ -128,12 +125,11 @@ class JpushProvider final : public Provider {
 
   // JPush checks a push to a made-up device without sending it: what it says of the device proves the rest.
   Task<TestReport> test(base::Deadline deadline) override {
-    net::HttpCall call = call_of(
-        "/v3/push/validate",
-        fmt::format(
-            R"({{"platform":["android"],"audience":{{"registration_id":["{}"]}},)"
-            R"("notification":{{"alert":"Test"}}}})",
-            kProbeToken));
+    net::HttpCall call =
+        call_of("/v3/push/validate",
+                fmt::format(R"({{"platform":["android"],"audience":{{"registration_id":["{}"]}},)"
+                            R"("notification":{{"alert":"Test"}}}})",
+                            kProbeToken));
     const auto response = co_await http_->call(std::move(call), deadline);
     if (!response) co_return TestReport{false, "JPush could not be reached: " + response.error().detail};
     const Outcome outcome = response->status == 200 ? Outcome::sent({}) : classify(*response, clock_.now());
@@ -189,14 +185,6 @@ class JpushProvider final : public Provider {
     push.sink->finished(*push.job, std::move(outcome));
   }
 
-  static Outcome outcome_of(const net::TransportError& error) {
-    switch (error.failure) {
-      case net::SendFailure::NotSent: return Outcome::not_sent(error.detail);
-      case net::SendFailure::Ambiguous: return Outcome::ambiguous(error.detail);
-    }
-    return Outcome::ambiguous(error.detail);
-  }
-
   Task<void> run(std::shared_ptr<Ready> push) {
     std::string body = R"({"cid":)";
     base::append_json_string(body, push->cid);
@@ -207,7 +195,7 @@ class JpushProvider final : public Provider {
     body += '}';
     net::HttpCall call = call_of("/v3/push", std::move(body));
     const auto response = co_await http_->call(std::move(call), push->deadline);
-    end(*push, response ? classify(*response, clock_.now()) : outcome_of(response.error()));
+    end(*push, response ? classify(*response, clock_.now()) : outcome_of_failure(response.error()));
   }
 
   Task<void> run_batch(std::shared_ptr<std::vector<Ready>> pushes) {
@@ -233,7 +221,7 @@ class JpushProvider final : public Provider {
     for (const Ready& push : *pushes) {
       base::JsonElement result;
       if (!response) {
-        end(push, outcome_of(response.error()));
+        end(push, outcome_of_failure(response.error()));
       } else if (root && (*root)[push.cid].get(result) == simdjson::SUCCESS) {
         end(push, classify_one(result));
       } else {

@@ -127,6 +127,19 @@ std::optional<Outcome> address_fault(std::string_view address, bool ascii_only) 
   return std::nullopt;
 }
 
+std::vector<Job*> mailable(std::span<Job* const> jobs, JobSink& sink, bool ascii_only) {
+  std::vector<Job*> good;
+  good.reserve(jobs.size());
+  for (Job* job : jobs) {
+    if (auto fault = address_fault(job->target.address, ascii_only)) {
+      sink.finished(*job, std::move(*fault));
+    } else {
+      good.push_back(job);
+    }
+  }
+  return good;
+}
+
 std::optional<Outcome> size_fault(std::size_t bytes, std::size_t bytes_max) {
   if (bytes <= bytes_max) return std::nullopt;
   return Outcome::of(

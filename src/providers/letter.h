@@ -1,8 +1,10 @@
 // What the e-mail providers with an API of their own share: who writes, and what stands in the parts.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/content.h"
 #include "model/outcome.h"
@@ -62,6 +64,9 @@ struct LetterParts {
 // The outcome for an address no mail can be sent to; nullopt when it can. `ascii_only`: the vendor takes no
 // address with other characters, which says nothing about the address.
 [[nodiscard]] std::optional<model::Outcome> address_fault(std::string_view address, bool ascii_only);
+
+// The jobs whose address mail can be sent to; the others end here. `ascii_only`: as above.
+[[nodiscard]] std::vector<Job*> mailable(std::span<Job* const> jobs, JobSink& sink, bool ascii_only);
 
 // The outcome for a request of `bytes` where the vendor takes `bytes_max`; nullopt when it fits.
 [[nodiscard]] std::optional<model::Outcome> size_fault(std::size_t bytes, std::size_t bytes_max);

@@ -14,6 +14,14 @@ MailBatches::MailBatches(boost::asio::any_io_executor executor, std::string owne
       send_(std::move(send)),
       calls_(std::move(executor), std::move(owner), limits.requests_max) {}
 
+MailBatches::Limits MailBatches::limits_of(const CommonOptions& common, std::size_t batch_max,
+                                           std::int64_t requests_asked, std::int64_t requests,
+                                           std::size_t jobs) {
+  return {.batch_max = batch_max,
+          .requests_max = static_cast<std::size_t>(requests_asked > 0 ? requests_asked : requests),
+          .jobs_max = slots_of(common, jobs)};
+}
+
 void MailBatches::add(std::span<Job* const> jobs, JobSink& sink, base::Deadline deadline) {
   std::vector<std::int64_t> touched;
   for (Job* job : jobs) {

@@ -49,6 +49,10 @@ class MailBatches {
   MailBatches(boost::asio::any_io_executor executor, std::string owner, Limits limits, Same same, Fits fits,
               Send send);
 
+  // What the settings say of an account: `requests`, `jobs`: where they say nothing.
+  static Limits limits_of(const CommonOptions& common, std::size_t batch_max, std::int64_t requests_asked,
+                          std::int64_t requests, std::size_t jobs);
+
   void add(std::span<Job* const> jobs, JobSink& sink, base::Deadline deadline);
   void finish(JobSink& sink, Job& job, model::Outcome outcome);
   void finish_all(MailBatch& batch, const model::Outcome& outcome);

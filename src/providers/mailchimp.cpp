@@ -7,6 +7,7 @@
 
 #include "base/crypto.h"
 #include "providers/catalog.h"
+#include "providers/http_provider.h"
 #include "providers/letter.h"
 #include "providers/mail_batches.h"
 #include "providers/mime.h"
@@ -81,12 +82,6 @@ constexpr EventRow kEvents[] = {
     {"reject", "", ReceiptKind::Undelivered},
     {"inbound", "", std::nullopt},
 };
-
-std::optional<Outcome> failure_of(const net::TransportResult<net::HttpResponse>& response) {
-  if (response) return std::nullopt;
-  return response.error().failure == net::SendFailure::NotSent ? Outcome::not_sent(response.error().detail)
-                                                               : Outcome::ambiguous(response.error().detail);
-}
 
 bool has_copies(const model::Message& message) { return !message.cc.empty() || !message.bcc.empty(); }
 
@@ -164,9 +159,7 @@ class MailchimpProvider final : public Provider {
  public:
   static Result<std::unique_ptr<Provider>> create(Options options, CommonOptions common,
                                                   const Context& context) {
-    if (common.endpoint.empty()) common.endpoint = kEndpoint;
-    if (!net::parse_url(common.endpoint)) return fail(Errc::InvalidArgument, "endpoint is not a URL");
-    while (common.endpoint.ends_with('/')) common.endpoint.pop_back();
+    CARILLON_CHECK(set_endpoint(common, kEndpoint));
     if (address_fault(options.from_email, false)) {
       return fail(Errc::InvalidArgument, "from_email is not an address");
     }
@@ -178,20 +171,13 @@ class MailchimpProvider final : public Provider {
         common_(std::move(common)),
         clock_(*context.clock),
         http_(net::HttpClient::open(context.executor)),
-        batches_(context.executor, "mailchimp", limits(), same, fits,
-                 [this](MailBatch& batch) { return run(batch); }) {}
+        batches_(context.executor, "mailchimp",
+                 MailBatches::limits_of(common_, static_cast<std::size_t>(options_.batch), options_.requests,
+                                        kRequestsDefault, kInFlightDefault),
+                 same, fits, [this](MailBatch& batch) { return run(batch); }) {}
 
   void send(std::span<Job* const> jobs, JobSink& sink, base::Deadline deadline) override {
-    std::vector<Job*> good;
-    good.reserve(jobs.size());
-    for (Job* job : jobs) {
-      if (auto fault = address_fault(job->target.address, false)) {
-        sink.finished(*job, std::move(*fault));
-      } else {
-        good.push_back(job);
-      }
-    }
-    batches_.add(good, sink, deadline);
+    batches_.add(mailable(jobs, sink, false), sink, deadline);
   }
   [[nodiscard]] std::size_t free_slots() const noexcept override { return batches_.free_slots(); }
 
@@ -217,14 +203,6 @@ class MailchimpProvider final : public Provider {
   }
 
  private:
-  [[nodiscard]] MailBatches::Limits limits() const {
-    const auto jobs =
-        common_.max_in_flight > 0 ? static_cast<std::size_t>(common_.max_in_flight) : kInFlightDefault;
-    const std::int64_t requests = options_.requests > 0 ? options_.requests : kRequestsDefault;
-    return {.batch_max = static_cast<std::size_t>(options_.batch),
-            .requests_max = static_cast<std::size_t>(requests),
-            .jobs_max = jobs};
-  }
   static bool same(const model::Message& a, const model::Message& b) { return is_same_letter(a, b, true); }
   // Results and metadata are told apart by address.
   static bool fits(const MailBatch& batch, const Job& job) {
@@ -249,7 +227,7 @@ class MailchimpProvider final : public Provider {
     if (const auto fault = size_fault(body.size(), kBytesMax)) co_return batches_.finish_all(batch, *fault);
     const auto response =
         co_await http_->call(call_of("/messages/send.json", std::move(body)), batch.deadline);
-    if (const auto failure = failure_of(response)) co_return batches_.finish_all(batch, *failure);
+    if (!response) co_return batches_.finish_all(batch, outcome_of_failure(response.error()));
     const LetterSender sender = sender_of(*batch.first().message, options_.from_email, options_.from_name);
     std::vector<std::string_view> addresses;
     for (const Job* job : batch.jobs) addresses.emplace_back(job->target.address);

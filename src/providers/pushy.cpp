@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "providers/calls.h"
 #include "providers/catalog.h"
+#include "providers/http_provider.h"
 #include "providers/json_merge.h"
 #include "providers/push_data.h"
 
@@ -70,83 +70,43 @@ std::string data_of(const Job& job) {
   return data;
 }
 
-class PushyProvider final : public Provider {
+class PushyProvider final : public HttpProvider {
  public:
   static Result<std::unique_ptr<Provider>> create(Options options, CommonOptions common,
                                                   const Context& context) {
-    if (common.endpoint.empty()) common.endpoint = kEndpoint;
-    if (!net::parse_url(common.endpoint)) return fail(Errc::InvalidArgument, "endpoint is not a URL");
-    while (common.endpoint.ends_with('/')) common.endpoint.pop_back();
+    CARILLON_CHECK(set_endpoint(common, kEndpoint));
     return std::make_unique<PushyProvider>(std::move(options), std::move(common), context);
   }
 
   PushyProvider(Options options, CommonOptions common, const Context& context)
-      : options_(std::move(options)),
-        common_(std::move(common)),
-        clock_(*context.clock),
-        http_(net::HttpClient::open(context.executor)),
-        calls_(
-            context.executor, "pushy",
-            common_.max_in_flight > 0 ? static_cast<std::size_t>(common_.max_in_flight) : kInFlightDefault) {}
-
-  void send(std::span<Job* const> jobs, JobSink& sink, base::Deadline deadline) override {
-    for (Job* job : jobs) {
-      if (calls_.begin([this, job, &sink, deadline] { return run(*job, sink, deadline); })) continue;
-      sink.finished(*job, Outcome::not_sent("the integration is closing"));
-    }
-  }
-  [[nodiscard]] std::size_t free_slots() const noexcept override { return calls_.free(); }
+      : HttpProvider(std::move(common), context, "pushy", kInFlightDefault), options_(std::move(options)) {}
 
   // Reading the app's topics sends nothing.
   Task<TestReport> test(base::Deadline deadline) override {
-    net::HttpCall call = call_of("/topics");
-    const auto response = co_await http_->call(std::move(call), deadline);
-    if (!response) co_return TestReport{false, "Pushy could not be reached: " + response.error().detail};
-    if (response->status == 200) co_return TestReport{true, "Pushy accepted the Secret API Key."};
-    const Outcome outcome = classify(*response, {}, clock_.now());
-    co_return TestReport{
-        false, fmt::format("Pushy answered {} {}: {}", response->status, outcome.code, outcome.detail)};
-  }
-  Task<void> close(base::Deadline) override {
-    co_await calls_.close();
-    co_await http_->close();
+    return try_out(
+        call_of("/topics"), "Pushy", "Pushy accepted the Secret API Key.",
+        [](const net::HttpResponse& response, Time now) { return classify(response, {}, now); }, deadline);
   }
 
  private:
   // The key is part of the URL, which therefore never reaches a log.
   net::HttpCall call_of(std::string_view path) const {
-    net::HttpCall call;
-    call.url = fmt::format("{}{}?api_key={}", common_.endpoint, path,
-                           net::percent_encode(options_.api_key.reveal()));
-    call.ca_file = common_.ca_file;
-    return call;
+    return call_to(fmt::format("{}?api_key={}", path, net::percent_encode(options_.api_key.reveal())));
   }
 
-  Task<void> run(Job& job, JobSink& sink, base::Deadline deadline) {
-    auto body = body_of(job);
-    if (!body) co_return sink.finished(job, std::move(body.error()));
+  std::expected<net::HttpCall, Outcome> request_for(const Job& job) const override {
+    CARILLON_TRY(std::string body, body_of(job));
     net::HttpCall call = call_of("/push");
     call.request.method = "POST";
     call.request.headers.emplace_back("content-type", "application/json");
-    call.request.body = std::move(*body);
-    const auto response = co_await http_->call(std::move(call), deadline);
-    sink.finished(
-        job, response ? classify(*response, job.target.address, clock_.now()) : outcome_of(response.error()));
+    call.request.body = std::move(body);
+    return call;
   }
-
-  static Outcome outcome_of(const net::TransportError& error) {
-    switch (error.failure) {
-      case net::SendFailure::NotSent: return Outcome::not_sent(error.detail);
-      case net::SendFailure::Ambiguous: return Outcome::ambiguous(error.detail);
-    }
-    return Outcome::ambiguous(error.detail);
+  Outcome understand(const Job& job, const net::HttpResponse& response) const override {
+    return classify(response, job.target.address, now());
   }
 
   const Options options_;
-  CommonOptions common_;
-  const base::Clock& clock_;
-  const std::unique_ptr<net::HttpClient> http_;
-  Calls calls_;
 };
 
 constexpr model::Platform kPlatforms[] = {model::Platform::Android, model::Platform::Ios,

@@ -8,6 +8,7 @@
 
 #include "base/crypto.h"
 #include "providers/catalog.h"
+#include "providers/http_provider.h"
 #include "providers/letter.h"
 #include "providers/mail_batches.h"
 #include "providers/mime.h"
@@ -239,9 +240,7 @@ class SendgridProvider final : public Provider {
  public:
   static Result<std::unique_ptr<Provider>> create(Options options, CommonOptions common,
                                                   const Context& context) {
-    if (common.endpoint.empty()) common.endpoint = kEndpoint;
-    if (!net::parse_url(common.endpoint)) return fail(Errc::InvalidArgument, "endpoint is not a URL");
-    while (common.endpoint.ends_with('/')) common.endpoint.pop_back();
+    CARILLON_CHECK(set_endpoint(common, kEndpoint));
     if (address_fault(options.from_email, true)) {
       return fail(Errc::InvalidArgument, "from_email is not an address SendGrid takes");
     }
@@ -267,20 +266,13 @@ class SendgridProvider final : public Provider {
         host_(context.hello_name),
         key_(std::move(key)),
         http_(net::HttpClient::open(context.executor)),
-        batches_(context.executor, "sendgrid", limits(), same, fits,
-                 [this](MailBatch& batch) { return run(batch); }) {}
+        batches_(context.executor, "sendgrid",
+                 MailBatches::limits_of(common_, kRecipientsMax, options_.requests, kRequestsDefault,
+                                        kInFlightDefault),
+                 same, fits, [this](MailBatch& batch) { return run(batch); }) {}
 
   void send(std::span<Job* const> jobs, JobSink& sink, base::Deadline deadline) override {
-    std::vector<Job*> good;
-    good.reserve(jobs.size());
-    for (Job* job : jobs) {
-      if (auto fault = address_fault(job->target.address, true)) {
-        sink.finished(*job, std::move(*fault));
-      } else {
-        good.push_back(job);
-      }
-    }
-    batches_.add(good, sink, deadline);
+    batches_.add(mailable(jobs, sink, true), sink, deadline);
   }
   [[nodiscard]] std::size_t free_slots() const noexcept override { return batches_.free_slots(); }
 
@@ -315,13 +307,6 @@ class SendgridProvider final : public Provider {
   }
 
  private:
-  [[nodiscard]] MailBatches::Limits limits() const {
-    const auto jobs =
-        common_.max_in_flight > 0 ? static_cast<std::size_t>(common_.max_in_flight) : kInFlightDefault;
-    const std::int64_t requests = options_.requests > 0 ? options_.requests : kRequestsDefault;
-    return {
-        .batch_max = kRecipientsMax, .requests_max = static_cast<std::size_t>(requests), .jobs_max = jobs};
-  }
   // Headers stand with each recipient.
   static bool same(const model::Message& a, const model::Message& b) { return is_same_letter(a, b, false); }
   static bool fits(const MailBatch& batch, const Job& job) {
@@ -351,11 +336,7 @@ class SendgridProvider final : public Provider {
         co_return co_await run_halves(batch);
       }
       const auto response = co_await http_->call(std::move(call), batch.deadline);
-      if (!response) {
-        co_return batches_.finish_all(batch, response.error().failure == net::SendFailure::NotSent
-                                                 ? Outcome::not_sent(response.error().detail)
-                                                 : Outcome::ambiguous(response.error().detail));
-      }
+      if (!response) co_return batches_.finish_all(batch, outcome_of_failure(response.error()));
       if (response->status == 200 && !options_.sandbox_mode) {
         co_return batches_.finish_all(batch, Outcome::of(OutcomeKind::Misconfigured, 200, "200",
                                                          "what answers at endpoint is not SendGrid"));

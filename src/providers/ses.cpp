@@ -6,8 +6,8 @@
 
 #include "base/crypto.h"
 #include "net/sigv4.h"
-#include "providers/calls.h"
 #include "providers/catalog.h"
+#include "providers/http_provider.h"
 #include "providers/letter.h"
 #include "providers/sns.h"
 
@@ -127,53 +127,38 @@ std::string endpoint_of(const std::string& region) {
   return fmt::format("https://email.{}.amazonaws.com{}", region, region.starts_with("cn-") ? ".cn" : "");
 }
 
-class SesProvider final : public Provider {
+class SesProvider final : public HttpProvider {
  public:
   static Result<std::unique_ptr<Provider>> create(Options options, CommonOptions common,
                                                   const Context& context) {
     if (!is_aws_region(options.region)) return fail(Errc::InvalidArgument, "region must be like eu-west-1");
-    if (common.endpoint.empty()) common.endpoint = endpoint_of(options.region);
-    if (!net::parse_url(common.endpoint)) return fail(Errc::InvalidArgument, "endpoint is not a URL");
-    while (common.endpoint.ends_with('/')) common.endpoint.pop_back();
+    CARILLON_CHECK(set_endpoint(common, endpoint_of(options.region)));
     if (address_fault(options.from_email, true)) {
       return fail(Errc::InvalidArgument, "from_email is not an address SES takes");
     }
     if (!options.sns_origin.empty() && !net::parse_url(options.sns_origin)) {
       return fail(Errc::InvalidArgument, "sns_origin is not a URL");
     }
-    return std::make_unique<SesProvider>(std::move(options), std::move(common), context);
+    return std::make_unique<SesProvider>(std::move(options), common, context);
   }
 
-  SesProvider(Options options, CommonOptions common, const Context& context)
-      : options_(std::move(options)),
-        common_(std::move(common)),
-        clock_(*context.clock),
+  SesProvider(Options options, const CommonOptions& common, const Context& context)
+      : HttpProvider(common, context, "ses", kInFlightDefault),
+        options_(std::move(options)),
         host_(context.hello_name),
         signer_({options_.access_key_id, options_.secret_access_key, options_.session_token}, options_.region,
                 "ses"),
-        http_(net::HttpClient::open(context.executor)),
-        sns_(context.executor, {options_.topic_arn, options_.sns_origin, common_.ca_file}),
-        calls_(
-            context.executor, "ses",
-            common_.max_in_flight > 0 ? static_cast<std::size_t>(common_.max_in_flight) : kInFlightDefault) {}
-
-  void send(std::span<Job* const> jobs, JobSink& sink, base::Deadline deadline) override {
-    for (Job* job : jobs) {
-      if (calls_.begin([this, job, &sink, deadline] { return run(*job, sink, deadline); })) continue;
-      sink.finished(*job, Outcome::not_sent("the integration is closing"));
-    }
-  }
-  [[nodiscard]] std::size_t free_slots() const noexcept override { return calls_.free(); }
+        sns_(context.executor, {options_.topic_arn, options_.sns_origin, common.ca_file}) {}
 
   Task<TestReport> test(base::Deadline deadline) override {
     net::HttpCall call = call_of("GET", "/v2/email/account", {});
-    if (const auto signed_one = signer_.sign(call, clock_.now()); !signed_one) {
+    if (const auto signed_one = signer_.sign(call, now()); !signed_one) {
       co_return TestReport{false, signed_one.error().message};
     }
-    const auto response = co_await http_->call(std::move(call), deadline);
+    const auto response = co_await ask(std::move(call), deadline);
     if (!response) co_return TestReport{false, "SES could not be reached: " + response.error().detail};
     if (response->status != 200) {
-      const Outcome outcome = classify(*response, false, clock_.now());
+      const Outcome outcome = classify(*response, false, now());
       if (outcome.code.starts_with("AccessDenied")) {
         co_return TestReport{
             true,
@@ -204,20 +189,17 @@ class SesProvider final : public Provider {
     reading.receipts = read_event(message, request.now);
     co_return reading;
   }
-  Task<void> close(base::Deadline) override {
-    co_await calls_.close();
+  Task<void> close(base::Deadline deadline) override {
+    co_await HttpProvider::close(deadline);
     co_await sns_.close();
-    co_await http_->close();
   }
 
  private:
   net::HttpCall call_of(std::string method, std::string_view path, std::string body) const {
-    net::HttpCall call;
-    call.url = common_.endpoint + std::string(path);
+    net::HttpCall call = call_to(path);
     call.request.method = std::move(method);
     if (!body.empty()) call.request.headers = {{"content-type", "application/json"}};
     call.request.body = std::move(body);
-    call.ca_file = common_.ca_file;
     call.response_body_max = kAnswerBytesMax;
     return call;
   }
@@ -232,33 +214,26 @@ class SesProvider final : public Provider {
     return std::nullopt;
   }
 
-  Task<void> run(Job& job, JobSink& sink, base::Deadline deadline) {
-    if (auto fault = fault_of(job)) co_return sink.finished(job, std::move(*fault));
+  std::expected<net::HttpCall, Outcome> request_for(const Job& job) const override {
+    if (auto fault = fault_of(job)) return std::unexpected(std::move(*fault));
     const LetterSender sender = sender_of(*job.message, options_.from_email, options_.from_name);
     const std::string mail = base::base64(write_mail(mail_of(job, sender, host_)));
-    if (auto fault = size_fault(mail.size(), kBytesMax)) co_return sink.finished(job, std::move(*fault));
+    if (auto fault = size_fault(mail.size(), kBytesMax)) return std::unexpected(std::move(*fault));
     net::HttpCall call = call_of("POST", "/v2/email/outbound-emails", body_of(job, mail, options_));
-    if (const auto signed_one = signer_.sign(call, clock_.now()); !signed_one) {
-      co_return sink.finished(job, Outcome::not_sent(signed_one.error().message));
+    if (const auto signed_one = signer_.sign(call, now()); !signed_one) {
+      return std::unexpected(Outcome::not_sent(signed_one.error().message));
     }
-    const auto response = co_await http_->call(std::move(call), deadline);
-    if (response) {
-      sink.finished(job, classify(*response, sender.is_asked, clock_.now()));
-    } else if (response.error().failure == net::SendFailure::NotSent) {
-      sink.finished(job, Outcome::not_sent(response.error().detail));
-    } else {
-      sink.finished(job, Outcome::ambiguous(response.error().detail));
-    }
+    return call;
+  }
+  Outcome understand(const Job& job, const net::HttpResponse& response) const override {
+    const LetterSender sender = sender_of(*job.message, options_.from_email, options_.from_name);
+    return classify(response, sender.is_asked, now());
   }
 
   const Options options_;
-  CommonOptions common_;
-  const base::Clock& clock_;
   const std::string host_;
   const net::SigV4 signer_;
-  const std::unique_ptr<net::HttpClient> http_;
   SnsReceiver sns_;
-  Calls calls_;
 };
 
 // ---- events

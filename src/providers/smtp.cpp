@@ -127,9 +127,7 @@ class SmtpProvider final : public Provider {
         signer_(std::move(signer)),
         must_encrypt_(must_encrypt),
         http_(net::HttpClient::open(context.executor)),
-        calls_(
-            context.executor, "smtp",
-            common_.max_in_flight > 0 ? static_cast<std::size_t>(common_.max_in_flight) : kInFlightDefault) {
+        calls_(context.executor, "smtp", slots_of(common_, kInFlightDefault)) {
     hello_ = options_.hello.empty() ? context.hello_name : options_.hello;
     // The same for every attempt and server: receivers drop repetitions by it.
     domain_ = hello_.empty() ? domain_of(options_.from_email) : hello_;

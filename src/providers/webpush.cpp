@@ -77,8 +77,7 @@ class WebPushProvider final : public Provider, private net::Http2Sink {
         own_origin_(std::move(own_origin)),
         executor_(context.executor),
         clock_(*context.clock),
-        in_flight_max_(common_.max_in_flight > 0 ? static_cast<std::size_t>(common_.max_in_flight)
-                                                 : kInFlightDefault),
+        in_flight_max_(slots_of(common_, kInFlightDefault)),
         vapid_(std::move(vapid)),
         public_http_(net::HttpClient::open(executor_)),
         own_http_(net::HttpClient::open(executor_)),
