@@ -3,7 +3,6 @@
 // Usage: push_bench [apns|fcm|hms|all] [messages] [in flight] [connections]
 #include <fmt/format.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -11,13 +10,12 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "net/http_client.h"
 #include "providers/apns.h"
-#include "providers/catalog.h"
 #include "providers/fcm.h"
 #include "providers/hms.h"
+#include "providers/load_bench.h"
 #include "sim/sim.h"
 
 namespace carillon::providers {
@@ -25,21 +23,8 @@ namespace {
 
 namespace asio = boost::asio;
 
-double cpu_us(int who) {
-  rusage use{};
-  getrusage(who, &use);
-  const auto us = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) * 1e6 + static_cast<double>(t.tv_usec);
-  };
-  return us(use.ru_utime) + us(use.ru_stime);
-}
-
-std::string read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream out;
-  out << in.rdbuf();
-  return out.str();
-}
+using bench::cpu_us;
+using bench::read_file;
 
 // A vendor: how to ask it, alone, through its provider and through h2load.
 struct Vendor {
@@ -74,50 +59,6 @@ Job job_of(const Vendor& vendor, std::size_t i) {
   return job;
 }
 
-// Keeps all jobs under way; what ended during one wake-up is sent again in one span.
-class Load final : public JobSink {
- public:
-  Load(asio::io_context& io, Provider& provider, const Vendor& vendor, std::size_t total, std::size_t window)
-      : io_(io), provider_(provider), total_(total) {
-    for (std::size_t i = 0; i < window; ++i) jobs_.push_back(job_of(vendor, i));
-    for (Job& job : jobs_) free_.push_back(&job);
-  }
-  void finished(Job& job, model::Outcome outcome) override {
-    if (outcome.kind != model::OutcomeKind::Sent && bad_++ == 0) {
-      fmt::print("failed: {} {} {}\n", model::name(outcome.kind), outcome.code, outcome.detail);
-    }
-    free_.push_back(&job);
-    ++ended_;
-    if (is_posted_ || started_ == total_) return;
-    is_posted_ = true;
-    asio::post(io_, [this] { refill(); });
-  }
-  void refill() {
-    is_posted_ = false;
-    std::vector<Job*> span;
-    span.swap(spare_);
-    span.clear();
-    while (!free_.empty() && started_ < total_) {
-      span.push_back(free_.back());
-      free_.pop_back();
-      ++started_;
-    }
-    provider_.send(span, *this, base::Deadline::after(std::chrono::seconds(30)));
-    spare_ = std::move(span);
-  }
-  [[nodiscard]] bool is_done() const { return ended_ == total_; }
-  [[nodiscard]] std::size_t bad() const { return bad_; }
-
- private:
-  asio::io_context& io_;
-  Provider& provider_;
-  const std::size_t total_;
-  std::size_t started_ = 0, ended_ = 0, bad_ = 0;
-  bool is_posted_ = false;
-  std::vector<Job> jobs_;
-  std::vector<Job*> free_, spare_;
-};
-
 double run_provider(const Vendor& vendor, std::size_t total, std::size_t window) {
   asio::io_context io(1);
   const auto work = asio::make_work_guard(io);
@@ -125,16 +66,11 @@ double run_provider(const Vendor& vendor, std::size_t total, std::size_t window)
   Context context;
   context.executor = io.get_executor();
   context.clock = &clock;
-  base::JsonDocument document;
-  base::Problems problems;
-  auto provider = std::move(find_provider(vendor.name)
-                                ->open(*document.parse(vendor.settings), problems, context, CommonOptions{})
-                                .value());
+  const auto provider = bench::open(vendor.name, vendor.settings, context);
   const auto run = [&](std::size_t count) {
-    Load load(io, *provider, vendor, count, window);
-    load.refill();
-    while (!load.is_done()) io.run_one();
-    return load.bad();
+    std::vector<Job> jobs;
+    for (std::size_t i = 0; i < window; ++i) jobs.push_back(job_of(vendor, i));
+    return bench::Load(io, *provider, std::move(jobs), count).run();
   };
   run(10 * window);
   const double cpu = cpu_us(RUSAGE_THREAD);
@@ -144,10 +80,7 @@ double run_provider(const Vendor& vendor, std::size_t total, std::size_t window)
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
   fmt::print("{}: {:.2f} us/message, {:.0f}/s, {} bad\n", vendor.name, us,
              static_cast<double>(total) / wall.count(), bad);
-  bool is_closed = false;
-  asio::co_spawn(io, provider->close(base::Deadline::after(std::chrono::seconds(5))),
-                 [&](std::exception_ptr) { is_closed = true; });
-  while (!is_closed) io.run_one();
+  bench::close(io, *provider);
   return us;
 }
 

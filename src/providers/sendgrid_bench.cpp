@@ -2,13 +2,12 @@
 // Usage: sendgrid_bench [recipients] [in flight]
 #include <fmt/format.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
 
-#include "providers/catalog.h"
+#include "providers/load_bench.h"
 #include "providers/sendgrid.h"
 #include "sim/sim.h"
 
@@ -17,14 +16,7 @@ namespace {
 
 namespace asio = boost::asio;
 
-double cpu_us() {
-  rusage use{};
-  getrusage(RUSAGE_THREAD, &use);
-  const auto us = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) * 1e6 + static_cast<double>(t.tv_usec);
-  };
-  return us(use.ru_utime) + us(use.ru_stime);
-}
+using bench::cpu_us;
 
 // Each delivery has a message of its own, as the pipeline renders them: what is equal has to be found out.
 Job job_of(std::size_t i) {
@@ -42,50 +34,6 @@ Job job_of(std::size_t i) {
   return job;
 }
 
-// Keeps all jobs under way, 256 handed over at a time, as the pipeline does.
-class Load final : public JobSink {
- public:
-  static constexpr std::size_t kStep = 256;
-  Load(asio::io_context& io, Provider& provider, std::size_t total, std::size_t window)
-      : io_(io), provider_(provider), total_(total) {
-    for (std::size_t i = 0; i < window; ++i) jobs_.push_back(job_of(i));
-    for (Job& job : jobs_) free_.push_back(&job);
-  }
-  void finished(Job& job, model::Outcome outcome) override {
-    if (outcome.kind != model::OutcomeKind::Sent && bad_++ == 0) {
-      fmt::print("failed: {} {} {}\n", model::name(outcome.kind), outcome.code, outcome.detail);
-    }
-    free_.push_back(&job);
-    ++ended_;
-    if (is_posted_ || started_ == total_) return;
-    is_posted_ = true;
-    asio::post(io_, [this] { refill(); });
-  }
-  void refill() {
-    is_posted_ = false;
-    while (!free_.empty() && started_ < total_) {
-      std::vector<Job*> span;
-      while (!free_.empty() && started_ < total_ && span.size() < kStep) {
-        span.push_back(free_.back());
-        free_.pop_back();
-        ++started_;
-      }
-      provider_.send(span, *this, base::Deadline::after(std::chrono::seconds(30)));
-    }
-  }
-  [[nodiscard]] bool is_done() const { return ended_ == total_; }
-  [[nodiscard]] std::size_t bad() const { return bad_; }
-
- private:
-  asio::io_context& io_;
-  Provider& provider_;
-  const std::size_t total_;
-  std::size_t started_ = 0, ended_ = 0, bad_ = 0;
-  bool is_posted_ = false;
-  std::vector<Job> jobs_;
-  std::vector<Job*> free_;
-};
-
 void run_provider(const std::string& settings, std::size_t total, std::size_t window) {
   asio::io_context io(1);
   const auto work = asio::make_work_guard(io);
@@ -94,27 +42,22 @@ void run_provider(const std::string& settings, std::size_t total, std::size_t wi
   context.executor = io.get_executor();
   context.clock = &clock;
   context.hello_name = "mail.example.com";
-  base::JsonDocument document;
-  base::Problems problems;
-  auto provider = std::move(
-      find_provider("sendgrid")->open(*document.parse(settings), problems, context, CommonOptions{}).value());
+  const auto provider = bench::open("sendgrid", settings, context);
   const auto run = [&](std::size_t count) {
-    Load load(io, *provider, count, window);
-    load.refill();
-    while (!load.is_done()) io.run_one();
-    return load.bad();
+    constexpr std::size_t kStep = 256;  // handed over at a time, as the pipeline does
+    std::vector<Job> jobs;
+    for (std::size_t i = 0; i < window; ++i) jobs.push_back(job_of(i));
+    return bench::Load(io, *provider, std::move(jobs), count, kStep).run();
   };
   run(window);
-  const double cpu = cpu_us();
+  const double cpu = cpu_us(RUSAGE_THREAD);
   const auto start = std::chrono::steady_clock::now();
   const std::size_t bad = run(total);
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
   fmt::print("provider: {:.2f} us/recipient, {:.0f} recipients/s, {} bad\n",
-             (cpu_us() - cpu) / static_cast<double>(total), static_cast<double>(total) / wall.count(), bad);
-  bool is_closed = false;
-  asio::co_spawn(io, provider->close(base::Deadline::after(std::chrono::seconds(5))),
-                 [&](std::exception_ptr) { is_closed = true; });
-  while (!is_closed) io.run_one();
+             (cpu_us(RUSAGE_THREAD) - cpu) / static_cast<double>(total),
+             static_cast<double>(total) / wall.count(), bad);
+  bench::close(io, *provider);
 }
 
 void run_pure() {
@@ -126,12 +69,12 @@ void run_pure() {
   options.from_email = "shop@example.com";
   constexpr std::size_t kRounds = 300;
   std::size_t bytes = 0;
-  const double cpu = cpu_us();
+  const double cpu = cpu_us(RUSAGE_THREAD);
   for (std::size_t i = 0; i < kRounds; ++i) {
     bytes += sendgrid_detail::body_of(span, options, "mail.example.com").size();
   }
   fmt::print("build: {:.3f} us/recipient ({} bytes for 1000)\n",
-             (cpu_us() - cpu) / static_cast<double>(kRounds * jobs.size()), bytes / kRounds);
+             (cpu_us(RUSAGE_THREAD) - cpu) / static_cast<double>(kRounds * jobs.size()), bytes / kRounds);
 }
 
 int run(std::size_t total, std::size_t window) {

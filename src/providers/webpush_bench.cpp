@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,10 +11,8 @@
 #include <boost/asio/io_context.hpp>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
-#include "providers/catalog.h"
+#include "providers/load_bench.h"
 #include "providers/webpush.h"
 #include "sim/sim.h"
 
@@ -24,21 +21,8 @@ namespace {
 
 namespace asio = boost::asio;
 
-double cpu_us(int who) {
-  rusage use{};
-  getrusage(who, &use);
-  const auto us = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) * 1e6 + static_cast<double>(t.tv_usec);
-  };
-  return us(use.ru_utime) + us(use.ru_stime);
-}
-
-std::string read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream out;
-  out << in.rdbuf();
-  return out.str();
-}
+using bench::cpu_us;
+using bench::read_file;
 
 Job job_of(std::size_t i) {
   static const auto message = [] {
@@ -59,47 +43,6 @@ Job job_of(std::size_t i) {
   job.message = message;
   return job;
 }
-
-// Keeps all jobs under way; what ended during one wake-up is sent again in one span.
-class Load final : public JobSink {
- public:
-  Load(asio::io_context& io, Provider& provider, std::size_t total, std::size_t window)
-      : io_(io), provider_(provider), total_(total) {
-    for (std::size_t i = 0; i < window; ++i) jobs_.push_back(job_of(i));
-    for (Job& job : jobs_) free_.push_back(&job);
-  }
-  void finished(Job& job, model::Outcome outcome) override {
-    if (outcome.kind != model::OutcomeKind::Sent && bad_++ == 0) {
-      fmt::print("failed: {} {} {}\n", model::name(outcome.kind), outcome.code, outcome.detail);
-    }
-    free_.push_back(&job);
-    ++ended_;
-    if (is_posted_ || started_ == total_) return;
-    is_posted_ = true;
-    asio::post(io_, [this] { refill(); });
-  }
-  void refill() {
-    is_posted_ = false;
-    std::vector<Job*> span;
-    while (!free_.empty() && started_ < total_) {
-      span.push_back(free_.back());
-      free_.pop_back();
-      ++started_;
-    }
-    provider_.send(span, *this, base::Deadline::after(std::chrono::seconds(30)));
-  }
-  [[nodiscard]] bool is_done() const { return ended_ == total_; }
-  [[nodiscard]] std::size_t bad() const { return bad_; }
-
- private:
-  asio::io_context& io_;
-  Provider& provider_;
-  const std::size_t total_;
-  std::size_t started_ = 0, ended_ = 0, bad_ = 0;
-  bool is_posted_ = false;
-  std::vector<Job> jobs_;
-  std::vector<Job*> free_;
-};
 
 void run_encryption() {
   const webpush_detail::Subscription to =
@@ -156,15 +99,11 @@ void run_provider(const std::string& settings, std::size_t total, std::size_t wi
   context.executor = io.get_executor();
   context.clock = &clock;
   context.push_key = base::make_p256_pair().private_key;
-  base::JsonDocument document;
-  base::Problems problems;
-  auto provider = std::move(
-      find_provider("webpush")->open(*document.parse(settings), problems, context, CommonOptions{}).value());
+  const auto provider = bench::open("webpush", settings, context);
   const auto run = [&](std::size_t count) {
-    Load load(io, *provider, count, window);
-    load.refill();
-    while (!load.is_done()) io.run_one();
-    return load.bad();
+    std::vector<Job> jobs;
+    for (std::size_t i = 0; i < window; ++i) jobs.push_back(job_of(i));
+    return bench::Load(io, *provider, std::move(jobs), count).run();
   };
   run(5 * window);
   const double all = cpu_us(RUSAGE_SELF), mine = cpu_us(RUSAGE_THREAD);
@@ -177,10 +116,7 @@ void run_provider(const std::string& settings, std::size_t total, std::size_t wi
       "provider: {:.1f} us/message in all threads, {:.2f} on the delivery thread: {:.0f}/s on a core; "
       "{:.0f}/s here, {} bad\n",
       us, (cpu_us(RUSAGE_THREAD) - mine) / n, 1e6 / us, n / wall.count(), bad);
-  bool is_closed = false;
-  asio::co_spawn(io, provider->close(base::Deadline::after(std::chrono::seconds(5))),
-                 [&](std::exception_ptr) { is_closed = true; });
-  while (!is_closed) io.run_one();
+  bench::close(io, *provider);
 }
 
 int run(std::size_t total, std::size_t window) {
