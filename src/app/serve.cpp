@@ -207,7 +207,8 @@ void add_serve(CLI::App& root, Shell& shell) {
 }
 
 void add_sim(CLI::App& root, Shell& shell) {
-  auto* command = root.add_subcommand("sim", "Run the simulator of the providers: APNs, FCM, Twilio, SMTP");
+  auto* command = root.add_subcommand(
+      "sim", "Run the simulator: the vendors on this machine, with their real wire protocols");
   static sim::SimOptions options;
   static base::SettingsGroup group("sim");
   static std::vector<std::string> values;

@@ -49,4 +49,20 @@ Reserved played(const std::vector<Mailed>& all) noexcept {
   return all.size() == 1 ? all.front().reserved : Reserved::None;
 }
 
+void log_mails(Context& context, Vendor vendor, std::string_view body, const std::vector<Mailed>& mails,
+               bool is_answered) {
+  const Time now = context.clock.now();
+  for (const Mailed& mail : mails) {
+    const bool is_last = &mail == &mails.back();
+    context.log->accepted({.time = now,
+                           .vendor = vendor,
+                           .recipient = mail.recipient,
+                           .delivery = mail.delivery,
+                           .collapse = {},
+                           .message_id = mail.id,
+                           .content = is_last ? body : std::string_view(),
+                           .is_answered = is_answered});
+  }
+}
+
 }  // namespace carillon::sim

@@ -28,4 +28,8 @@ struct Mailed {
 // one of them differently.
 [[nodiscard]] Reserved played(const std::vector<Mailed>& all) noexcept;
 
+// All mails of a request that was taken; its body, which they share, is kept with the last.
+void log_mails(Context& context, Vendor vendor, std::string_view body, const std::vector<Mailed>& mails,
+               bool is_answered);
+
 }  // namespace carillon::sim

@@ -137,28 +137,13 @@ H1Answer Mailchimp::send(const net::HttpRequest& request, base::JsonElement root
   if (reserved == Reserved::TempFail) {
     return {.response = refuse(503, -3, "ServiceUnavailable", "Down for maintenance")};
   }
-  log(request, mails, draw.fault == Fault::None && reserved != Reserved::Unknown);
+  log_mails(context_, Vendor::Mailchimp, request.body, mails,
+            draw.fault == Fault::None && reserved != Reserved::Unknown);
   tell(mails);
   H1Answer answer{.response = json_response(200, out.end_array().str())};
   if (reserved == Reserved::Unknown) answer.kind = H1Answer::Kind::Silent;
   if (reserved == Reserved::Slow) answer.delay = context_.slow;
   return answer;
-}
-
-// The content, which all share, is kept with the last.
-void Mailchimp::log(const net::HttpRequest& request, const std::vector<Mailed>& mails, bool is_answered) {
-  const Time now = context_.clock.now();
-  for (const Mailed& mail : mails) {
-    const bool is_last = &mail == &mails.back();
-    context_.log->accepted({.time = now,
-                            .vendor = Vendor::Mailchimp,
-                            .recipient = mail.recipient,
-                            .delivery = mail.delivery,
-                            .collapse = {},
-                            .message_id = mail.id,
-                            .content = is_last ? std::string_view(request.body) : std::string_view(),
-                            .is_answered = is_answered});
-  }
 }
 
 // Three posts of events: taken, the end of each, and complaints.

@@ -28,7 +28,6 @@ class Mailchimp final : public H1Vendor {
   [[nodiscard]] H1Answer send(const net::HttpRequest& request, base::JsonElement root, const Draw& draw);
   [[nodiscard]] net::HttpResponse refuse(int status, int code, std::string_view name,
                                          std::string_view message) const;
-  void log(const net::HttpRequest& request, const std::vector<Mailed>& mails, bool is_answered);
   void tell(const std::vector<Mailed>& mails);
 
   Context& context_;

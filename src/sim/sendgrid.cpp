@@ -242,28 +242,13 @@ H1Answer Sendgrid::send(const net::HttpRequest& request, const Draw& draw) {
   if (reserved == Reserved::TempFail) return {.response = refuse(Refusal{503, "Service Unavailable", {}})};
   const std::string id = base::random_text(22);
   for (Mailed& mail : mails) mail.id = id;
-  log(request, mails, draw.fault == Fault::None && reserved != Reserved::Unknown);
+  log_mails(context_, Vendor::Sendgrid, request.body, mails,
+            draw.fault == Fault::None && reserved != Reserved::Unknown);
   tell(mails);
   H1Answer answer{.response = {.status = 202, .headers = {{"X-Message-Id", id}}, .body = {}}};
   if (reserved == Reserved::Unknown) answer.kind = H1Answer::Kind::Silent;
   if (reserved == Reserved::Slow) answer.delay = context_.slow;
   return answer;
-}
-
-// The content, which all share, is kept with the last.
-void Sendgrid::log(const net::HttpRequest& request, const std::vector<Mailed>& mails, bool is_answered) {
-  const Time now = context_.clock.now();
-  for (const Mailed& mail : mails) {
-    const bool is_last = &mail == &mails.back();
-    context_.log->accepted({.time = now,
-                            .vendor = Vendor::Sendgrid,
-                            .recipient = mail.recipient,
-                            .delivery = mail.delivery,
-                            .collapse = {},
-                            .message_id = mail.id,
-                            .content = is_last ? std::string_view(request.body) : std::string_view(),
-                            .is_answered = is_answered});
-  }
 }
 
 // Three posts of events, as SendGrid gathers them: taken, the end of each, and complaints.

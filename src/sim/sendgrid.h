@@ -29,7 +29,6 @@ class Sendgrid final : public H1Vendor {
   [[nodiscard]] H1Answer send(const net::HttpRequest& request, const Draw& draw);
   [[nodiscard]] static Refusal check(base::JsonElement root, std::vector<Mailed>& mails);
   [[nodiscard]] net::HttpResponse refuse(const Refusal& refusal) const;
-  void log(const net::HttpRequest& request, const std::vector<Mailed>& mails, bool is_answered);
   void tell(const std::vector<Mailed>& mails);
   [[nodiscard]] Callback callback(const std::string& url, const std::string& events) const;
 
