@@ -137,7 +137,7 @@ void write_summary(base::JsonWriter& out, const Summary& s) {
   out.end_object();
 }
 
-constexpr std::string_view kGroupings = "app category channel integration template";
+constexpr std::string_view kGroupings[] = {"app", "category", "channel", "integration", "template"};
 
 std::string group_of(const Call& call, const store::StatsRow& row) {
   const std::string_view by = call.param("by");
@@ -181,7 +181,7 @@ Task<Answer> stats(Call& call) {
   CARILLON_CO_TRY(const auto until, time_param(call, "until"));
   CARILLON_CO_TRY(const auto channel, channel_param(call, "channel"));
   const std::string_view by = call.param("by");
-  if (!by.empty() && (by.contains(' ') || !kGroupings.contains(by))) {
+  if (!by.empty() && std::ranges::find(kGroupings, by) == std::end(kGroupings)) {
     co_return failed_at("?by", "invalid_choice", "use app, category, channel, integration or template");
   }
   query.until = until.value_or(call.now + Millis(1));

@@ -2,6 +2,7 @@
 // (model/public_link.h), so nothing can be named that was not sent; whatever goes wrong here, the reader
 // still arrives.
 #include <algorithm>
+#include <iterator>
 
 #include "api/pages.h"
 #include "api/router.h"
@@ -79,6 +80,23 @@ Task<std::string> find_link(Call& call, model::ShortLink link) {
   co_return std::string();
 }
 
+// What a mail program would make of a link as it stands in a mail: a header takes no spaces and no other than
+// ASCII (RFC 9110 §10.2.2, RFC 3986 §2). Escapes that are there stay.
+std::string location_of(std::string_view url) {
+  constexpr std::string_view kNever = "\"<>\\^`{|}";
+  std::string out;
+  out.reserve(url.size());
+  for (const char c : url) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte <= 0x20 || byte >= 0x7f || kNever.contains(c)) {
+      fmt::format_to(std::back_inserter(out), "%{:02X}", byte);
+    } else {
+      out.push_back(c);
+    }
+  }
+  return out;
+}
+
 Task<Answer> click(Call& call) {
   const auto& key = call.deps.keys.link_key;
   std::string url(call.param("u"));
@@ -98,7 +116,7 @@ Task<Answer> click(Call& call) {
   Reply reply;
   reply.status = 302;
   reply.content_type = "text/plain; charset=utf-8";
-  reply.headers.emplace_back("Location", std::move(url));
+  reply.headers.emplace_back("Location", location_of(url));
   co_return uncached(std::move(reply));
 }
 
