@@ -219,7 +219,9 @@ Deliverer::Step Deliverer::choose_account(FlightPtr& flight, const ProjectView& 
   const auto& d = flight->delivery;
   const Time now = deps_.clock.now();
   const auto in_order = find_candidates(*flight, view, app, device);
-  const auto candidates = best_first(in_order, d);
+  std::vector<Account*> reordered;
+  if (in_order.size() > 1) reordered = best_first(in_order, d);
+  const auto& candidates = in_order.size() > 1 ? reordered : in_order;
   if (candidates.empty()) {
     record(flight, DeliveryStatus::Held, Reason::NoRoute, d.expires_at);
     return Step::Recorded;

@@ -346,6 +346,22 @@ struct Integrations::Impl {
     co_return report;
   }
 
+  // A provider of its own for an account that is not in use. Errors: NotFound · FailedPrecondition (its
+  // settings).
+  Result<std::unique_ptr<providers::Provider>> open_spare(std::int32_t project,
+                                                          const std::string& key) const {
+    const auto snapshot = deps.directory.snapshot();
+    const auto* view = snapshot->project(project);
+    const auto* stored = view ? view->find_integration(key) : nullptr;
+    const auto* type = stored ? providers::find_provider(stored->provider) : nullptr;
+    if (type == nullptr) return fail(Errc::NotFound, fmt::format("there is no integration '{}'", key));
+    base::Problems problems;
+    providers::CommonOptions common;
+    auto opened = open_stored(project, *stored, *type, problems, common);
+    if (!opened) return fail(Errc::FailedPrecondition, sentence(problems, opened.error()));
+    return std::move(*opened);
+  }
+
   Task<Result<providers::TestReport>> test(std::int32_t project, std::string key) {
     if (Account* account = find(project, key)) {
       if (!account->provider) co_return providers::TestReport{false, account->open_error};
@@ -354,19 +370,13 @@ struct Integrations::Impl {
       --account->testing;
       co_return report;
     }
-    const auto snapshot = deps.directory.snapshot();
-    const auto* view = snapshot->project(project);
-    const auto* stored = view ? view->find_integration(key) : nullptr;
-    const auto* type = stored ? providers::find_provider(stored->provider) : nullptr;
-    if (type == nullptr) co_return fail(Errc::NotFound, fmt::format("there is no integration '{}'", key));
-    base::Problems problems;
-    providers::CommonOptions common;
-    auto opened = open_stored(project, *stored, *type, problems, common);
-    if (!opened) co_return providers::TestReport{false, sentence(problems, opened.error())};
-    co_return co_await ask(std::move(*opened));
+    auto opened = open_spare(project, key);
+    if (opened) co_return co_await ask(std::move(*opened));
+    if (opened.error().code == Errc::NotFound) co_return std::unexpected(std::move(opened.error()));
+    co_return providers::TestReport{false, std::move(opened.error().message)};
   }
 
-  // A provider of its own for an account that is not in use: a disabled one's vendor still reports.
+  // A disabled account's vendor still reports.
   Task<Result<providers::CallbackReading>> callback(std::int32_t project, std::string key,
                                                     providers::CallbackRequest request,
                                                     base::Deadline deadline) {
@@ -376,17 +386,9 @@ struct Integrations::Impl {
       --account->testing;
       co_return reading;
     }
-    const auto snapshot = deps.directory.snapshot();
-    const auto* view = snapshot->project(project);
-    const auto* stored = view ? view->find_integration(key) : nullptr;
-    const auto* type = stored ? providers::find_provider(stored->provider) : nullptr;
-    if (type == nullptr) co_return fail(Errc::NotFound, fmt::format("there is no integration '{}'", key));
-    base::Problems problems;
-    providers::CommonOptions common;
-    auto opened = open_stored(project, *stored, *type, problems, common);
-    if (!opened) co_return fail(Errc::FailedPrecondition, sentence(problems, opened.error()));
-    auto reading = co_await (*opened)->callback(request, deadline);
-    co_await (*opened)->close(base::Deadline::after(kTestCloseTimeout));
+    CARILLON_CO_TRY(const auto opened, open_spare(project, key));
+    auto reading = co_await opened->callback(request, deadline);
+    co_await opened->close(base::Deadline::after(kTestCloseTimeout));
     co_return reading;
   }
 

@@ -16,16 +16,17 @@ using model::StepProgress;
 constexpr std::int64_t kNear = static_cast<std::int64_t>(model::kDevicesMax + model::kChannelCount);
 
 Result<std::vector<model::Delivery>> siblings(Txn& txn, const model::Delivery& d) {
-  Statement s = txn.db.statement("SELECT " CARILLON_DELIVERY_COLUMNS
-                                 " FROM delivery WHERE id BETWEEN ?1 AND ?2 AND notification = ?3");
+  Statement s = txn.db.statement(
+      "SELECT " CARILLON_DELIVERY_COLUMNS
+      " FROM delivery WHERE id BETWEEN ?1 AND ?2 AND notification = ?3 AND user_id IS ?4 AND "
+      "to_index IS ?5 AND flags & ?6 <> 0");
   s.bind(1, d.id - kNear).bind(2, d.id + kNear).bind(3, d.notification);
+  s.bind_or_null(4, d.user_id).bind_or_null(5, d.to_index).bind(6, kFlagFallback);
   std::vector<model::Delivery> rows;
   for (;;) {
     CARILLON_TRY(const bool has_row, s.next());
     if (!has_row) return rows;
-    model::Delivery row = read_delivery(s, txn.words);
-    if (row.user_id == d.user_id && row.to_index == d.to_index && row.is_fallback)
-      rows.push_back(std::move(row));
+    rows.push_back(read_delivery(s, txn.words));
   }
 }
 
