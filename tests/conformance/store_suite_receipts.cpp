@@ -122,7 +122,7 @@ TEST_P(Receipts, AboutOtherProjectsAndNothingAreNotKnown) {
   EXPECT_FALSE(add(report(123'456, ReceiptKind::Delivered)).is_known);
 }
 
-TEST_P(Receipts, OpeningsAreCountedOncePerHourAndNeverTheSameTwice) {
+TEST_P(Receipts, OpeningsAreRolledUpOnceAndARepeatCountsForNothing) {
   const std::int64_t id = sent();
   const auto first = report(id, ReceiptKind::Opened);
   EXPECT_TRUE(add(first).is_new);
