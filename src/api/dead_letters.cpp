@@ -4,6 +4,7 @@
 #include "api/jobs.h"
 #include "api/router.h"
 #include "pipeline/events.h"
+#include "pipeline/sensitive.h"
 
 namespace carillon::api {
 namespace {
@@ -41,8 +42,8 @@ void write_delivery_letter(base::JsonWriter& out, const store::DeadLetter& lette
   out.field("closed", letter.is_closed).field("at", to_rfc3339(letter.at)).end_object();
 }
 
-// The attributes that say which event it is.
-void write_event_summary(base::JsonWriter& out, const std::string& json) {
+// The attributes that say which event it is; "data" when there is something to stand for it.
+void write_event_summary(base::JsonWriter& out, const std::string& json, std::string_view data) {
   base::JsonDocument document;
   base::Problems problems;
   out.object();
@@ -50,6 +51,7 @@ void write_event_summary(base::JsonWriter& out, const std::string& json) {
     const auto event = model::read_event(*root, "", problems);
     out.field("id", event.id).field("source", event.source).field("type", event.type);
   }
+  if (!data.empty()) out.field("data", data);
   out.end_object();
 }
 
@@ -71,10 +73,14 @@ void write_event_letter(base::JsonWriter& out, const Call& call, const store::Ev
   out.field("reason", letter.reason);
   out.field_or_null("detail", letter.error);
   out.key("event");
-  if (detail == Detail::Whole) {
+  const bool is_whole = detail == Detail::Whole;
+  if (pipeline::is_sealed(letter.event)) {
+    const auto event = pipeline::open_event(call.deps.keys, letter);
+    write_event_summary(out, event ? *event : "{}", is_whole ? model::kHiddenValue : std::string_view());
+  } else if (is_whole) {
     out.raw(letter.event);
   } else {
-    write_event_summary(out, letter.event);
+    write_event_summary(out, letter.event, {});
   }
   out.field("closed", letter.is_closed).field("at", to_rfc3339(letter.at)).end_object();
 }
@@ -310,7 +316,9 @@ Task<Result<void>> run(Call& call, const ReplayRequest& wanted, Job& job) {
     if (call.deps.pipeline != nullptr) {
       CARILLON_CO_TRY(results, co_await call.deps.pipeline->replay(std::move(items), call.actor()));
     } else {
-      CARILLON_CO_TRY(results, co_await call.deps.store.replay(std::move(items), call.actor(), call.now));
+      CARILLON_CO_TRY(results,
+                      co_await pipeline::replay_sealed(call.deps.store, call.deps.directory, call.deps.keys,
+                                                       std::move(items), call.actor(), call.now));
     }
     for (const auto& result : results) {
       if (result.replayed) {

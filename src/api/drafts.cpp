@@ -6,6 +6,7 @@
 #include "api/send_answer.h"
 #include "api/sending.h"
 #include "model/event.h"
+#include "pipeline/sensitive.h"
 
 namespace carillon::api {
 namespace {
@@ -52,7 +53,9 @@ Task<Answer> edit(Call& call) {
   if (!root.is_object()) co_return failed(400, "wrong_type", "the body must be an object");
   if (root.at_key("draft").error() == simdjson::SUCCESS)
     co_return failed_at("/draft", "read_only", "a draft is sent with POST …/submit; leave draft out");
-  CARILLON_CO_TRY(std::string body, merged(n->body, call.request.body));
+  CARILLON_CO_TRY(const auto before, co_await pipeline::opened(call.deps.store, call.deps.keys, n));
+  if (!before) co_return failed(409, "already_begun", "it has begun, or ended, meanwhile");
+  CARILLON_CO_TRY(std::string body, merged(before->body, call.request.body));
   if (body.size() > model::kRequestMax)
     co_return failed(413, "body_too_large", fmt::format("one send has at most {} bytes", model::kRequestMax));
   CARILLON_CO_TRY(const auto whole, parse_body(body));
@@ -113,6 +116,10 @@ Task<std::expected<std::string, Failure>> taken_over(Call& call, std::string bod
     if (!n && n.error().status != 404) co_return std::unexpected(std::move(n.error()));
     co_return failed_at("/from_notification", "unknown_notification",
                         "there is no such notification any more; give its content");
+  }
+  if ((*n)->is_sensitive || (*n)->is_erased) {
+    co_return failed_at("/from_notification", (*n)->is_erased ? "unknown_notification" : "sensitive_wiped",
+                        "what it said is not handed on: it is sensitive, or erased; give it anew");
   }
   CARILLON_CO_TRY(const std::string bare, merged((*n)->body, kOfItsOwn));
   CARILLON_CO_TRY(const std::string whole, merged(bare, body));

@@ -1,6 +1,7 @@
 // Health, metrics, documents, the sandbox's messages, and the clock of tests.
 #include "api/pages.h"
 #include "api/router.h"
+#include "pipeline/sensitive.h"
 
 namespace carillon::api {
 namespace {
@@ -65,6 +66,14 @@ Task<Answer> sandbox_script(Call&) {
 }
 Task<Answer> start(Call&) { co_return html_reply(start_page()); }
 
+// The sandbox is a mailbox: it shows what came. What is sensitive in it is only kept sealed.
+std::string content_of(const Call& call, const store::SandboxMessage& m) {
+  if (m.content.empty()) return "{}";
+  if (!pipeline::is_sealed(m.content)) return m.content;
+  const auto opened = call.deps.keys.sensitive_sealer.open(m.content, pipeline::sandbox_context(m.id));
+  return opened ? std::string(opened->reveal()) : "{}";
+}
+
 Task<Answer> sandbox_messages(Call& call) {
   CARILLON_CO_TRY(const Paging paging, read_paging(call));
   const store::ListPage page = paging.by_id();
@@ -77,7 +86,7 @@ Task<Answer> sandbox_messages(Call& call) {
     write_id(out, "delivery_id", base::kDeliveryPrefix, m.delivery);
     write_id(out, "notification_id", base::kNotificationPrefix, m.notification);
     out.field("channel", model::name(m.channel)).field("to", m.to);
-    out.key("content").raw(m.content.empty() ? "{}" : m.content).field("at", to_rfc3339(m.at)).end_object();
+    out.key("content").raw(content_of(call, m)).field("at", to_rfc3339(m.at)).end_object();
   }
   out.end_array();
   write_page(out, call, paging, rows, [](const auto& row) { return row.id; });

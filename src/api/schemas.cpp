@@ -579,7 +579,8 @@ constexpr Schema kSchemas[] = {
      R"("user_id":{"type":["string","null"]},)"
      R"("status":{"type":"string"},"attempts":{"type":"integer"},"integration":{"type":["string",)"
      R"("null"]},"rule":{"type":"string"},"app":{"type":["string","null"]},"event":{"type":"object",)"
-     R"("description":"of kind event; in lists only id, source and type"},)"
+     R"("description":"of kind event; in lists only id, source and type; data is ••• where the rule sends )"
+     R"(something sensitive"},)"
      R"("closed":{"type":"boolean"},"at":{"type":"string"}}})",
      ""},
     {"ReplayRequest",

@@ -150,7 +150,7 @@ std::span<const Route> user_data_routes() {
        .handler = erase_user,
        .tag = "People",
        .summary =
-           "Forget a user: profile, devices, preferences, memberships, what was said to the user alone",
+           "Forget a user: profile, devices, preferences, memberships, what was said to the user",
        .response = "Job",
        .status = 202},
   };

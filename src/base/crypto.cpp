@@ -205,6 +205,7 @@ Result<KeyRing> KeyRing::derive(const Secret& root) {
   };
   return KeyRing{
       .sealer = Sealer(hex(sha256(root.reveal())).substr(0, 8), key("seal", kKeyBytes)),
+      .sensitive_sealer = Sealer(hex(sha256(root.reveal())).substr(0, 8), key("sensitive", kKeyBytes)),
       .event_hash = KeyedHash(key("event", 16).reveal()),
       .address_hash = KeyedHash(key("address", 16).reveal()),
       .lookup_hash = KeyedHash(key("lookup", 16).reveal()),

@@ -82,7 +82,8 @@ struct KeyRing {
   // Each key is HKDF(root, "carillon/v1/" + purpose); the sealer's id is the first 8 hexadecimal digits
   // of sha256(root).
   static Result<KeyRing> derive(const Secret& root);
-  Sealer sealer;             // provider credentials, sensitive params
+  Sealer sealer;             // provider credentials
+  Sealer sensitive_sealer;   // requests, events and messages that hold something sensitive
   KeyedHash event_hash;      // dedup of event ids
   KeyedHash address_hash;    // suppressions, look-up by address or token
   KeyedHash lookup_hash;     // history index

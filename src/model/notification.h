@@ -114,13 +114,15 @@ struct Notification {
   int template_version = 0;   // pinned at accept
   bool is_sandbox = false;    // sent with a test key
   bool is_cancelled = false;  // the flag that stops expansion and claims at once
+  bool is_sensitive = false;  // `body` has "•••" where it was; what it was is sealed, until this is final
+  bool is_erased = false;     // it was to one user alone, who was forgotten: nothing of it is sent any more
   std::string event_id;
   Time accepted_at{};
   std::optional<Time> expires_at;  // from ttl
   std::optional<Time> send_at;
   std::int64_t first_delivery = 0;  // deliveries have ids first_delivery … + delivery_count - 1
   std::int32_t delivery_count = 0;
-  std::string body;                            // the request as received
+  std::string body;  // the request as received, without what is sensitive or was erased
   std::shared_ptr<const SendRequest> request;  // parsed `body`; may be null until needed
 };
 

@@ -189,6 +189,13 @@ class Filler {
     return filled;
   }
 
+  std::string recipients(const SendNode& root) {
+    const auto to = std::ranges::find(root.members, "to", &SendMember::key);
+    if (to == root.members.end()) return {};
+    write_to(to->node);
+    return out_.str();
+  }
+
  private:
   void add(std::string pointer, std::string code, std::string detail) {
     if (problems_.size() >= base::kMaxProblems) return;
@@ -463,6 +470,8 @@ std::expected<SendPattern::Filled, base::Problems> SendPattern::fill(const Event
                                                                      std::string_view event_id) const {
   return Filler(event).fill(root_, event_id);
 }
+
+std::string SendPattern::recipients(const Event& event) const { return Filler(event).recipients(root_); }
 
 std::string SendPattern::sample(const Template* tmpl) const { return Sampler(tmpl).sample(root_); }
 

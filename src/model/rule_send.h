@@ -54,6 +54,9 @@ class SendPattern {
   // body is a usable send is for read_send_request() to say.
   [[nodiscard]] std::expected<Filled, base::Problems> fill(const Event& event,
                                                            std::string_view event_id) const;
+  // `to` alone for one event, as far as it can be filled: JSON, or empty. For who is named by what cannot be
+  // sent.
+  [[nodiscard]] std::string recipients(const Event& event) const;
   // A body with likely values in all places, to check everything else by. Parameters get values of their
   // declared types; `tmpl` may be null.
   [[nodiscard]] std::string sample(const Template* tmpl) const;

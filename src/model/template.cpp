@@ -82,6 +82,7 @@ void read_declaration(base::ObjectReader& reader, Template& t) {
   read_json(reader, "default", declared, declared.default_json);
   read_json(reader, "sample", declared, declared.sample_json);
   reader.done();
+  t.has_sensitive = t.has_sensitive || declared.sensitive;
   t.params.push_back(std::move(declared));
 }
 

@@ -22,6 +22,9 @@ enum class ParamType : std::uint8_t {
 };
 std::string_view name(ParamType type) noexcept;
 
+// What stands where something sensitive was, in requests that are stored and in what is shown.
+inline constexpr std::string_view kHiddenValue = "•••";
+
 struct ParamDeclaration {
   std::string name;            // [A-Za-z_][A-Za-z0-9_]{0,63}
   ParamType type = ParamType::String;
@@ -45,6 +48,7 @@ struct Template {
   std::string layout;
   Syntax syntax = Syntax::Mustache;
   std::vector<ParamDeclaration> params;
+  bool has_sensitive = false;   // one of params is
   std::map<std::string, Content> content;  // locale → content
 };
 
@@ -87,6 +91,7 @@ class CompiledTemplate {
     std::string_view own_locale, time_zone;
     const BrandVariables* brand = nullptr;  // brand.…; outlives the call
     bool hide_sensitive = false;          // history: ••• instead
+    bool skip_hidden = false;             // a parameter that is ••• is not there: what it was is wiped
   };
   // Escaping per part: HTML in HTML only; JSON in JSON parts; none in SMS, push, subject; URLs checked
   // (http, https, mailto, tel); subjects and header values lose CR and LF. A value is never read as a
@@ -98,6 +103,7 @@ class CompiledTemplate {
   // Errors: InvalidArgument; the message begins with a code of problem_codes.def where one parameter
   // is at fault and names it (missing, wrong type, URL scheme not allowed, output over 256 KB).
   [[nodiscard]] Result<Message> render(const Input& input) const;
+  [[nodiscard]] bool has_sensitive() const noexcept;  // of the template
 
   ~CompiledTemplate();
   CompiledTemplate(const CompiledTemplate&) = delete;

@@ -26,7 +26,6 @@ using detail::Token;
 
 constexpr std::size_t kOutputMax = 256 * 1024;  // bytes of one rendered message
 constexpr std::size_t kStepsMax = 200'000;      // tokens worked off for one message
-constexpr std::string_view kHidden = "•••";
 
 struct Field {
   Target target = Target::Title;
@@ -371,6 +370,7 @@ class Renderer {
     const Value& value = values_[reference.param];
     const bool is_whole = reference.path.empty() || reference.form != Reference::Form::Shown;
     if (is_whole || value.kind == Value::Kind::Missing) return value;
+    if (value.is_hidden && input_.hide_sensitive) return value;  // what is stored has no members any more
     const auto found = member_at(value.json, reference.path);
     if (found) return json_value(*found, ParamType::Object, value.is_hidden);
     return Value{};
@@ -379,6 +379,7 @@ class Renderer {
   [[nodiscard]] std::optional<Value> look_up_item(const Reference& reference) const {
     if (reference.head.empty()) return items_.empty() ? std::nullopt : std::optional(items_.back());
     for (auto item = items_.rbegin(); item != items_.rend(); ++item) {
+      if (item->is_hidden && input_.hide_sensitive) return *item;
       base::JsonElement member;
       if (item->kind != Value::Kind::Json || !item->json.is_object()) continue;
       if (item->json.get_object().value_unsafe().at_key(reference.head).get(member) != simdjson::SUCCESS)
@@ -410,7 +411,7 @@ class Renderer {
                   fmt::format("missing_parameter: \"{}\" is not there", reference.name));
     }
     if (value.is_hidden && input_.hide_sensitive) {
-      out.append(kHidden);
+      out.append(kHiddenValue);
       return {};
     }
     const std::string_view text = text_of(value, token);
@@ -452,6 +453,10 @@ class Renderer {
     }
   }
 
+  [[nodiscard]] bool is_hidden_in(std::string_view text) const {
+    return input_.hide_sensitive && text.find(kHiddenValue) != std::string_view::npos;
+  }
+
   // What the whole rendered part must look like.
   Result<void> finish(const Field& field, PartKind kind, std::string& text) const {
     switch (kind) {
@@ -464,12 +469,13 @@ class Renderer {
         return fail(Errc::InvalidArgument,
                     "invalid_url: url begins with a scheme that is not allowed" + tags_of(field));
       case PartKind::Image:
+        if (is_hidden_in(text)) return {};
         if (text.empty() || text.starts_with("https://") || text.starts_with("obj_")) return {};
         return fail(Errc::InvalidArgument,
                     "invalid_url: image is no https URL and no object" + tags_of(field));
       case PartKind::Email: {
         if (!field.has_tags || text.empty()) return {};
-        if (input_.hide_sensitive && text.find(kHidden) != std::string::npos) return {};
+        if (is_hidden_in(text)) return {};
         auto email = normalize_email(text);
         if (!email) {
           return fail(Errc::InvalidArgument,
@@ -506,14 +512,21 @@ class Renderer {
   std::bitset<detail::kTargetCount> filled_;
 };
 
+bool is_hidden(base::JsonElement value) {
+  std::string_view text;
+  return value.get(text) == simdjson::SUCCESS && text == kHiddenValue;
+}
+
 // Sets the values that `object` names and that are not set yet.
-Result<void> take_values(const Template& t, const base::JsonObject& object, std::vector<Value>& values) {
+Result<void> take_values(const Template& t, const base::JsonObject& object, bool skip_hidden,
+                         std::vector<Value>& values) {
   for (auto it = object.begin(); it != object.end(); ++it) {
     const auto found = std::ranges::find(t.params, it.key(), &ParamDeclaration::name);
     if (found == t.params.end()) {
       return fail(Errc::InvalidArgument, fmt::format("undeclared_parameter: \"{}\" is not declared",
                                                      it.key().substr(0, detail::kParamNameMax)));
     }
+    if (skip_hidden && is_hidden(it.value())) continue;
     Value& value = values[static_cast<std::size_t>(found - t.params.begin())];
     if (value.kind == Value::Kind::Missing) value = json_value(it.value(), found->type, found->sensitive);
   }
@@ -648,8 +661,8 @@ Result<void> CompiledTemplate::Impl::resolve(const Input& input, const base::Jso
   values.assign(t.params.size(), Value{});
   CARILLON_TRY(const base::JsonObject* wins, overrides.get(input.overrides, "the parameters"));
   CARILLON_TRY(const base::JsonObject* shared, params.get(input.params, "the parameters"));
-  if (wins != nullptr) CARILLON_CHECK(take_values(t, *wins, values));
-  if (shared != nullptr) CARILLON_CHECK(take_values(t, *shared, values));
+  if (wins != nullptr) CARILLON_CHECK(take_values(t, *wins, false, values));
+  if (shared != nullptr) CARILLON_CHECK(take_values(t, *shared, input.skip_hidden, values));
   for (std::size_t i = 0; i < t.params.size(); ++i) {
     const ParamDeclaration& declared = t.params[i];
     Value& value = values[i];
@@ -664,6 +677,7 @@ Result<void> CompiledTemplate::Impl::resolve(const Input& input, const base::Jso
       if (!declared.required) continue;
       return fail(Errc::InvalidArgument, fmt::format("missing_parameter: \"{}\" is required", declared.name));
     }
+    if (declared.sensitive && input.hide_sensitive) continue;  // nothing of it is shown, or there any more
     if (const auto problem = detail::check_value(declared, value.json)) {
       return fail(Errc::InvalidArgument,
                   fmt::format("{}: \"{}\": {}", problem->code, declared.name, problem->detail));
@@ -695,6 +709,10 @@ Result<Message> CompiledTemplate::render(const Input& input) const {
   if (block != nullptr || base != nullptr) message.locale = block != nullptr ? block->locale : base->locale;
   if (impl.frame && input.channel == Channel::Email) CARILLON_CHECK(renderer.frame(*impl.frame, message));
   return message;
+}
+
+bool CompiledTemplate::has_sensitive() const noexcept {
+  return impl_->source && impl_->source->has_sensitive;
 }
 
 }  // namespace carillon::model

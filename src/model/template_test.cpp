@@ -233,6 +233,21 @@ TEST(Template, SensitiveValuesAreHiddenWhereAsked) {
   input.hide_sensitive = true;
   EXPECT_EQ(render(*t, input).body, "••• ••• •••");
   EXPECT_EQ(render(*t, input).data, R"({"c":"•••"})");
+  // What is stored: the values are gone, and of another type.
+  input.params = R"({"code":"•••","o":"•••"})";
+  EXPECT_EQ(render(*t, input).body, "••• ••• •••");
+  EXPECT_TRUE(t->has_sensitive());
+  EXPECT_FALSE(compiled(R"({"params":[{"name":"a"}],"content":{"en":{"body":"{{a}}"}}})")->has_sensitive());
+}
+
+TEST(Template, WhatWasWipedIsNeverSaid) {
+  const auto t = compiled(R"({"params":[{"name":"code","sensitive":true,"required":true},{"name":"name"}],
+      "content":{"en":{"body":"{{code}} {{name}}"}}})");
+  auto input = on(Channel::Push, R"({"code":"•••","name":"Ann"})");
+  input.skip_hidden = true;
+  EXPECT_NE(t->render(input).error().message.find("missing_parameter"), std::string::npos);
+  input.overrides = R"({"code":"739154"})";
+  EXPECT_EQ(render(*t, input).body, "739154 Ann");
 }
 
 TEST(Template, ChoosesTheLocaleForEachBlock) {

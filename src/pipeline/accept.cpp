@@ -11,6 +11,7 @@
 #include "pipeline/drafts.h"
 #include "pipeline/flight.h"
 #include "pipeline/refusal.h"
+#include "pipeline/sensitive.h"
 
 namespace carillon::pipeline {
 namespace {
@@ -72,8 +73,8 @@ struct Acceptor::Call {
     model::Channel channel = model::Channel::Push;
     model::Priority priority = model::Priority::Normal;
     std::size_t bytes = 0;
-    bool is_reserved = false;  // a place in the window for each hint
-    std::string body;
+    bool is_reserved = false;      // a place in the window for each hint
+    std::string body, whole_body;  // as stored; with what is sensitive, where something is
   };
   std::vector<Routed> routed;
 };
@@ -155,6 +156,7 @@ struct Work {
   std::optional<std::int64_t> awaits_approval_of;  // recipients
   std::optional<store::ApprovalShare> share;       // it may have to be stored again, as what waits for one
   bool is_lowered = false;                         // to bulk
+  std::string whole_body;                          // of one with something sensitive and an event id
 };
 
 void take_plan(Work& work, std::expected<Plan, Refusal> plan) {
@@ -238,6 +240,25 @@ void lower_to_bulk(Work& work, model::Notification& n, SendAnswer& answer) {
   answer.warnings.push_back(kLoweredToBulk);
 }
 
+// Seals what is sensitive. A fingerprint anybody could make would tell a short code by trying all.
+std::expected<void, Refusal> keep_sensitive(Work& work, const base::KeyRing& keys, store::AcceptItem& item) {
+  if (item.event) work.whole_body = item.notification.body;
+  CARILLON_TRY(item.sealed, seal_sensitive(*work.plan, keys, item.notification));
+  if (!item.notification.is_sensitive) {
+    work.whole_body.clear();
+    return {};
+  }
+  const std::string_view fingerprint(reinterpret_cast<const char*>(item.fingerprint.data()),
+                                     item.fingerprint.size());
+  item.fingerprint = keys.event_hash({"sensitive", fingerprint});
+  // Nothing of it will be sent.
+  const auto is_final = [](const model::Delivery& d) { return model::is_final(d.status); };
+  if (item.notification.status == NotificationStatus::Sending &&
+      std::ranges::all_of(item.deliveries, is_final))
+    item.sealed.clear();
+  return {};
+}
+
 // Decides what becomes of one planned send: its notification row, its deliveries, the answer so far.
 std::expected<std::pair<store::AcceptItem, SendAnswer>, Refusal> build(Work& work, const base::KeyRing& keys,
                                                                        base::IdGenerator& ids,
@@ -276,6 +297,7 @@ std::expected<std::pair<store::AcceptItem, SendAnswer>, Refusal> build(Work& wor
   if (!is_inline) {
     for (const auto& [entry, group] : people.groups) item.audience.push_back({entry, group.id});
     item.recipients = audience_of(request, people);
+    item.named = namings(keys, n.project, request, people);
   }
   const std::size_t count = is_inline ? routed.deliveries.size() : 0;
   n.id = ids.take(count + 1);
@@ -301,6 +323,7 @@ std::expected<std::pair<store::AcceptItem, SendAnswer>, Refusal> build(Work& wor
   item.address_keys = std::move(routed.address_keys);
   item.fingerprint = work.item->fingerprint;
   if (!request.event_id.empty()) item.event = keys.event_hash({event_scope(*work.caller), request.event_id});
+  if (work.plan->is_sensitive()) CARILLON_CHECK(keep_sensitive(work, keys, item));
   answer.id = n.id;
   answer.status = n.status;
   return made;
@@ -308,18 +331,22 @@ std::expected<std::pair<store::AcceptItem, SendAnswer>, Refusal> build(Work& wor
 
 // Repeats are told apart from reuse by the fingerprint of their bytes. Where that differs, nullopt: it was
 // only written differently; else the first differing member is named.
-Task<std::optional<Refusal>> reused(store::Store& store, std::int64_t first, std::string body,
-                                    std::string event_id) {
+// What was sensitive in the first one may be wiped: then the rest of both is compared (`rest`: of this one),
+// and where that is the same nobody can say that all was.
+Task<std::optional<Refusal>> reused(const Pipeline::Deps& deps, std::int64_t first, std::string body,
+                                    std::string rest, std::string event_id) {
   std::string pointer;
   std::vector<std::int64_t> ids{first};
-  auto found = co_await store.notifications(std::move(ids));
+  auto found = co_await deps.store.notifications(std::move(ids));
   if (found && found->front()) {
+    const auto whole = co_await opened(deps.store, deps.keys, found->front());
+    const bool is_wiped = !whole || !*whole;
     base::JsonDocument a, b;
-    const auto old_body = a.parse(found->front()->body);
-    const auto new_body = b.parse(body);
+    const auto old_body = a.parse(is_wiped ? found->front()->body : (*whole)->body);
+    const auto new_body = b.parse(is_wiped ? rest : body);
     if (old_body && new_body) {
       pointer = model::first_difference(*old_body, *new_body);
-      if (pointer.empty()) co_return std::nullopt;
+      if (pointer.empty() && !is_wiped) co_return std::nullopt;
     }
   }
   Refusal r =
@@ -483,6 +510,7 @@ class Acceptor::Batch {
     routed.priority = item.notification.priority;
     routed.bytes = item.notification.body.size();
     if (item.event) routed.body = item.notification.body;  // compared when the event id came before
+    routed.whole_body = std::move(works_[work].whole_body);
     items_.push_back(std::move(item));
     return routed;
   }
@@ -556,7 +584,9 @@ class Acceptor::Batch {
 
   Task<void> settle_reuse(SendResult& result, Call::Routed& routed) {
     const std::int64_t first = (**stored_)[routed.store_index]->notification;
-    auto refusal = co_await reused(deps_.store, first, std::move(routed.body), routed.answer.event_id);
+    std::string whole = routed.whole_body.empty() ? routed.body : std::move(routed.whole_body);
+    auto refusal =
+        co_await reused(deps_, first, std::move(whole), std::move(routed.body), routed.answer.event_id);
     if (refusal)
       result = std::unexpected(std::move(*refusal));
     else

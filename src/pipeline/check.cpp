@@ -61,6 +61,10 @@ bool Deliverer::stops_early(FlightPtr& flight, const ProjectView& view, std::str
     record(flight, DeliveryStatus::Cancelled, Reason::CancelledByCaller);
     return true;
   }
+  if (flight->notification->is_erased) {  // also of a user who is back since
+    record(flight, DeliveryStatus::Suppressed, Reason::UserDeleted);
+    return true;
+  }
   if (d.expires_at && *d.expires_at <= now) {
     record(flight, DeliveryStatus::Expired, Reason::TtlPassed);
     return true;

@@ -10,6 +10,7 @@
 #include "pipeline/replay_changes.h"
 #include "pipeline/route.h"
 #include "pipeline/senders.h"
+#include "pipeline/sensitive.h"
 
 namespace carillon::pipeline {
 namespace {
@@ -178,12 +179,12 @@ Task<std::shared_ptr<model::CompiledTemplate>> Deliverer::find_compiled(
 namespace {
 
 // What the delivery says, or why it cannot.
-Result<model::Message> render_one(const Flight& flight, const model::CompiledTemplate& content,
-                                  const ProjectView* view, const std::string& public_url,
-                                  const base::KeyRing& keys) {
-  const auto& request = *flight.notification->request;
-  const auto changes = replay_changes(flight.delivery);
-  auto input = render_input(*flight.notification, flight.delivery, flight.profile.get(), view, changes);
+Result<model::Message> render_one(const Flight& flight, const Deliverer::Said& said,
+                                  const model::CompiledTemplate& content, const ProjectView* view,
+                                  const std::string& public_url, const base::KeyRing& keys) {
+  const model::SendRequest& request = *said.request;
+  auto input = render_input(request, flight.delivery, flight.profile.get(), view, said.changes);
+  input.skip_hidden = said.is_wiped;
   auto message = content.render(input);
   if (message) {
     add_links(*message,
@@ -200,24 +201,55 @@ Result<model::Message> render_one(const Flight& flight, const model::CompiledTem
 
 }  // namespace
 
+Task<Result<void>> Deliverer::open_said(const Flight& flight, Said& said) {
+  if (said.opened_of != flight.notification->id) {
+    CARILLON_CO_TRY(said.opened, co_await open_sensitive(deps_.store, deps_.keys, flight.notification->id));
+    said.opened_of = flight.notification->id;
+  }
+  said.is_wiped = said.opened == nullptr;
+  if (said.opened) said.request = said.opened->request.get();
+  co_return Result<void>{};
+}
+
+Task<Result<void>> Deliverer::open_changes(const Flight& flight, Said& said) {
+  const std::int64_t id = flight.delivery.id;
+  CARILLON_CO_TRY(const std::string sealed, co_await deps_.store.privacy().sealed(id));
+  CARILLON_CO_TRY(const base::Secret params, deps_.keys.sensitive_sealer.open(sealed, sealed_context(id)));
+  said.changes.params = params.reveal();
+  co_return Result<void>{};
+}
+
 Task<void> Deliverer::render(std::vector<FlightPtr>& flights) {
   const auto snapshot = deps_.directory.snapshot();
   std::shared_ptr<model::CompiledTemplate> content;
+  Said said;
   std::int64_t content_of = 0;  // inline content is compiled once per notification, not per delivery
   for (auto& flight : flights) {
     const auto& n = *flight->notification;
+    said.request = n.request.get();
+    said.changes = replay_changes(flight->delivery);
+    said.is_wiped = false;
+    Result<void> known;
+    if (n.is_sensitive) known = co_await open_said(*flight, said);
+    if (said.changes.is_sealed && known) known = co_await open_changes(*flight, said);
+    if (!known && known.error().code == Errc::Unavailable) {
+      give_back(std::move(flight));
+      continue;
+    }
     if (!n.template_key.empty()) {
       content = co_await compiled(n, snapshot);
       content_of = 0;
     } else if (content_of != n.id) {
       static const model::Content kNothing;
-      content = model::CompiledTemplate::literal(n.request->content ? *n.request->content : kNothing);
+      content = model::CompiledTemplate::literal(said.request->content ? *said.request->content : kNothing);
       content_of = n.id;
     }
     const auto* view = snapshot->project(n.project);
-    auto message = content ? render_one(*flight, *content, view, options_.public_url, deps_.keys)
-                           : Result<model::Message>(fail(Errc::NotFound, "the template version is gone"));
+    auto message = !known    ? Result<model::Message>(std::unexpected(known.error()))
+                   : content ? render_one(*flight, said, *content, view, options_.public_url, deps_.keys)
+                             : Result<model::Message>(fail(Errc::NotFound, "the template version is gone"));
     if (message) {
+      flight->job.is_sensitive = n.is_sensitive || flight->category->sensitive || content->has_sensitive();
       flight->job.message = std::make_shared<const model::Message>(std::move(*message));
     } else {
       flight->account->give_back(flight->delivery.lane());

@@ -15,6 +15,8 @@
 #include "pipeline/flight.h"
 #include "pipeline/journal.h"
 #include "pipeline/record.h"
+#include "pipeline/replay_changes.h"
+#include "pipeline/sensitive.h"
 #include "pipeline/waiting.h"
 
 namespace carillon::pipeline {
@@ -56,6 +58,16 @@ class Deliverer final : public providers::JobSink {
 
   void finished(providers::Job& job, model::Outcome outcome) override;
 
+  // What a delivery says: its notification's request, opened where something in it is sensitive, and what a
+  // replay changed.
+  struct Said {
+    const model::SendRequest* request = nullptr;
+    ReplayChanges changes;
+    bool is_wiped = false;  // what is hidden in the request is not there any more
+    std::shared_ptr<const Opened> opened;
+    std::int64_t opened_of = 0;  // notification
+  };
+
  private:
   enum class Step : std::uint8_t { Go, Park, Recorded };
 
@@ -75,6 +87,8 @@ class Deliverer final : public providers::JobSink {
   Task<Result<std::vector<bool>>> load_suppressed(std::vector<FlightPtr>& flights);
   Task<void> put_back_all(std::vector<FlightPtr>& flights, const Error& error);
   Task<void> render(std::vector<FlightPtr>& flights);
+  Task<Result<void>> open_said(const Flight& flight, Said& said);
+  Task<Result<void>> open_changes(const Flight& flight, Said& said);
   // Null when the version is gone.
   Task<std::shared_ptr<model::CompiledTemplate>> compiled(const model::Notification& notification,
                                                           std::shared_ptr<const Snapshot> snapshot);

@@ -5,6 +5,7 @@
 #include "pipeline/policy.h"
 #include "pipeline/refusal.h"
 #include "pipeline/senders.h"
+#include "pipeline/sensitive.h"
 
 namespace carillon::pipeline {
 namespace {
@@ -122,6 +123,7 @@ Task<std::expected<Drafts::Considered, Refusal>> Drafts::consider(const Snapshot
   if (!routed.problems.empty()) { co_return std::unexpected(make_refusal(422, std::move(routed.problems))); }
   Considered made;
   for (const auto& [entry, group] : query.people.groups) made.groups.push_back({entry, group.id});
+  made.named = namings(deps_.keys, caller.project, request, query.people);
   made.audience = audience_of(request, query.people);
   made.plan = std::move(*plan);
   co_return made;
@@ -144,6 +146,7 @@ store::Rewrite Drafts::make_rewrite(const Caller& caller, const Considered& cons
     changed.send_at = std::max(plan.send_at.value_or(now), now);
   store::Rewrite change;
   change.audience = considered.groups;
+  change.named = considered.named;
   change.recipients = considered.audience;
   const std::int64_t audience = considered.audience;
   if (waits)
@@ -175,6 +178,7 @@ Task<SendResult> Drafts::rewrite(Caller caller, const model::Notification& befor
   for (bool is_stored = false; !is_stored;) {
     store::Rewrite change = make_rewrite(caller, *considered, changed, stays_draft, waits, now);
     change.expected_body = before.body;
+    CARILLON_CO_TRY(change.sealed, seal_sensitive(considered->plan, deps_.keys, change.notification));
     change.action = action;
     answer.status = change.notification.status;
     if (waits) answer.approval = change.approval->id;
@@ -192,7 +196,13 @@ Task<SendResult> Drafts::submit(Caller caller, std::shared_ptr<const model::Noti
     co_return refuse(409, "not_a_draft",
                      fmt::format("it is {}; only a draft can be submitted", model::name(n->status)));
   }
-  co_return co_await rewrite(std::move(caller), *n, *n, false, "notification.submit");
+  const auto whole = co_await opened(deps_.store, deps_.keys, n);
+  if (!whole) co_return refuse(whole.error(), {});
+  if (!*whole) co_return refuse(409, "already_begun", "it has begun, or ended, meanwhile");
+  model::Notification changed = *n;
+  changed.body = (*whole)->body;
+  changed.request = (*whole)->request;
+  co_return co_await rewrite(std::move(caller), *n, std::move(changed), false, "notification.submit");
 }
 
 Task<SendResult> Drafts::edit(Caller caller, std::shared_ptr<const model::Notification> n, SendItem item) {
@@ -227,7 +237,11 @@ Task<std::expected<store::Approval, Refusal>> Drafts::decide(store::ApprovalDeci
     Caller by;
     by.actor = decision.actor;
     const Caller sender = sender_of(by, *snapshot, *n);
-    const auto plan = co_await plan_send(deps_.directory, *snapshot, options_, sender, *n->request, now);
+    const auto whole = co_await opened(deps_.store, deps_.keys, n);
+    if (!whole) co_return refuse(whole.error(), {});
+    if (!*whole) co_return refuse(409, "approval_closed", "the send has ended meanwhile");
+    const auto plan =
+        co_await plan_send(deps_.directory, *snapshot, options_, sender, *(*whole)->request, now);
     if (!plan) co_return std::unexpected(plan.error());
     // It begins when it is approved, or later: its ttl and its age count from then on.
     decision.send_at = std::max(plan->send_at.value_or(now), now);

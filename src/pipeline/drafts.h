@@ -60,6 +60,7 @@ class Drafts {
   struct Considered {
     Plan plan;
     std::vector<store::AudienceGroup> groups;
+    std::vector<store::Naming> named;
     std::int64_t audience = 0;
   };
   Task<std::expected<Considered, Refusal>> consider(const Snapshot& snapshot, Caller caller,

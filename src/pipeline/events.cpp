@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "pipeline/sensitive.h"
+
 namespace carillon::pipeline {
 namespace {
 
 constexpr std::size_t kSendsAtOnce = 500;              // handed to accept together
 constexpr std::size_t kBytesAtOnce = 8 * 1024 * 1024;  // of their bodies; also of letters
 constexpr std::size_t kErrorMax = 2000;                // bytes of a dead letter's words
+constexpr std::size_t kDeviceIdMax = 256;              // bytes; a longer one is nobody's
 constexpr std::string_view kFingerprintKey = "carillon.rule.id";
 
 Refusal refusal_of(base::Problems problems) {
@@ -44,6 +47,55 @@ store::EventLetter make_letter(const base::KeyRing& keys, const Caller& caller, 
       keys.event_hash({"event_letter", fmt::format("{}/{}/{}", letter.project, letter.app, letter.is_test),
                        letter.rule, event.source, event.id});
   return letter;
+}
+
+// Whom the rule would have sent to.
+struct Named {
+  std::vector<std::string> users, devices;
+};
+Named named_by(const model::Rule& rule, const model::Event& event) {
+  Named named;
+  const std::string to = rule.send.recipients(event);
+  base::JsonDocument document;
+  base::JsonArray entries;
+  const auto root = to.empty() ? Result<base::JsonElement>(fail(Errc::NotFound, "")) : document.parse(to);
+  if (!root || root->get(entries) != simdjson::SUCCESS) return named;
+  for (const base::JsonElement entry : entries) {
+    base::Problems problems;
+    base::ObjectReader reader(entry, "", problems);
+    std::string id;
+    if (reader.id_text("user_id", id, model::kUserIdMax)) named.users.push_back(std::move(id));
+    if (reader.text("device_id", id, kDeviceIdMax)) named.devices.push_back(std::move(id));
+  }
+  return named;
+}
+
+// The name in a rule's `send`: "template":"key" or {"key":…}, "category":"key".
+std::string name_in(const model::Rule& rule, std::string_view member) {
+  const auto& members = rule.send.root().members;
+  const auto found = std::ranges::find(members, member, &model::SendMember::key);
+  base::JsonDocument document;
+  if (found == members.end() || found->node.kind == model::SendNode::Kind::Place) return {};
+  const model::SendNode* node = &found->node;
+  if (node->kind == model::SendNode::Kind::Object) {
+    const auto key = std::ranges::find(node->members, "key", &model::SendMember::key);
+    if (key == node->members.end()) return {};
+    node = &key->node;
+  }
+  const auto root = document.parse(node->json);
+  std::string_view text;
+  return root && root->get(text) == simdjson::SUCCESS ? std::string(text) : std::string();
+}
+
+// What it takes from events may be sensitive.
+bool is_sensitive(const ProjectView& view, const model::Rule& rule) {
+  const auto tmpl = view.templates.find(name_in(rule, "template"));
+  const bool has_template = tmpl != view.templates.end();
+  if (has_template && tmpl->second->has_sensitive) return true;
+  std::string category = name_in(rule, "category");
+  if (category.empty() && has_template) category = tmpl->second->category;
+  const auto found = view.categories.find(category);
+  return found != view.categories.end() && found->second->sensitive;
 }
 
 // The events of one call on their way through matching, sending and, where need be, the dead letters.
@@ -100,7 +152,16 @@ class Taking {
       outcomes_[place.event].failed = std::move(refusal);
       return;
     }
-    letters_.push_back(make_letter(deps_.keys, caller_, *place.rule, events_[place.event], refusal));
+    const model::Event& event = events_[place.event];
+    auto letter = make_letter(deps_.keys, caller_, *place.rule, event, refusal);
+    Named named = named_by(*place.rule, event);
+    for (const std::string& user : named.users)
+      letter.named.push_back({user_key(deps_.keys, letter.project, user), 0});
+    const auto* const view = snapshot_->project(caller_.project);
+    if (view != nullptr && is_sensitive(*view, *place.rule))
+      letter.event = deps_.keys.sensitive_sealer.seal(letter.event, event_context(letter.hash));
+    letters_.push_back(std::move(letter));
+    letter_devices_.push_back(std::move(named.devices));
     letter_bytes_ += letters_.back().event.size();
     letter_places_.push_back(place);
     at(place).kind = RuleOutcome::Kind::Refused;
@@ -122,8 +183,20 @@ class Taking {
     }
   }
 
+  // A device that nobody has names nobody.
+  Task<void> name_owners() {
+    for (std::size_t i = 0; i < letters_.size(); ++i) {
+      for (std::string& device : letter_devices_[i]) {
+        const auto owner = co_await deps_.store.find_device(caller_.project, std::move(device));
+        if (owner) letters_[i].named.push_back({user_key(deps_.keys, caller_.project, owner->user_id), 0});
+      }
+    }
+    letter_devices_.clear();
+  }
+
   Task<void> keep_letters() {
     if (letters_.empty()) co_return;
+    co_await name_owners();
     letter_bytes_ = 0;
     const auto places = std::exchange(letter_places_, {});
     const auto kept = co_await deps_.store.put_event_letters(std::exchange(letters_, {}), deps_.clock.now());
@@ -157,6 +230,7 @@ class Taking {
   std::size_t item_bytes_ = 0;
   std::vector<store::EventLetter> letters_;
   std::vector<Place> letter_places_;
+  std::vector<std::vector<std::string>> letter_devices_;  // that the letters name
   std::size_t letter_bytes_ = 0;
 };
 
@@ -174,12 +248,12 @@ std::expected<Caller, std::string> caller_of(const Snapshot& snapshot, const sto
 }
 
 // The event of a letter, changed. `document` keeps what the event points into.
-std::expected<model::Event, std::string> read_again(const store::EventLetter& letter,
-                                                    const std::string& patch, base::JsonDocument& document) {
-  std::string text = letter.event;
+std::expected<model::Event, std::string> read_again(const std::string& whole, const std::string& patch,
+                                                    base::JsonDocument& document) {
+  std::string text = whole;
   if (!patch.empty()) {
     base::JsonDocument change;
-    const auto old = document.parse(letter.event);
+    const auto old = document.parse(whole);
     const auto wanted = change.parse(patch);
     if (!old || !wanted) return std::unexpected("the change is not JSON");
     text = model::merge_patch(*old, *wanted);
@@ -189,7 +263,7 @@ std::expected<model::Event, std::string> read_again(const store::EventLetter& le
   }
   std::string id, source;
   base::Problems problems;
-  if (const auto old = document.parse(letter.event)) {
+  if (const auto old = document.parse(whole)) {
     auto event = model::read_event(*old, "", problems);
     id = std::move(event.id);
     source = std::move(event.source);
@@ -253,7 +327,8 @@ Task<Result<EventReplay>> replay_event(EventDeps deps, std::int32_t project, std
   auto caller = caller_of(*snapshot, letter, actor);
   if (!caller) co_return not_replayed(std::move(caller.error()));
   base::JsonDocument document;
-  auto event = read_again(letter, patch, document);
+  CARILLON_CO_TRY(const std::string whole, open_event(deps.keys, letter));
+  auto event = read_again(whole, patch, document);
   if (!event) co_return not_replayed(std::move(event.error()));
   auto prepared = prepare_send(*rule, *event, deps.clock.now());
   if (!prepared)
@@ -267,8 +342,9 @@ Task<Result<EventReplay>> replay_event(EventDeps deps, std::int32_t project, std
     if (!result) co_return not_replayed(fmt::format("{}: {}", result.error().code, words_of(result.error())));
     done.notification = result->id;
   }
-  CARILLON_CO_CHECK(co_await deps.store.close_event_letter(letter_id, done.notification, std::move(actor),
-                                                           deps.clock.now()));
+  std::string rest = is_sealed(letter.event) ? event_rest(whole) : std::string();
+  CARILLON_CO_CHECK(co_await deps.store.close_event_letter(letter_id, done.notification, std::move(rest),
+                                                           std::move(actor), deps.clock.now()));
   co_return done;
 }
 

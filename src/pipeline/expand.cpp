@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "pipeline/flight.h"
 #include "pipeline/refusal.h"
+#include "pipeline/sensitive.h"
 
 namespace carillon::pipeline {
 namespace {
@@ -136,13 +137,21 @@ Task<Expander::RoutedOr> Expander::route_stored(const model::Notification& n, Pe
   if (view == nullptr || !n.request) {
     co_return std::unexpected(make_refusal(422, "unknown_project", "the project or the request is gone"));
   }
+  std::shared_ptr<const model::SendRequest> request = n.request;
+  if (n.is_sensitive) {
+    const auto whole = co_await open_sensitive(deps_.store, deps_.keys, n.id);
+    if (!whole) co_return std::unexpected(unavailable(whole.error()));
+    if (!*whole)
+      co_return std::unexpected(make_refusal(422, "sensitive_wiped", "what was sensitive is wiped"));
+    request = (*whole)->request;
+  }
   std::shared_ptr<const model::Template> pinned;
   if (!n.template_key.empty()) {
     auto found = co_await deps_.directory.template_version(n.project, n.template_key, n.template_version);
     if (found) pinned = std::move(*found);
   }
   const auto app = snapshot->apps.find(n.app);
-  auto plan = make_plan(*view, app != snapshot->apps.end() ? app->second : nullptr, n.is_sandbox, *n.request,
+  auto plan = make_plan(*view, app != snapshot->apps.end() ? app->second : nullptr, n.is_sandbox, *request,
                         std::move(pinned), now);
   if (!plan) co_return std::unexpected(std::move(plan.error()));
   plan->priority = n.priority;
@@ -150,7 +159,7 @@ Task<Expander::RoutedOr> Expander::route_stored(const model::Notification& n, Pe
   plan->accepted_at = n.accepted_at;
   PeopleQuery query;
   query.project = n.project;
-  query.request = n.request.get();
+  query.request = request.get();
   query.channels = &plan->channels;
   query.only_members = only_members;
   query.people = std::move(people);
@@ -162,8 +171,8 @@ Task<Expander::RoutedOr> Expander::route_stored(const model::Notification& n, Pe
     query.people.groups.clear();
     query.people.members.clear();
   }
-  const RouteInput input{*plan, *n.request, query.people, deps_.keys.address_hash,
-                         now,   false,      true,         only_members};
+  const RouteInput input{*plan, *request, query.people, deps_.keys.address_hash,
+                         now,   false,    true,         only_members};
   Routed routed = route(input);
   if (routed.problems.empty()) co_return routed;
   co_return std::unexpected(make_refusal(422, std::move(routed.problems)));

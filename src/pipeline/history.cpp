@@ -139,7 +139,7 @@ Task<Result<model::Message>> render_stored(const Pipeline::Deps& deps, std::int6
     content = model::CompiledTemplate::literal(n.request->content ? *n.request->content : kNothing);
   }
   const auto changes = replay_changes(stored.delivery);
-  auto input = render_input(n, stored.delivery, stored.profile.get(), view, changes);
+  auto input = render_input(*n.request, stored.delivery, stored.profile.get(), view, changes);
   input.hide_sensitive = true;
   co_return content->render(input);
 }

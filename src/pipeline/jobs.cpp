@@ -113,7 +113,7 @@ Task<void> Jobs::run(store::StoredJob job) {
 
 Task<Result<void>> Jobs::work(store::StoredJob job) {
   if (job.kind == kJobEraseUser) {
-    Eraser eraser(deps_.store, deps_.clock, std::move(job));
+    Eraser eraser(deps_.store, deps_.clock, deps_.keys, std::move(job));
     co_return co_await eraser.run(is_stopping_);
   }
   if (job.kind != kJobImportUsers && job.kind != kJobImportMembers) {

@@ -62,7 +62,7 @@ class Jobs {
   // store.
   Task<Result<store::StoredJob>> add_import(JobOwner owner, model::ImportKind kind, ImportSpec spec,
                                             std::string text);
-  // Forgets a user at once, and the history of what was said to the user alone as a job. Errors: as above.
+  // Forgets a user at once, and what was said to the user as a job. Errors: as above.
   Task<Result<store::StoredJob>> add_erase(JobOwner owner, std::string user_id);
   // Ends a job that is not at its end; what it did stays done. Errors: NotFound.
   Task<Result<store::StoredJob>> cancel(std::int64_t job, store::Actor actor);

@@ -50,8 +50,9 @@ void call_on(const boost::asio::any_io_executor& executor, F f) {
 // The sandbox's messages go into the Store.
 class StoreSandbox final : public providers::SandboxBox {
  public:
-  StoreSandbox(store::Store& store, base::IdGenerator& ids, const base::Clock& clock)
-      : store_(store), ids_(ids), clock_(clock) {}
+  StoreSandbox(store::Store& store, base::IdGenerator& ids, const base::Clock& clock,
+               const base::KeyRing& keys)
+      : store_(store), ids_(ids), clock_(clock), keys_(keys) {}
 
   Task<Result<void>> add(std::vector<providers::SandboxEntry> entries) override {
     std::vector<store::SandboxMessage> messages;
@@ -61,6 +62,7 @@ class StoreSandbox final : public providers::SandboxBox {
     for (std::size_t i = 0; i < entries.size(); ++i) {
       if (i % base::kIdPerMs == 0) id = ids_.take(std::min<std::size_t>(entries.size() - i, base::kIdPerMs));
       auto& e = entries[i];
+      if (e.is_sensitive) e.content = keys_.sensitive_sealer.seal(e.content, sandbox_context(id));
       messages.push_back({id++, e.project, e.delivery, e.notification, e.channel, std::move(e.to),
                           std::move(e.content), now});
     }
@@ -71,6 +73,7 @@ class StoreSandbox final : public providers::SandboxBox {
   store::Store& store_;
   base::IdGenerator& ids_;
   const base::Clock& clock_;
+  const base::KeyRing& keys_;
 };
 
 class PipelineImpl final : public Pipeline {
@@ -79,7 +82,7 @@ class PipelineImpl final : public Pipeline {
       : deps_(std::move(deps)),
         options_(std::move(options)),
         journal_(std::move(journal)),
-        sandbox_(deps_.store, deps_.ids, deps_.clock),
+        sandbox_(deps_.store, deps_.ids, deps_.clock, deps_.keys),
         integrations_(Integrations::Deps{deps_.delivery, deps_.clock, deps_.directory, deps_.metrics,
                                          sandbox_, options_.public_url, options_.hello_name}),
         windows_(static_cast<std::size_t>(options_.window),
@@ -176,7 +179,8 @@ class PipelineImpl final : public Pipeline {
   Task<Result<std::vector<store::ReplayResult>>> replay(std::vector<store::ReplayItem> items,
                                                         store::Actor actor) override {
     CARILLON_CO_TRY(auto results,
-                    co_await deps_.store.replay(std::move(items), std::move(actor), deps_.clock.now()));
+                    co_await replay_sealed(deps_.store, deps_.directory, deps_.keys, std::move(items),
+                                           std::move(actor), deps_.clock.now()));
     std::vector<store::Hint> hints;
     for (const auto& result : results) {
       if (result.replayed) hints.push_back({result.delivery, result.lane});

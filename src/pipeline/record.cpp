@@ -54,6 +54,7 @@ store::RecordItem item_of(Flight& flight) {
     item.category = flight.notification->category;
     item.template_key = flight.notification->template_key;
     item.app = flight.notification->app;
+    item.is_sensitive = flight.notification->is_sensitive;
   }
   return item;
 }

@@ -44,10 +44,9 @@ void speak_for(model::CompiledTemplate::Input& input, const ProjectView& view) {
   input.brand = &view.settings.brand;
 }
 
-model::CompiledTemplate::Input render_input(const model::Notification& notification,
+model::CompiledTemplate::Input render_input(const model::SendRequest& request,
                                             const model::Delivery& delivery, const model::Profile* profile,
                                             const ProjectView* view, const ReplayChanges& changes) {
-  const auto& request = *notification.request;
   const auto& entry = request.to[std::min<std::size_t>(delivery.to_index, request.to.size() - 1)];
   model::CompiledTemplate::Input input;
   input.channel = delivery.channel();

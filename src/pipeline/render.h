@@ -17,8 +17,9 @@ Task<Result<std::shared_ptr<const model::Layout>>> layout_of(Directory& director
                                                              Time at);
 
 // Whom a delivery speaks to and with which parameters. Everything it points into has to outlive it;
-// `profile` may be null (a raw address), `view` too (the project is gone).
-[[nodiscard]] model::CompiledTemplate::Input render_input(const model::Notification& notification,
+// `request`: as it was received, or without what is sensitive; `profile` may be null (a raw address), `view`
+// too (the project is gone).
+[[nodiscard]] model::CompiledTemplate::Input render_input(const model::SendRequest& request,
                                                           const model::Delivery& delivery,
                                                           const model::Profile* profile,
                                                           const ProjectView* view,

@@ -10,6 +10,7 @@ namespace carillon::pipeline {
 
 struct ReplayChanges {
   std::string params;       // instead of to[i].params: a JSON object, or empty
+  bool is_sealed = false;   // they are kept apart, sealed
   std::string address;      // instead of the raw address, or empty
   std::string integration;  // asked first, or empty
   std::optional<Time> at;   // when it was replayed last
@@ -27,6 +28,7 @@ struct ReplayChanges {
   if (const auto object = reader.element("changes")) {
     base::ObjectReader inner(*object, "", problems);
     inner.json_object("params", changes.params, model::kRequestMax);
+    inner.boolean("sealed", changes.is_sealed);
     inner.text("address", changes.address, 4096);
     inner.text("integration", changes.integration, 64);
   }

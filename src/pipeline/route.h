@@ -32,6 +32,11 @@ struct Plan {
   std::optional<Time> send_at;  // when it is expanded; nullopt: now
   std::optional<Millis> ttl;
   std::optional<Time> expires_at;  // of the last recipient, when each has a time of their own
+
+  // Something it says may be: what is, is sealed before it is stored.
+  [[nodiscard]] bool is_sensitive() const noexcept {
+    return category->sensitive || (tmpl && tmpl->has_sensitive);
+  }
 };
 
 // Looks up category, template, channels and priority, and checks the app's grants and the parameters

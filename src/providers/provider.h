@@ -50,6 +50,7 @@ struct Job {
   std::optional<Time> expires_at;
   std::string collapse_key;  // the caller's; empty: none
   Time now{};                // when this attempt was begun
+  bool is_sensitive = false; // something in the message may be
   void* owner = nullptr;     // the caller's own
 
   [[nodiscard]] std::string delivery_text() const;      // "dlv_…"
@@ -123,6 +124,7 @@ struct SandboxEntry {
   std::int64_t delivery = 0, notification = 0;
   model::Channel channel = model::Channel::Push;
   std::string to, content;  // content: JSON
+  bool is_sensitive = false;
 };
 class SandboxBox {
  public:

@@ -119,6 +119,7 @@ class SandboxProvider final : public Provider {
     base::JsonWriter out(512);
     model::write_message(out, *job.message, job.target.channel);
     entry.content = out.str();
+    entry.is_sensitive = job.is_sensitive;
     return entry;
   }
 

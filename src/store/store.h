@@ -19,6 +19,7 @@
 #include "model/profile.h"
 #include "store/alerts.h"
 #include "store/jobs.h"
+#include "store/privacy.h"
 #include "store/receipts.h"
 #include "store/sqlite.h"
 #include "store/store_drafts.h"
@@ -125,8 +126,6 @@ class Store {
   // Removes what is known of a user: profile, devices, preferences and their log, memberships, those of sends
   // on their way too. Suppressions and history stay. Not finding anything is no error.
   virtual Task<Result<void>> erase_user(UserKey key, Actor actor, Time now) = 0;
-  // Puts other requests in the place of those stored, and forgets what replays changed in their deliveries.
-  virtual Task<Result<void>> wipe_notifications(std::vector<WipedNotification> wiped) = 0;
   // Removes user and devices; suppressions and history ids stay. Errors: NotFound.
   virtual Task<Result<void>> delete_profile(UserKey key, Actor actor, Time now) = 0;
   virtual Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> list_profiles(std::int32_t project,
@@ -161,7 +160,8 @@ class Store {
   // Who is in any of the groups, each once, ascending by user_id; less than `limit` only at the end.
   virtual Task<Result<std::vector<Member>>> members(MembersQuery query) = 0;
 
-  [[nodiscard]] virtual JobStore& jobs() = 0;  // lives as long as this
+  [[nodiscard]] virtual JobStore& jobs() = 0;         // lives as long as this
+  [[nodiscard]] virtual PrivacyStore& privacy() = 0;  // likewise
 
   // ---- looking
   // Null for the unknown. `with_body` false leaves body and request empty.
@@ -186,9 +186,10 @@ class Store {
                                                                   Time now) = 0;
   // Errors: NotFound (also for a dead letter of another kind).
   virtual Task<Result<EventLetter>> event_letter(std::int64_t id) = 0;
-  // Closes one, audited as event.replay; `notification`: what it became, 0: nothing. False: it was closed.
-  virtual Task<Result<bool>> close_event_letter(std::int64_t id, std::int64_t notification, Actor actor,
-                                                Time now) = 0;
+  // Closes one, audited as event.replay; `notification`: what it became, 0: nothing; `rest`: what stands for
+  // its event from then on, empty: that stays. False: it was closed.
+  virtual Task<Result<bool>> close_event_letter(std::int64_t id, std::int64_t notification, std::string rest,
+                                                Actor actor, Time now) = 0;
   // Sums of the counter rows; never counts a table.
   virtual Task<Result<std::vector<CounterRow>>> counters() = 0;
   virtual Task<Result<std::vector<LaneDepth>>> lane_depths(Time now) = 0;

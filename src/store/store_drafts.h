@@ -19,6 +19,8 @@ struct Rewrite {
   std::int64_t recipients = 0;           // as of AcceptItem
   std::optional<Approval> approval;      // when it is AwaitingApproval
   std::optional<ApprovalShare> share{};  // as of AcceptItem
+  std::string sealed;                    // as of AcceptItem
+  std::vector<Naming> named;
   Actor actor;
   std::string action;  // for the audit: "notification.submit"
 };

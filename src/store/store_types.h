@@ -81,6 +81,8 @@ struct AcceptItem {
   std::optional<Approval> approval;  // of one that is accepted as AwaitingApproval
   // Counted when it is accepted, by the minute; with what the last hour holds it must not be over the limit.
   std::optional<ApprovalShare> share{};
+  std::string sealed;                // of one that is_sensitive: its request with all in it
+  std::vector<Naming> named;         // of one without deliveries
   // Set: its deliveries that are pending and due are taken for this owner as they are stored, which saves the
   // claim. Not together with caps, which may still change them.
   std::optional<Owner> take_for;
@@ -140,6 +142,7 @@ struct RecordItem {
   std::string dead_letter;             // reason text; written when `to` is Dead or Unknown
   std::string category, template_key;  // for the roll-ups
   std::int64_t app = 0;
+  bool is_sensitive = false;  // of its notification
 };
 struct CancelResult {
   std::size_t cancelled = 0, in_flight = 0, already_sent = 0;
@@ -157,6 +160,7 @@ struct HoldFilter {
 struct ReplayItem {
   std::int64_t delivery = 0;
   std::string params;       // replaces to[i].params when not empty (JSON object)
+  std::string sealed{};     // the same sealed, when something in them is sensitive
   std::string address;      // replaces a raw address when not empty
   std::string integration;  // asked first when not empty
 };
@@ -211,11 +215,6 @@ struct ProfileChange {
   std::string claims{};
   // False: what a phone says of itself, which is nobody's administering.
   bool is_audited = true;
-};
-struct WipedNotification {
-  std::int64_t id = 0;
-  std::string body;                      // a request that stands for the one it had
-  std::vector<std::int64_t> deliveries;  // of it, that lose what replays changed
 };
 struct PutProfileResult {
   std::int64_t version = 0;

@@ -69,6 +69,12 @@ struct DeadLetter {
   Time at{};
   bool is_closed = false;
 };
+// A user whom something names that has no deliveries by which it would be found.
+struct Naming {
+  std::int64_t user_key = 0;  // a hash of the user, of the caller's making
+  std::int32_t entry = 0;     // of `to`
+  friend auto operator<=>(const Naming&, const Naming&) = default;
+};
 // A dead letter of kind "event": what a rule could not turn into a notification.
 struct EventLetter {
   std::int64_t id = 0;  // given by the store
@@ -77,11 +83,12 @@ struct EventLetter {
   bool is_test = false;  // with a test key
   std::string rule;
   std::string reason, error;  // the problem's code; its words
-  std::string event;          // JSON
+  std::string event;          // JSON, or sealed
   base::Hash128 hash{};       // of app, rule and event
   Time at{};
   bool is_closed = false;
   std::int64_t notification = 0;  // what it became when it was replayed; 0: nothing yet
+  std::vector<Naming> named{};
 };
 struct KeptLetter {
   std::int64_t id = 0;

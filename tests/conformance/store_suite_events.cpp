@@ -36,7 +36,7 @@ class EventLetters : public StoreSuite {
     return run(store_->list_dead_letters(project, ListPage{})).value().rows;
   }
   bool close(std::int64_t id) {
-    return run(store_->close_event_letter(id, 5, "member:ann", clock_.now())).value();
+    return run(store_->close_event_letter(id, 5, {}, "member:ann", clock_.now())).value();
   }
 };
 

@@ -246,9 +246,14 @@ TEST_P(Jobs, WhatIsWipedReadsAnewAndKeepsItsState) {
   auto again = claim({id + 1});
   ASSERT_NE(again.at(0).note.find("Ann"), std::string::npos);
   ASSERT_TRUE(record(std::move(again[0]), model::DeliveryStatus::Sent));
-  std::vector<store::WipedNotification> wiped{{.id = id, .body = "{}", .deliveries = {id + 1, id + 2}}};
+  std::vector<store::WipedNotification> wiped(1);
+  wiped[0].id = id;
+  wiped[0].expected_body = R"({"title":"Dear Ann"})";
+  wiped[0].body = "{}";
+  wiped[0].deliveries = {id + 1, id + 2};
   for (int times = 0; times < 2; ++times) {
-    ASSERT_TRUE(run(store_->wipe_notifications(wiped)));
+    ASSERT_TRUE(run(store_->privacy().wipe_notifications(wiped, clock_.now())));
+    wiped[0].expected_body = "{}";
     EXPECT_EQ(run(store_->notifications({id})).value().at(0)->body, "{}");
     EXPECT_EQ(stored(id + 1).note.find("Ann"), std::string::npos);
     EXPECT_EQ(stored(id + 1).status, model::DeliveryStatus::Sent);

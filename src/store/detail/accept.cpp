@@ -20,7 +20,7 @@ Result<void> insert_notification(Txn& txn, const AcceptItem& item, Time now) {
   s.bind(1, n.id).bind(2, static_cast<std::int64_t>(n.project)).bind(3, n.app);
   s.bind(4, static_cast<std::int64_t>(n.status)).bind(5, static_cast<std::int64_t>(n.priority));
   s.bind(6, (n.is_sandbox ? kFlagSandbox : 0) | (n.is_cancelled ? kFlagCancelled : 0) |
-                (is_chunked(n.status) ? kFlagChunked : 0));
+                (is_chunked(n.status) ? kFlagChunked : 0) | (n.is_sensitive ? kFlagSensitive : 0));
   s.bind_or_null(7, txn.words.id(n.category)).bind_or_null(8, txn.words.id(n.template_key));
   s.bind_or_null(9, n.template_version);
   s.bind(10, n.accepted_at == Time{} ? now : n.accepted_at).bind(11, n.expires_at).bind(12, n.send_at);
@@ -153,6 +153,8 @@ class AcceptJob final : public Job {
     CARILLON_CHECK(insert_notification(txn, item, now_));
     if (is_chunked(n.status)) CARILLON_CHECK(insert_expansion(txn, n.id, item.audience, item.recipients));
     if (item.approval) CARILLON_CHECK(insert_approval(txn, *item.approval));
+    if (!item.sealed.empty()) CARILLON_CHECK(insert_sealed(txn, n.id, item.sealed));
+    if (!item.named.empty()) CARILLON_CHECK(write_named(txn, n.id, item.named));
     const Origin origin{
         .app = n.app, .category = txn.words.id(n.category), .template_key = txn.words.id(n.template_key)};
     if (item.caps.empty()) {

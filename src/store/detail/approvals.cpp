@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "store/detail/insert.h"
 #include "store/detail/lists.h"
+#include "store/detail/pieces.h"
 #include "store/detail/rows.h"
 #include "store/detail/sqlite_store.h"
 
@@ -92,11 +93,12 @@ Result<void> update_notification(Txn& txn, const Rewrite& change) {
   const model::Notification& n = change.notification;
   const bool is_chunked_now = is_chunked(n.status);
   Statement s = txn.db.statement(
-      "UPDATE notification SET status = ?2, priority = ?3, flags = flags | ?4, category = ?5, template = ?6, "
+      "UPDATE notification SET status = ?2, priority = ?3, flags = (flags & ~8) | ?4, category = ?5, "
+      "template = ?6, "
       "template_version = ?7, expires_at = ?8, send_at = ?9, cursor = ?10, body = ?11 "
       "WHERE id = ?1 AND status IN (0, 1, 2) AND ifnull(cursor, 0) = 0 AND flags & 2 = 0 AND body = ?12");
   s.bind(1, n.id).bind(2, static_cast<std::int64_t>(n.status)).bind(3, static_cast<std::int64_t>(n.priority));
-  s.bind(4, is_chunked_now ? kFlagChunked : 0);
+  s.bind(4, (is_chunked_now ? kFlagChunked : 0) | (n.is_sensitive ? kFlagSensitive : 0));
   s.bind_or_null(5, txn.words.id(n.category)).bind_or_null(6, txn.words.id(n.template_key));
   s.bind_or_null(7, n.template_version).bind(8, n.expires_at).bind(9, n.send_at);
   if (is_chunked_now) {
@@ -187,6 +189,8 @@ Task<Result<bool>> SqliteStore::rewrite(Rewrite change, Time now) {
     CARILLON_CHECK(remove_expansion(txn, n.id));
     if (is_chunked(n.status)) CARILLON_CHECK(insert_expansion(txn, n.id, change.audience, change.recipients));
     if (change.approval) CARILLON_CHECK(insert_approval(txn, *change.approval));
+    CARILLON_CHECK(write_sealed(txn, n.id, change.sealed));
+    CARILLON_CHECK(write_named(txn, n.id, change.named));
     txn.after_commit([this, id = n.id] { notification_cache_->erase(id); });
     base::JsonWriter detail;
     detail.object().field("status", model::name(n.status)).end_object();
@@ -215,6 +219,7 @@ Task<Result<Approval>> SqliteStore::decide(ApprovalDecision decision, Time now) 
       Statement s = txn.db.statement("UPDATE notification SET status = 8 WHERE id = ?1 AND status = 1");
       CARILLON_CHECK(s.bind(1, a.notification).run());
       CARILLON_CHECK(remove_expansion(txn, a.notification));
+      CARILLON_CHECK(wipe_if_over(txn, a.notification));
     }
     if (txn.db.changes() == 0 && decision.is_approved)
       return fail(Errc::Conflict, "the send does not wait for an approval any more");
@@ -277,6 +282,7 @@ Result<bool> SqliteStore::expire_approvals(Txn& txn, Time now) {
     Statement s = txn.db.statement("UPDATE notification SET status = 9 WHERE id = ?1 AND status = 1");
     CARILLON_CHECK(s.bind(1, a.notification).run());
     CARILLON_CHECK(remove_expansion(txn, a.notification));
+    CARILLON_CHECK(wipe_if_over(txn, a.notification));
     txn.after_commit([this, id = a.notification] { notification_cache_->erase(id); });
   }
   return static_cast<std::int64_t>(expired.size()) == kExpiredMax;

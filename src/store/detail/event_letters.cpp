@@ -1,6 +1,7 @@
 // Dead letters of kind "event": business events that a rule could not turn into a notification.
 #include "base/ids.h"
 #include "base/json.h"
+#include "store/detail/insert.h"
 #include "store/detail/lists.h"
 #include "store/detail/pieces.h"
 #include "store/detail/sqlite_store.h"
@@ -34,6 +35,7 @@ Result<std::int64_t> insert_letter(Txn& txn, const EventLetter& letter, Time now
       "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)");
   e.bind(1, id).bind(2, letter.app).bind(3, std::int64_t{letter.is_test}).bind(4, now).bind(5, letter.rule);
   CARILLON_CHECK(e.bind(6, letter.hash).bind(7, letter.event).run());
+  CARILLON_CHECK(write_named(txn, id, letter.named));
   return id;
 }
 
@@ -42,7 +44,8 @@ Result<void> refresh_letter(Txn& txn, std::int64_t id, const EventLetter& letter
   Statement s = txn.db.statement("UPDATE dead_letter SET reason = ?2, error = ?3 WHERE id = ?1");
   CARILLON_CHECK(s.bind(1, id).bind(2, letter.reason).bind_or_null(3, letter.error).run());
   Statement e = txn.db.statement("UPDATE event_letter SET event = ?2 WHERE letter = ?1");
-  return e.bind(1, id).bind(2, letter.event).run();
+  CARILLON_CHECK(e.bind(1, id).bind(2, letter.event).run());
+  return write_named(txn, id, letter.named);
 }
 
 }  // namespace
@@ -92,9 +95,9 @@ Task<Result<EventLetter>> SqliteStore::event_letter(std::int64_t id) {
   });
 }
 
-Task<Result<bool>> SqliteStore::close_event_letter(std::int64_t id, std::int64_t notification, Actor actor,
-                                                   Time now) {
-  const auto call = [=, actor = std::move(actor)](Txn& txn) -> Result<bool> {
+Task<Result<bool>> SqliteStore::close_event_letter(std::int64_t id, std::int64_t notification,
+                                                   std::string rest, Actor actor, Time now) {
+  const auto call = [=, rest = std::move(rest), actor = std::move(actor)](Txn& txn) -> Result<bool> {
     Statement s = txn.db.statement(
         "SELECT d.project, e.rule FROM event_letter e JOIN dead_letter d ON d.id = e.letter "
         "WHERE e.letter = ?1 AND d.is_closed = 0");
@@ -117,6 +120,8 @@ Task<Result<bool>> SqliteStore::close_event_letter(std::int64_t id, std::int64_t
     audit.detail = detail.str();
     Statement u = txn.db.statement("UPDATE dead_letter SET is_closed = 1, notification = ?2 WHERE id = ?1");
     CARILLON_CHECK(u.bind(1, id).bind(2, notification).run());
+    Statement e = txn.db.statement("UPDATE event_letter SET event = ?2 WHERE letter = ?1");
+    if (!rest.empty()) CARILLON_CHECK(e.bind(1, id).bind(2, rest).run());
     CARILLON_CHECK(insert_audit(txn, audit));
     return true;
   };
@@ -128,6 +133,9 @@ Result<bool> drop_event_letters(Txn& txn, Time before) {
       "DELETE FROM dead_letter WHERE id IN (SELECT letter FROM event_letter WHERE at < ?1 ORDER BY at LIMIT "
       "?2)");
   CARILLON_CHECK(letters.bind(1, before).bind(2, kDropRows).run());
+  Statement named = txn.db.statement(
+      "DELETE FROM named WHERE item IN (SELECT letter FROM event_letter WHERE at < ?1 ORDER BY at LIMIT ?2)");
+  CARILLON_CHECK(named.bind(1, before).bind(2, kDropRows).run());
   Statement events = txn.db.statement(
       "DELETE FROM event_letter WHERE letter IN (SELECT letter FROM event_letter WHERE at < ?1 ORDER BY at "
       "LIMIT ?2)");

@@ -4,6 +4,7 @@
 
 #include "base/ids.h"
 #include "store/detail/insert.h"
+#include "store/detail/pieces.h"
 #include "store/detail/rows.h"
 #include "store/detail/sqlite_store.h"
 
@@ -67,14 +68,6 @@ std::vector<AudienceGroup> read_audience(std::string_view blob) {
   return audience;
 }
 
-Result<Origin> origin_of(Db& db, std::int64_t notification) {
-  Statement s = db.statement("SELECT app, category, template FROM notification WHERE id = ?1");
-  CARILLON_TRY(const bool has_row, s.bind(1, notification).next());
-  if (!has_row) return Origin{};
-  return Origin{
-      .app = s.integer(0), .category = s.as<std::uint32_t>(1), .template_key = s.as<std::uint32_t>(2)};
-}
-
 struct Picked {
   std::vector<model::Delivery> rows;
   std::int64_t next = 0;  // where the next piece begins; 0: there is no more
@@ -105,7 +98,16 @@ Result<Picked> pick_rows(Db& db, const Words& words, std::int64_t notification, 
   return picked;
 }
 
-// Moves an open, unclaimed row to another state. `d` is as read; status and reason are the new ones.
+}  // namespace
+
+Result<Origin> origin_of(Db& db, std::int64_t notification) {
+  Statement s = db.statement("SELECT app, category, template FROM notification WHERE id = ?1");
+  CARILLON_TRY(const bool has_row, s.bind(1, notification).next());
+  if (!has_row) return Origin{};
+  return Origin{
+      .app = s.integer(0), .category = s.as<std::uint32_t>(1), .template_key = s.as<std::uint32_t>(2)};
+}
+
 Result<void> move_row(Txn& txn, const model::Delivery& d, model::DeliveryStatus from, Time now) {
   Statement s = txn.db.statement(
       "UPDATE delivery SET status = ?2, reason = ?3, due_at = ?4, finished_at = ?5, "
@@ -121,8 +123,6 @@ Result<void> move_row(Txn& txn, const model::Delivery& d, model::DeliveryStatus 
   txn.count_move(d, from, d.status);
   return {};
 }
-
-}  // namespace
 
 Task<Result<void>> SqliteStore::expand(ExpandItem item, Time now) {
   const std::size_t rows = item.deliveries.size() + 2;
@@ -238,6 +238,7 @@ Task<Result<CancelResult>> SqliteStore::cancel(std::int64_t notification, Actor 
     CARILLON_CHECK(void_approval(txn, notification, {}, now));
     CARILLON_CHECK(
         txn.db.statement("DELETE FROM expansion WHERE notification = ?1").bind(1, notification).run());
+    CARILLON_CHECK(wipe_if_over(txn, notification));
     txn.after_commit([this, notification] { notification_cache_->erase(notification); });
     CARILLON_TRY(const StatusCounts counts, counts_of(txn.db, notification));
     CancelResult result;
@@ -345,6 +346,7 @@ Task<Result<CancelChunk>> SqliteStore::cancel_chunk(std::int64_t notification, s
       CARILLON_CHECK(move_row(txn, d, was, now));
       roll_up(txn, d, origin, d.status, now);
     }
+    CARILLON_CHECK(wipe_if_over(txn, notification));
     return chunk;
   };
   co_return co_await write(std::move(call), JobClass::Other, limit);

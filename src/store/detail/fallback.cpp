@@ -3,6 +3,7 @@
 
 #include "model/fallback.h"
 #include "store/detail/insert.h"
+#include "store/detail/pieces.h"
 #include "store/detail/sqlite_store.h"
 
 namespace carillon::store::detail {
@@ -43,7 +44,7 @@ Result<void> end_waiting(Txn& txn, NotificationCache& cache, const model::Delive
   CARILLON_TRY(const Origin origin, load_origin(txn, waiting.notification));
   roll_up(txn, waiting, origin, DeliveryStatus::Suppressed, now);
   txn.after_commit([&cache, id = waiting.notification] { cache.finished(id); });
-  return {};
+  return wipe_if_final(txn, waiting);  // it may have been the last that would have said it
 }
 
 // Due at that time, and never later than it was: of several devices the first sets the clock.

@@ -69,14 +69,15 @@ Task<Result<bool>> SqliteStore::housekeeping(const Retention& retention, Time no
     CARILLON_TRY(const bool more_history, history_->merge(txn));
     CARILLON_TRY(const bool more_complete, complete_expanded(txn));
     CARILLON_TRY(const bool more_approvals, expire_approvals(txn, now));
+    CARILLON_TRY(const bool more_sealed, wipe_sealed(txn, wiped_sealed_));
     CARILLON_TRY(const bool more_content, drop_content(txn, now - retention.content));
     CARILLON_TRY(const bool more_expired, drop_expired(txn, retention, now));
     CARILLON_TRY(const bool more_answers, trim_answers(txn, now));
     CARILLON_TRY(const bool more_audit, trim_audit(txn, now - retention.audit));
     CARILLON_TRY(const bool more_members, drop_deleted_groups(txn));
     CARILLON_TRY(const bool more_jobs, drop_jobs(txn, now - kJobsKept));
-    return more_jobs || more_dedup || more_history || more_complete || more_approvals || more_content ||
-           more_expired || more_answers || more_audit || more_members;
+    return more_jobs || more_sealed || more_dedup || more_history || more_complete || more_approvals ||
+           more_content || more_expired || more_answers || more_audit || more_members;
   };
   CARILLON_CO_TRY(const bool has_more,
                   co_await write(std::move(call), JobClass::Other, static_cast<std::size_t>(kPieceRows)));
@@ -117,6 +118,7 @@ Result<bool> SqliteStore::complete_expanded(Txn& txn) {
     Statement s = txn.db.statement("UPDATE notification SET status = 6 WHERE id = ?1 AND status = 4");
     CARILLON_CHECK(s.bind(1, id).run());
     CARILLON_CHECK(txn.db.statement("DELETE FROM expansion WHERE notification = ?1").bind(1, id).run());
+    CARILLON_CHECK(wipe_if_over(txn, id));
     txn.after_commit([this, id] { notification_cache_->erase(id); });
   }
   return static_cast<std::int64_t>(complete.size()) == kCompletedMax;
@@ -205,6 +207,8 @@ Result<bool> SqliteStore::drop_notifications(Txn& txn, std::int64_t below) {
                             "DELETE FROM expansion WHERE notification = ?1 AND NOT EXISTS "
                             "(SELECT 1 FROM notification WHERE id = ?1)",
                             "DELETE FROM approval WHERE notification = ?1 AND NOT EXISTS "
+                            "(SELECT 1 FROM notification WHERE id = ?1)",
+                            "DELETE FROM named WHERE item = ?1 AND NOT EXISTS "
                             "(SELECT 1 FROM notification WHERE id = ?1)"}) {
       CARILLON_CHECK(txn.db.statement(sql).bind(1, id).run());
     }

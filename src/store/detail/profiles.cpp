@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "store/detail/lists.h"
+#include "store/detail/overwriting.h"
 #include "store/detail/profile_rows.h"
 #include "store/detail/sqlite_store.h"
 
@@ -151,6 +152,7 @@ Task<Result<void>> SqliteStore::delete_profile(UserKey key, Actor actor, Time no
 
 Task<Result<void>> SqliteStore::erase_user(UserKey key, Actor actor, Time now) {
   const auto call = [this, key = std::move(key), actor = std::move(actor), now](Txn& txn) -> Result<void> {
+    const Overwriting overwriting(txn.db);
     CARILLON_TRY(const auto profile, load_profile(txn.db, key));
     if (profile) CARILLON_CHECK(write_owners(txn, options_.keys->address_hash, &*profile, nullptr));
     CARILLON_CHECK(remove_profile(txn, key));

@@ -2,6 +2,7 @@
 #include <tuple>
 
 #include "store/detail/insert.h"
+#include "store/detail/pieces.h"
 #include "store/detail/sqlite_store.h"
 
 // A build without this has to fail the crash test (tests/chaos/test_mutations.py).
@@ -112,6 +113,7 @@ class RecordJob final : public Job {
                           .template_key = txn.words.id(item.template_key)};
       roll_up(txn, d, origin, item.to, now_);
       finished_.push_back(d.notification);
+      if (item.is_sensitive) CARILLON_CHECK(wipe_if_final(txn, d));
     }
     if (is_final && d.is_fallback)
       CARILLON_CHECK(store_.advance_fallback(txn, d, item.to, std::nullopt, now_));

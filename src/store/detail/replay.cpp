@@ -1,16 +1,19 @@
 // replay(): dead, failed and unknown deliveries go back to pending, audited.
 #include "base/ids.h"
 #include "base/json.h"
+#include "store/detail/insert.h"
 #include "store/detail/sqlite_store.h"
 
 namespace carillon::store::detail {
 namespace {
 
 // The note with this replay's time and what it changes:
-// {"replayed_at":"…","changes":{"params":{…},"address":"…", "integration":"…"}}; what it held before stays,
+// {"replayed_at":"…","changes":{"params":{…},"address":"…", "integration":"…"}}, with "sealed":true for
+// parameters that are kept sealed; what it held before stays,
 // earlier changes are replaced by new ones.
 Result<std::string> changed_note(const std::string& note, const ReplayItem& item, Time now) {
-  const bool has_changes = !item.params.empty() || !item.address.empty() || !item.integration.empty();
+  const bool has_changes =
+      !item.params.empty() || !item.sealed.empty() || !item.address.empty() || !item.integration.empty();
   base::JsonWriter out;
   out.object().field("replayed_at", to_rfc3339(now));
   base::JsonDocument document;
@@ -27,7 +30,11 @@ Result<std::string> changed_note(const std::string& note, const ReplayItem& item
     return out.str();
   }
   out.key("changes").object();
-  if (!item.params.empty()) out.key("params").raw(item.params);
+  if (!item.sealed.empty()) {
+    out.field("sealed", true);
+  } else if (!item.params.empty()) {
+    out.key("params").raw(item.params);
+  }
   out.field_if("address", item.address).field_if("integration", item.integration);
   out.end_object().end_object();
   return out.str();
@@ -36,6 +43,24 @@ Result<std::string> changed_note(const std::string& note, const ReplayItem& item
 bool is_replayable(model::DeliveryStatus status) noexcept {
   return status == model::DeliveryStatus::Dead || status == model::DeliveryStatus::Failed ||
          status == model::DeliveryStatus::Unknown;
+}
+
+// Empty: it can be sent again.
+Result<std::string> why_not(Db& db, const model::Delivery& d, const ReplayItem& item) {
+  Statement n = db.statement(
+      "SELECT flags, body = '', template IS NOT NULL, EXISTS (SELECT 1 FROM sealed WHERE id = ?1) "
+      "FROM notification WHERE id = ?1");
+  CARILLON_TRY(const bool has_notification, n.bind(1, d.notification).next());
+  if (!is_replayable(d.status)) return "not_replayable";
+  if (!has_notification) return "not_found";
+  const std::int64_t flags = n.integer(0);
+  if ((flags & kFlagCancelled) != 0) return "cancelled";
+  if (n.integer(1) != 0 || (flags & kFlagErased) != 0) return "content_gone";
+  const bool is_wiped = (flags & kFlagSensitive) != 0 && n.integer(3) == 0;
+  const bool can_be_given_anew = n.integer(2) != 0;  // parameters of a template, not what was said inline
+  if (is_wiped && !(can_be_given_anew && (!item.params.empty() || !item.sealed.empty())))
+    return "sensitive_wiped";
+  return "";
 }
 
 Result<void> write_row(Txn& txn, const model::Delivery& d) {
@@ -76,16 +101,8 @@ Task<Result<std::vector<ReplayResult>>> SqliteStore::replay(std::vector<ReplayIt
       return result;
     }
     model::Delivery d = read_delivery(s, words_);
-    Statement n = txn.db.statement("SELECT flags, body = '' FROM notification WHERE id = ?1");
-    CARILLON_TRY(const bool has_notification, n.bind(1, d.notification).next());
-    if (!is_replayable(d.status) || !has_notification || (n.integer(0) & kFlagCancelled) != 0) {
-      result.why = !is_replayable(d.status) ? "not_replayable" : has_notification ? "cancelled" : "not_found";
-      return result;
-    }
-    if (n.integer(1) != 0) {
-      result.why = "content_gone";
-      return result;
-    }
+    CARILLON_TRY(result.why, why_not(txn.db, d, item));
+    if (!result.why.empty()) return result;
     const model::DeliveryStatus from = std::exchange(d.status, model::DeliveryStatus::Pending);
     ++d.generation;
     d.due_at = now;
@@ -94,6 +111,7 @@ Task<Result<std::vector<ReplayResult>>> SqliteStore::replay(std::vector<ReplayIt
     if (!item.integration.empty()) d.integration = item.integration;
     CARILLON_TRY(d.note, changed_note(d.note, item, now));
     CARILLON_CHECK(write_row(txn, d));
+    if (!item.sealed.empty()) CARILLON_CHECK(write_sealed(txn, d.id, item.sealed));
     txn.count_move(d, from, d.status);
     txn.after_commit([this, id = d.notification] { notification_cache_->erase(id); });
     AuditEntry audit;
@@ -116,26 +134,6 @@ Task<Result<std::vector<ReplayResult>>> SqliteStore::replay(std::vector<ReplayIt
     return results;
   };
   co_return co_await write(std::move(call), JobClass::Other, rows);
-}
-
-Task<Result<void>> SqliteStore::wipe_notifications(std::vector<WipedNotification> wiped) {
-  const auto call = [this, &wiped](Txn& txn) -> Result<void> {
-    for (const WipedNotification& one : wiped) {
-      Statement n = txn.db.statement("UPDATE notification SET body = ?2 WHERE id = ?1");
-      CARILLON_CHECK(n.bind(1, one.id).bind(2, one.body).run());
-      for (const std::int64_t delivery : one.deliveries) {
-        // Of what a note tells, only the changes of a replay are the sender's words. A final one is nobody
-        // else's.
-        Statement d = txn.db.statement(
-            "UPDATE delivery SET note = NULL WHERE id = ?1 AND status > 3 AND instr(note, '\"changes\"') > "
-            "0");
-        CARILLON_CHECK(d.bind(1, delivery).run());
-      }
-      txn.after_commit([this, id = one.id] { notification_cache_->erase(id); });
-    }
-    return {};
-  };
-  co_return co_await write(call, JobClass::Other, wiped.size());
 }
 
 }  // namespace carillon::store::detail

@@ -42,6 +42,8 @@ model::Notification read_notification(const Statement& s, const Words& words) {
   const std::int64_t flags = s.integer(5);
   n.is_sandbox = (flags & kFlagSandbox) != 0;
   n.is_cancelled = (flags & kFlagCancelled) != 0;
+  n.is_sensitive = (flags & kFlagSensitive) != 0;
+  n.is_erased = (flags & kFlagErased) != 0;
   n.category = words.text(s.integer(6));
   n.template_key = words.text(s.integer(7));
   n.template_version = s.as<int>(8);

@@ -17,6 +17,8 @@ inline constexpr std::int64_t kFlagCancelled = 2;
 inline constexpr std::int64_t kFlagCounted = 2;  // of a delivery: its notification keeps counts
 inline constexpr std::int64_t kFlagFallback = 4;  // of a delivery: one of several steps
 inline constexpr std::int64_t kFlagChunked = 4;  // its deliveries are listed in `chunk`
+inline constexpr std::int64_t kFlagSensitive = 8;
+inline constexpr std::int64_t kFlagErased = 16;
 
 [[nodiscard]] constexpr std::int64_t pack(Owner owner) noexcept {
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(owner.node) << 32 | owner.epoch);

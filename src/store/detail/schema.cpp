@@ -36,6 +36,8 @@ constexpr std::array kSteps{
 #include "store/schema/sqlite/0011_approval_hour.sql"
     ,
 #include "store/schema/sqlite/0012_progress.sql"
+    ,
+#include "store/schema/sqlite/0013_sensitive.sql"
 };
 constexpr std::array kPeopleSteps{
 #include "store/schema/sqlite/people/0001_people.sql"

@@ -117,9 +117,10 @@ Result<std::unique_ptr<Db>> Db::open(const std::string& path, DbMode mode, std::
   sqlite3_extended_result_codes(handle, 1);
   sqlite3_busy_timeout(handle, 5'000);
   CARILLON_CHECK(db->exec(fmt::format("PRAGMA main.cache_size=-{}", cache_kib(cache_bytes)).c_str()));
-  CARILLON_CHECK(
-      db->exec("PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF; PRAGMA secure_delete=OFF;"
-               "PRAGMA trusted_schema=OFF"));
+  CARILLON_CHECK(db->exec(
+      "PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF; PRAGMA trusted_schema=OFF;"
+      // Zeros over what is freed inside of a page, which costs no I/O: an old row is not left behind.
+      "PRAGMA secure_delete=FAST"));
   if (mode == DbMode::Reader) CARILLON_CHECK(db->exec("PRAGMA query_only=ON"));
   if (mode == DbMode::Writer) CARILLON_CHECK(db->exec(durable("main").c_str()));
   if (mode == DbMode::Copy) {

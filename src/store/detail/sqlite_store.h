@@ -70,7 +70,6 @@ class SqliteStore final : public Store {
   [[nodiscard]] std::uint64_t profile_stamp(std::int32_t project,
                                             std::string_view user_id) const noexcept override;
   Task<Result<PutProfileResult>> put_profile(model::Profile profile, ProfileChange change, Time now) override;
-  Task<Result<void>> wipe_notifications(std::vector<WipedNotification> wiped) override;
   Task<Result<void>> erase_user(UserKey key, Actor actor, Time now) override;
   Task<Result<void>> delete_profile(UserKey key, Actor actor, Time now) override;
   Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> list_profiles(std::int32_t project,
@@ -95,6 +94,7 @@ class SqliteStore final : public Store {
   Task<Result<std::vector<Member>>> members(MembersQuery query) override;
 
   JobStore& jobs() override { return *jobs_; }
+  PrivacyStore& privacy() override { return *privacy_; }
 
   Task<Result<std::vector<std::shared_ptr<const model::Notification>>>> notifications(
       std::vector<std::int64_t> ids) override;
@@ -109,8 +109,8 @@ class SqliteStore final : public Store {
   Task<Result<std::vector<KeptLetter>>> put_event_letters(std::vector<EventLetter> letters,
                                                           Time now) override;
   Task<Result<EventLetter>> event_letter(std::int64_t id) override;
-  Task<Result<bool>> close_event_letter(std::int64_t id, std::int64_t notification, Actor actor,
-                                        Time now) override;
+  Task<Result<bool>> close_event_letter(std::int64_t id, std::int64_t notification, std::string rest,
+                                        Actor actor, Time now) override;
   Task<Result<std::vector<CounterRow>>> counters() override;
   Task<Result<std::vector<LaneDepth>>> lane_depths(Time now) override;
   Task<Result<std::vector<StatsRow>>> stats(StatsQuery query) override;
@@ -142,6 +142,7 @@ class SqliteStore final : public Store {
   friend class RecordJob;
   friend class SqliteAlerts;
   friend class SqliteJobs;
+  friend class SqlitePrivacy;
   friend class SqliteReceipts;
   explicit SqliteStore(SqliteOptions options);
 
@@ -186,16 +187,17 @@ class SqliteStore final : public Store {
   // Inserts a suppression unless the address has one. Also used by record().
   Result<void> insert_suppression(Txn& txn, const Suppression& suppression);
   // ---- fallback.cpp
-  // `d` has become `to`, or `receipt` says something of it: those of its recipient that wait go on or end.
+  // `d` has become `to`, or `receipt` says something of it: those that wait for it go on or end.
   Result<void> advance_fallback(Txn& txn, const model::Delivery& d, model::DeliveryStatus to,
                                 std::optional<model::ReceiptKind> receipt, Time now);
   // ---- audit.cpp
   static Result<void> insert_audit(Txn& txn, const AuditEntry& entry);  // id is given by the store
-  // ---- jobs.cpp, receipts.cpp, alerts.cpp
+  // ---- jobs.cpp, receipts.cpp, privacy.cpp, alerts.cpp
   std::unique_ptr<JobStore> make_jobs();
   std::unique_ptr<ReceiptStore> make_receipts();
+  std::unique_ptr<PrivacyStore> make_privacy();
   std::unique_ptr<AlertStore> make_alerts();
-  // Drops a piece of those resolved before `before`, with their notices; true when there may be more.
+  // Of those resolved before `before`, with their notices; true when there may be more.
   static Result<bool> drop_alerts(Txn& txn, Time before);
   // ---- process.cpp
   Result<void> lock_folder();
@@ -209,9 +211,8 @@ class SqliteStore final : public Store {
   Result<bool> drop_deliveries(Txn& txn, std::int64_t below);
   Result<bool> drop_notifications(Txn& txn, std::int64_t below);
   Result<bool> complete_expanded(Txn& txn);
-  Result<bool> drop_content(Txn& txn, Time before);  // content.cpp; true when there may be more
-  // ---- approvals.cpp
-  Result<bool> expire_approvals(Txn& txn, Time now);
+  Result<bool> drop_content(Txn& txn, Time before);    // content.cpp; true when there may be more
+  Result<bool> expire_approvals(Txn& txn, Time now);  // approvals.cpp
 
   SqliteOptions options_;
   std::string path_, people_path_;
@@ -233,12 +234,11 @@ class SqliteStore final : public Store {
   std::unique_ptr<AlertStore> alerts_ = make_alerts();
   std::unique_ptr<JobStore> jobs_ = make_jobs();
   std::unique_ptr<ReceiptStore> receipts_ = make_receipts();
-
-  // Where retention's scan stands: open rows are stepped over. Writer thread.
-  std::int64_t dropped_deliveries_ = 0, dropped_notifications_ = 0, emptied_waiting_ = 0;
+  std::unique_ptr<PrivacyStore> privacy_ = make_privacy();
+  // Where scans of housekeeping stand: open rows are stepped over. Writer thread.
+  std::int64_t dropped_deliveries_ = 0, dropped_notifications_ = 0, emptied_waiting_ = 0, wiped_sealed_ = 0;
   std::int64_t dropped_caps_ = INT64_MIN;  // the last key looked at
   std::int64_t sandbox_rows_ = -1;         // -1: not counted yet. Writer thread.
-
   // Disk state: written by the writer thread and by whoever refreshes it.
   mutable std::atomic<std::int64_t> disk_checked_ms_{0};
   mutable std::atomic<bool> has_room_{true};
