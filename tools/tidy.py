@@ -33,6 +33,8 @@ SHARED_WORDS = {
     "smtp": {"net"},
     "webpush": {"model", "api"},
     "sandbox": {"model", "store", "providers", "pipeline", "api", "app"},
+    "slack": {"model", "api"},
+    "webhook": {"model", "store", "providers", "pipeline", "api", "app"},
 }
 CODE_SUFFIXES = {".cpp", ".h", ".def"}
 TEXT_SUFFIXES = CODE_SUFFIXES | {

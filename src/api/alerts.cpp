@@ -141,15 +141,7 @@ constexpr Route alert_route(std::string_view method, std::string_view pattern, H
 }  // namespace
 
 std::string refuse_webhook(const Options& options, std::string_view url) {
-  const auto parsed = net::parse_url(url);
-  if (!parsed) return parsed.error().message;
-  if (parsed->scheme != "https" && !(parsed->scheme == "http" && options.has_private_webhooks))
-    return "give an https URL";
-  boost::system::error_code error;
-  const auto address = boost::asio::ip::make_address(parsed->host, error);
-  if (!error && !options.has_private_webhooks && !net::is_public_address(address))
-    return "this address is private or reserved; alerts.private_addresses allows it";
-  return {};
+  return net::refuse_url(url, options.has_private_webhooks, "alerts.private_addresses");
 }
 
 std::span<const Route> alert_routes() {

@@ -74,6 +74,7 @@ void describe(base::Settings& settings, AppOptions& o) {
   pipeline::describe(settings.group("pipeline"), o.pipeline);
   pipeline::describe(settings.group("alerts"), o.pipeline.alerts);
   pipeline::describe(settings.group("approval"), o.pipeline.approval);
+  pipeline::describe(settings.group("webhooks"), o.pipeline.webhooks);
   pipeline::describe(settings.group("retention"), o.pipeline.retention);
   api::describe(settings.group("api"), o.api);
 }

@@ -264,4 +264,14 @@ std::string mask_address(Channel channel, std::string_view address) {
   return "…";
 }
 
+Result<std::string> normalize_chat_address(std::string_view service, std::string_view text) {
+  if (service == "kakao") return normalize_phone(text);
+  constexpr std::size_t kNameMax = 80;  // characters of a channel's name
+  const bool is_plain = !text.empty() && text.size() <= 4 * kNameMax &&
+                        std::ranges::none_of(text, [](char c) { return c == '/' || c == ' '; });
+  if (is_plain) return std::string(text);
+  return fail(Errc::InvalidArgument,
+              "give the id of a channel or a user, or #name; the URL of an incoming webhook is its secret");
+}
+
 }  // namespace carillon::model

@@ -30,6 +30,10 @@ Result<std::string> normalize_phone(std::string_view text, std::string_view coun
 [[nodiscard]] bool is_locale(std::string_view text);        // well-formed BCP 47 language tag, ≤ 35 bytes
 [[nodiscard]] bool is_key(std::string_view text);           // our keys: [a-z0-9][a-z0-9_.-]{0,63}
 
+// Checks and normalises the address of a chat service: kakao's is a phone number, slack's an id of a channel
+// or user, or a channel's name. Errors: InvalidArgument saying what is wrong.
+Result<std::string> normalize_chat_address(std::string_view service, std::string_view text);
+
 enum class ReservedRecipient : std::uint8_t { None, Ok, Bounce, Complaint, TempFail, Slow, Unknown };
 // ok@sandbox.carillon.test …, +999000000001 … +999000000006 in that order, tokens test-ok
 // test-unregistered (→ Bounce) test-429 (→ TempFail) test-timeout (→ Unknown).

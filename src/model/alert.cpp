@@ -2,16 +2,13 @@
 
 #include <algorithm>
 
-#include "base/crypto.h"
 #include "model/address.h"
+#include "model/standard_webhook.h"
 
 namespace carillon::model {
 namespace {
 
-constexpr std::size_t kSecretMax = 128;   // bytes of whsec_…
 constexpr std::size_t kSealedMax = 1024;  // bytes
-constexpr std::size_t kKeyBytesMin = 24, kKeyBytesMax = 64;
-constexpr std::string_view kSecretPrefix = "whsec_";
 
 struct KindRow {
   std::string_view name, title, advice;  // "{}" in the title is the subject
@@ -69,9 +66,9 @@ void read_webhook(base::ObjectReader& webhook, AlertSettings& into, const AlertS
     } else {
       webhook.problem("secret", "required", "there is no secret to keep: give one");
     }
-  } else if (webhook.text("secret", into.plain_secret, kSecretMax) && !webhook_key(into.plain_secret)) {
-    webhook.problem("secret", "invalid_value",
-                    "write whsec_ and the base64 of 24 to 64 random bytes, as openssl rand -base64 32 gives");
+  } else if (webhook.text("secret", into.plain_secret, kWebhookSecretMax) &&
+             !webhook_key(into.plain_secret)) {
+    webhook.problem("secret", "invalid_value", std::string(kWebhookSecretRule));
     into.plain_secret.clear();
   }
   webhook.done();
@@ -158,14 +155,6 @@ AlertSettings decode_alert_settings(base::JsonElement stored, base::Problems& pr
   }
   reader.texts("email", settings.emails, kAlertEmailsMax, kEmailGivenMax);
   return settings;
-}
-
-Result<std::string> webhook_key(std::string_view secret) {
-  if (secret.starts_with(kSecretPrefix)) {
-    auto key = base::unbase64(secret.substr(kSecretPrefix.size()));
-    if (key && key->size() >= kKeyBytesMin && key->size() <= kKeyBytesMax) return key;
-  }
-  return fail(Errc::InvalidArgument, "a webhook's secret is whsec_ and the base64 of 24 to 64 bytes");
 }
 
 }  // namespace carillon::model

@@ -87,8 +87,4 @@ void write_alert_settings(base::JsonWriter& out, const AlertSettings& settings, 
 // What is stored, read back. Errors show as problems.
 AlertSettings decode_alert_settings(base::JsonElement stored, base::Problems& problems);
 
-// The key of a secret of Standard Webhooks: "whsec_" and the base64 of 24 to 64 bytes. Errors:
-// InvalidArgument.
-Result<std::string> webhook_key(std::string_view secret);
-
 }  // namespace carillon::model

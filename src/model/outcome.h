@@ -35,6 +35,9 @@ struct Outcome {
   // InvalidRecipient that often means a mixed-up environment (BadDeviceToken): guarded against mass
   // invalidation.
   bool is_suspicious = false;
+  // It says something about this address only, which may be somebody's own server: the account is neither
+  // throttled by it nor held to be down.
+  bool is_of_address = false;
 
   static Outcome sent(std::string provider_id, int status = 200);
   static Outcome not_sent(std::string detail);

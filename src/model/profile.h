@@ -67,6 +67,9 @@ struct QuietHours {
   friend bool operator==(const QuietHours&, const QuietHours&) = default;
 };
 
+// The chat service whose address is a phone number: the user's own, where no other is given.
+inline constexpr std::string_view kPhoneChatService = "kakao";
+
 struct OtherAddress {
   Channel channel = Channel::Chat;  // chat or webhook
   std::string service, address;
@@ -113,6 +116,8 @@ Result<void> decode_profile(std::string_view text, Profile& profile);
 void read_user(base::JsonElement body, Profile& into, base::Problems& problems);
 // Seals each plain_secret an address was read with, under the user it belongs to.
 void seal_secrets(const base::Sealer& sealer, Profile& profile);
+// What the secret of an address is bound to.
+std::string address_context(std::int32_t project, std::string_view user_id);
 // PUT and PATCH of a device. `into.device_id` is set by the caller. Endpoints left out of a device that
 // has none: the short form, whose token is the device id. Tokens named are registered as of `now`.
 void read_device(base::JsonElement body, Device& into, Time now, base::Problems& problems);

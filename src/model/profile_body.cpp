@@ -3,6 +3,7 @@
 
 #include "model/address.h"
 #include "model/decision.h"
+#include "model/standard_webhook.h"
 
 #include <algorithm>
 #include <utility>
@@ -106,14 +107,28 @@ void read_secret(base::ObjectReader& reader, OtherAddress& into, const std::vect
   }
 }
 
-void check_address(base::ObjectReader& reader, const OtherAddress& address) {
+void check_chat(base::ObjectReader& reader, OtherAddress& address) {
+  if (address.service != "slack" && address.service != "kakao") {
+    reader.problem("service", "invalid_service", "Use slack or kakao.");
+  } else if (auto normalized = normalize_chat_address(address.service, address.address)) {
+    address.address = std::move(*normalized);
+  } else {
+    reader.problem("address", "invalid_address", std::move(normalized.error().message));
+  }
+}
+
+void check_address(base::ObjectReader& reader, OtherAddress& address) {
   if (address.address.empty() || has_control_character(address.address)) {
     reader.problem("address", "invalid_address", "Give an address without control characters.");
   } else if (address.channel == Channel::Webhook && !address.address.starts_with("https://") &&
              !address.address.starts_with("http://")) {
     reader.problem("address", "invalid_address", "The address of a webhook is an http or https URL.");
-  } else if (address.channel == Channel::Chat && address.service != "slack" && address.service != "kakao") {
-    reader.problem("service", "invalid_service", "Use slack or kakao.");
+  } else if (address.channel == Channel::Chat) {
+    check_chat(reader, address);
+  }
+  if (address.channel == Channel::Webhook && !address.plain_secret.empty() &&
+      !webhook_key(address.plain_secret)) {
+    reader.problem("secret", "invalid_value", std::string(kWebhookSecretRule));
   }
 }
 
@@ -269,11 +284,15 @@ void read_user(base::JsonElement body, Profile& into, base::Problems& problems) 
   reader.done();
 }
 
+std::string address_context(std::int32_t project, std::string_view user_id) {
+  return fmt::format("address/{}/{}", project, user_id);
+}
+
 void seal_secrets(const base::Sealer& sealer, Profile& profile) {
   for (OtherAddress& address : profile.addresses) {
     if (address.plain_secret.empty()) continue;
     address.sealed_secret =
-        sealer.seal(address.plain_secret, fmt::format("address/{}/{}", profile.project, profile.user_id));
+        sealer.seal(address.plain_secret, address_context(profile.project, profile.user_id));
     address.plain_secret.clear();
   }
 }

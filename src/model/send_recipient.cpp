@@ -188,6 +188,12 @@ class RecipientReader {
       reader.problem("address", "invalid_address", "a webhook's address is an http or https URL");
     } else if (out_.channel == Channel::Chat && out_.service != "slack" && out_.service != "kakao") {
       reader.problem("service", "invalid_choice", "use slack or kakao");
+    } else if (out_.channel == Channel::Chat) {
+      if (auto normalized = normalize_chat_address(out_.service, out_.id)) {
+        out_.id = std::move(*normalized);
+      } else {
+        reader.problem("address", "invalid_address", std::move(normalized.error().message));
+      }
     }
   }
 

@@ -71,7 +71,8 @@ constexpr std::array<std::string_view, kDeliveryEventCount> kDeliveryEventNames{
                                                                                 "receipt delivered",
                                                                                 "receipt failed",
                                                                                 "evidence sent",
-                                                                                "replay"};
+                                                                                "replay",
+                                                                                "answered"};
 constexpr std::array<std::string_view, kNotificationEventCount> kNotificationEventNames{
     "submit",         "approve", "reject", "approval expires", "schedule",  "start expanding",
     "expansion done", "pause",   "resume", "cancel",           "all final", "replay"};
@@ -95,6 +96,7 @@ constexpr Rule<D, DE> kDeliveryRules[] = {
     {D::Held, DE::Hold, D::Held},  // for another reason, or until another time
     {D::Held, DE::Unhold, D::Pending},
     {D::Processing, DE::Sent, D::Sent},
+    {D::Processing, DE::Answered, D::Delivered},
     {D::Processing, DE::Retry, D::Retrying},
     {D::Processing, DE::Fail, D::Failed},
     {D::Processing, DE::OutcomeUnknown, D::Unknown},

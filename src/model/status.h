@@ -64,8 +64,9 @@ enum class DeliveryEvent : std::uint8_t {
   ReceiptDelivered, ReceiptFailed,              // what a provider reports later
   EvidenceSent,                                 // late proof that an unknown one was sent
   Replay,                                       // audited, generation + 1
+  Answered,                                     // a webhook's recipient took it itself: delivered
 };
-inline constexpr std::size_t kDeliveryEventCount = 16;
+inline constexpr std::size_t kDeliveryEventCount = 17;
 
 // The status that follows, or nullopt when `event` cannot happen in `status`.
 [[nodiscard]] std::optional<DeliveryStatus> next(DeliveryStatus status, DeliveryEvent event) noexcept;

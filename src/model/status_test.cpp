@@ -118,6 +118,7 @@ TEST(DeliveryStatus, FollowsTheContract) {
   EXPECT_EQ(next(D::Sent, DE::ReceiptDelivered), D::Delivered);
   EXPECT_EQ(next(D::Sent, DE::ReceiptFailed), D::Failed);
   EXPECT_EQ(next(D::Delivered, DE::ReceiptFailed), std::nullopt);
+  EXPECT_EQ(next(D::Processing, DE::Answered), D::Delivered) << "a webhook's recipient answers itself";
   EXPECT_EQ(next(D::Unknown, DE::EvidenceSent), D::Sent);
   EXPECT_EQ(next(D::Dead, DE::Replay), D::Pending);
   EXPECT_EQ(next(D::Sent, DE::Replay), std::nullopt) << "what was sent is not sent again";

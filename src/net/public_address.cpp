@@ -1,8 +1,12 @@
 #include "net/public_address.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
+
+#include "net/http.h"
 
 namespace carillon::net {
 namespace {
@@ -54,6 +58,17 @@ bool is_public_address(const boost::asio::ip::address& address) noexcept {
   const std::uint32_t value = first_32(bytes.data());
   return std::ranges::none_of(
       kNotPublic6, [&](const Block6& b) { return is_inside(value, first_32(b.network.data()), b.bits); });
+}
+
+std::string refuse_url(std::string_view url, bool is_allowed, std::string_view setting) {
+  const auto parsed = parse_url(url);
+  if (!parsed) return parsed.error().message;
+  if (parsed->scheme != "https" && !(parsed->scheme == "http" && is_allowed)) return "give an https URL";
+  boost::system::error_code error;
+  const auto address = boost::asio::ip::make_address(parsed->host, error);
+  if (!error && !is_allowed && !is_public_address(address))
+    return fmt::format("this address is private or reserved; {} allows it", setting);
+  return {};
 }
 
 }  // namespace carillon::net

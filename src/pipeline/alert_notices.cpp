@@ -6,6 +6,7 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "model/standard_webhook.h"
 
 namespace carillon::pipeline {
 namespace {
@@ -130,18 +131,6 @@ MailText mail_text(Message message, const std::string& project) {
                            to_rfc3339(alert.first_at), to_rfc3339(alert.last_at), alert.count);
   if (alert.resolved_at) text.body += fmt::format("Resolved {}\n", to_rfc3339(*alert.resolved_at));
   return text;
-}
-
-Result<net::Headers> webhook_headers(const std::string& id, const std::string& body, std::string_view secret,
-                                     Time now) {
-  CARILLON_TRY(const std::string key, model::webhook_key(secret));
-  const std::string timestamp = std::to_string(to_ms(now) / 1000);
-  const std::string signature =
-      base::base64(base::hmac_sha256(key, fmt::format("{}.{}.{}", id, timestamp, body)));
-  return net::Headers{{"content-type", "application/json"},
-                      {"webhook-id", id},
-                      {"webhook-timestamp", timestamp},
-                      {"webhook-signature", "v1," + signature}};
 }
 
 AlertNotifier::AlertNotifier(const Pipeline::Deps& deps, const AlertOptions& options, Send send)
@@ -273,7 +262,7 @@ Task<AlertNotifier::Try> AlertNotifier::post(std::int32_t project, const model::
                                              std::string id, std::string body) {
   const auto secret = deps_.keys.sealer.open(settings.sealed_secret, alert_webhook_context(project));
   if (!secret) co_return Try{"its secret cannot be read: give it again", true};
-  auto headers = webhook_headers(id, body, secret->reveal(), deps_.clock.now());
+  auto headers = model::webhook_headers(id, body, std::span(&*secret, 1), deps_.clock.now());
   if (!headers) co_return Try{headers.error().message, true};
   net::HttpCall call;
   call.url = settings.webhook_url;

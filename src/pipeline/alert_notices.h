@@ -40,9 +40,6 @@ struct MailText {
   std::string subject, body;
 };
 [[nodiscard]] MailText mail_text(Message message, const std::string& project);
-// The three headers of Standard Webhooks. Errors: InvalidArgument (`secret` is no whsec_…).
-Result<net::Headers> webhook_headers(const std::string& id, const std::string& body, std::string_view secret,
-                                     Time now);
 
 // Delivery thread only.
 class AlertNotifier {

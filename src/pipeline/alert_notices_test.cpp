@@ -69,18 +69,6 @@ TEST(NextTry, ComesLaterAndLaterForADay) {
   EXPECT_FALSE(next_try(kNow, 3, kNow + std::chrono::hours(24)));
 }
 
-TEST(WebhookHeaders, AreThoseOfStandardWebhooks) {
-  // The test vector of the specification.
-  const auto headers = webhook_headers("msg_p5jXN8AQM9LWM0D4loKWxJek", R"({"test": 2432232314})",
-                                       "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", from_ms(1'614'265'330'999));
-  ASSERT_TRUE(headers);
-  EXPECT_EQ(net::find_header(*headers, "webhook-id"), "msg_p5jXN8AQM9LWM0D4loKWxJek");
-  EXPECT_EQ(net::find_header(*headers, "webhook-timestamp"), "1614265330");
-  EXPECT_EQ(net::find_header(*headers, "webhook-signature"),
-            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
-  EXPECT_FALSE(webhook_headers("a", "b", "secret", kNow));
-}
-
 TEST(WebhookBody, TellsOneAlert) {
   const std::vector one{waiting(7, model::AlertEvent::Opened)};
   const std::string body = webhook_body(one, "shop", kNow);

@@ -153,6 +153,16 @@ bool Deliverer::stops_by_local_time(FlightPtr& flight, const ProjectView& view, 
   return false;
 }
 
+// What is sent without its secret would not be what the recipient expects.
+bool Deliverer::open_secret(Flight& flight, std::string_view sealed) {
+  flight.job.target.secret = {};
+  if (sealed.empty() || flight.delivery.is_sandbox) return true;
+  auto secret = deps_.keys.sealer.open(
+      sealed, model::address_context(flight.delivery.project, flight.delivery.user_id));
+  if (secret) flight.job.target.secret = std::move(*secret);
+  return secret.has_value();
+}
+
 Deliverer::Step Deliverer::check(FlightPtr& flight, const Snapshot& snapshot, bool is_suppressed) {
   const auto* view = snapshot.project(flight->delivery.project);
   if (view == nullptr || !flight->notification || !flight->notification->request) {
@@ -178,11 +188,17 @@ Deliverer::Step Deliverer::check(FlightPtr& flight, const Snapshot& snapshot, bo
     target.bundle = device->bundle;
     target.environment = device->environment;
   } else {
-    target.address = plain_address(*flight);
-    target.service =
-        target.channel == Channel::Push ? model::default_push_service(target.platform) : std::string_view{};
-    if (target.address.empty()) {
+    Addressed to = plain_address(*flight, view);
+    if (to.address.empty()) {
       record(flight, DeliveryStatus::Suppressed, Reason::NoAddress);
+      return Step::Recorded;
+    }
+    target.address = std::move(to.address);
+    target.service =
+        target.channel == Channel::Push ? model::default_push_service(target.platform) : to.service;
+    if (!open_secret(*flight, to.sealed_secret)) {
+      recorder_.decided(std::move(flight), DeliveryStatus::Failed, Reason::Rejected, std::nullopt,
+                        R"({"check":"secret","value":"the address's secret cannot be read: give it again"})");
       return Step::Recorded;
     }
   }

@@ -26,14 +26,23 @@ constexpr auto kLookAgain = std::chrono::milliseconds(100);  // for slots, while
 
 }  // namespace
 
-std::string plain_address(const Flight& flight) {
-  if (flight.delivery.generation > 0) {
-    if (auto changes = replay_changes(flight.delivery); !changes.address.empty()) return changes.address;
+Addressed plain_address(const Flight& flight, const ProjectView* view) {
+  Addressed to;
+  const auto& entries = flight.notification->request->to;
+  if (flight.profile) {
+    const PlainAddress own = address_of(*flight.profile, flight.delivery.channel(), view);
+    to = {std::string(own.address), own.service, own.sealed_secret};
+  } else if (flight.delivery.user_id.empty() && flight.delivery.to_index < entries.size()) {
+    const auto& entry = entries[flight.delivery.to_index];
+    to = {entry.id, entry.service, {}};
   }
-  if (flight.profile) return std::string(address_of(*flight.profile, flight.delivery.channel()));
-  const auto& to = flight.notification->request->to;
-  const bool is_raw = flight.delivery.user_id.empty() && flight.delivery.to_index < to.size();
-  return is_raw ? to[flight.delivery.to_index].id : std::string{};
+  if (flight.delivery.generation > 0) {
+    if (auto changes = replay_changes(flight.delivery); !changes.address.empty()) {
+      to.address = std::move(changes.address);
+      to.sealed_secret = {};  // it went with the other one
+    }
+  }
+  return to;
 }
 
 Task<void> Deliverer::run_queue(model::Queue queue) {
@@ -119,12 +128,13 @@ Task<Result<void>> Deliverer::load(std::vector<FlightPtr>& flights) {
 // Push tokens are never suppressed: they are forgotten with their device.
 Task<Result<std::vector<bool>>> Deliverer::load_suppressed(std::vector<FlightPtr>& flights) {
   std::vector<bool> result(flights.size(), false);
+  const auto snapshot = deps_.directory.snapshot();
   std::map<std::int32_t, std::pair<std::vector<store::AddressKey>, std::vector<std::size_t>>> by_project;
   for (std::size_t i = 0; i < flights.size(); ++i) {
     const Flight& flight = *flights[i];
     const Channel channel = flight.delivery.channel();
     if (channel == Channel::Push || !flight.notification || !flight.notification->request) continue;
-    const auto address = plain_address(flight);
+    const auto address = plain_address(flight, snapshot->project(flight.delivery.project)).address;
     if (address.empty()) continue;
     auto& [keys, indexes] = by_project[flight.delivery.project];
     keys.push_back({channel, address_key(deps_.keys.address_hash, channel, address)});
@@ -311,12 +321,12 @@ void Deliverer::finished(providers::Job& job, model::Outcome outcome) {
   const Time now = deps_.clock.now();
   account.finish(flight->delivery.lane());
   --in_flight_;
-  account.breaker.record(model::breaker_vote(outcome.kind, outcome.status), now);
+  account.breaker.record(outcome.is_of_address ? 0 : model::breaker_vote(outcome.kind, outcome.status), now);
   if (outcome.kind == model::OutcomeKind::Sent) {
     account.guard.good(now);
     account.losses.has_answered = true;
   }
-  if (outcome.kind == model::OutcomeKind::Throttled) {
+  if (outcome.kind == model::OutcomeKind::Throttled && !outcome.is_of_address) {
     constexpr Millis kLongest{900'000};
     account.throttled_until =
         now + std::clamp(outcome.retry_after.value_or(Millis(1000)), Millis(100), kLongest);

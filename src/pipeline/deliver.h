@@ -21,9 +21,13 @@
 
 namespace carillon::pipeline {
 
-// The address of a delivery on a channel other than push, or of a raw push token: what an audited replay
-// changed it to, else the user's present one, else the request's. Empty: none.
-[[nodiscard]] std::string plain_address(const Flight& flight);
+// How a delivery on a channel other than push is addressed, or a raw push token: as an audited replay changed
+// it, else as the user is now, else as the request says. An empty address: not at all.
+struct Addressed {
+  std::string address;
+  std::string_view service, sealed_secret;  // point into the flight
+};
+[[nodiscard]] Addressed plain_address(const Flight& flight, const ProjectView* view);
 
 class Deliverer final : public providers::JobSink {
  public:
@@ -108,6 +112,7 @@ class Deliverer final : public providers::JobSink {
                                         const model::Device* device);
   Step choose_account(FlightPtr& flight, const ProjectView& view, std::string_view app,
                       const model::Device* device);
+  bool open_secret(Flight& flight, std::string_view sealed);
   bool stops_early(FlightPtr& flight, const ProjectView& view, std::string_view app);
   bool stops_by_local_time(FlightPtr& flight, const ProjectView& view, const model::Device* device);
   bool stops_by_user(FlightPtr& flight, const ProjectView& view, const model::Device*& device);

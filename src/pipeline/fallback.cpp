@@ -21,8 +21,8 @@ bool is_told(const FallbackStep& step, model::Platform platform, const RouteInpu
     return step.channel == Channel::Push || step.channel == Channel::Inbox ||
            (step.channel == Channel::Email && input.plan.category->track_opens);
   }
-  if (step.channel == Channel::Inbox) return true;
-  const RouteChoice choice = choose_route(input.plan, step.channel, platform, {}, 0);
+  if (step.channel == Channel::Inbox || step.channel == Channel::Webhook) return true;
+  const RouteChoice choice = choose_route(input.plan, step.channel, platform, {}, {});
   if (choice.chain.empty()) return true;  // it waits for an integration first
   const auto* const integration = input.plan.view->find_integration(choice.chain.front());
   const auto* const type = integration ? providers::find_provider(integration->provider) : nullptr;

@@ -202,8 +202,8 @@ void Importer::keep_known_secrets(const model::Profile& before, model::Profile& 
           known.service != address.service || known.address != address.address) {
         continue;
       }
-      const auto secret = deps_.sealer.open(known.sealed_secret,
-                                            fmt::format("address/{}/{}", before.project, before.user_id));
+      const auto secret =
+          deps_.sealer.open(known.sealed_secret, model::address_context(before.project, before.user_id));
       if (!secret || secret->reveal() != address.plain_secret) continue;
       address.sealed_secret = known.sealed_secret;
       address.plain_secret.clear();

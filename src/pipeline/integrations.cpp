@@ -165,6 +165,7 @@ struct Integrations::Impl {
     const auto snapshot = deps.directory.snapshot();
     const auto* const view = snapshot->project(project);
     if (view != nullptr) context.push_key = view->push_key.private_key;
+    context.has_private_addresses = deps.has_private_addresses;
     if (!deps.public_url.empty()) {
       context.callback_url = fmt::format("{}/v1/callbacks/{}/{}", deps.public_url, type.name, key);
       const bool is_named = project != kDefaultProject && view != nullptr;
@@ -463,7 +464,7 @@ std::vector<Account*> Integrations::candidates(const ProjectView& view, const Qu
   for (const auto* integration : chain.integrations) {
     Account* account = impl_->find(query.project, integration->key);
     if (account == nullptr || std::ranges::find(result, account) != result.end()) continue;
-    const bool speaks = query.channel != Channel::Push || account->type->is_any_channel ||
+    const bool speaks = account->type->service.empty() || account->type->is_any_channel ||
                         std::ranges::find(query.services, account->type->service) != query.services.end();
     if (speaks) result.push_back(account);
   }

@@ -96,6 +96,7 @@ class Integrations {
     base::Metrics& metrics;
     providers::SandboxBox& sandbox;
     std::string public_url, hello_name;
+    bool has_private_addresses = false;  // webhooks.private_addresses
   };
   explicit Integrations(Deps deps);
   ~Integrations();
@@ -106,8 +107,8 @@ class Integrations {
   void apply(const Snapshot& snapshot);
 
   // The accounts to ask for this delivery, best first (routes, else all enabled ones of the channel
-  // in order of creation; weights spread by delivery id). The service must match for push: only accounts
-  // whose type serves one of `services` remain. Empty: no route.
+  // in order of creation; weights spread by delivery id). Of types that speak to one service (push, chat)
+  // only those of one in `services` remain. Empty: no route.
   struct Query {
     std::int32_t project = 0;
     bool is_sandbox = false;

@@ -84,7 +84,8 @@ class PipelineImpl final : public Pipeline {
         journal_(std::move(journal)),
         sandbox_(deps_.store, deps_.ids, deps_.clock, deps_.keys),
         integrations_(Integrations::Deps{deps_.delivery, deps_.clock, deps_.directory, deps_.metrics,
-                                         sandbox_, options_.public_url, options_.hello_name}),
+                                         sandbox_, options_.public_url, options_.hello_name,
+                                         options_.webhooks.private_addresses}),
         windows_(static_cast<std::size_t>(options_.window),
                  static_cast<std::size_t>(options_.careful_window)),
         recorder_(deps_, *journal_, windows_, urgency_, recorder_hooks()),
@@ -503,6 +504,13 @@ void describe(base::SettingsGroup& group, ApprovalOptions& options) {
   group.duration("expires_after", options.expires_after)
       .range(60'000, 90.0 * 86'400'000)
       .help("How long a send waits for its approval; then it is never sent.");
+}
+
+void describe(base::SettingsGroup& group, WebhookOptions& options) {
+  group.boolean("private_addresses", options.private_addresses)
+      .help(
+          "Lets webhooks, those of users too, be in this network: private and loopback addresses, and "
+          "plain http.");
 }
 
 void describe(base::SettingsGroup& group, store::Retention& retention) {

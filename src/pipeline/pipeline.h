@@ -28,6 +28,7 @@
 #include "pipeline/alert_options.h"
 #include "pipeline/directory.h"
 #include "pipeline/integrations.h"
+#include "pipeline/webhook_options.h"
 #include "queue/queue.h"
 #include "store/store.h"
 
@@ -106,6 +107,7 @@ struct Options {
   std::string public_url, hello_name;
   AlertOptions alerts;
   ApprovalOptions approval;
+  WebhookOptions webhooks;
   store::Retention retention;
 };
 void describe(base::SettingsGroup& group, Options& options);

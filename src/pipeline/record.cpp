@@ -42,10 +42,12 @@ model::Attempt attempt_of(const Flight& flight, const model::Outcome& outcome, c
   return attempt;
 }
 
-// Addresses that bounce for good or said STOP are suppressed; tokens are forgotten with their device.
-bool is_suppressible(Channel channel) {
-  return channel == Channel::Email || channel == Channel::Sms || channel == Channel::Voice;
+bool is_success(DeliveryStatus status) {
+  return status == DeliveryStatus::Sent || status == DeliveryStatus::Delivered;
 }
+
+// Addresses that are gone for good or said STOP are suppressed; tokens are forgotten with their device.
+bool is_suppressible(Channel channel) { return channel != Channel::Push && channel != Channel::Inbox; }
 
 store::RecordItem item_of(Flight& flight) {
   store::RecordItem item;
@@ -66,7 +68,7 @@ store::RecordItem outcome_record(Flight& flight, model::Outcome& outcome, const 
   store::RecordItem item = item_of(flight);
   auto& d = item.delivery;
   // A first-try success is told by the delivery's own columns; everything else leaves an attempt row.
-  const bool is_plain_success = v.to == DeliveryStatus::Sent && d.attempts == 0 && d.generation == 0;
+  const bool is_plain_success = is_success(v.to) && d.attempts == 0 && d.generation == 0;
   if (v.counts) ++d.attempts;
   if (v.is_resend) ++d.resent;
   d.claims_lost = 0;
@@ -289,7 +291,7 @@ void Recorder::note_written(const std::vector<store::RecordItem>& items, const s
     if (waits_for_configuration(item.to, item.delivery.reason)) {
       oldest_hold = std::min(oldest_hold.value_or(note.configuration), note.configuration);
     }
-    if (item.to == DeliveryStatus::Sent) {
+    if (is_success(item.to)) {
       const std::chrono::duration<double> took = now - note.accepted_at;
       latency_[static_cast<std::size_t>(note.lane.priority)].observe(took.count());
     } else if (hooks_.troubled) {

@@ -38,7 +38,8 @@ struct Candidate {
   const model::Device* device = nullptr;
   Channel channel = Channel::Push;
   Platform platform = Platform::None;
-  std::string_view address;  // empty for push to devices
+  std::string_view address;       // empty for push to devices
+  std::string_view service = {};  // of a chat address
 };
 
 class Router {
@@ -126,7 +127,8 @@ class Router {
       if (channel == Channel::Push) {
         route_devices(i, profile, only_device);
       } else if (only_device == nullptr) {
-        Candidate c{i, &profile, nullptr, channel, Platform::None, address_of(profile, channel)};
+        const PlainAddress to = address_of(profile, channel, in_.plan.view);
+        Candidate c{i, &profile, nullptr, channel, Platform::None, to.address, to.service};
         decide(c);
       }
     }
@@ -171,7 +173,7 @@ class Router {
       if (std::ranges::find(fits, channel) == fits.end()) continue;
       has_any = true;
       const Platform platform = channel == Channel::Push ? entry.platform : Platform::None;
-      Candidate c{i, nullptr, nullptr, channel, platform, entry.id};
+      Candidate c{i, nullptr, nullptr, channel, platform, entry.id, entry.service};
       decide(c);
       std::int64_t key = 0;
       const auto hash = address_key(in_.address_hash, channel, entry.id);
@@ -313,7 +315,7 @@ class Router {
     if (c.device) d.device_id = c.device->device_id;
     const std::string_view country =
         c.profile ? std::string_view(c.profile->country_code) : std::string_view{};
-    const RouteChoice choice = choose_route(in_.plan, c.channel, c.platform, country, 0);
+    const RouteChoice choice = choose_route(in_.plan, c.channel, c.platform, country, c.service);
     d.is_sandbox = choice.is_sandbox;
     settle(d, decision, choice, c);
     if (in_.wants_explain) explain(c, decision, choice, d);
@@ -470,18 +472,48 @@ class Router {
 
 Routed route(const RouteInput& input) { return Router(input).run(); }
 
-std::string_view address_of(const model::Profile& profile, Channel channel) {
+namespace {
+
+// Whether something of the project carries messages to that chat service. Where nothing carries chat at all,
+// every service is as good as another.
+bool speaks_to(const ProjectView* view, std::string_view service) {
+  bool has_any = false;
+  if (view != nullptr) {
+    for (const auto& integration : view->integrations) {
+      const auto* const type = providers::find_provider(integration.provider);
+      if (!integration.enabled || type == nullptr || type->is_any_channel || type->channel != Channel::Chat)
+        continue;
+      if (type->service == service) return true;
+      has_any = true;
+    }
+  }
+  return !has_any;
+}
+
+PlainAddress chat_address(const model::Profile& profile, const ProjectView* view) {
+  for (const auto& other : profile.addresses) {
+    if (other.channel == Channel::Chat && speaks_to(view, other.service))
+      return {other.service, other.address, other.sealed_secret};
+  }
+  if (!profile.phone_number.empty() && speaks_to(view, model::kPhoneChatService))
+    return {model::kPhoneChatService, profile.phone_number, {}};
+  return {};
+}
+
+}  // namespace
+
+PlainAddress address_of(const model::Profile& profile, Channel channel, const ProjectView* view) {
   switch (channel) {
-    case Channel::Email: return profile.email;
+    case Channel::Email: return {{}, profile.email, {}};
     case Channel::Sms:
-    case Channel::Voice: return profile.phone_number;
-    case Channel::Chat:
+    case Channel::Voice: return {{}, profile.phone_number, {}};
+    case Channel::Chat: return chat_address(profile, view);
     case Channel::Webhook:
       for (const auto& other : profile.addresses) {
-        if (other.channel == channel) return other.address;
+        if (other.channel == channel) return {{}, other.address, other.sealed_secret};
       }
       return {};
-    case Channel::Inbox: return profile.user_id;
+    case Channel::Inbox: return {{}, profile.user_id, {}};
     case Channel::Push: return {};
   }
   return {};
@@ -491,7 +523,14 @@ void collect_addresses(const std::vector<Channel>& channels, const model::Profil
                        const std::function<void(Channel, std::string_view)>& each) {
   for (const Channel channel : channels) {
     if (channel == Channel::Push || channel == Channel::Inbox) continue;
-    if (const auto address = address_of(profile, channel); !address.empty()) each(channel, address);
+    if (channel == Channel::Chat) {  // any of them may be the one
+      for (const auto& other : profile.addresses) {
+        if (other.channel == channel) each(channel, other.address);
+      }
+      if (!profile.phone_number.empty()) each(channel, profile.phone_number);
+    } else if (const auto to = address_of(profile, channel, nullptr); !to.address.empty()) {
+      each(channel, to.address);
+    }
   }
 }
 
@@ -503,7 +542,7 @@ base::Hash128 address_key(const base::KeyedHash& hash, Channel channel, std::str
 }
 
 RouteChoice choose_route(const Plan& plan, Channel channel, Platform platform, std::string_view country,
-                         std::int64_t delivery) {
+                         std::string_view service) {
   RouteChoice choice;
   const std::string sandbox(providers::sandbox_type().name);
   if (plan.is_test || plan.view->sandbox_is_default) {
@@ -512,12 +551,18 @@ RouteChoice choose_route(const Plan& plan, Channel channel, Platform platform, s
     return choice;
   }
   const std::string_view app = plan.app ? std::string_view(plan.app->name) : std::string_view{};
-  const RouteQuery query{channel, platform, country, app, plan.category->key, delivery};
+  const RouteQuery query{channel, platform, country, app, plan.category->key, 0};
   const RouteChain chain = route_chain(*plan.view, query);
   choice.rule = chain.rule;
-  choice.has_route = !chain.integrations.empty();
-  for (const auto* integration : chain.integrations) choice.chain.push_back(integration->key);
-  choice.is_sandbox = choice.has_route && chain.integrations.front()->provider == sandbox;
+  for (const auto* integration : chain.integrations) {
+    const auto* const type = providers::find_provider(integration->provider);
+    const bool speaks =
+        service.empty() || type == nullptr || type->service.empty() || type->service == service;
+    if (!speaks) continue;
+    if (choice.chain.empty()) choice.is_sandbox = integration->provider == sandbox;
+    choice.chain.push_back(integration->key);
+  }
+  choice.has_route = !choice.chain.empty();
   return choice;
 }
 

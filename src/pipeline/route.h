@@ -101,10 +101,18 @@ void collect_addresses(const std::vector<model::Channel>& channels, const model:
 // The hash under which an address is suppressed and looked up.
 [[nodiscard]] base::Hash128 address_key(const base::KeyedHash& hash, model::Channel channel,
                                         std::string_view address);
-// What the profile holds for a channel other than push; empty: nothing.
-[[nodiscard]] std::string_view address_of(const model::Profile& profile, model::Channel channel);
+// How somebody is reached on a channel other than push. Points into where it comes from.
+struct PlainAddress {
+  std::string_view service;        // chat: slack, kakao; else empty
+  std::string_view address;        // empty: not at all
+  std::string_view sealed_secret;  // that goes with it, or empty
+};
+// What the profile holds for a channel other than push. Of several chat addresses the first that an
+// integration of the project speaks to, of which the phone is the last, by kakao; null: the first.
+[[nodiscard]] PlainAddress address_of(const model::Profile& profile, model::Channel channel,
+                                      const ProjectView* view);
 
-// Where a live delivery ends when its channel has no integration: the reason it waits.
+// Where a delivery would go now; `service`: of a chat address. Without a route it waits.
 struct RouteChoice {
   bool is_sandbox = false;
   bool has_route = false;
@@ -112,7 +120,7 @@ struct RouteChoice {
   std::vector<std::string> chain;
 };
 [[nodiscard]] RouteChoice choose_route(const Plan& plan, model::Channel channel, model::Platform platform,
-                                       std::string_view country, std::int64_t delivery);
+                                       std::string_view country, std::string_view service);
 
 // Loads what routing needs to know about the recipients of several requests at once. Each request keeps
 // its own People; profiles are shared. Errors: the Store's.

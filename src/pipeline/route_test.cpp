@@ -417,7 +417,33 @@ TEST_F(RouteTest, CollectsEveryAddressThatSuppressionsAreAskedFor) {
                     [&](Channel channel, std::string_view address) {
                       found.push_back(fmt::format("{}:{}", model::name(channel), address));
                     });
-  EXPECT_EQ(found, (std::vector<std::string>{"email:ann@example.com", "sms:+821012345678"}));
+  EXPECT_EQ(found,
+            (std::vector<std::string>{"email:ann@example.com", "sms:+821012345678", "chat:+821012345678"}));
+}
+
+TEST_F(RouteTest, ReachesByChatWhereAnIntegrationSpeaksTheService) {
+  model::Profile someone = ann();
+  someone.addresses.push_back({Channel::Chat, "slack", "C1", "sealed"});
+  const auto with = [](std::initializer_list<const char*> providers) {
+    ProjectView view;
+    for (const char* provider : providers) {
+      model::Integration integration;
+      integration.key = integration.provider = provider;
+      integration.enabled = true;
+      view.integrations.push_back(integration);
+    }
+    return view;
+  };
+  EXPECT_EQ(address_of(someone, Channel::Chat, nullptr).address, "C1");
+  const ProjectView slack = with({"slack"}), both = with({"kakao_alimtalk", "slack"});
+  EXPECT_EQ(address_of(someone, Channel::Chat, &both).service, "slack");
+  EXPECT_EQ(address_of(someone, Channel::Chat, &both).sealed_secret, "sealed");
+  const ProjectView kakao = with({"kakao_alimtalk"}), none = with({"smtp"});
+  EXPECT_EQ(address_of(someone, Channel::Chat, &kakao).service, "kakao");
+  EXPECT_EQ(address_of(someone, Channel::Chat, &kakao).address, "+821012345678");
+  EXPECT_EQ(address_of(someone, Channel::Chat, &none).address, "C1") << "nothing carries chat: it waits";
+  someone.addresses.clear();
+  EXPECT_EQ(address_of(someone, Channel::Chat, &slack).address, "");
 }
 
 // ---- groups

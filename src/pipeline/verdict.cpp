@@ -113,7 +113,9 @@ Verdict verdict(const VerdictInput& in) {
   Verdict v;
   switch (in.outcome.kind) {
     case OutcomeKind::Sent:
-      v.to = DeliveryStatus::Sent;
+      // A webhook's answer is the recipient's own: there is nothing to wait for.
+      v.to =
+          in.delivery.channel() == model::Channel::Webhook ? DeliveryStatus::Delivered : DeliveryStatus::Sent;
       v.counts = true;
       return v;
     case OutcomeKind::NotSent: return later(in, Reason::NotSent, Millis(0));

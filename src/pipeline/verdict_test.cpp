@@ -47,6 +47,10 @@ TEST(Verdict, CallsItSentWhenTheProviderTookIt) {
   EXPECT_FALSE(v.is_dead_letter);
 }
 
+TEST(Verdict, CallsAWebhookDeliveredWhenItIsAnswered) {
+  EXPECT_EQ(Question(Outcome::sent("id"), model::Queue::Webhook).ask().to, DeliveryStatus::Delivered);
+}
+
 TEST(Verdict, RetriesAfterOneFiveFifteenMinutesAndAnHourAndThenGivesUp) {
   for (const auto kind : {OutcomeKind::NotSent, OutcomeKind::Temporary}) {
     Question question(of(kind, 503));

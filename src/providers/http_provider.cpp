@@ -59,7 +59,11 @@ Task<void> HttpProvider::run(Job& job, JobSink& sink, base::Deadline deadline) {
     co_return;
   }
   const auto response = co_await http_->call(std::move(*request), deadline);
-  sink.finished(job, response ? understand(job, *response) : outcome_of_failure(response.error()));
+  sink.finished(job, response ? understand(job, *response) : unanswered(job, response.error()));
+}
+
+Outcome HttpProvider::unanswered(const Job&, const net::TransportError& error) const {
+  return outcome_of_failure(error);
 }
 
 Outcome outcome_of_failure(const net::TransportError& error) {
@@ -90,6 +94,12 @@ OutcomeKind kind_of_status(int status) noexcept {
   if (status == 401 || status == 403) return OutcomeKind::Misconfigured;
   if (status == 503 || status == 408) return OutcomeKind::Temporary;
   return status >= 500 ? OutcomeKind::Ambiguous : OutcomeKind::Permanent;
+}
+
+Outcome too_long(std::string_view what, std::size_t size, std::size_t size_max, std::string_view unit) {
+  return Outcome::of(
+      OutcomeKind::Permanent, 0, "too_large",
+      fmt::format("{} is {} {} too long: {} are allowed", what, size - size_max, unit, size_max));
 }
 
 std::size_t count_characters(std::string_view utf8) noexcept {

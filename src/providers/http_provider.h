@@ -26,6 +26,8 @@ class HttpProvider : public Provider {
   // What the answer to it means.
   [[nodiscard]] virtual model::Outcome understand(const Job& job,
                                                   const net::HttpResponse& response) const = 0;
+  // It was not answered. By default what that means is all the same for the account.
+  [[nodiscard]] virtual model::Outcome unanswered(const Job& job, const net::TransportError& error) const;
 
   // A request to `tail` (path and query) below the endpoint, trusting the configured certificates.
   [[nodiscard]] net::HttpCall call_to(std::string_view tail) const;
@@ -59,6 +61,10 @@ void heed_retry_after(model::Outcome& outcome, const net::HttpResponse& response
 // What an HTTP status alone means where the vendor's own code says nothing: 429 throttled, 401 and 403
 // misconfigured, 408 and 503 temporary, other 5xx ambiguous, the rest permanent.
 [[nodiscard]] model::OutcomeKind kind_of_status(int status) noexcept;
+
+// What to say of a message that is above a limit: "the text is 12 characters too long: 1000 are allowed".
+[[nodiscard]] model::Outcome too_long(std::string_view what, std::size_t size, std::size_t size_max,
+                                      std::string_view unit = "bytes");
 
 // Characters of valid UTF-8.
 [[nodiscard]] std::size_t count_characters(std::string_view utf8) noexcept;

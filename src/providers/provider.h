@@ -33,6 +33,7 @@ struct Target {
   model::Platform platform = model::Platform::None;
   std::string service;      // of the endpoint or address: apns fcm slack …
   std::string address;      // token, e-mail, phone number, URL
+  base::Secret secret;      // that goes with the address; mostly none
   std::string bundle;       // push: the app
   std::string environment;  // push: production or development
   std::string device_id;
@@ -142,6 +143,8 @@ struct Context {
   std::string callback_url;  // https://public/v1/callbacks/<provider>/<integration>, or empty
   std::string hello_name;    // EHLO, Message-ID domain
   base::Secret push_key;     // the project's pair for web push: the private key, 32 bytes; empty: none
+  bool has_private_addresses =
+      false;  // recipients' URLs may lead into this network (webhooks.private_addresses)
 };
 
 // Settings every integration has (CONTRACT §6).
@@ -161,7 +164,7 @@ struct ProviderType {
   model::Channel channel = model::Channel::Push;
   bool is_any_channel = false;                 // the sandbox
   std::span<const model::Platform> platforms;  // push only
-  std::string_view service;                    // of device endpoints: "apns"; empty: channel's address
+  std::string_view service;  // of device endpoints and chat addresses: "apns"; empty: the channel's only one
   std::string_view default_endpoint;
   std::size_t batch_max = 1;    // jobs worth handing over at once
   std::size_t payload_max = 0;  // bytes; 0: not limited here

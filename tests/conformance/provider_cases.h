@@ -24,6 +24,8 @@ struct ProviderCase {
   bool calls_back = true;
   // Does what proves a callback's origin cover its body? Some vendors only send a password or sign a time.
   bool covers_body = true;
+  // False: there is no credential that could be wrong for every message.
+  bool has_account = true;
 };
 
 // Makes the case from the simulator's description (sim.json).

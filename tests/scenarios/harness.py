@@ -436,7 +436,7 @@ class Simulator(Process):
         file = directory / "sim.json"
         file.unlink(missing_ok=True)
         ports = [part for vendor in (*VENDORS, "oauth", "control")
-                 for part in (f"--{vendor}-port", str(self._port(vendor)))]
+                 for part in (f"--{vendor.replace('_', '-')}-port", str(self._port(vendor)))]
         self._spawn(["sim", "--directory", directory, "--quiet", *ports, *self.flags])
 
         def look():
@@ -547,6 +547,12 @@ def integrations(simulator):
             "password": smtp["password"], "from_email": "bells@example.test", "from_name": "Carillon"}},
         **china_vendors(said),
         **mail_vendors(said),
+        "slack": {"provider": "slack", "settings": {
+            "endpoint": said["slack"]["endpoint"], "bot_token": said["slack"]["bot_token"]}},
+        "kakao": {"provider": "kakao_alimtalk", "settings": {
+            key: said["solapi"][key] for key in ("endpoint", "api_key", "api_secret", "channel_id", "template_id",
+                                                 "webhook_secret")}},
+        "webhook": {"provider": "webhook", "settings": {}},
     }
 
 

@@ -8,6 +8,7 @@ import pytest
 from people import die_at, only
 
 CSV = {"Content-Type": "text/csv"}
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NDJSON = {"Content-Type": "application/x-ndjson"}
 
 
@@ -124,7 +125,7 @@ def test_a_user_twice_in_a_file_is_as_the_last_row_says(server):
 
 def test_ndjson_takes_whatever_the_api_takes(server):
     rows = [{"user_id": 42, "name": "Kim", "attributes": {"n": [1, 2]},
-             "addresses": [{"channel": "webhook", "address": "https://example.com/h", "secret": "s3cret"}]},
+             "addresses": [{"channel": "webhook", "address": "https://example.com/h", "secret": SECRET}]},
             {"user_id": "bad", "mail": "x"}]
     text = "\n".join(json.dumps(row) for row in rows).encode() + b"\n\n{\"user_id\":\n[1]\n{\"name\":\"x\"}"
     done = run(server, "/v1/imports/users", text, NDJSON)
