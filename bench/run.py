@@ -51,6 +51,7 @@ class Sizes:
         self.fill_limit_s = of(120, 300, LIMIT_S)
         self.pairs = of(2, 5, 5)  # runs with and without, alternating
         self.critical_s = of(3, 8, 10)
+        self.mails = of(5_000, 10_000, 20_000)
 
 
 class Row:
@@ -84,6 +85,8 @@ def table(sizes):
         "cpu_single": Row("server CPU per notification end to end, single", "µs", 45, 20, True),
         "cpu_batch": Row("server CPU per notification end to end, batches", "µs", 30, 12, True),
         "apns_sender": Row("APNs sender: h2load's CPU per request ÷ ours", "%", 70, 95),
+        "smtp": Row("SMTP sender, mails/s/core: MIME, TLS, connections kept", "/s", 4_000, 10_000),
+        "smtp_dkim": Row("the same, signed with DKIM, RSA-2048", "/s", None, None),
         "p99": Row("p99 accept → handed to provider at 2,000/s", "ms", 50, 5, True),
         "pending_rows": Row(f"throughput with {many} pending rows, vs empty", "%", 70, 95),
         "event_ids": Row(f"throughput with {many} random event ids, vs empty", "%", 70, 95),
@@ -133,14 +136,13 @@ class Bench:
         self.sizes = sizes
         self.rows = rows
         self.simulator = harness.Simulator(folder / "simulator", "--counters-only")
-        self.server = None
+        self.server = self.seed = None
 
     # ---- preparing
 
-    def prepare(self):
+    def _prepare(self):
         """A data folder with users, a category, a template and the integration; later runs copy it."""
         say(f"preparing {self.sizes.users:,} users")
-        self.simulator.start()
         server = self._server("seed")
         server.start()
         harness.connect(server, self.simulator, "apns")
@@ -159,6 +161,8 @@ class Bench:
 
     def fresh(self, name):
         """A started server on a copy of the prepared data."""
+        if self.seed is None:
+            self._prepare()
         server = self._server(name)
         shutil.rmtree(server.folder, ignore_errors=True)
         server.folder.mkdir(parents=True)
@@ -346,6 +350,17 @@ class Bench:
             raise RuntimeError(f"{tool} printed no ratio")
         self._set("apns_sender", ratios[len(ratios) // 2], f"{tool}, median of {len(ratios)} runs against one server")
 
+    def measure_smtp_sender(self):
+        said = run_tool("smtp_bench", self.sizes.mails)
+        for row, what in (("smtp", "plain"), ("smtp_dkim", "dkim")):
+            rates = sorted((float(rate), float(us)) for us, rate in
+                           re.findall(rf"^{what}: ([\d.]+) us/mail = (\d+) mails/s/core.* 0 bad$", said, re.MULTILINE))
+            if not rates:
+                raise RuntimeError(f"smtp_bench printed no rate: {said}")
+            rate, us = rates[len(rates) // 2]
+            self._set(row, rate, f"smtp_bench, CPU of the sending thread: {us:.0f} µs a mail, "
+                      f"median of {len(rates)} runs, {rates[0][0]:,.0f} to {rates[-1][0]:,.0f}/s")
+
     # ---- keeping
 
     def _set(self, row, value, note=""):
@@ -430,6 +445,7 @@ uniformly; a template with two parameters; every notification has its own event 
   and not sent. End to end: from the first request until every message is at the simulator and its outcome recorded.
 - CPU: user and system time of the server process from /proc, divided by the notifications.
 - Pending rows lie in the due index, due in a day; the event ids are random 128-bit keys (`bench/seed.cpp`).
+- A mail has a text and 10 KB of HTML, 12.8 KB in all, and goes by STARTTLS to the simulator (`smtp_bench`).
 """)
 
 
@@ -437,7 +453,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--short", action="store_true", help="fewer rows and sends")
     parser.add_argument("--quick", action="store_true", help="small and short: does it work, not how fast is it")
-    parser.add_argument("--only", default="", help="rows: memory accept sent p99 pending event_ids apns groups")
+    parser.add_argument("--only", default="",
+                        help="rows: memory accept sent p99 pending event_ids apns smtp groups")
     parser.add_argument("--keep", action="store_true", help="leave the data folders")
     parser.add_argument("--folder", default=str(ROOT / "build" / "bench-data"), help="where data is kept meanwhile")
     options = parser.parse_args()
@@ -459,12 +476,13 @@ def main():
         "pending": lambda: bench.measure_filled("pending", "pending", "pending_rows"),
         "event_ids": lambda: bench.measure_filled("event_ids", "event-ids", "event_ids"),
         "apns": bench.measure_apns_sender,
+        "smtp": bench.measure_smtp_sender,
         "groups": lambda: (bench.measure_expand(), bench.measure_critical_beside()),
     }
     wanted = [name for name in options.only.split(",") if name] or list(steps)
     failed = []
     try:
-        bench.prepare()
+        bench.simulator.start()
         for name in wanted:
             try:
                 steps[name]()
