@@ -35,6 +35,14 @@ EXTRA = ('"channels":["push"],"category":"order_updates","template":"order_shipp
          '"params":{"item_name":"Blue bell, 20 cm","order":"A-1700"}')
 CRITICAL_RATE = 200
 GROUP_PIECE = 10_000  # members added in a call
+# Two integrations on each of four channels share their traffic; SILENT is the one that stops answering.
+EIGHT = {"push": ("apns", "fcm"), "email": ("sendgrid", "smtp"), "sms": ("twilio", "vonage"),
+         "voice": ("twilio_voice", "vonage_voice")}
+SILENT = "smtp"
+EIGHT_RATE = 100  # notifications per second, each by all four channels and to two devices
+EIGHT_USERS = 500
+EIGHT_EXTRA = ('"channels":["push","email","sms","voice"],"title":"On its way","body":"Order A-1700 arrives today.",'
+               '"sms":{"body":"Order A-1700 arrives today."},"voice":{"text":"Your order arrives today."}')
 LIMIT_S = 900  # for any one command
 
 
@@ -51,6 +59,7 @@ class Sizes:
         self.fill_limit_s = of(120, 300, LIMIT_S)
         self.pairs = of(2, 5, 5)  # runs with and without, alternating
         self.critical_s = of(3, 8, 10)
+        self.silent_s = of(4, 8, 10)
         self.mails = of(5_000, 10_000, 20_000)
 
 
@@ -88,6 +97,7 @@ def table(sizes):
         "smtp": Row("SMTP sender, mails/s/core: MIME, TLS, connections kept", "/s", 4_000, 10_000),
         "smtp_dkim": Row("the same, signed with DKIM, RSA-2048", "/s", None, None),
         "p99": Row("p99 accept → handed to provider at 2,000/s", "ms", 50, 5, True),
+        "silent": Row("p99 of other channels, one provider of eight silent, vs all answer", "%", 10, 5, True),
         "pending_rows": Row(f"throughput with {many} pending rows, vs empty", "%", 70, 95),
         "event_ids": Row(f"throughput with {many} random event ids, vs empty", "%", 70, 95),
         "memory_idle": Row("memory, idle", "MB", 60, 25, True),
@@ -361,6 +371,71 @@ class Bench:
             self._set(row, rate, f"smtp_bench, CPU of the sending thread: {us:.0f} µs a mail, "
                       f"median of {len(rates)} runs, {rates[0][0]:,.0f} to {rates[-1][0]:,.0f}/s")
 
+    # ---- a provider that says nothing
+
+    def _with_eight(self):
+        """A server with two integrations on each channel, and users with an address for each of them."""
+        server = self.server = self._server("eight")
+        server.start()
+        harness.connect(server, self.simulator, *(key for pair in EIGHT.values() for key in pair))
+        # A time-out within the run: the first answers that do not come are part of what is measured.
+        body = harness.integrations(self.simulator)[SILENT]
+        body["settings"]["timeout"] = "2s"
+        server.put(f"/v1/integrations/{SILENT}", body)
+        for position, (channel, pair) in enumerate(EIGHT.items(), 1):
+            if channel != "push":  # there the device decides
+                server.put(f"/v1/routes/{channel}", {"position": position, "match": {"channel": channel},
+                                                     "chain": [{"integration": key, "weight": 1} for key in pair]})
+        for n in range(EIGHT_USERS):
+            server.put_user(f"u{n}", email=f"u{n}@example.test", phone_number=f"+8210{20_000_000 + n}")
+            for platform, endpoint in (("ios", {"service": "apns", "token": f"{n + 1:064x}"}),
+                                       ("android", {"service": "fcm", "token": f"fcm-{n}:APA91b{n:064x}"})):
+                server.put(f"/v1/users/u{n}/devices/{platform}-{n}", {"platform": platform, "endpoints": [endpoint]})
+        return server
+
+    def _others_ms(self, server):
+        """One run: of every channel but the silent one's, the times from accept to the vendor's answer."""
+        others = [channel for channel, pair in EIGHT.items() if SILENT not in pair]
+        count = lambda: sum(server.metric("carillon_recorded_total", channel=channel, status="sent")  # noqa: E731
+                            for channel in others)
+        before, since = count(), datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+        report = load(server, extra=EIGHT_EXTRA, connections=8, rate=EIGHT_RATE, seconds=self.sizes.silent_s,
+                      users=EIGHT_USERS)
+        wanted = report["accepted"] * (len(others) + 1)  # two devices
+        harness.wait_until(lambda: count() - before >= wanted, lambda: f"{count() - before} of {wanted} sent")
+        read = lambda text: datetime.datetime.fromisoformat(text).timestamp() * 1000  # noqa: E731
+        took = {channel: [read(d["finished_at"]) - read(d["created_at"])
+                          for d in server.all(f"/v1/deliveries?channel={channel}&from={since}")] for channel in others}
+        found = sum(len(times) for times in took.values())
+        if found != wanted:
+            raise RuntimeError(f"{wanted} deliveries were sent, {found} are listed")
+        return took
+
+    def measure_silent_provider(self):
+        """Alternating pairs in one run: all eight answer, and one takes everything and says nothing."""
+        server = self._with_eight()
+        p99 = lambda took: exact_p99([ms for times in took.values() for ms in times])  # noqa: E731
+        self._others_ms(server)
+        changes, healthy, silent = [], [], []
+        for _ in range(self.sizes.pairs):
+            healthy.append(p99(self._others_ms(server)))
+            self.simulator.faults(**{SILENT: {"black_hole": True}})
+            silent.append(p99(self._others_ms(server)))
+            self.simulator.faults()
+            changes.append((silent[-1] / healthy[-1] - 1) * 100)
+            server.post(f"/v1/integrations/{SILENT}/resume")  # forgets that it was silent
+            server.wait_idle(60)
+        asked = lambda **labels: server.metric("carillon_provider_outcomes_total", integration=SILENT,  # noqa: E731
+                                               **labels)
+        lost = asked() - asked(outcome="sent")
+        changes.sort()
+        shown = lambda figures: ", ".join(f"{figure:.1f}" for figure in figures)  # noqa: E731
+        self._set("silent", changes[len(changes) // 2],
+                  f"median of {len(changes)} pairs, {changes[0]:.1f} to {changes[-1]:.1f} %; all answer "
+                  f"{shown(healthy)} ms, {SILENT} silent {shown(silent)} ms, at {EIGHT_RATE * 5}/s; "
+                  f"{lost:.0f} of its requests were not answered")
+        self.drop()
+
     # ---- keeping
 
     def _set(self, row, value, note=""):
@@ -388,6 +463,16 @@ def quantile(cumulative, q):
             return below_bound + (bound - below_bound) * (q * total - below) / (cumulative[bound] - below)
         below_bound, below = bound, cumulative[bound]
     return below_bound
+
+
+def exact_p99(times_ms):
+    """Of times in whole milliseconds, linear inside the millisecond."""
+    counts, below = {}, 0
+    for ms in sorted(set(times_ms)):
+        counts[ms - 0.5] = below
+        below += times_ms.count(ms)
+        counts[ms + 0.5] = below
+    return quantile(counts, 0.99)
 
 
 def say(text):
@@ -446,6 +531,8 @@ uniformly; a template with two parameters; every notification has its own event 
 - CPU: user and system time of the server process from /proc, divided by the notifications.
 - Pending rows lie in the due index, due in a day; the event ids are random 128-bit keys (`bench/seed.cpp`).
 - A mail has a text and 10 KB of HTML, 12.8 KB in all, and goes by STARTTLS to the simulator (`smtp_bench`).
+- A silent provider accepts connections and never answers. Each notification goes by push (two devices), e-mail, SMS and
+  voice, each channel shared by two integrations; its own channel is not counted.
 """)
 
 
@@ -454,7 +541,7 @@ def main():
     parser.add_argument("--short", action="store_true", help="fewer rows and sends")
     parser.add_argument("--quick", action="store_true", help="small and short: does it work, not how fast is it")
     parser.add_argument("--only", default="",
-                        help="rows: memory accept sent p99 pending event_ids apns smtp groups")
+                        help="rows: memory accept sent p99 silent pending event_ids apns smtp groups")
     parser.add_argument("--keep", action="store_true", help="leave the data folders")
     parser.add_argument("--folder", default=str(ROOT / "build" / "bench-data"), help="where data is kept meanwhile")
     options = parser.parse_args()
@@ -473,6 +560,7 @@ def main():
         "sent": lambda: (bench.measure_sent("sent_single", "cpu_single", 1),
                          bench.measure_sent("sent_batch", "cpu_batch", BATCH)),
         "p99": bench.measure_p99,
+        "silent": bench.measure_silent_provider,
         "pending": lambda: bench.measure_filled("pending", "pending", "pending_rows"),
         "event_ids": lambda: bench.measure_filled("event_ids", "event-ids", "event_ids"),
         "apns": bench.measure_apns_sender,
