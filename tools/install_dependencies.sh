@@ -19,7 +19,7 @@ verify=("${test[@]}" libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19)
 bench=("${build[@]}" nghttp2-client wrk)
 
 # Libraries that check what we send and share nothing with it, from PyPI into build/python.
-pip=(http_ece==1.2.1 cryptography==50.0.2 playwright==1.65.2)
+pip=(http_ece==1.2.1 cryptography==50.0.2 playwright==1.65.2 "moto[s3,server]==5.2.1" aiosmtpd==1.4.6)
 
 say() { printf 'deps: %s\n' "$*"; }
 give_up() { printf 'deps: error: %s\n' "$*" >&2; exit 1; }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,8 +10,11 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/task.h"
 
 namespace carillon::net {
+
+class SpooledBody;  // spool.h
 
 // Header fields in order. Names are compared without case; HTTP/2 wants them in lower case.
 using Headers = std::vector<std::pair<std::string, std::string>>;
@@ -22,6 +26,8 @@ struct HttpRequest {
   std::string target;  // server: path and query as received; client: path and query to send
   Headers headers;
   std::string body;
+  // Server: a large body of a route that wants those in a file; else null.
+  std::shared_ptr<SpooledBody> spooled{};
 
   [[nodiscard]] std::string_view path() const noexcept;   // target up to '?'
   [[nodiscard]] std::string_view query() const noexcept;  // after '?', or empty
@@ -30,10 +36,22 @@ struct HttpRequest {
   }
 };
 
+// The body of an answer that is made while it leaves.
+class HttpStream {
+ public:
+  virtual ~HttpStream() = default;
+  // Of all pieces together, told to the client before the first.
+  [[nodiscard]] virtual std::uint64_t size() const noexcept = 0;
+  // The next piece, never empty before size() bytes were given. Any error cuts the connection: the client
+  // must not take what it has for the whole.
+  virtual Task<Result<std::string>> next() = 0;
+};
+
 struct HttpResponse {
   int status = 0;
   Headers headers;
   std::string body;
+  std::shared_ptr<HttpStream> stream{};  // server: in the place of `body`; else null
   [[nodiscard]] std::string_view header(std::string_view name) const noexcept {
     return find_header(headers, name);
   }

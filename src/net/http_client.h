@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "base/task.h"
+#include "net/body.h"
 #include "net/http.h"
 
 namespace carillon::net {
@@ -19,6 +20,7 @@ namespace carillon::net {
 struct HttpCall {
   std::string url;  // absolute
   HttpRequest request;  // target is ignored; the url is used
+  std::shared_ptr<const Body> content{};  // when set, sent in the place of request.body, read as it leaves
   std::string user;     // HTTP Basic when not empty
   base::Secret password;
   std::string ca_file;
@@ -39,6 +41,9 @@ struct SmtpMail {
   std::string mail_from;  // envelope, no angle brackets
   std::vector<std::string> recipients;
   std::string content;    // complete RFC 5322 message, CRLF line ends; dot-stuffing is done here
+  // What follows `content`, which then ends with CRLF, read as it leaves: lines ended by CRLF of which none
+  // begins with a dot. Null: nothing.
+  std::shared_ptr<const Body> rest{};
   // Only connects, logs in and names the sender; no mail is sent. Phase Done: all of that was accepted.
   bool verify_only = false;
 };

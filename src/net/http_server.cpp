@@ -187,7 +187,7 @@ class HttpServerOnAsio final : public HttpServer {
 Result<std::unique_ptr<HttpServer>> HttpServer::open(
     std::vector<boost::asio::any_io_executor> executors, HttpServerOptions options, HttpHandler handler,
     std::function<std::size_t(std::string_view method, std::string_view path)> body_limit,
-    HttpHeadCheck head_check) {
+    HttpHeadCheck head_check, HttpSpools spools) {
   CARILLON_ASSERT(!executors.empty() && handler);
   if (options.header_max < 256) return fail(Errc::InvalidArgument, "header_max must be at least 256 bytes");
   if (options.pipeline_max == 0) return fail(Errc::InvalidArgument, "pipeline_max must be at least 1");
@@ -197,6 +197,8 @@ Result<std::unique_ptr<HttpServer>> HttpServer::open(
   state->handler = std::move(handler);
   state->body_limit = std::move(body_limit);
   state->head_check = std::move(head_check);
+  CARILLON_ASSERT(!spools || !options.spool_folder.empty());
+  state->spools = std::move(spools);
   const Millis tick = tick_of(options);
   state->options = std::move(options);
   std::vector<std::shared_ptr<HttpShard>> shards;

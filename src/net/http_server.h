@@ -32,6 +32,7 @@ struct HttpServerOptions {
   Millis header_timeout{10'000};  // first byte to end of headers → 408, close
   Millis body_timeout{30'000};
   Millis idle_timeout{75'000};
+  std::string spool_folder;  // exists; for bodies that are kept in a file
 };
 
 // What the handler is told besides the request.
@@ -55,21 +56,27 @@ using HttpHeadCheck =
     std::function<std::optional<HttpResponse>(const HttpRequest& head, const HttpPeer& peer)>;
 inline constexpr std::size_t kHeadCheckAbove = 256 * 1024;
 
+// Whether a body of that route belongs into a file (HttpRequest::spooled) as soon as it is larger than
+// kHeadCheckAbove. While pieces of it come, body_timeout begins anew with each kHeadCheckAbove bytes.
+using HttpSpools = std::function<bool(std::string_view method, std::string_view path)>;
+
 class HttpServer {
  public:
   // Listens; connections are spread over `executors`, each stays on its own. Each executor must be run
   // by exactly one thread, and its context must outlive the server (not its connections).
   // `body_limit(method, path)` gives the limit for one route, at most body_max; may be empty, as may
   // `head_check`.
+  // `spools` may be empty: no route's are; else options.spool_folder is set.
   // Refusals of the server itself are problem documents with a `code` and close the connection:
   // malformed_request 400, request_timeout 408, body_too_large 413, uri_too_long 414,
   // expectation_failed 417, header_too_large 431, too_many_connections 503 (Retry-After),
-  // unsupported_http_version 505, internal_error 500 (which does not close).
-  // Errors: InvalidArgument (address, certificate) · Unavailable (port taken; message names it).
+  // storage_full 503 (a body's file cannot be written), unsupported_http_version 505, internal_error 500
+  // (which does not close). Errors: InvalidArgument (address, certificate) · Unavailable (port taken; message
+  // names it).
   static Result<std::unique_ptr<HttpServer>> open(
       std::vector<boost::asio::any_io_executor> executors, HttpServerOptions options, HttpHandler handler,
       std::function<std::size_t(std::string_view method, std::string_view path)> body_limit = {},
-      HttpHeadCheck head_check = {});
+      HttpHeadCheck head_check = {}, HttpSpools spools = {});
   // Without drain(): stops listening and cuts all connections; does not wait.
   virtual ~HttpServer() = default;
 

@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t kHeaderBytesMax = 64 * 1024;  // of a response
 constexpr long kConnectTimeoutMs = 30'000;          // the caller's deadline is usually earlier
+constexpr long kUploadPiece = 128 * 1024;           // bytes of a large body read at a time
 
 bool has_control(std::string_view text) {
   return std::ranges::any_of(text, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
@@ -142,12 +143,36 @@ void HttpExchange::set_method() {
   const HttpRequest& request = call_.request;
   if (request.method == "HEAD") {
     curl_easy_setopt(easy_, CURLOPT_NOBODY, 1L);
-  } else if (request.method == "POST" || !request.body.empty()) {
+  } else if (request.method == "POST" || call_.content || !request.body.empty()) {
     curl_easy_setopt(easy_, CURLOPT_POST, 1L);
-    curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
-    curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, request.body.c_str());
+    curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body_size()));
+    if (call_.content) {
+      curl_easy_setopt(easy_, CURLOPT_READFUNCTION, &HttpExchange::on_read);
+      curl_easy_setopt(easy_, CURLOPT_READDATA, this);
+      curl_easy_setopt(easy_, CURLOPT_SEEKFUNCTION, &HttpExchange::on_seek);
+      curl_easy_setopt(easy_, CURLOPT_SEEKDATA, this);
+      if (body_size() > static_cast<std::uint64_t>(kUploadPiece))
+        curl_easy_setopt(easy_, CURLOPT_UPLOAD_BUFFERSIZE, kUploadPiece);
+    } else {
+      curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, request.body.c_str());
+    }
   }
   if (request.method != "HEAD") curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+}
+
+std::size_t HttpExchange::on_read(char* data, std::size_t, std::size_t size, void* user) {
+  auto& self = *static_cast<HttpExchange*>(user);
+  const auto count = self.call_.content->read(self.content_at_, {data, size});
+  if (!count) return CURL_READFUNC_ABORT;
+  self.content_at_ += *count;
+  return *count;
+}
+
+// For a request that begins anew on another connection.
+int HttpExchange::on_seek(void* user, curl_off_t offset, int origin) {
+  if (origin != SEEK_SET || offset < 0) return CURL_SEEKFUNC_CANTSEEK;
+  static_cast<HttpExchange*>(user)->content_at_ = static_cast<std::uint64_t>(offset);
+  return CURL_SEEKFUNC_OK;
 }
 
 // curl repeats a request by itself when a kept connection dies before the first byte of the answer.

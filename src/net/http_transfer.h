@@ -31,10 +31,15 @@ class HttpExchange {
   static int on_debug(CURL*, curl_infotype type, char* data, std::size_t size, void* user);
   static std::size_t on_header(char* data, std::size_t, std::size_t size, void* user);
   static std::size_t on_body(char* data, std::size_t, std::size_t size, void* user);
+  static std::size_t on_read(char* data, std::size_t, std::size_t size, void* user);
+  static int on_seek(void* user, curl_off_t offset, int origin);
   static int on_request_start(void* user, char*, char*, int, int);
   static curl_socket_t on_open(void* user, curlsocktype purpose, curl_sockaddr* address);
   [[nodiscard]] bool is_fully_sent() const noexcept {
-    return is_head_sent_ && body_sent_ >= call_.request.body.size();
+    return is_head_sent_ && body_sent_ >= body_size();
+  }
+  [[nodiscard]] std::uint64_t body_size() const noexcept {
+    return call_.content ? call_.content->size() : call_.request.body.size();
   }
   void set_common();
   void set_credential();
@@ -50,7 +55,8 @@ class HttpExchange {
   HttpCall call_;
   HttpResponse response_;
   std::string head_tail_;      // the last bytes of the request head sent
-  std::size_t body_sent_ = 0;
+  std::uint64_t body_sent_ = 0;
+  std::uint64_t content_at_ = 0;  // what curl reads next of call_.content
   std::size_t header_bytes_ = 0;
   bool is_head_sent_ = false;
   bool is_cut_ = false;        // the response body reached its limit

@@ -128,8 +128,12 @@ SigV4::SigV4(AwsCredential credential, std::string region, std::string service)
 Result<void> SigV4::sign(HttpCall& call, Time now, std::string_view payload_hash) const {
   CARILLON_TRY(const Url url, parse_url(call.url));
   const std::string stamp = stamp_of(now);
-  const std::string hash =
-      payload_hash.empty() ? base::hex(base::sha256(call.request.body)) : std::string(payload_hash);
+  std::string hash(payload_hash);
+  if (hash.empty() && call.content) {
+    CARILLON_TRY(hash, call.content->sha256());
+  } else if (hash.empty()) {
+    hash = base::hex(base::sha256(call.request.body));
+  }
   Headers& headers = call.request.headers;
   headers.emplace_back("x-amz-date", stamp);
   if (service_ == kS3) headers.emplace_back("x-amz-content-sha256", hash);

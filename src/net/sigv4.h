@@ -34,7 +34,8 @@ class SigV4 {
   // Adds x-amz-date, for S3 x-amz-content-sha256, with a session token x-amz-security-token, and
   // authorization to `call`, whose url, method, headers and body must not change afterwards. All headers it
   // has are signed. The path has no "." or ".." segments. `payload_hash`: hexadecimal SHA-256 or
-  // kUnsignedPayload; empty: of `call.request.body`. Errors: InvalidArgument (url).
+  // kUnsignedPayload; empty: of `call.content`, or where there is none of `call.request.body`. Errors:
+  // InvalidArgument (url) · those of Body::read().
   Result<void> sign(HttpCall& call, Time now, std::string_view payload_hash = {}) const;
 
   // `url` (http or https, its query encoded as in RFC 3986) with a signature that lets anybody make this

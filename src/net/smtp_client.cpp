@@ -22,6 +22,7 @@ namespace {
 constexpr std::size_t kReplyBytesMax = 64 * 1024;  // of one reply with all its lines
 constexpr std::size_t kReplyTextMax = 500;         // bytes of it kept
 constexpr std::size_t kIdleMax = 16;               // kept connections
+constexpr std::size_t kPieceBytes = 64 * 1024;     // of what follows a mail's content
 constexpr auto kIdleAge = std::chrono::seconds(60);
 constexpr auto kClosePoll = std::chrono::milliseconds(1);
 
@@ -43,7 +44,7 @@ std::string host_name() {
   return ::gethostname(name.data(), name.size() - 1) == 0 && name[0] != 0 ? name.data() : "localhost";
 }
 
-// RFC 5321 §4.5.2: a dot at the beginning of a line is doubled; then the end of data.
+// RFC 5321 §4.5.2: a dot at the beginning of a line is doubled.
 std::string stuffed(std::string_view content) {
   std::string out;
   out.reserve(content.size() + content.size() / 64 + 8);
@@ -55,7 +56,7 @@ std::string stuffed(std::string_view content) {
   }
   out.append(content, from);
   if (!out.ends_with("\r\n")) out += "\r\n";
-  return out += ".\r\n";
+  return out;
 }
 
 }  // namespace
@@ -85,7 +86,7 @@ class SmtpSession {
     }
     auto envelope = co_await send_envelope(mail);
     if (!envelope || envelope->code >= 400) co_return envelope;
-    co_return co_await send_content(mail.content);
+    co_return co_await send_content(mail);
   }
 
   // True when the connection can take another mail.
@@ -170,7 +171,9 @@ class SmtpSession {
   Task<TransportResult<SmtpReply>> send_envelope(const SmtpMail& mail) {
     const bool is_utf8 = has_8bit(mail.mail_from) || std::ranges::any_of(mail.recipients, has_8bit);
     std::string from = "MAIL FROM:<" + mail.mail_from + ">";
-    if (offers("SIZE")) from += fmt::format(" SIZE={}", mail.content.size());
+    if (offers("SIZE")) {
+      from += fmt::format(" SIZE={}", mail.content.size() + (mail.rest ? mail.rest->size() : 0));
+    }
     if (offers("8BITMIME") && has_8bit(mail.content)) from += " BODY=8BITMIME";
     if (offers("SMTPUTF8") && is_utf8) from += " SMTPUTF8";
     from += "\r\n";
@@ -191,8 +194,19 @@ class SmtpSession {
     co_return co_await command("DATA\r\n", Phase::Data);
   }
 
-  Task<TransportResult<SmtpReply>> send_content(const std::string& content) {
-    if (!co_await write(stuffed(content))) co_return lost(socket_.error_text());
+  Task<TransportResult<SmtpReply>> send_content(const SmtpMail& mail) {
+    const std::uint64_t rest_size = mail.rest ? mail.rest->size() : 0;
+    std::string text = stuffed(mail.content);
+    for (std::uint64_t at = 0; at < rest_size;) {
+      if (!co_await write(std::move(text))) co_return lost(socket_.error_text());
+      text.assign(kPieceBytes, '\0');
+      const auto count = mail.rest->read(at, text);
+      if (!count) co_return lost(count.error().message);
+      text.resize(*count);
+      at += *count;
+    }
+    text += ".\r\n";
+    if (!co_await write(std::move(text))) co_return lost(socket_.error_text());
     is_end_sent_ = true;
     auto reply = co_await read_reply(Phase::Data);
     is_end_sent_ = false;

@@ -135,7 +135,8 @@ HttpConnection::HttpConnection(std::unique_ptr<HttpToken> token, std::shared_ptr
       in_(limits_of(state_.options), state_.body_limit,
           state_.head_check
               ? HeadCheck([this](const HttpRequest& head) { return state_.head_check(head, peer_); })
-              : HeadCheck()),
+              : HeadCheck(),
+          state_.spools ? Spools{&state_.spools, &state_.options.spool_folder} : Spools()),
       kind_(kind) {
   peer_.address = address_of(socket_);
   peer_.is_tls = state_.tls != nullptr;
@@ -223,7 +224,7 @@ Task<void> HttpConnection::serve() {
         try {
           response = co_await state_.handler(std::move(incoming.request), peer_);
         } catch (...) { response = handler_failed(std::current_exception()); }
-        answer(incoming, response, true);
+        if (auto stream = answer(incoming, response, true)) co_await write_stream(std::move(stream));
       }
       if (!is_closing_ && !is_broken_ && in_.advance() == HttpIncoming::State::Ready) continue;
     }
@@ -256,12 +257,14 @@ Task<void> HttpConnection::serve() {
     }
     timed_out_ = false;
     in_.received(count);
+    if (in_.take_progress()) enter(Phase::Body);
   }
 }
 
 // Appends one answer. `is_last`: no other request of this connection is being handled.
-void HttpConnection::answer(const IncomingRequest& incoming, const HttpResponse& response, bool is_last) {
-  if (is_closing_) return;  // the client was told that nothing follows
+std::shared_ptr<HttpStream> HttpConnection::answer(const IncomingRequest& incoming,
+                                                   const HttpResponse& response, bool is_last) {
+  if (is_closing_) return nullptr;  // the client was told that nothing follows
   handler_closes_ |= asks_close(response);
   const bool may_end = is_last && in_.phase() == HttpIncoming::Phase::Idle;
   is_closing_ = !incoming.keep_alive ||
@@ -271,6 +274,7 @@ void HttpConnection::answer(const IncomingRequest& incoming, const HttpResponse&
   options.close = is_closing_;
   options.names_keep_alive = incoming.is_http_1_0;
   append_response(out_, response, options);
+  return incoming.is_head ? nullptr : response.stream;
 }
 
 Task<void> HttpConnection::pipeline(IncomingRequest first) {
@@ -283,7 +287,8 @@ Task<void> HttpConnection::pipeline(IncomingRequest first) {
     }
     bool has_freed = false;
     while (!p.slots.empty() && p.slots.front().is_done) {
-      answer(p.slots.front().about, p.slots.front().response, p.slots.size() == 1);
+      auto stream = answer(p.slots.front().about, p.slots.front().response, p.slots.size() == 1);
+      if (stream) co_await write_stream(std::move(stream));
       p.slots.pop_front();
       has_freed = true;
     }
@@ -349,6 +354,20 @@ Task<void> HttpConnection::write_rest() {
     wrote(ec, count);
   }
   deadline_ = SteadyTime::max();
+}
+
+Task<void> HttpConnection::write_stream(std::shared_ptr<HttpStream> stream) {
+  for (std::uint64_t left = stream->size();;) {
+    if (!out_.empty() && !write_now()) co_await write_rest();
+    if (left == 0 || is_broken_) co_return;
+    auto piece = co_await stream->next();
+    if (!piece || piece->empty() || piece->size() > left) {
+      base::log_warn("an answer is cut off: {}", piece ? "it ended early" : piece.error().message);
+      co_return cut();
+    }
+    left -= piece->size();
+    out_ = std::move(*piece);
+  }
 }
 
 // Answers a request that never became one and closes.

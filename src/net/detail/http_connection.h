@@ -25,6 +25,7 @@ struct HttpServerState {
   HttpHandler handler;
   BodyLimit body_limit;
   HttpHeadCheck head_check;
+  HttpSpools spools;
   std::unique_ptr<boost::asio::ssl::context> tls;  // null: plain
   std::atomic<bool> is_draining{false};
   std::atomic<std::size_t> connections{0};
@@ -111,10 +112,14 @@ class HttpConnection {
   Task<void> pipeline(IncomingRequest first);
   Task<void> run_slot(Pipeline& pipeline, Slot& slot, HttpRequest request);
   void start(Pipeline& pipeline, IncomingRequest incoming);
-  void answer(const IncomingRequest& incoming, const HttpResponse& response, bool is_last);
+  // The stream whose pieces have to follow what was appended; null: none.
+  std::shared_ptr<HttpStream> answer(const IncomingRequest& incoming, const HttpResponse& response,
+                                     bool is_last);
   bool write_now();
   void wrote(const boost::system::error_code& ec, std::size_t count);
   Task<void> write_rest();
+  // What follows the head of an answer with a stream; everything before it is on its way afterwards too.
+  Task<void> write_stream(std::shared_ptr<HttpStream> stream);
   Task<void> refuse(HttpFault fault);
   Task<void> refuse(HttpResponse response);
   Task<void> linger();

@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "net/http_server.h"
+#include "net/spool.h"
 
 namespace carillon::net::detail {
 namespace {
@@ -13,6 +15,9 @@ namespace {
 constexpr std::size_t kBufferMin = 4 * 1024;         // bytes; what an idle connection costs
 constexpr std::size_t kBufferMax = 64 * 1024;        // bytes; for senders that fill every read
 constexpr std::size_t kBodyReserveMax = 256 * 1024;  // bytes believed of a Content-Length before they came
+
+constexpr HttpFault kStorageFull{503, "storage_full",
+                                 "the server cannot keep the body now; send it again later"};
 
 }  // namespace
 
@@ -80,6 +85,7 @@ HttpIncoming::State HttpIncoming::head_done() {
     if (refusal_) return fail({refusal_->status, "refused", "what the head says is not allowed"});
   }
   in_body_ = true;
+  is_spooled_ = spools_.wants != nullptr && (*spools_.wants)(request_.method, request_.path());
   left_ = framing.content_length;
   if (framing.is_chunked) decoder_ = HttpChunkDecoder(limit, limits_.head.header_max);
   request_.body.reserve(std::min<std::size_t>(left_, kBodyReserveMax));
@@ -95,10 +101,12 @@ HttpIncoming::State HttpIncoming::body() {
     request_.body.append(bytes.substr(0, count));
     begin_ += count;
     left_ -= count;
+    if (is_spooled_ && !spool()) return fail(kStorageFull);
     return left_ == 0 ? ready() : State::More;
   }
   const auto state = decoder_.decode(bytes, request_.body);
   begin_ = end_ - bytes.size();
+  if (is_spooled_ && !spool()) return fail(kStorageFull);
   switch (state) {
     case HttpChunkDecoder::State::More: return State::More;
     case HttpChunkDecoder::State::Failed: return fail(decoder_.fault());
@@ -107,7 +115,27 @@ HttpIncoming::State HttpIncoming::body() {
   return ready();
 }
 
+bool HttpIncoming::spool() {
+  if (request_.body.size() <= kHeadCheckAbove) return true;
+  if (!request_.spooled) {
+    auto made = SpooledBody::open(*spools_.folder);
+    if (!made) base::log_error("{}", made.error().message);
+    if (!made) return false;
+    request_.spooled = std::move(*made);
+  }
+  const auto added = request_.spooled->add(request_.body);
+  if (!added) base::log_error("{}", added.error().message);
+  request_.body.clear();
+  has_progress_ = true;
+  return added.has_value();
+}
+
 HttpIncoming::State HttpIncoming::ready() {
+  if (request_.spooled) {  // what is left goes where the rest is
+    if (!request_.spooled->add(request_.body)) return fail(kStorageFull);
+    request_.body = std::string();
+    request_.spooled->finish();
+  }
   in_body_ = false;
   wants_continue_ = false;
   is_ready_ = true;

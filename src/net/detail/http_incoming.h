@@ -19,6 +19,12 @@ using BodyLimit = std::function<std::size_t(std::string_view method, std::string
 // An answer refuses the request whose head that is (HttpHeadCheck).
 using HeadCheck = std::function<std::optional<HttpResponse>(const HttpRequest& head)>;
 
+// Which bodies belong into a file, and where; null: none do.
+struct Spools {
+  const std::function<bool(std::string_view method, std::string_view path)>* wants = nullptr;
+  const std::string* folder = nullptr;
+};
+
 struct IncomingLimits {
   HttpParserLimits head;
   std::size_t body_max = 8 * 1024 * 1024;  // bytes
@@ -38,9 +44,14 @@ class HttpIncoming {
   enum class State : std::uint8_t { More, Ready, Failed };
   enum class Phase : std::uint8_t { Idle, Head, Body };
 
-  // `body_limit` may be empty; it must outlive this. `head_check` may be empty.
-  HttpIncoming(IncomingLimits limits, const BodyLimit& body_limit, HeadCheck head_check = {})
-      : limits_(limits), body_limit_(body_limit), head_check_(std::move(head_check)), parser_(limits.head) {}
+  // `body_limit` may be empty; it and what `spools` names must outlive this. `head_check` may be empty.
+  HttpIncoming(IncomingLimits limits, const BodyLimit& body_limit, HeadCheck head_check = {},
+               Spools spools = {})
+      : limits_(limits),
+        body_limit_(body_limit),
+        head_check_(std::move(head_check)),
+        spools_(spools),
+        parser_(limits.head) {}
 
   // Room to receive into, never empty after advance() said More. The caller tells received() how much
   // of it was filled.
@@ -58,10 +69,14 @@ class HttpIncoming {
   [[nodiscard]] const std::optional<HttpResponse>& refusal() const noexcept { return refusal_; }
   // True once for a request whose client waits for "100 Continue" before it sends the body.
   [[nodiscard]] bool take_continue() noexcept { return std::exchange(wants_continue_, false); }
+  // True once for each larger part of a body that went into its file.
+  [[nodiscard]] bool take_progress() noexcept { return std::exchange(has_progress_, false); }
 
  private:
   State head_done();
   State body();
+  // Puts what there is of the body into its file; false: it cannot be written.
+  bool spool();
   State ready();
   State fail(const HttpFault& fault) noexcept;
   [[nodiscard]] std::string_view view() const noexcept { return {buffer_.get() + begin_, end_ - begin_}; }
@@ -70,6 +85,7 @@ class HttpIncoming {
   const IncomingLimits limits_;
   const BodyLimit& body_limit_;
   const HeadCheck head_check_;
+  const Spools spools_;
   HttpHeadParser parser_;
   HttpChunkDecoder decoder_;
   HttpRequest request_;
@@ -84,6 +100,8 @@ class HttpIncoming {
   bool in_body_ = false;
   bool is_ready_ = false;
   bool wants_continue_ = false;
+  bool has_progress_ = false;
+  bool is_spooled_ = false;  // as soon as the body is large
 };
 
 }  // namespace carillon::net::detail

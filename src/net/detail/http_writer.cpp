@@ -141,7 +141,7 @@ void append_response(std::string& out, const HttpResponse& response, WriteOption
   const bool has_body = response.status != 204 && response.status != 304;
   if (has_body) {
     out.append("\r\nContent-Length: ");
-    append_number(out, response.body.size());
+    append_number(out, response.stream ? response.stream->size() : response.body.size());
   }
   if (options.close) {
     out.append("\r\nConnection: close\r\n\r\n");
@@ -150,7 +150,7 @@ void append_response(std::string& out, const HttpResponse& response, WriteOption
   } else {
     out.append("\r\n\r\n");
   }
-  if (has_body && !options.is_head) out.append(response.body);
+  if (has_body && !options.is_head && !response.stream) out.append(response.body);
 }
 
 HttpResponse problem_response(const HttpFault& fault) {
