@@ -57,6 +57,7 @@ inline constexpr std::string_view kNotificationPrefix = "ntf_";
 inline constexpr std::string_view kDeliveryPrefix = "dlv_";
 inline constexpr std::string_view kAttemptPrefix = "att_";
 inline constexpr std::string_view kJobPrefix = "job_";
+inline constexpr std::string_view kObjectPrefix = "obj_";
 inline constexpr std::string_view kMessagePrefix = "msg_";
 inline constexpr std::string_view kDeadLetterPrefix = "dl_";
 inline constexpr std::string_view kApprovalPrefix = "apr_";

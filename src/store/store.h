@@ -19,6 +19,7 @@
 #include "model/profile.h"
 #include "store/alerts.h"
 #include "store/jobs.h"
+#include "store/objects.h"
 #include "store/privacy.h"
 #include "store/receipts.h"
 #include "store/sqlite.h"
@@ -162,6 +163,7 @@ class Store {
 
   [[nodiscard]] virtual JobStore& jobs() = 0;         // lives as long as this
   [[nodiscard]] virtual PrivacyStore& privacy() = 0;  // likewise
+  [[nodiscard]] virtual ObjectStore& objects() = 0;   // likewise
 
   // ---- looking
   // Null for the unknown. `with_body` false leaves body and request empty.

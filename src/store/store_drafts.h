@@ -22,7 +22,8 @@ struct Rewrite {
   std::string sealed;                    // as of AcceptItem
   std::vector<Naming> named;
   Actor actor;
-  std::string action;  // for the audit: "notification.submit"
+  std::string action;                   // for the audit: "notification.submit"
+  std::vector<std::int64_t> objects{};  // as of AcceptItem
 };
 
 struct ApprovalDecision {

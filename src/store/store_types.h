@@ -86,6 +86,7 @@ struct AcceptItem {
   // Set: its deliveries that are pending and due are taken for this owner as they are stored, which saves the
   // claim. Not together with caps, which may still change them.
   std::optional<Owner> take_for;
+  std::vector<std::int64_t> objects{};  // that it needs until it is at its end
 };
 // NeedsApproval: its share of the hour is spent, and nothing is written.
 enum class Accepted : std::uint8_t { New, Duplicate, EventIdReused, NeedsApproval };

@@ -8,7 +8,9 @@
 namespace carillon::store::detail {
 namespace {
 
-std::size_t rows_of(const AcceptItem& item) { return 1 + item.deliveries.size() + (item.event ? 1 : 0); }
+std::size_t rows_of(const AcceptItem& item) {
+  return 1 + item.deliveries.size() + (item.event ? 1 : 0) + item.objects.size();
+}
 
 Result<void> insert_notification(Txn& txn, const AcceptItem& item, Time now) {
   const model::Notification& n = item.notification;
@@ -155,6 +157,7 @@ class AcceptJob final : public Job {
     if (item.approval) CARILLON_CHECK(insert_approval(txn, *item.approval));
     if (!item.sealed.empty()) CARILLON_CHECK(insert_sealed(txn, n.id, item.sealed));
     if (!item.named.empty()) CARILLON_CHECK(write_named(txn, n.id, item.named));
+    if (!item.objects.empty()) CARILLON_CHECK(pin_objects(txn, n.id, item.objects));
     const Origin origin{
         .app = n.app, .category = txn.words.id(n.category), .template_key = txn.words.id(n.template_key)};
     if (item.caps.empty()) {

@@ -191,6 +191,8 @@ Task<Result<bool>> SqliteStore::rewrite(Rewrite change, Time now) {
     if (change.approval) CARILLON_CHECK(insert_approval(txn, *change.approval));
     CARILLON_CHECK(write_sealed(txn, n.id, change.sealed));
     CARILLON_CHECK(write_named(txn, n.id, change.named));
+    // What only the body before named stays pinned until the end: that is soon enough to forget it.
+    CARILLON_CHECK(pin_objects(txn, n.id, change.objects));
     txn.after_commit([this, id = n.id] { notification_cache_->erase(id); });
     base::JsonWriter detail;
     detail.object().field("status", model::name(n.status)).end_object();

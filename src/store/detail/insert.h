@@ -62,6 +62,8 @@ Result<void> insert_sealed(Txn& txn, std::int64_t id, std::string_view sealed);
 Result<void> write_sealed(Txn& txn, std::int64_t id, std::string_view sealed);
 // Whom it names, in the place of others.
 Result<void> write_named(Txn& txn, std::int64_t item, std::span<const Naming> named);
+// The notification needs these objects (objects.cpp). Errors: Conflict (one of them is gone).
+Result<void> pin_objects(Txn& txn, std::int64_t notification, std::span<const std::int64_t> objects);
 
 // Adds one event to the hourly roll-up, unless it is a sandbox delivery.
 void roll_up(Txn& txn, const model::Delivery& delivery, const Origin& origin, std::uint8_t event, Time now);

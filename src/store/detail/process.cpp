@@ -183,6 +183,8 @@ Task<Result<Registration>> SqliteStore::register_process(std::string instance, T
     CARILLON_TRY(r.highest_id, txn.db.scalar("SELECT max(ifnull((SELECT max(id) FROM notification), 0), "
                                              "ifnull((SELECT max(id) FROM delivery), 0), "
                                              "ifnull((SELECT max(id) FROM sandbox_message), 0), "
+                                             "ifnull((SELECT max(id) FROM object), 0), "
+                                             "ifnull((SELECT max(id) FROM object_abandoned), 0), "
                                              "ifnull((SELECT max(id) FROM job), 0))"));
     r.is_new_store = is_new_;
     return r;

@@ -64,7 +64,6 @@ class SqliteStore final : public Store {
                                                  Time now) override;
   Task<Result<std::vector<DueExpansion>>> due_expansions(std::size_t limit, Time now) override;
   Task<Result<bool>> housekeeping(const Retention& retention, Time now) override;
-
   Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> profiles(
       std::vector<UserKey> keys) override;
   [[nodiscard]] std::uint64_t profile_stamp(std::int32_t project,
@@ -92,10 +91,9 @@ class SqliteStore final : public Store {
                                                 std::vector<std::string> user_ids, bool is_removal,
                                                 Actor actor, Time now) override;
   Task<Result<std::vector<Member>>> members(MembersQuery query) override;
-
   JobStore& jobs() override { return *jobs_; }
   PrivacyStore& privacy() override { return *privacy_; }
-
+  ObjectStore& objects() override { return *objects_; }
   Task<Result<std::vector<std::shared_ptr<const model::Notification>>>> notifications(
       std::vector<std::int64_t> ids) override;
   Task<Result<std::vector<model::Delivery>>> deliveries_of(std::int64_t notification, ListPage page) override;
@@ -118,7 +116,6 @@ class SqliteStore final : public Store {
 
   AlertStore& alerts() override { return *alerts_; }
   ReceiptStore& receipts() override { return *receipts_; }
-
   Task<Result<Record>> get_record(RecordKey key) override;
   Task<Result<Record>> put_record(Record record, std::optional<std::int64_t> expected_version, Actor actor,
                                   Time now) override;
@@ -142,6 +139,7 @@ class SqliteStore final : public Store {
   friend class RecordJob;
   friend class SqliteAlerts;
   friend class SqliteJobs;
+  friend class SqliteObjects;
   friend class SqlitePrivacy;
   friend class SqliteReceipts;
   explicit SqliteStore(SqliteOptions options);
@@ -192,8 +190,9 @@ class SqliteStore final : public Store {
                                 std::optional<model::ReceiptKind> receipt, Time now);
   // ---- audit.cpp
   static Result<void> insert_audit(Txn& txn, const AuditEntry& entry);  // id is given by the store
-  // ---- jobs.cpp, receipts.cpp, privacy.cpp, alerts.cpp
+  // ---- jobs.cpp, objects.cpp, receipts.cpp, privacy.cpp, alerts.cpp
   std::unique_ptr<JobStore> make_jobs();
+  std::unique_ptr<ObjectStore> make_objects();
   std::unique_ptr<ReceiptStore> make_receipts();
   std::unique_ptr<PrivacyStore> make_privacy();
   std::unique_ptr<AlertStore> make_alerts();
@@ -233,6 +232,7 @@ class SqliteStore final : public Store {
   std::unique_ptr<Backup> backup_;  // under way. Writer thread
   std::unique_ptr<AlertStore> alerts_ = make_alerts();
   std::unique_ptr<JobStore> jobs_ = make_jobs();
+  std::unique_ptr<ObjectStore> objects_ = make_objects();
   std::unique_ptr<ReceiptStore> receipts_ = make_receipts();
   std::unique_ptr<PrivacyStore> privacy_ = make_privacy();
   // Where scans of housekeeping stand: open rows are stepped over. Writer thread.
