@@ -6,6 +6,7 @@
 #include <array>
 #include <iterator>
 
+#include "base/ids.h"
 #include "model/address.h"
 #include "model/push_block.h"
 
@@ -111,7 +112,7 @@ class ContentReader {
 
   void image(base::ObjectReader& reader, std::string& out) {
     if (!text(reader, "image", out, kUrlMax) || out.empty() || use_ == ContentUse::Template) return;
-    if (!out.starts_with("https://") && !out.starts_with("obj_")) {
+    if (!out.starts_with("https://") && !base::parse_id(base::kObjectPrefix, out)) {
       reader.problem("image", "invalid_url",
                      "an image is an https URL or the obj_… id of an uploaded object");
     }
@@ -308,6 +309,19 @@ void write_headers(base::JsonWriter& out, const std::vector<std::pair<std::strin
   out.end_object();
 }
 
+// What goes along, without its bytes.
+void write_attachments(base::JsonWriter& out, const MailAttachments* attachments) {
+  if (attachments == nullptr) return;
+  out.key("attachments").array();
+  for (const MailAttachment& each : *attachments) {
+    out.object().field("filename", each.filename).field("type", each.type);
+    out.field("size", static_cast<std::int64_t>(each.content->size()));
+    out.field("disposition", each.is_inline ? "inline" : "attachment");
+    out.field_if("content_id", each.content_id).end_object();
+  }
+  out.end_array();
+}
+
 void write_push(base::JsonWriter& out, const PushContent& push) {
   out.key("push").object().field_if("title", push.title).field_if("body", push.body);
   out.field_if("badge", push.badge)
@@ -421,6 +435,7 @@ void write_message(base::JsonWriter& out, const Message& message, Channel channe
   write_headers(out, message.headers);
   out.field_if("from_email", message.from_email).field_if("from_name", message.from_name);
   out.field_if("from_phone", message.from_phone);
+  write_attachments(out, message.attachments.get());
   out.field_if("language", message.language).field_if("voice", message.voice);
   if (channel == Channel::Voice) out.field("repeat", message.repeat);
   raw_if(out, "slack", message.slack);

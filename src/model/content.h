@@ -60,6 +60,15 @@ enum class ContentUse : std::uint8_t { Inline, Template };
 void read_content(base::ObjectReader& reader, Content& into, ContentUse use = ContentUse::Inline);
 void write_content(base::JsonWriter& out, const Content& content);  // members only, no braces
 
+// A file that goes with an e-mail, or a picture in it.
+struct MailAttachment {
+  std::string filename, type;  // type: "image/png"
+  std::string content_id;      // by which the HTML names it, cid:…; empty: it does not
+  bool is_inline = false;      // shown in place
+  std::shared_ptr<const std::string> content;
+};
+using MailAttachments = std::vector<MailAttachment>;
+
 // Rendered content of one delivery: what a provider is handed.
 struct Message {
   std::string title, body;        // push: after overrides; sms: body; voice, chat: body is the text
@@ -73,6 +82,7 @@ struct Message {
   std::vector<std::string> cc, bcc;
   std::vector<std::pair<std::string, std::string>> headers;
   std::string from_email, from_name, from_phone;   // the request's `from`, or empty
+  std::shared_ptr<const MailAttachments> attachments{};  // the same for all of one notification; null: none
   // voice, chat, webhook
   std::string language, voice, slack, kakao;
   std::int64_t repeat = 1;

@@ -9,6 +9,7 @@
 
 #include "base/crypto.h"
 #include "base/free.h"
+#include "base/sha256.h"
 #include "providers/mime.h"
 
 namespace carillon::providers {
@@ -16,6 +17,7 @@ namespace {
 
 constexpr int kRsaBitsMin = 1024;
 constexpr std::size_t kFoldAt = 72;  // characters of base64 in one line
+constexpr std::size_t kHashPiece = 64 * 1024;  // bytes of a large body hashed at a time
 
 // Signed when present, in this order; From comes first and once more (RFC 6376 §8.15).
 constexpr std::array<std::string_view, 16> kSigned = {
@@ -114,30 +116,67 @@ std::string dkim_relaxed_header(std::string_view name, std::string_view value) {
   return out;
 }
 
+namespace {
+
+// A line without its end: runs of blanks are one, and none stands at the end.
+std::string relaxed_line(std::string_view line) {
+  std::string out;
+  bool is_pending = false;
+  for (const char c : line) {
+    if (is_space(c)) {
+      is_pending = true;
+      continue;
+    }
+    if (is_pending) out += ' ';
+    is_pending = false;
+    out += c;
+  }
+  return out;
+}
+
+// The relaxed body of what comes in pieces, cut anywhere, given on to `take`.
+template <class Take>
+class RelaxedBody {
+ public:
+  explicit RelaxedBody(Take take) : take_(std::move(take)) {}
+
+  void add(std::string_view piece) {
+    rest_ += piece;
+    std::size_t begin = 0;
+    for (std::size_t end; (end = rest_.find("\r\n", begin)) != std::string::npos; begin = end + 2) {
+      line(std::string_view(rest_).substr(begin, end - begin));
+    }
+    rest_.erase(0, begin);
+  }
+  void finish() {
+    if (!rest_.empty()) line(rest_);
+  }
+
+ private:
+  // Empty lines at the end are not part of the body.
+  void line(std::string_view text) {
+    const std::string relaxed = relaxed_line(text);
+    if (relaxed.empty()) {
+      ++empty_;
+      return;
+    }
+    for (; empty_ > 0; --empty_) take_("\r\n");
+    take_(relaxed + "\r\n");
+  }
+
+  Take take_;
+  std::string rest_;  // of the last piece, without a line end yet
+  std::size_t empty_ = 0;
+};
+
+}  // namespace
+
 std::string dkim_relaxed_body(std::string_view body) {
   std::string out;
   out.reserve(body.size());
-  std::size_t kept = 0;  // up to the end of the last line that is not empty
-  while (!body.empty()) {
-    const std::size_t end = body.find("\r\n");
-    std::string_view line = body.substr(0, end);
-    body.remove_prefix(end == std::string_view::npos ? body.size() : end + 2);
-    bool is_pending = false;
-    const std::size_t begin = out.size();
-    for (const char c : line) {
-      if (is_space(c)) {
-        is_pending = true;
-        continue;
-      }
-      if (is_pending) out += ' ';
-      is_pending = false;
-      out += c;
-    }
-    const bool is_empty = out.size() == begin;
-    out += "\r\n";
-    if (!is_empty) kept = out.size();
-  }
-  out.resize(kept);
+  RelaxedBody relaxed([&out](std::string_view text) { out += text; });
+  relaxed.add(body);
+  relaxed.finish();
   return out;
 }
 
@@ -161,7 +200,25 @@ Result<DkimSigner> DkimSigner::open(std::string domain, std::string selector, co
   return DkimSigner(std::move(impl));
 }
 
-Result<std::string> DkimSigner::sign(std::string_view message, Time now) const {
+namespace {
+
+Result<std::string> body_hash(std::string_view body, const net::Body* rest) {
+  base::Sha256 hash;
+  RelaxedBody relaxed([&hash](std::string_view text) { hash.add(text); });
+  relaxed.add(body);
+  std::string piece(kHashPiece, '\0');
+  for (std::uint64_t at = 0; rest != nullptr && at < rest->size();) {
+    CARILLON_TRY(const std::size_t count, rest->read(at, piece));
+    relaxed.add(std::string_view(piece).substr(0, count));
+    at += count;
+  }
+  relaxed.finish();
+  return base::base64(hash.finish());
+}
+
+}  // namespace
+
+Result<std::string> DkimSigner::sign(std::string_view message, Time now, const net::Body* rest) const {
   const std::size_t split = message.find("\r\n\r\n");
   const std::string_view head =
       message.substr(0, split == std::string_view::npos ? message.size() : split + 2);
@@ -179,7 +236,7 @@ Result<std::string> DkimSigner::sign(std::string_view message, Time now) const {
     }
     if (name == "from") names += ":from";
   }
-  const std::string hash = base::base64(base::sha256(dkim_relaxed_body(body)));
+  CARILLON_TRY(const std::string hash, body_hash(body, rest));
   std::string value =
       fmt::format(" v=1; a={}; c=relaxed/relaxed; d={}; s={};\r\n t={}; h={};\r\n bh={};\r\n b=",
                   impl_->is_rsa ? "rsa-sha256" : "ed25519-sha256", impl_->domain, impl_->selector,

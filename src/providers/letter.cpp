@@ -102,6 +102,7 @@ Mail mail_of(const Job& job, const LetterSender& sender, std::string_view host) 
   mail.message_id = message_id_of(job, host, sender.email);
   mail.boundary = "=_" + job.handle();
   mail.date = job.now;
+  mail.attachments = m.attachments;
   return mail;
 }
 

@@ -57,7 +57,8 @@ struct LetterParts {
 // The complete mail of a job, for whoever takes MIME: everything but the envelope. `host`: as above.
 [[nodiscard]] Mail mail_of(const Job& job, const LetterSender& sender, std::string_view host);
 
-// Whether two messages differ in nothing but their headers, and with `with_headers` not even in them.
+// Whether two messages of one notification, which has the same attachments for all, differ in nothing but
+// their headers, and with `with_headers` not even in them.
 [[nodiscard]] bool is_same_letter(const model::Message& a, const model::Message& b,
                                   bool with_headers) noexcept;
 

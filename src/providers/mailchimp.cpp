@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/crypto.h"
+#include "providers/attachments.h"
 #include "providers/catalog.h"
 #include "providers/http_provider.h"
 #include "providers/letter.h"
@@ -108,6 +109,20 @@ void write_recipients(base::JsonWriter& out, std::span<Job* const> jobs) {
   out.end_array();
 }
 
+// A picture the HTML names by cid: goes by the name of its content id.
+void write_files(base::JsonWriter& out, const model::MailAttachments& attachments, const ContentMarks& marks,
+                 bool is_pictures) {
+  out.key(is_pictures ? "images" : "attachments").array();
+  for (std::size_t i = 0; i < attachments.size(); ++i) {
+    const model::MailAttachment& each = attachments[i];
+    const bool is_picture = !each.content_id.empty() && each.type.starts_with("image/");
+    if (is_picture != is_pictures) continue;
+    out.object().field("type", each.type).field("name", is_picture ? each.content_id : each.filename);
+    out.field("content", marks.mark(i)).end_object();
+  }
+  out.end_array();
+}
+
 Outcome outcome_of_error(const net::HttpResponse& response, base::JsonElement root, Time now) {
   const std::string_view name = text_at(root, "name");
   const auto* const row = std::ranges::find(kErrors, name, &ErrorRow::name);
@@ -184,7 +199,7 @@ class MailchimpProvider final : public Provider {
   Task<TestReport> test(base::Deadline deadline) override {
     base::JsonWriter body;
     body.object().field("key", options_.api_key.reveal()).end_object();
-    const auto response = co_await http_->call(call_of("/users/ping2.json", body.str()), deadline);
+    const auto response = co_await http_->call(call_of("/users/ping2.json", net::Body(body.str())), deadline);
     if (!response) co_return TestReport{false, "Mandrill could not be reached: " + response.error().detail};
     if (response->status == 200 && response->body.contains("PONG")) {
       co_return TestReport{true, "Mandrill accepted the API key."};
@@ -211,19 +226,19 @@ class MailchimpProvider final : public Provider {
     });
   }
 
-  net::HttpCall call_of(std::string_view path, std::string body) const {
+  net::HttpCall call_of(std::string_view path, net::Body body) const {
     net::HttpCall call;
     call.url = common_.endpoint + std::string(path);
     call.request.method = "POST";
     call.request.headers = {{"content-type", "application/json"}, {"accept", "application/json"}};
-    call.request.body = std::move(body);
+    carry(call, std::move(body));
     call.ca_file = common_.ca_file;
     call.response_body_max = kAnswerBytesMax;
     return call;
   }
 
   Task<void> run(MailBatch& batch) {
-    std::string body = body_of(batch.jobs, options_);
+    net::Body body = body_of(batch.jobs, options_);
     if (const auto fault = size_fault(body.size(), kBytesMax)) co_return batches_.finish_all(batch, *fault);
     const auto response =
         co_await http_->call(call_of("/messages/send.json", std::move(body)), batch.deadline);
@@ -329,7 +344,7 @@ std::span<const ErrorRow> error_rows() noexcept { return kErrors; }
 std::span<const ResultRow> result_rows() noexcept { return kResults; }
 std::span<const EventRow> event_rows() noexcept { return kEvents; }
 
-std::string body_of(std::span<Job* const> jobs, const Options& options) {
+net::Body body_of(std::span<Job* const> jobs, const Options& options) {
   constexpr std::size_t kBytesPerRecipient = 160;
   const model::Message& m = *jobs.front()->message;
   const LetterSender sender = sender_of(m, options.from_email, options.from_name);
@@ -350,9 +365,14 @@ std::string body_of(std::span<Job* const> jobs, const Options& options) {
   write_recipients(out, jobs);
   out.field("track_opens", options.track_opens).field("track_clicks", options.track_clicks);
   out.field("auto_text", false).field("auto_html", false).field("inline_css", false);
+  const ContentMarks marks(m.attachments.get());
+  if (!marks.is_empty()) {
+    write_files(out, *m.attachments, marks, false);
+    write_files(out, *m.attachments, marks, true);
+  }
   out.field_if("subaccount", options.subaccount).end_object();
   out.field("async", jobs.size() > kSynchronousMax).field_if("ip_pool", options.ip_pool).end_object();
-  return out.str();
+  return marks.fill_json(out.str());
 }
 
 std::vector<Outcome> classify(const net::HttpResponse& response, std::span<const std::string_view> addresses,

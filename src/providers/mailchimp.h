@@ -51,7 +51,7 @@ struct EventRow {
 std::span<const EventRow> event_rows() noexcept;
 
 // One request for jobs of one letter, each with another address; with copies one job only.
-std::string body_of(std::span<Job* const> jobs, const Options& options);
+net::Body body_of(std::span<Job* const> jobs, const Options& options);
 
 // What it says about the recipients of the request, in their order. `asked_sender`: the sender is the
 // request's own, not the integration's.

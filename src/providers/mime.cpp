@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "base/json.h"
+#include "providers/attachments.h"
 
 namespace carillon::providers {
 namespace {
@@ -89,16 +90,88 @@ Object<GMimeObject> text_part(const char* subtype, std::string_view given) {
   return Object<GMimeObject>(GMIME_OBJECT(part));
 }
 
-Object<GMimeObject> body_of(const Mail& mail) {
+GMimeMultipart* multipart(const char* subtype, const std::string& boundary) {
+  GMimeMultipart* const parts = g_mime_multipart_new_with_subtype(subtype);
+  g_mime_multipart_set_boundary(parts, boundary.c_str());
+  return parts;
+}
+
+// The types of what is inside a mail by itself may not be put into base64 (RFC 2046 §5.2.1).
+std::string_view type_in_mail(std::string_view type) noexcept {
+  const bool is_plain = std::ranges::count(type, '/') == 1 && !type.starts_with('/') &&
+                        !type.ends_with('/') && std::ranges::all_of(type, [](char c) {
+                          return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                                 std::string_view("/!#$&-^_.+").contains(c);
+                        });
+  const bool is_odd = !is_plain || type.starts_with("message/") || type.starts_with("multipart/");
+  return is_odd ? std::string_view("application/octet-stream") : type;
+}
+
+// With its mark for content.
+Object<GMimeObject> attached_part(const model::MailAttachment& attachment, const std::string& mark) {
+  const std::string type(type_in_mail(attachment.type));
+  const std::size_t slash = type.find('/');
+  GMimePart* const part =
+      g_mime_part_new_with_type(type.substr(0, slash).c_str(), type.substr(slash + 1).c_str());
+  Object<GMimeObject> object(GMIME_OBJECT(part));
+  Object<GMimeStream> stream(g_mime_stream_mem_new_with_buffer(mark.data(), mark.size()));
+  Object<GMimeDataWrapper> content(
+      g_mime_data_wrapper_new_with_stream(stream.get(), GMIME_CONTENT_ENCODING_DEFAULT));
+  g_mime_part_set_content(part, content.get());
+  g_mime_part_set_content_encoding(part, GMIME_CONTENT_ENCODING_BASE64);
+  g_mime_object_set_disposition(object.get(), attachment.is_inline ? "inline" : "attachment");
+  g_mime_part_set_filename(part, one_line(attachment.filename).c_str());
+  if (!attachment.content_id.empty())
+    g_mime_object_set_content_id(object.get(), one_line(attachment.content_id).c_str());
+  return object;
+}
+
+// What the HTML names by its content id stands beside it; everything else beside the text.
+bool belongs_to_html(const Mail& mail, const model::MailAttachment& attachment) noexcept {
+  return !mail.html.empty() && !attachment.content_id.empty();
+}
+
+Object<GMimeObject> html_part(const Mail& mail, const ContentMarks& marks) {
+  Object<GMimeObject> html = text_part("html", html_with_preheader(mail.html, mail.preheader));
+  GMimeMultipart* related = nullptr;
+  for (std::size_t i = 0; !marks.is_empty() && i < mail.attachments->size(); ++i) {
+    const auto& attachment = (*mail.attachments)[i];
+    if (!belongs_to_html(mail, attachment)) continue;
+    if (related == nullptr) {
+      related = multipart("related", one_line(mail.boundary) + "r");
+      g_mime_object_set_content_type_parameter(GMIME_OBJECT(related), "type", "text/html");
+      g_mime_multipart_add(related, html.get());
+      html.reset(GMIME_OBJECT(related));
+    }
+    g_mime_multipart_add(related, attached_part(attachment, marks.mark(i)).get());
+  }
+  return html;
+}
+
+Object<GMimeObject> text_of(const Mail& mail, const ContentMarks& marks) {
   if (mail.html.empty()) return text_part("plain", mail.text);
-  const std::string html = html_with_preheader(mail.html, mail.preheader);
-  if (mail.text.empty()) return text_part("html", html);
-  GMimeMultipart* const parts = g_mime_multipart_new_with_subtype("alternative");
-  g_mime_multipart_set_boundary(parts, one_line(mail.boundary).c_str());
+  if (mail.text.empty()) return html_part(mail, marks);
+  GMimeMultipart* const parts = multipart("alternative", one_line(mail.boundary));
   // The last is the one preferred (RFC 2046 §5.1.4).
   g_mime_multipart_add(parts, text_part("plain", mail.text).get());
-  g_mime_multipart_add(parts, text_part("html", html).get());
+  g_mime_multipart_add(parts, html_part(mail, marks).get());
   return Object<GMimeObject>(GMIME_OBJECT(parts));
+}
+
+Object<GMimeObject> body_of(const Mail& mail, const ContentMarks& marks) {
+  Object<GMimeObject> text = text_of(mail, marks);
+  GMimeMultipart* mixed = nullptr;
+  for (std::size_t i = 0; !marks.is_empty() && i < mail.attachments->size(); ++i) {
+    const auto& attachment = (*mail.attachments)[i];
+    if (belongs_to_html(mail, attachment)) continue;
+    if (mixed == nullptr) {
+      mixed = multipart("mixed", one_line(mail.boundary) + "m");
+      g_mime_multipart_add(mixed, text.get());
+      text.reset(GMIME_OBJECT(mixed));
+    }
+    g_mime_multipart_add(mixed, attached_part(attachment, marks.mark(i)).get());
+  }
+  return text;
 }
 
 }  // namespace
@@ -135,8 +208,9 @@ std::string encode_header(std::string_view value) {
   return out;
 }
 
-std::string write_mail(const Mail& mail) {
+WrittenMail write_mail(const Mail& mail) {
   init_once();
+  const ContentMarks marks(mail.attachments.get());
   const Object<GMimeMessage> message(g_mime_message_new(TRUE));
   const auto add = [&](GMimeAddressType type, const std::string& name, const std::string& address) {
     if (!is_plain_mailbox(address)) return;
@@ -156,13 +230,16 @@ std::string write_mail(const Mail& mail) {
     if (!is_header_name(name)) continue;
     g_mime_object_append_header(GMIME_OBJECT(message.get()), name.c_str(), one_line(value).c_str(), "utf-8");
   }
-  g_mime_message_set_mime_part(message.get(), body_of(mail).get());
+  g_mime_message_set_mime_part(message.get(), body_of(mail, marks).get());
 
   const Object<GMimeStream> stream(g_mime_stream_mem_new());
   g_mime_object_write_to_stream(GMIME_OBJECT(message.get()), const_cast<GMimeFormatOptions*>(format()),
                                 stream.get());
   const GByteArray* const bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream.get()));
-  return {reinterpret_cast<const char*>(bytes->data), bytes->len};
+  const std::string_view text(reinterpret_cast<const char*>(bytes->data), bytes->len);
+  if (marks.is_empty()) return {std::string(text), nullptr};
+  auto filled = marks.fill_mail(text);
+  return {std::move(filled.begin), std::make_shared<const net::Body>(std::move(filled.rest))};
 }
 
 }  // namespace carillon::providers

@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/secret.h"
+#include "model/content.h"
+#include "net/body.h"
 
 namespace carillon::providers {
 
@@ -22,6 +24,7 @@ struct Mail {
   std::string message_id;  // without angle brackets
   std::string boundary;    // of the parts; must not occur in them, so let it be unique
   Time date{};
+  std::shared_ptr<const model::MailAttachments> attachments{};  // null: none
 };
 
 // True for an address that may stand in a header and in an SMTP command: no control character, space,
@@ -35,8 +38,14 @@ struct Mail {
 // A header's value as ASCII (RFC 2047 where it is not), one line. Thread-safe.
 [[nodiscard]] std::string encode_header(std::string_view value);
 
-// The complete message with CRLF line ends, 7-bit clean, no line over 998 bytes. Thread-safe.
-[[nodiscard]] std::string write_mail(const Mail& mail);
+// The complete message with CRLF line ends, 7-bit clean, no line over 998 bytes, up to the content of the
+// first attachment; `rest`: what follows, of which no line begins with a dot; null: nothing does.
+// Thread-safe.
+struct WrittenMail {
+  std::string begin;
+  std::shared_ptr<const net::Body> rest;
+};
+[[nodiscard]] WrittenMail write_mail(const Mail& mail);
 
 // A signing key and the names of its DNS record <selector>._domainkey.<domain>.
 class DkimSigner {
@@ -48,10 +57,12 @@ class DkimSigner {
   DkimSigner& operator=(DkimSigner&&) noexcept;
   ~DkimSigner();
 
-  // The DKIM-Signature field with its CRLF, to be put before `message` (complete, CRLF line ends).
+  // The DKIM-Signature field with its CRLF, to be put before `message` (complete with `rest`, if there is
+  // one; CRLF line ends; its head in `message`).
   // Canonicalisation relaxed/relaxed; From is signed once more than it occurs, so that none can be added.
-  // Errors: Internal (OpenSSL failed).
-  [[nodiscard]] Result<std::string> sign(std::string_view message, Time now) const;
+  // Errors: Internal (OpenSSL failed) · those of Body::read().
+  [[nodiscard]] Result<std::string> sign(std::string_view message, Time now,
+                                         const net::Body* rest = nullptr) const;
 
  private:
   struct Impl;

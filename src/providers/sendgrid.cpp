@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "base/crypto.h"
+#include "providers/attachments.h"
 #include "providers/catalog.h"
 #include "providers/http_provider.h"
 #include "providers/letter.h"
@@ -140,6 +141,18 @@ void write_recipient(base::JsonWriter& out, const Job& job, std::string_view hos
   out.key("custom_args").object().field(kDeliveryTag, job.delivery_text());
   if (!m.cc.empty() || !m.bcc.empty()) out.field(kRecipientTag, recipient_mark(job.target.address));
   out.end_object().end_object();
+}
+
+void write_attachments(base::JsonWriter& out, const model::MailAttachments& attachments,
+                       const ContentMarks& marks) {
+  out.key("attachments").array();
+  for (std::size_t i = 0; i < attachments.size(); ++i) {
+    const model::MailAttachment& each = attachments[i];
+    out.object().field("content", marks.mark(i)).field("type", each.type).field("filename", each.filename);
+    out.field("disposition", each.is_inline ? "inline" : "attachment");
+    out.field_if("content_id", each.content_id).end_object();
+  }
+  out.end_array();
 }
 
 void write_settings(base::JsonWriter& out, const Options& options) {
@@ -330,11 +343,12 @@ class SendgridProvider final : public Provider {
     while (!batch.jobs.empty()) {
       net::HttpCall call = call_of("POST", "/v3/mail/send");
       call.request.headers.emplace_back("content-type", "application/json");
-      call.request.body = body_of(batch.jobs, options_, host_);
-      if (const auto fault = size_fault(call.request.body.size(), kBytesMax)) {
+      net::Body body = body_of(batch.jobs, options_, host_);
+      if (const auto fault = size_fault(body.size(), kBytesMax)) {
         if (batch.jobs.size() == 1 || fault_of_letter(batch)) co_return batches_.finish_all(batch, *fault);
         co_return co_await run_halves(batch);
       }
+      carry(call, std::move(body));
       const auto response = co_await http_->call(std::move(call), batch.deadline);
       if (!response) co_return batches_.finish_all(batch, outcome_of_failure(response.error()));
       if (response->status == 200 && !options_.sandbox_mode) {
@@ -469,7 +483,7 @@ std::span<const StatusRow> status_rows() noexcept { return kStatuses; }
 std::span<const FieldRow> field_rows() noexcept { return kFields; }
 std::span<const EventRow> event_rows() noexcept { return kEvents; }
 
-std::string body_of(std::span<Job* const> jobs, const Options& options, std::string_view host) {
+net::Body body_of(std::span<Job* const> jobs, const Options& options, std::string_view host) {
   constexpr std::size_t kBytesPerRecipient = 224;
   const model::Message& m = *jobs.front()->message;
   const LetterSender sender = sender_of(m, options.from_email, options.from_name);
@@ -487,8 +501,9 @@ std::string body_of(std::span<Job* const> jobs, const Options& options, std::str
   if (!parts.html.empty()) out.object().field("type", "text/html").field("value", parts.html).end_object();
   out.end_array();
   write_settings(out, options);
-  out.end_object();
-  return out.str();
+  const ContentMarks marks(m.attachments.get());
+  if (!marks.is_empty()) write_attachments(out, *m.attachments, marks);
+  return marks.fill_json(out.end_object().str());
 }
 
 Answer classify(const net::HttpResponse& response, std::size_t jobs, bool asked_sender, Time now) {

@@ -55,7 +55,7 @@ struct EventRow {
 std::span<const EventRow> event_rows() noexcept;
 
 // One request for jobs of one letter. `host`: the server's name, for Message-ID.
-std::string body_of(std::span<Job* const> jobs, const Options& options, std::string_view host);
+net::Body body_of(std::span<Job* const> jobs, const Options& options, std::string_view host);
 
 struct Answer {
   model::Outcome outcome;  // of every job that is not in `refused`

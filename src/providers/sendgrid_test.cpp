@@ -186,7 +186,7 @@ TEST(SendgridProvider, WritesOneRequestForManyRecipients) {
   for (Job& job : jobs) job.message = message;
   Job* const span[] = {&jobs[0], &jobs[1]};
   base::JsonDocument document;
-  const auto root = parse(document, body_of(span, options(), "mail.example.com"));
+  const auto root = parse(document, body_of(span, options(), "mail.example.com").text().value());
   const auto personalizations = root["personalizations"].get_array().value();
   ASSERT_EQ(personalizations.size(), 2U);
   for (std::size_t i = 0; i < 2; ++i) {
@@ -225,7 +225,7 @@ TEST(SendgridProvider, WritesCopiesOnceAndSettings) {
   o.ip_pool = "fast";
   Job* const span[] = {&job};
   base::JsonDocument document;
-  const auto root = parse(document, body_of(span, o, ""));
+  const auto root = parse(document, body_of(span, o, "").text().value());
   const auto one = root["personalizations"].at(0).value();
   EXPECT_EQ(one["cc"].get_array().value().size(), 1U);
   EXPECT_NE(one["bcc"].error(), simdjson::SUCCESS);

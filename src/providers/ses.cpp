@@ -6,6 +6,7 @@
 
 #include "base/crypto.h"
 #include "net/sigv4.h"
+#include "providers/attachments.h"
 #include "providers/catalog.h"
 #include "providers/http_provider.h"
 #include "providers/letter.h"
@@ -23,6 +24,7 @@ constexpr std::size_t kInFlightDefault = 50;
 constexpr std::size_t kAnswerBytesMax = 64 * 1024;
 constexpr Millis kPause{1'000};  // SES counts by the second and names no time
 constexpr std::size_t kRecipientsOfEventMax = 100;
+constexpr std::size_t kMarkSize = 24;  // characters
 
 constexpr ErrorRow kErrors[] = {
     // SendEmail
@@ -217,9 +219,16 @@ class SesProvider final : public HttpProvider {
   std::expected<net::HttpCall, Outcome> request_for(const Job& job) const override {
     if (auto fault = fault_of(job)) return std::unexpected(std::move(*fault));
     const LetterSender sender = sender_of(*job.message, options_.from_email, options_.from_name);
-    const std::string mail = base::base64(write_mail(mail_of(job, sender, host_)));
-    if (auto fault = size_fault(mail.size(), kBytesMax)) return std::unexpected(std::move(*fault));
-    net::HttpCall call = call_of("POST", "/v2/email/outbound-emails", body_of(job, mail, options_));
+    WrittenMail written = write_mail(mail_of(job, sender, host_));
+    net::Body mail(std::move(written.begin));
+    if (written.rest) mail.add(*written.rest);
+    net::Body data;
+    data.add_base64(std::move(mail), net::Body::Lines::One);
+    if (auto fault = size_fault(data.size(), kBytesMax)) return std::unexpected(std::move(*fault));
+    net::HttpCall call = call_of("POST", "/v2/email/outbound-emails", {});
+    call.request.headers = {{"content-type", "application/json"}};
+    const std::string mark = base::random_text(kMarkSize);
+    carry(call, fill_one(body_of(job, mark, options_), mark, data));
     if (const auto signed_one = signer_.sign(call, now()); !signed_one) {
       return std::unexpected(Outcome::not_sent(signed_one.error().message));
     }

@@ -180,9 +180,11 @@ class SmtpProvider final : public Provider {
     for (const auto* copies : {&job.message->cc, &job.message->bcc}) {
       std::ranges::copy_if(*copies, std::back_inserter(mail.recipients), is_plain_mailbox);
     }
-    mail.content = write_mail(content);
+    WrittenMail written = write_mail(content);
+    mail.content = std::move(written.begin);
+    mail.rest = std::move(written.rest);
     if (signer_) {
-      auto signature = signer_->sign(mail.content, job.now);
+      auto signature = signer_->sign(mail.content, job.now, mail.rest.get());
       if (!signature) {
         sink.finished(job, Outcome::of(OutcomeKind::Misconfigured, 0, "dkim", signature.error().message));
         co_return;

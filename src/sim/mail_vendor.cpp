@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/crypto.h"
+
 namespace carillon::sim {
 namespace {
 
@@ -43,6 +45,11 @@ bool is_verified_sender(std::string_view address) noexcept {
 std::string_view text_of(base::JsonElement element, std::string_view key) noexcept {
   std::string_view out;
   return element[key].get(out) == simdjson::SUCCESS ? out : std::string_view();
+}
+
+bool is_file_content(std::string_view text) {
+  const auto bytes = base::unbase64(text);
+  return bytes && !bytes->empty();
 }
 
 Reserved played(const std::vector<Mailed>& all) noexcept {

@@ -19,6 +19,9 @@ namespace carillon::sim {
 // The text of that key; empty when there is none.
 [[nodiscard]] std::string_view text_of(base::JsonElement element, std::string_view key) noexcept;
 
+// Whether that is base64 of one byte at least, as an attachment's content has to be.
+[[nodiscard]] bool is_file_content(std::string_view text);
+
 // One recipient of a request that was taken, and what becomes of the mail.
 struct Mailed {
   std::string recipient, delivery, id;

@@ -48,6 +48,18 @@ std::optional<std::string> validate(base::JsonElement root) {
   if (text_of(message, "html").empty() && text_of(message, "text").empty()) {
     return R"(Validation error: {"message":{"text":"Please enter a value"}})";
   }
+  for (const std::string_view list : {std::string_view("attachments"), std::string_view("images")}) {
+    base::JsonArray files;
+    if (message[list].get(files) != simdjson::SUCCESS) continue;
+    for (const auto file : files) {
+      const std::string_view type = text_of(file, "type");
+      const bool is_good = type.contains('/') && !text_of(file, "name").empty() &&
+                           is_file_content(text_of(file, "content")) &&
+                           (list != "images" || type.starts_with("image/"));
+      if (!is_good)
+        return fmt::format(R"(Validation error: {{"message":{{"{}":"Please enter a value"}}}})", list);
+    }
+  }
   return std::nullopt;
 }
 

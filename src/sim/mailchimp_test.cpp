@@ -65,6 +65,15 @@ TEST_F(MailchimpTest, RefusesWhatMandrillRefuses) {
   EXPECT_THAT(body(R"({"to":[]})"), HasSubstr("ValidationError"));
   EXPECT_THAT(body(mail({"a@example.com"}, "nobody")), HasSubstr("from_email"));
   EXPECT_THAT(body(R"({"to":[{"email":"a@example.com"}],"from_email":"a@example.com"})"), HasSubstr("text"));
+  const auto attached = [&](const std::string& files) {
+    std::string message = mail({"a@example.com"});
+    message.insert(message.size() - 1, "," + files);
+    return body(message);
+  };
+  EXPECT_THAT(attached(R"("attachments":[{"type":"a/b","name":"a","content":"?"}])"),
+              HasSubstr("attachments"));
+  EXPECT_THAT(attached(R"("attachments":[{"type":"a/b","content":"eA=="}])"), HasSubstr("attachments"));
+  EXPECT_THAT(attached(R"("images":[{"type":"a/b","name":"a","content":"eA=="}])"), HasSubstr("images"));
   EXPECT_EQ(count("mailchimp", "accepted"), 0U);
 }
 

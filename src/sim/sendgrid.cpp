@@ -140,6 +140,31 @@ Check check_content(base::JsonElement root) {
   return {};
 }
 
+Check check_attachments(base::JsonElement root) {
+  base::JsonArray attachments;
+  if (!has(root, "attachments")) return {};
+  if (root["attachments"].get(attachments) != simdjson::SUCCESS || attachments.size() == 0) {
+    return Flaw{"The attachments must be a list of one at least.", "attachments"};
+  }
+  for (std::size_t i = 0; i < attachments.size(); ++i) {
+    const base::JsonElement one = attachments.at(i).value();
+    const std::string place = fmt::format("attachments.{}.", i);
+    if (!is_file_content(text_of(one, "content"))) {
+      return Flaw{"The attachment content must be base64 encoded.", place + "content"};
+    }
+    const std::string_view name = text_of(one, "filename"), type = text_of(one, "type");
+    if (name.empty()) return Flaw{"The attachment filename is required.", place + "filename"};
+    if (has(one, "type") && (!type.contains('/') || type.find_first_of(";\r\n") != std::string_view::npos)) {
+      return Flaw{"The attachment type cannot contain ';', or CRLF characters.", place + "type"};
+    }
+    const std::string_view shown = text_of(one, "disposition");
+    if (!shown.empty() && shown != "inline" && shown != "attachment") {
+      return Flaw{"The attachment disposition must be inline or attachment.", place + "disposition"};
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Sendgrid::Sendgrid(Stage& stage)
@@ -214,6 +239,7 @@ Sendgrid::Refusal Sendgrid::check(base::JsonElement root, std::vector<Mailed>& m
     return refusal({"Only one of reply_to and reply_to_list may be given.", "reply_to"});
   }
   if (auto flaw = check_content(root)) return refusal(*flaw);
+  if (auto flaw = check_attachments(root)) return refusal(*flaw);
   if (auto flaw = check_headers(root, "")) return refusal(*flaw);
   if (auto flaw = check_arguments(root, "")) return refusal(*flaw);
   if (!is_verified_sender(text_of(from, "email"))) {

@@ -73,6 +73,15 @@ TEST_F(SendgridTest, RefusesWhatSendgridRefuses) {
   EXPECT_EQ(field(mail(to("a@example.com") + "," + to("b..c@example.com"))), "personalizations.1.to.0.email");
   EXPECT_EQ(field(mail(to("a@example.com", R"(,"cc":[{"email":"A@example.com"}])"))), "personalizations.0");
   EXPECT_EQ(field(mail(to("a@example.com", R"(,"headers":{"Subject":"x"})"))), "personalizations.0.headers");
+  const auto attached = [&](const std::string& attachment) {
+    return field(mail(to("a@example.com"), fmt::format(R"(,"attachments":[{}])", attachment)));
+  };
+  EXPECT_EQ(attached(""), "attachments");
+  EXPECT_EQ(attached(R"({"content":"not base64!","filename":"a"})"), "attachments.0.content");
+  EXPECT_EQ(attached(R"({"content":"eA=="})"), "attachments.0.filename");
+  EXPECT_EQ(attached(R"({"content":"eA==","filename":"a","type":"a/b; c"})"), "attachments.0.type");
+  EXPECT_EQ(attached(R"({"content":"eA==","filename":"a","disposition":"shown"})"),
+            "attachments.0.disposition");
   EXPECT_EQ(field(mail(R"({"to":[{"email":"a@example.com"}],"custom_args":{"n":1}})")),
             "personalizations.0.custom_args");
   EXPECT_EQ(field(mail(to("a@example.com"), {}, "nobody")), "from.email");
