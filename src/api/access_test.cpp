@@ -93,7 +93,7 @@ class AccessTest : public ApiTest {
     }
     for (const std::string area :
          {"send", "read", "people", "templates", "categories", "integrations", "routes", "dead_letters",
-          "pauses", "apps", "settings", "audit", "schedules", "rules", "approvals", "alerts"}) {
+          "pauses", "apps", "settings", "audit", "schedules", "rules", "approvals", "alerts", "objects"}) {
       all.emplace("token " + area, Credential{token(area), 0, area});
     }
     return all;
@@ -132,7 +132,7 @@ TEST_F(AccessTest, ThePublicEntranceServesClientsOnly) {
                             route->access.is_publishable || route->access.is_any;
     if (route->access.is_open && !is_outside) {
       const bool is_link = route->pattern.starts_with("/t/") || route->pattern.starts_with("/u/") ||
-                           route->pattern.starts_with("/v1/callbacks/");
+                           route->pattern.starts_with("/o/") || route->pattern.starts_with("/v1/callbacks/");
       const auto answer = call(std::string(route->method), path, {}, {}, Entrance::Public);
       EXPECT_EQ(answer.body.contains("unknown_path"), !is_link) << name << answer.body;
       continue;

@@ -9,6 +9,7 @@
 #include "api/people.h"
 #include "api/router.h"
 #include "base/log.h"
+#include "net/spool.h"
 
 namespace carillon::api {
 namespace {
@@ -67,7 +68,8 @@ std::optional<Failure> read_query(Call& call) {
 }
 
 // What the public listener serves (CONTRACT §6): these, and what a publishable key may do.
-constexpr std::string_view kPublicPrefixes[] = {"/t", "/u", "/p", "/v1/me", "/v1/track", "/v1/callbacks"};
+constexpr std::string_view kPublicPrefixes[] = {"/t",     "/u",        "/p",           "/o",
+                                                "/v1/me", "/v1/track", "/v1/callbacks"};
 
 bool is_public(const Route& route) {
   if (route.access.is_publishable || route.access.is_any) return true;
@@ -218,6 +220,7 @@ class ApiImpl final : public Api {
       response.status = answer->status;
       response.headers = std::move(answer->headers);
       response.body = std::move(answer->body);
+      response.stream = std::move(answer->stream);
       if (answer->status != 204)
         response.headers.emplace_back("Content-Type", std::move(answer->content_type));
       if (call.route != nullptr && call.route->kind != RouteKind::Sends) {
@@ -249,7 +252,8 @@ class ApiImpl final : public Api {
                        "a request with this Idempotency-Key is being answered; repeat it later");
     }
     const std::shared_ptr<void> end(nullptr, [this, &key](void*) { finish_key(key); });
-    const std::string body_hash = base::hex(base::sha256(call.request.body));
+    const std::string body_hash =
+        call.request.spooled ? call.request.spooled->sha256() : base::hex(base::sha256(call.request.body));
     CARILLON_CO_TRY(auto stored, co_await deps_.store.get_answer(key, call.now));
     if (stored) co_return replay(*stored, key, body_hash);
     Answer answer = co_await call.route->handler(call);
@@ -326,6 +330,12 @@ void describe(base::SettingsGroup& group, Options& options) {
 
 std::unique_ptr<Api> Api::open(Deps deps, Options options) {
   return std::make_unique<ApiImpl>(std::move(deps), std::move(options));
+}
+
+bool Api::is_spooled(std::string_view method, std::string_view path) {
+  const auto match = Router::get().match(path);
+  const Route* const route = match ? match->path->find(method) : nullptr;
+  return route != nullptr && route->is_spooled;
 }
 
 std::size_t Api::body_limit(std::string_view method, std::string_view path) {

@@ -18,7 +18,9 @@
 #include "base/settings.h"
 #include "base/task.h"
 #include "net/http_server.h"
+#include "objects/objects.h"
 #include "pipeline/jobs.h"
+#include "pipeline/objects.h"
 #include "pipeline/pipeline.h"
 #include "store/store.h"
 
@@ -31,6 +33,7 @@ struct Options {
   std::int64_t client_send_limit = 10;    // sends a client may ask for per minute; 0: none at all
   std::int64_t registration_limit = 100;  // devices per second registered by one publishable key
   bool has_private_webhooks = false;      // alerts.private_addresses
+  pipeline::ObjectOptions objects;        // of uploads
 };
 void describe(base::SettingsGroup& group, Options& options);
 
@@ -45,6 +48,7 @@ struct Deps {
   base::IdGenerator& ids;
   std::function<void(Millis)> advance_clock;  // with is_test_clock
   pipeline::Jobs* jobs = nullptr;             // null: imports answer 503 not_running
+  objects::Objects* objects = nullptr;        // null: uploads answer 503 not_running
 };
 
 // Who is asking, decided by where the request came in.
@@ -70,6 +74,8 @@ class Api {
 
   // The body limit of a route in bytes, for the HTTP server.
   [[nodiscard]] static std::size_t body_limit(std::string_view method, std::string_view path);
+  // Whether a large body of it comes in a file (net::HttpSpools).
+  [[nodiscard]] static bool is_spooled(std::string_view method, std::string_view path);
   // The OpenAPI 3.1 document, and the error registry as Markdown (docs/reference).
   [[nodiscard]] static std::string openapi_json();
   [[nodiscard]] static std::string errors_markdown();

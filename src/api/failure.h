@@ -2,6 +2,7 @@
 #pragma once
 
 #include <expected>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@ struct Reply {
   std::string body;
   std::string content_type = "application/json";
   net::Headers headers{};
+  std::shared_ptr<net::HttpStream> stream{};  // in the place of `body`
 };
 
 // Made from an Error of a lower level, from a refusal of the pipeline, from what a reader complained

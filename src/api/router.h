@@ -36,6 +36,7 @@ struct Route {
   std::size_t body_max = model::kRequestMax;            // bytes
   std::string_view content_type = "application/json";   // of the answer
   std::string_view request_types = "application/json";  // of the body, separated by spaces
+  bool is_spooled = false;                              // a large body comes in a file
 };
 
 // As `query`: whatever it holds is taken.
@@ -99,6 +100,7 @@ std::span<const Route> schedule_routes();
 std::span<const Route> alert_routes();
 std::span<const Route> job_routes();
 std::span<const Route> import_routes();
+std::span<const Route> object_routes();
 std::span<const Route> audit_routes();
 std::span<const Route> member_routes();
 std::span<const Route> app_routes();

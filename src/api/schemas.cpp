@@ -54,7 +54,8 @@ constexpr Schema kSchemas[] = {
      R"("value":{"type":"string"}}}},"push":{"type":"object"},"email":{"type":"object"},)"
      R"("sms":{"type":"object"},)"
      R"("voice":{"type":"object"},"chat":{"type":"object"},"webhook":{"type":"object"},)"
-     R"("inbox":{"type":"object"},)"
+     R"("inbox":{"type":"object"},"attachments":{"type":"array","maxItems":10,)"
+     R"("items":{"$ref":"#/components/schemas/Attachment"}},)"
      R"("from":{"type":"object"},"locale":{"type":"string"},"priority":{"enum":["critical","high",)"
      R"("normal","bulk"]},)"
      R"("ttl":{"type":"string","examples":["10m"]},"collapse_key":{"type":"string"},)"
@@ -611,6 +612,20 @@ constexpr Schema kSchemas[] = {
      R"("pointer":{"type":"string"},"id":{"type":"string","description":"of what was not replayed"},)"
      R"("code":{"type":"string"},"detail":{"type":"string"}}})",
      ""},
+    {"Attachment",
+     R"({"type":"object","required":["object_id"],"properties":{"object_id":{"type":"string"},)"
+     R"("filename":{"type":"string","maxLength":255},"disposition":{"enum":["attachment","inline"]},)"
+     R"("content_id":{"type":"string","maxLength":128,"description":"The HTML names it as cid:…"}}})",
+     R"({"object_id":"obj_0b6k9m2x4r8tz","filename":"Invoice.pdf"})"},
+    {"Object",
+     R"({"type":"object","properties":{"id":{"type":"string"},"filename":{"type":["string","null"]},)"
+     R"("type":{"type":"string","description":"as declared, or as the bytes begin"},)"
+     R"("size":{"type":"integer"},"sha256":{"type":"string"},"app":{"type":["string","null"]},)"
+     R"("created_by":{"type":"string"},"created_at":{"type":"string"},)"
+     R"("expires_at":{"type":"string","description":"from then on sends that name it are refused"}}})",
+     ""},
+    {"File",
+     R"({"type":"string","format":"binary","description":"The bytes, with their own Content-Type"})", ""},
     {"UsersFile",
      R"({"type":"string","description":"CSV with a line of names: user_id and any of name, email,)"
      R"( phone_number, country_code, locale, time_zone, created_at, attributes, attributes.NAME;)"

@@ -36,9 +36,31 @@ std::size_t length_of(const std::array<std::uint8_t, 4>& p) {
          (static_cast<std::size_t>(p[2]) << 8) | p[3];
 }
 
+// JSON holds text only.
+void write_body(base::JsonWriter& out, const std::string& body) {
+  if (base::to_valid_utf8(body) == body) {
+    out.field("body", body);
+  } else {
+    out.field("body_base64", base::base64(body));
+  }
+}
+
+void read_body(base::ObjectReader& reader, std::string& body) {
+  std::string encoded;
+  reader.text("body", body, kMessageMax);
+  if (!reader.text("body_base64", encoded, kMessageMax)) return;
+  auto bytes = base::unbase64(encoded);
+  if (bytes) {
+    body = std::move(*bytes);
+  } else {
+    reader.problem("body_base64", "invalid_text", "not base64");
+  }
+}
+
 std::string encode(const net::HttpRequest& request) {
   base::JsonWriter out;
-  out.object().field("method", request.method).field("target", request.target).field("body", request.body);
+  out.object().field("method", request.method).field("target", request.target);
+  write_body(out, request.body);
   out.field("type", request.header("content-type"));
   out.field("project", request.header("carillon-project")).end_object();
   return out.str();
@@ -53,7 +75,7 @@ Result<net::HttpRequest> decode_request(std::string_view text) {
   std::string type, project;
   reader.text("method", request.method, 16);
   reader.text("target", request.target, 64 * 1024);
-  reader.text("body", request.body, kMessageMax);
+  read_body(reader, request.body);
   reader.text("type", type, 256);
   reader.text("project", project, 256);
   if (!problems.empty()) return fail(Errc::InvalidArgument, problems.front().detail);
@@ -65,7 +87,8 @@ Result<net::HttpRequest> decode_request(std::string_view text) {
 std::string encode(const net::HttpResponse& response) {
   base::JsonWriter out;
   out.object().field("status", response.status).field("type", response.header("content-type"));
-  out.field("body", response.body).end_object();
+  write_body(out, response.body);
+  out.end_object();
   return out.str();
 }
 
@@ -79,7 +102,7 @@ Result<net::HttpResponse> decode_response(std::string_view text) {
   std::string type;
   reader.integer("status", status, 100, 599);
   reader.text("type", type, 256);
-  reader.text("body", response.body, kMessageMax);
+  read_body(reader, response.body);
   if (!problems.empty()) return fail(Errc::Unavailable, "the running server gave no usable answer");
   response.status = static_cast<int>(status);
   response.headers.emplace_back("content-type", std::move(type));
@@ -163,7 +186,8 @@ class ControlServerImpl final : public ControlServer {
   Task<net::HttpResponse> respond(net::HttpRequest request) {
     if (auto answer = node_.backups().answer(request)) co_return std::move(*answer);
     const net::HttpPeer peer{"local", false};
-    co_return co_await node_.api().handle(std::move(request), peer, api::Entrance::Control);
+    auto response = co_await node_.api().handle(std::move(request), peer, api::Entrance::Control);
+    co_return co_await gathered(std::move(response));
   }
 
   Node& node_;

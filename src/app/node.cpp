@@ -21,6 +21,8 @@ namespace {
 constexpr int kApiNice = 10;
 // Imports and the like take what the others leave.
 constexpr int kJobsNice = 15;
+// A start does not wait long for a bucket, which most of what is sent does not need.
+constexpr std::chrono::seconds kObjectsPatience{5};
 
 template <class T>
 T run_on(const boost::asio::any_io_executor& executor, Task<T> task) {
@@ -65,6 +67,21 @@ Worker::Worker(std::string name, int nice)
 Worker::~Worker() {
   guard_.reset();
   thread_.join();
+}
+
+Task<net::HttpResponse> gathered(net::HttpResponse response) {
+  const auto stream = std::exchange(response.stream, nullptr);
+  if (!stream) co_return response;
+  while (response.body.size() < stream->size()) {
+    auto piece = co_await stream->next();
+    if (!piece) {
+      net::HttpResponse failed;
+      failed.status = 503;
+      co_return failed;
+    }
+    response.body += *piece;
+  }
+  co_return response;
 }
 
 Node::Node(AppOptions options) : options_(std::move(options)) {}
@@ -119,10 +136,11 @@ Result<void> Node::open_rest(Role role) {
   ids_ = std::make_unique<base::IdGenerator>(clock_, owner_.node, registration.highest_id);
   queue_ = queue::make_embedded();
   cache_ = cache::make_memory();
+  CARILLON_CHECK(open_objects(role));
   CARILLON_TRY(directory_, run_on(main, pipeline::Directory::open(*store_, *keys_, clock_)));
   if (role == Role::Serve) {
-    pipeline::Pipeline::Deps deps{*store_, *queue_,     *cache_, clock_, *keys_,         metrics_,
-                                  *ids_,   *directory_, owner_,  main,   api_executors()};
+    pipeline::Pipeline::Deps deps{*store_, *queue_,     *cache_, clock_, *keys_,          metrics_,
+                                  *ids_,   *directory_, owner_,  main,   api_executors(), objects_.get()};
     CARILLON_TRY(pipeline_, pipeline::Pipeline::open(std::move(deps), options_.pipeline));
   }
   CARILLON_CHECK(open_jobs(role));
@@ -138,12 +156,29 @@ Result<void> Node::open_rest(Role role) {
                    clock_.advance(by);
                    if (pipeline_) pipeline_->nudge();
                  },
-                 jobs_.get()};
+                 jobs_.get(),
+                 objects_.get()};
   api_ = api::Api::open(std::move(deps), options_.api);
   backups_ = std::make_unique<Backups>(
       Backups::Deps{*store_, options_, clock_, store_folder_, keys_->sealer.key_id(), instance});
   CARILLON_CHECK(run_on(main, backups_->load_last()));
   register_process_metrics();
+  return {};
+}
+
+Result<void> Node::open_objects(Role role) {
+  objects_worker_ = std::make_unique<Worker>("objects");
+  CARILLON_TRY(objects_, objects::open(options_.objects, objects_worker_->executor()));
+  if (role == Role::Serve) {
+    const auto usable =
+        run_on(objects_worker_->executor(), objects_->check(base::Deadline::after(kObjectsPatience)));
+    if (!usable) base::log_warn("uploads and attachments do not work now: {}", usable.error().message);
+  }
+  // Large uploads are here while they come.
+  std::error_code ec;
+  std::filesystem::create_directories(spool_folder(), ec);
+  if (!ec) std::filesystem::permissions(spool_folder(), std::filesystem::perms::owner_all, ec);
+  if (ec) return fail(Errc::Unavailable, fmt::format("cannot make {}: {}", spool_folder(), ec.message()));
   return {};
 }
 
@@ -181,8 +216,9 @@ std::vector<boost::asio::any_io_executor> Node::api_executors() {
 net::HttpResponse Node::call(net::HttpRequest request) {
   if (auto answer = backups_->answer(request)) return std::move(*answer);
   const net::HttpPeer peer{"local", false};
-  return run_on(api_workers_.front()->executor(),
-                api_->handle(std::move(request), peer, api::Entrance::Control));
+  const auto executor = api_workers_.front()->executor();
+  auto response = run_on(executor, api_->handle(std::move(request), peer, api::Entrance::Control));
+  return run_on(executor, gathered(std::move(response)));
 }
 
 void Node::stop() {
@@ -191,6 +227,7 @@ void Node::stop() {
   if (backups_) backups_->stop();
   if (pipeline_) pipeline_->drain();
   pipeline_.reset();
+  if (objects_) run_on(objects_worker_->executor(), objects_->close());
   if (store_) store_->close();
 }
 
@@ -200,6 +237,8 @@ Node::~Node() {
   jobs_.reset();
   jobs_worker_.reset();
   delivery_.reset();
+  objects_.reset();  // before the thread it lives on
+  objects_worker_.reset();
 }
 
 }  // namespace carillon::app

@@ -13,6 +13,7 @@
 #include "app/options.h"
 #include "base/ids.h"
 #include "cache/cache.h"
+#include "objects/objects.h"
 #include "pipeline/jobs.h"
 #include "pipeline/pipeline.h"
 #include "queue/queue.h"
@@ -39,6 +40,9 @@ enum class Role : std::uint8_t {
   Administer  // the command line on a stopped store: API without pipeline
 };
 
+// With a stream's pieces in its body, for who takes it whole. 503 when one cannot be had.
+Task<net::HttpResponse> gathered(net::HttpResponse response);
+
 class Node {
  public:
   // Opens everything; recovery of an earlier run is done when this returns. Blocks. Errors: those of
@@ -55,6 +59,8 @@ class Node {
   [[nodiscard]] bool is_new_store() const { return is_new_store_; }
 
   [[nodiscard]] Backups& backups() { return *backups_; }
+  // Exists; for large bodies on their way in.
+  [[nodiscard]] std::string spool_folder() const { return options_.data + "/spool"; }
 
   // One request as an administrator, blocking; `request` as over HTTP, or one of the control socket's own
   // (app/backup.h).
@@ -67,6 +73,7 @@ class Node {
   Result<void> open_store();
   Result<void> open_rest(Role role);
   Result<void> open_jobs(Role role);
+  Result<void> open_objects(Role role);
   void register_process_metrics();
 
   AppOptions options_;
@@ -80,6 +87,8 @@ class Node {
   std::unique_ptr<base::IdGenerator> ids_;
   std::unique_ptr<queue::Queue> queue_;
   std::unique_ptr<cache::Cache> cache_;
+  std::unique_ptr<Worker> objects_worker_;
+  std::unique_ptr<objects::Objects> objects_;
   std::unique_ptr<Worker> delivery_;
   std::vector<std::unique_ptr<Worker>> api_workers_;
   std::unique_ptr<pipeline::Directory> directory_;

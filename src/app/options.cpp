@@ -15,7 +15,8 @@ void describe_server(base::SettingsGroup& group, ServerOptions& o) {
   group.text("listen", o.listen).help("Address and port of the API and the console.");
   group.text("public_listen", o.public_listen)
       .help(
-          "A second address that only serves tracking, unsubscribing, client calls and provider callbacks.");
+          "A second address that only serves tracking, unsubscribing, pictures of messages, client calls and "
+          "provider callbacks.");
   group.text("public_url", o.public_url)
       .help("How the world reaches this server, for every link that leaves it: https://notify.example.com.");
   group.text("tls_certificate", o.tls_certificate)
@@ -76,6 +77,9 @@ void describe(base::Settings& settings, AppOptions& o) {
   pipeline::describe(settings.group("approval"), o.pipeline.approval);
   pipeline::describe(settings.group("webhooks"), o.pipeline.webhooks);
   pipeline::describe(settings.group("retention"), o.pipeline.retention);
+  auto& objects = settings.group("objects");
+  objects::describe(objects, o.objects);
+  pipeline::describe(objects, o.pipeline.objects);
   api::describe(settings.group("api"), o.api);
 }
 
@@ -111,6 +115,8 @@ Result<AppOptions> load_options(const CommandLine& line, char** environment) {
     options.server.public_url = std::move(*url);
   }
   options.pipeline.public_url = options.api.public_url = options.server.public_url;
+  if (options.objects.url.empty()) options.objects.url = fmt::format("file:{}/objects", options.data);
+  options.api.objects = options.pipeline.objects;
   options.api.is_test_clock = options.server.test_clock;
   options.api.has_private_webhooks = options.pipeline.alerts.private_addresses;
   // The Options were bound to this function's `settings`; what is returned is a plain copy.

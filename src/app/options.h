@@ -9,6 +9,7 @@
 #include "api/api.h"
 #include "base/log.h"
 #include "base/settings.h"
+#include "objects/objects.h"
 #include "pipeline/pipeline.h"
 
 namespace carillon::app {
@@ -43,6 +44,7 @@ struct AppOptions {
   base::Secret secrets_key;  // base64 of 32 bytes
   std::string secrets_key_file;
   std::string log_level = "info", log_format = "auto";
+  objects::Options objects;
   pipeline::Options pipeline;
   api::Options api;
 };

@@ -28,6 +28,7 @@ class Restoring : public testing::Test {
     for (AppOptions* options : {&from_, &to_}) {
       options->store.disk_free_min = 0;
       options->pipeline.journal_folder = options->data + "/journal";
+      options->objects.url = "file:" + options->data + "/objects";
     }
     order_.from = folder_ + "/backup";
   }

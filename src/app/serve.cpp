@@ -130,7 +130,10 @@ Result<std::unique_ptr<net::HttpServer>> open_listener(Node& node, const std::st
   http.port = address.second;
   http.tls_certificate_file = server.tls_certificate;
   http.tls_key_file = server.tls_key;
-  if (!is_public) http.body_max = pipeline::kImportMax;  // most routes take less
+  // Most routes take less.
+  constexpr auto kObjectMax = static_cast<std::size_t>(pipeline::kObjectMax);
+  if (!is_public) http.body_max = std::max(pipeline::kImportMax, kObjectMax);
+  http.spool_folder = node.spool_folder();
   http.connections_max = static_cast<std::size_t>(server.connections);
   api::Api* const api = &node.api();
   const auto entrance = is_public ? api::Entrance::Public : api::Entrance::Tcp;
@@ -141,7 +144,7 @@ Result<std::unique_ptr<net::HttpServer>> open_listener(Node& node, const std::st
     return api->refuse_head(head, peer, entrance);
   };
   return net::HttpServer::open(node.api_executors(), std::move(http), std::move(handler),
-                               &api::Api::body_limit, std::move(check));
+                               &api::Api::body_limit, std::move(check), &api::Api::is_spooled);
 }
 
 int serve(const CommandLine& line) {

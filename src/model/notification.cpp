@@ -7,6 +7,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/ids.h"
 #include "model/address.h"
 #include "model/decision.h"
 #include "model/send_recipient.h"
@@ -131,7 +132,10 @@ class SendReader {
     check_recipients();
     check_channels();
     // Rules over several fields only make sense once each field is right by itself.
-    if (complaints_.problems().size() == before) check_content();
+    if (complaints_.problems().size() == before) {
+      check_content();
+      check_attachments();
+    }
     return std::move(out_);
   }
 
@@ -433,25 +437,46 @@ class SendReader {
       }
       base::ObjectReader reader(item, fmt::format("{}/attachments/{}", complaints_.prefix(), count - 1),
                                 complaints_.problems());
-      std::string object_id, filename, content_id;
-      std::size_t disposition = 0;
-      if (item.is_object()) reader.require("object_id");
-      if (reader.text("object_id", object_id, 64) && !object_id.starts_with("obj_")) {
-        reader.problem("object_id", "invalid_object_id", "give the obj_… id of an uploaded object");
-      }
-      if (reader.text("filename", filename, 255) &&
-          (filename.empty() ||
-           filename.find_first_of(std::string_view("/\\\r\n\0", 5)) != std::string::npos)) {
-        reader.problem("filename", "invalid_filename", "a file name has no path and no line break");
-      }
-      reader.one_of("disposition", disposition, {"attachment", "inline"});
-      if (reader.text("content_id", content_id, 128) &&
-          content_id.find_first_of(std::string_view("<>\r\n \0", 6)) != std::string::npos) {
-        reader.problem("content_id", "invalid_text", "a content id has no spaces, brackets or line breaks");
-      }
-      reader.done();
+      read_attachment(item, reader);
     }
-    if (count != 0) out_.attachments = base::to_json(value);
+  }
+
+  void read_attachment(base::JsonElement item, base::ObjectReader& reader) {
+    Attachment made;
+    std::string object_id;
+    std::size_t disposition = 0;
+    if (item.is_object()) reader.require("object_id");
+    if (reader.text("object_id", object_id, 64)) {
+      const auto id = base::parse_id(base::kObjectPrefix, object_id);
+      if (!id) reader.problem("object_id", "invalid_object_id", "give the obj_… id of an uploaded object");
+      made.object = id.value_or(0);
+    }
+    if (reader.text("filename", made.filename, 255) &&
+        (made.filename.empty() || std::ranges::any_of(made.filename, is_no_filename))) {
+      reader.problem("filename", "invalid_filename", "a file name has no path and no line break");
+    }
+    const bool is_said = reader.one_of("disposition", disposition, {"attachment", "inline"});
+    if (reader.text("content_id", made.content_id, 128) &&
+        (made.content_id.empty() || !std::ranges::all_of(made.content_id, is_of_content_id))) {
+      reader.problem("content_id", "invalid_text", "a content id has ASCII without spaces and brackets");
+    }
+    if (is_said && disposition == 0 && !made.content_id.empty()) {
+      reader.problem("content_id", "conflicting_fields", "what the HTML names by its content_id is inline");
+    }
+    const auto same = std::ranges::find(out_.attachments, made.content_id, &Attachment::content_id);
+    if (!made.content_id.empty() && same != out_.attachments.end()) {
+      reader.problem("content_id", "conflicting_fields", "another attachment has this content_id");
+    }
+    made.is_inline = disposition == 1 || !made.content_id.empty();
+    reader.done();
+    out_.attachments.push_back(std::move(made));
+  }
+
+  static bool is_no_filename(char c) noexcept {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '/' || c == '\\';
+  }
+  static bool is_of_content_id(char c) noexcept {
+    return c > ' ' && c <= '~' && c != '<' && c != '>' && c != '"' && c != '\\';
   }
 
   void read_inline_content(base::JsonElement body) {
@@ -482,6 +507,16 @@ class SendReader {
                       fmt::format("this address sends on {} only; leave channels out", name(*fixed_)));
     }
     out_.channels.assign(1, *fixed_);
+  }
+
+  // Where the channels are known already, one of them takes attachments.
+  void check_attachments() {
+    const bool is_implied = out_.channels.empty() && out_.fallback.empty();
+    const bool has_email =
+        std::ranges::find(out_.channels, Channel::Email) != out_.channels.end() ||
+        std::ranges::find(out_.fallback, Channel::Email, &FallbackStep::channel) != out_.fallback.end();
+    if (out_.attachments.empty() || is_implied || has_email) return;
+    complaints_.add("/attachments", "channel_mismatch", "attachments go with e-mail, which is not asked for");
   }
 
   void check_content() {

@@ -56,6 +56,14 @@ struct LocalSendTime {
   std::string zone = {};  // IANA name; empty: the recipient's
 };
 
+// An uploaded object that goes with an e-mail.
+struct Attachment {
+  std::int64_t object = 0;
+  std::string filename;    // empty: the object's
+  std::string content_id;  // empty: none
+  bool is_inline = false;
+};
+
 // A validated request (CONTRACT §6). What it names (user, template, category) is checked later, by
 // accept.
 struct SendRequest {
@@ -82,7 +90,7 @@ struct SendRequest {
   bool draft = false;
   bool skip_unknown_users = false;  // on_unknown: "skip"
   std::string metadata, tags;       // JSON as given, or empty
-  std::string attachments;          // JSON array as given, or empty
+  std::vector<Attachment> attachments;
 };
 
 // Reads one send. `fixed_channel`: of /v1/push/send and its like. Problems carry pointers relative to

@@ -13,9 +13,10 @@ using detail::put_number;
 using detail::take_number;
 
 constexpr std::size_t kMacBytes = 8, kShortMacBytes = 6;
+constexpr std::size_t kObjectMacBytes = 16;  // it gives something away
 constexpr std::size_t kHashBytes = 16;      // of an address
 constexpr std::size_t kTokenTextMax = 512;  // longer ones are nobody's
-enum class Kind : char { Open = 'o', Click = 'c', Short = 's', Unsubscribe = 'u' };
+enum class Kind : char { Open = 'o', Click = 'c', Short = 's', Unsubscribe = 'u', Object = 'b' };
 
 std::string mac(Kind kind, std::string_view bytes, std::string_view url, const base::Secret& key,
                 std::size_t size) {
@@ -95,6 +96,23 @@ std::optional<ShortLink> read_short_click_token(std::string_view token, const ba
   ShortLink link;
   link.delivery = static_cast<std::int64_t>(take_number(rest, 8));
   link.url_hash = static_cast<std::uint32_t>(take_number(rest, 4));
+  return link;
+}
+
+std::string object_token(const ObjectLink& link, const base::Secret& key) {
+  std::string bytes;
+  put_number(bytes, static_cast<std::uint64_t>(link.object), 8);
+  put_number(bytes, static_cast<std::uint64_t>(to_ms(link.expires_at) / 1000), 5);
+  return sealed(Kind::Object, std::move(bytes), {}, key, kObjectMacBytes);
+}
+
+std::optional<ObjectLink> read_object_token(std::string_view token, const base::Secret& key) {
+  const auto content = opened(Kind::Object, token, {}, key, kObjectMacBytes);
+  if (!content || content->size() != 13) return std::nullopt;
+  std::string_view rest = *content;
+  ObjectLink link;
+  link.object = static_cast<std::int64_t>(take_number(rest, 8));
+  link.expires_at = from_ms(static_cast<std::int64_t>(take_number(rest, 5)) * 1000);
   return link;
 }
 

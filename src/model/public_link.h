@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/secret.h"
 #include "model/channel.h"
 
@@ -33,6 +34,14 @@ struct ShortLink {
 [[nodiscard]] std::string short_click_token(const ShortLink& link, const base::Secret& key);
 [[nodiscard]] std::optional<ShortLink> read_short_click_token(std::string_view token,
                                                               const base::Secret& key);
+
+// /o: an uploaded object, for a while.
+struct ObjectLink {
+  std::int64_t object = 0;
+  Time expires_at{};  // whole seconds
+};
+[[nodiscard]] std::string object_token(const ObjectLink& link, const base::Secret& key);
+[[nodiscard]] std::optional<ObjectLink> read_object_token(std::string_view token, const base::Secret& key);
 
 // /u: never expires, so it holds all it needs.
 struct Unsubscription {

@@ -56,5 +56,23 @@ TEST(PublicLink, HoldsAllAnUnsubscriptionNeeds) {
   EXPECT_FALSE(read_unsubscribe_token(open_token(1, kKey), kKey));
 }
 
+TEST(PublicLink, OfAnObjectSaysWhichAndUntilWhen) {
+  const base::Secret key("key"), other("other");
+  const ObjectLink link{.object = 0x1234567890abcd, .expires_at = from_ms(1'900'000'000'000)};
+  const std::string token = object_token(link, key);
+  const auto read = read_object_token(token, key);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->object, link.object);
+  EXPECT_EQ(read->expires_at, link.expires_at);
+  EXPECT_FALSE(read_object_token(token, other));
+  EXPECT_FALSE(read_open_token(token, key));
+  EXPECT_FALSE(read_object_token(open_token(7, key), key));
+  for (std::size_t i = 0; i < token.size(); ++i) {
+    std::string forged = token;
+    forged[i] = forged[i] == 'A' ? 'B' : 'A';
+    EXPECT_FALSE(read_object_token(forged, key)) << i;
+  }
+}
+
 }  // namespace
 }  // namespace carillon::model

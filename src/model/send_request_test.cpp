@@ -65,15 +65,17 @@ TEST(SendRequest, ReadsTheUsualRequest) {
 
 TEST(SendRequest, ReadsEveryOtherField) {
   const Read r = read(R"({"to":[{"user_id":"u"}],"template":{"key":"t","version":3},
-      "fallback":[{"channel":"push","until":"opened","wait":"2m"},{"channel":"sms"}],
+      "fallback":[{"channel":"push","until":"opened","wait":"2m"},{"channel":"sms"},{"channel":"email"}],
       "from":{"email":"A@Example.COM","name":"Shop"},
       "locale":"ko","priority":"high","ttl":"10m","collapse_key":"k","send_at":"2026-12-01T09:00:00+09:00",
       "draft":true,
       "on_unknown":"skip","metadata":{"order":"7"},"tags":["a","b"],
-      "attachments":[{"object_id":"obj_1","filename":"a.pdf","disposition":"inline","content_id":"x"}]})");
+      "attachments":[{"object_id":"obj_0b6k9m2x4r8tz","filename":"a.pdf","disposition":"inline","content_id":"x"}]})");
   ASSERT_TRUE(r.problems.empty()) << r.shown();
   EXPECT_EQ(r.request.template_version, 3);
-  ASSERT_EQ(r.request.fallback.size(), 2u);
+  ASSERT_EQ(r.request.attachments.size(), 1u);
+  EXPECT_TRUE(r.request.attachments[0].is_inline);
+  ASSERT_EQ(r.request.fallback.size(), 3u);
   EXPECT_EQ(r.request.fallback[0].until, FallbackUntil::Opened);
   EXPECT_EQ(r.request.fallback[0].wait, Millis(120'000));
   EXPECT_EQ(r.request.fallback[1].channel, Channel::Sms);

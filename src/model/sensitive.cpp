@@ -9,9 +9,9 @@ namespace {
 using base::JsonElement;
 
 // Members of a request that say something.
-constexpr std::array<std::string_view, 14> kSaid{"title",   "body",    "url",   "image",      "subject",
-                                                 "content", "push",    "email", "sms",        "voice",
-                                                 "chat",    "webhook", "inbox", "attachments"};
+constexpr std::array<std::string_view, 13> kSaid{"title",   "body",    "url",   "image", "subject",
+                                                 "content", "push",    "email", "sms",   "voice",
+                                                 "chat",    "webhook", "inbox"};
 
 class Hider {
  public:
@@ -32,6 +32,8 @@ class Hider {
         write_params(value);
       } else if (key == "to") {
         write_recipients(value);
+      } else if (key == "attachments" && is_all_) {
+        write_attachments(value);
       } else {
         out_.element(value);
       }
@@ -66,6 +68,21 @@ class Hider {
       }
     }
     out_.end_object();
+  }
+
+  // Which objects they are says nothing, and what is sent again needs them.
+  void write_attachments(JsonElement value) {
+    has_hidden_ = true;
+    out_.array();
+    base::JsonArray attachments;
+    if (value.get(attachments) == simdjson::SUCCESS) {
+      for (const JsonElement attachment : attachments) {
+        std::string_view object;
+        if (attachment["object_id"].get(object) == simdjson::SUCCESS)
+          out_.object().field("object_id", object).end_object();
+      }
+    }
+    out_.end_array();
   }
 
   void write_recipients(JsonElement value) {

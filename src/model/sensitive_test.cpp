@@ -47,7 +47,7 @@ TEST(WithoutSensitive, WhatIsSaidInlineGivesWayToATitleAndABody) {
         R"("channels":["voice"],"voice":{"text":"secret"})",
         R"("channels":["chat","webhook"],"chat":{"text":"secret"},"webhook":{"body":{"a":"secret"}})",
         R"("channels":["email"],"subject":"s","content":[{"type":"text/plain","value":"secret"}])",
-        R"("channels":["inbox","sms"],"title":"secret","body":"secret","url":"https://secret.test/"})"}) {
+        R"("channels":["inbox","sms"],"title":"secret","body":"secret","url":"https://secret.test/")"}) {
     const std::string body =
         R"({"event_id":"e","to":[{"phone":"+821012345678"},{"email":"a@b.test"}],"metadata":{"k":"v"},)" +
         std::string(said) + "}";

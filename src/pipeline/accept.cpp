@@ -180,6 +180,17 @@ void ask_for_approval(Work& work) {
   work.share = share_of(*work.plan, audience);
 }
 
+// Of a send that was planned and names some.
+Task<void> take_objects(Work& work, const Pipeline::Deps& deps, const Options& options, Time now) {
+  auto found =
+      co_await find_objects(object_access(deps, options), *work.caller, *work.plan, *work.item->request, now);
+  if (found) {
+    work.plan->objects = std::move(*found);
+  } else {
+    work.refusal = std::move(found.error());
+  }
+}
+
 Task<std::optional<Refusal>> check_critical_rate(cache::Cache& cache, const Caller& caller,
                                                  std::int64_t count, Time now) {
   if (!caller.app) co_return std::nullopt;
@@ -271,6 +282,7 @@ std::expected<std::pair<store::AcceptItem, SendAnswer>, Refusal> build(Work& wor
   std::pair<store::AcceptItem, SendAnswer> made;
   auto& [item, answer] = made;
   item.notification = make_notification(work, now);
+  item.objects = work.plan->objects;
   answer.warnings = std::move(routed.warnings);
   answer.event_id = request.event_id;
   answer.recipients = routed.recipients;
@@ -413,6 +425,8 @@ class Acceptor::Batch {
           named = co_await named_version(deps_.directory, call->caller.project, *item.request);
         take_plan(work,
                   plan_send(*snapshot, owner_.options_, *work.caller, *item.request, std::move(named), now_));
+        if (work.plan && names_objects(*item.request, work.plan->tmpl.get()))
+          co_await take_objects(work, deps_, owner_.options_, now_);
         if (work.plan && work.plan->priority == model::Priority::Critical) ++critical;
       }
       if (critical == 0) continue;
@@ -685,6 +699,8 @@ Task<std::expected<Explained, Refusal>> Acceptor::explain(Caller caller, SendIte
   work.item = &item;
   work.caller = &caller;
   take_plan(work, co_await plan_send(deps_.directory, *snapshot, options_, caller, *item.request, now));
+  if (work.plan && names_objects(*item.request, work.plan->tmpl.get()))
+    co_await take_objects(work, deps_, options_, now);
   if (work.refusal) co_return std::unexpected(std::move(*work.refusal));
   work.people.wants_sample = true;
   std::vector<PeopleQuery*> queries{&work.people};

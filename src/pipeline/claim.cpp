@@ -84,6 +84,7 @@ void Deliverer::freed(model::Lane lane) {
 void Deliverer::stop() {
   is_stopping_ = true;
   release_rest();
+  attacher_.stop();
   claim_wake_.set();
   for (auto& wake : queue_wake_) wake->set();
 }

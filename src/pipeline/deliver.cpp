@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/failpoint.h"
+#include "base/ids.h"
 #include "base/log.h"
 #include "pipeline/links.h"
 #include "pipeline/render.h"
@@ -23,6 +24,16 @@ constexpr std::size_t kBatchMax = 256;     // flights prepared and begun togethe
 constexpr std::size_t kCompiledMax = 512;  // template versions kept ready
 constexpr auto kStoreRetry = std::chrono::milliseconds(200);
 constexpr auto kLookAgain = std::chrono::milliseconds(100);  // for slots, while deliveries wait for one
+constexpr std::size_t kBytesPerMs = 512;                     // of attachments, where the line is slow
+
+// What a provider is given above its time-out, because there is much to be sent. Jobs that are begun together
+// have the same attachments.
+Millis time_for(const providers::Job& job) {
+  if (!job.message->attachments) return Millis(0);
+  std::size_t bytes = 0;
+  for (const auto& each : *job.message->attachments) bytes += each.content->size();
+  return Millis(bytes / kBytesPerMs);
+}
 
 }  // namespace
 
@@ -67,6 +78,10 @@ Task<void> Deliverer::run_queue(model::Queue queue) {
       release_rest();  // what came back since stop()
       break;
     }
+    for (auto& flight : flights) {
+      if (Attacher::is_needed(*flight)) attacher_.add(std::move(flight));
+    }
+    std::erase_if(flights, [](const FlightPtr& flight) { return !flight; });
     begin(std::move(flights));
   }
 }
@@ -258,18 +273,35 @@ Task<void> Deliverer::render(std::vector<FlightPtr>& flights) {
     auto message = !known    ? Result<model::Message>(std::unexpected(known.error()))
                    : content ? render_one(*flight, said, *content, view, options_.public_url, deps_.keys)
                              : Result<model::Message>(fail(Errc::NotFound, "the template version is gone"));
+    if (message && message->image.starts_with(base::kObjectPrefix)) {
+      const auto linked =
+          co_await link_image(object_access(deps_, options_), n.project, *message, deps_.clock.now());
+      if (!linked) message = std::unexpected(linked.error());
+    }
     if (message) {
       flight->job.is_sensitive = n.is_sensitive || flight->category->sensitive || content->has_sensitive();
       flight->job.message = std::make_shared<const model::Message>(std::move(*message));
+      if (flight->delivery.channel() == Channel::Email) flight->attachments = said.request->attachments;
     } else {
-      flight->account->give_back(flight->delivery.lane());
-      base::JsonWriter note;
-      note.object().field("check", "content").field("value", message.error().message).end_object();
-      recorder_.decided(std::move(flight), DeliveryStatus::Failed, Reason::RenderFailed, std::nullopt,
-                        note.str());
+      cannot_say(std::move(flight), message.error());
     }
   }
   std::erase_if(flights, [](const FlightPtr& flight) { return !flight; });
+}
+
+void Deliverer::cannot_say(FlightPtr flight, const Error& error) {
+  flight->account->give_back(flight->delivery.lane());
+  if (error.code == Errc::Unavailable || error.code == Errc::FailedPrecondition) {
+    // Nothing is wrong with it: it is tried again as if no provider had answered.
+    base::log_warn("what a delivery says cannot be fetched: {}", error.message);
+    flight->begun = std::chrono::steady_clock::now();
+    flight->begun_at = deps_.clock.now();
+    return recorder_.finished(std::move(flight), model::Outcome::not_sent(error.message));
+  }
+  base::JsonWriter note;
+  note.object().field("check", "content").field("value", error.message).end_object();
+  recorder_.decided(std::move(flight), DeliveryStatus::Failed, Reason::RenderFailed, std::nullopt,
+                    note.str());
 }
 
 void Deliverer::give_back(FlightPtr flight) {
@@ -309,7 +341,7 @@ void Deliverer::begin(std::vector<FlightPtr> flights) {
   }
   CARILLON_FAILPOINT("deliver.after_journal");
   for (auto& [account, jobs] : by_account) {
-    account->provider->send(jobs, *this, base::Deadline::after(account->timeout));
+    account->provider->send(jobs, *this, base::Deadline::after(account->timeout + time_for(*jobs.front())));
   }
   CARILLON_FAILPOINT("deliver.after_send");
 }

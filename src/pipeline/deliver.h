@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "model/template.h"
+#include "pipeline/attach.h"
 #include "pipeline/flight.h"
 #include "pipeline/journal.h"
 #include "pipeline/record.h"
@@ -57,8 +58,12 @@ class Deliverer final : public providers::JobSink {
   // Claims nothing more and begins nothing more; what is claimed and not begun is released.
   void stop();
   // After stop(): blocks the calling thread (not the delivery thread) until no coroutine of it runs.
-  void wait() { gate_.wait(base::Deadline::never()); }
-  [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_; }
+  void wait() {
+    attacher_.wait();
+    gate_.wait(base::Deadline::never());
+  }
+  // Those a provider has, and notifications whose attachments are on their way.
+  [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_ + attacher_.count(); }
 
   void finished(providers::Job& job, model::Outcome outcome) override;
 
@@ -100,6 +105,8 @@ class Deliverer final : public providers::JobSink {
                                                                std::shared_ptr<const Snapshot> snapshot);
   // The version that frames it; 0: none.
   static std::int64_t layout_version(const ProjectView* view, std::string_view layout, Time accepted_at);
+  // What it says cannot be had: for good (NotFound), or for now.
+  void cannot_say(FlightPtr flight, const Error& error);
   void begin(std::vector<FlightPtr> flights);
   // Releases what is claimed and not begun.
   void release_rest();
@@ -142,6 +149,10 @@ class Deliverer final : public providers::JobSink {
   } last_;  // of compiled_
   std::size_t in_flight_ = 0;
   bool is_stopping_ = false;
+  Attacher attacher_{deps_,
+                     {.ready = [this](std::vector<FlightPtr> flights) { begin(std::move(flights)); },
+                      .failed = [this](FlightPtr f, const Error& why) { cannot_say(std::move(f), why); },
+                      .unused = [this](FlightPtr flight) { give_back(std::move(flight)); }}};
   base::Histogram claim_size_;
   base::TaskGate gate_{"deliver"};
 };

@@ -107,9 +107,14 @@ store::Approval open_approval(base::IdGenerator& ids, const model::Notification&
 
 Task<std::expected<Drafts::Considered, Refusal>> Drafts::consider(const Snapshot& snapshot, Caller caller,
                                                                   const model::SendRequest& request,
-                                                                  Time now) {
+                                                                  Time objects_since, Time now) {
   auto plan = co_await plan_send(deps_.directory, snapshot, options_, caller, request, now);
   if (!plan) co_return std::unexpected(std::move(plan.error()));
+  if (names_objects(request, plan->tmpl.get())) {
+    auto found = co_await find_objects(object_access(deps_, options_), caller, *plan, request, objects_since);
+    if (!found) co_return std::unexpected(std::move(found.error()));
+    plan->objects = std::move(*found);
+  }
   PeopleQuery query;
   query.project = caller.project;
   query.request = &request;
@@ -148,6 +153,7 @@ store::Rewrite Drafts::make_rewrite(const Caller& caller, const Considered& cons
   change.audience = considered.groups;
   change.named = considered.named;
   change.recipients = considered.audience;
+  change.objects = plan.objects;
   const std::int64_t audience = considered.audience;
   if (waits)
     change.approval =
@@ -162,7 +168,9 @@ Task<SendResult> Drafts::rewrite(Caller caller, const model::Notification& befor
                                  model::Notification changed, bool stays_draft, std::string action) {
   const Time now = deps_.clock.now();
   const auto snapshot = deps_.directory.snapshot();
-  auto considered = co_await consider(*snapshot, sender_of(caller, *snapshot, before), *changed.request, now);
+  const Time objects_since = action == "notification.submit" ? before.accepted_at : now;
+  auto considered = co_await consider(*snapshot, sender_of(caller, *snapshot, before), *changed.request,
+                                      objects_since, now);
   if (!considered) co_return std::unexpected(std::move(considered.error()));
   const std::int64_t audience = considered->audience;
   const bool is_lowered =

@@ -56,7 +56,8 @@ class Drafts {
   Task<std::expected<store::Approval, Refusal>> decide(store::ApprovalDecision decision);
 
  private:
-  // A send as it would be accepted now. The plan points into the snapshot.
+  // A send as it would be accepted now. The plan points into the snapshot. `objects_since`: when it named its
+  // objects, which it keeps since.
   struct Considered {
     Plan plan;
     std::vector<store::AudienceGroup> groups;
@@ -64,7 +65,8 @@ class Drafts {
     std::int64_t audience = 0;
   };
   Task<std::expected<Considered, Refusal>> consider(const Snapshot& snapshot, Caller caller,
-                                                    const model::SendRequest& request, Time now);
+                                                    const model::SendRequest& request, Time objects_since,
+                                                    Time now);
   // How it is stored; `waits`: for an approval.
   store::Rewrite make_rewrite(const Caller& caller, const Considered& considered, model::Notification changed,
                               bool stays_draft, bool waits, Time now);

@@ -31,6 +31,7 @@ struct Flight {
   std::shared_ptr<const model::Profile> profile;
   std::uint64_t profile_stamp = 0;  // Store::profile_stamp() before it was read
   std::shared_ptr<const model::Category> category;
+  std::vector<model::Attachment> attachments{};  // of an e-mail, as its request names them
   Account* account = nullptr;
   std::size_t others_available = 0;  // further accounts that could be asked at once
   bool has_next_endpoint = false;    // the device has one for another service

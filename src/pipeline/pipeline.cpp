@@ -117,6 +117,7 @@ class PipelineImpl final : public Pipeline {
     deliverer_.start();
     gate_.spawn(deps_.delivery, "tick", [this] { return tick(); });
     gate_.spawn(deps_.delivery, "housekeeping", [this] { return housekeeping(); });
+    gate_.spawn(deps_.delivery, "objects", [this] { return sweep(); });
   }
 
   Task<std::vector<SendResult>> send(Caller caller, std::vector<SendItem> items) override {
@@ -230,6 +231,7 @@ class PipelineImpl final : public Pipeline {
       deliverer_.stop();
       tick_.set();
       housekeeping_wake_.set();
+      sweep_wake_.set();
     });
     CARILLON_FAILPOINT("drain.released");
     run_on(deps_.delivery, finish(deadline));
@@ -431,6 +433,19 @@ class PipelineImpl final : public Pipeline {
     }
   }
 
+  // Beside housekeeping: a bucket that does not answer keeps nothing else waiting.
+  Task<void> sweep() {
+    while (!is_draining_) {
+      co_await sweep_wake_.wait(base::Deadline::after(kHousekeepingEvery));
+      bool has_more = true;
+      while (has_more && !is_draining_) {
+        const auto more = co_await sweep_objects(object_access(deps_, options_), deps_.clock.now());
+        if (!more) base::log_warn("objects that are not needed stay for now: {}", more.error().message);
+        has_more = more && *more;
+      }
+    }
+  }
+
   std::vector<store::LaneDepth> depths() {
     const std::lock_guard lock(depths_mutex_);
     return depths_;
@@ -468,6 +483,7 @@ class PipelineImpl final : public Pipeline {
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   base::Signal tick_;
   base::Signal housekeeping_wake_{deps_.delivery};
+  base::Signal sweep_wake_{deps_.delivery};
   std::uint64_t seen_generation_ = 0;
   std::mutex depths_mutex_;
   std::vector<store::LaneDepth> depths_;  // as of the last tick

@@ -28,6 +28,7 @@
 #include "pipeline/alert_options.h"
 #include "pipeline/directory.h"
 #include "pipeline/integrations.h"
+#include "pipeline/objects.h"
 #include "pipeline/webhook_options.h"
 #include "queue/queue.h"
 #include "store/store.h"
@@ -108,6 +109,7 @@ struct Options {
   AlertOptions alerts;
   ApprovalOptions approval;
   WebhookOptions webhooks;
+  ObjectOptions objects;
   store::Retention retention;
 };
 void describe(base::SettingsGroup& group, Options& options);
@@ -143,6 +145,7 @@ class Pipeline {
     store::Owner owner;
     boost::asio::any_io_executor delivery;          // one thread
     std::vector<boost::asio::any_io_executor> api;  // one thread each
+    objects::Objects* objects = nullptr;            // null: sends that name any are refused
   };
   // Replays the journal, recovers rows of earlier runs, then starts. Blocks the calling thread (which
   // must not run the executors). Errors: Unavailable, Corruption (store, journal folder).
@@ -202,5 +205,9 @@ class Pipeline {
   // records it, closes providers. Blocks the calling thread. Idempotent.
   virtual void drain() = 0;
 };
+
+[[nodiscard]] inline ObjectAccess object_access(const Pipeline::Deps& deps, const Options& options) {
+  return {deps.store, deps.objects, deps.keys, options.public_url, options.objects};
+}
 
 }  // namespace carillon::pipeline

@@ -11,14 +11,6 @@ std::unexpected<Refusal> refuse(int status, std::string code, std::string pointe
   return std::unexpected(make_refusal(status, std::move(code), std::move(detail), std::move(pointer)));
 }
 
-// What this issue of the product cannot do yet is refused, never ignored.
-std::optional<std::unexpected<Refusal>> unsupported(const model::SendRequest& request) {
-  if (!request.attachments.empty()) {
-    return refuse(422, "unknown_object", "/attachments/0/object_id", "there is no object of that id");
-  }
-  return std::nullopt;
-}
-
 std::vector<model::Channel> choose_channels(const model::SendRequest& request, const model::Template* tmpl,
                                             const model::Category& category) {
   if (!request.channels.empty()) return request.channels;
@@ -89,7 +81,6 @@ void choose_times(Plan& plan, const model::SendRequest& request, Time now) {
 std::expected<Plan, Refusal> make_plan(const ProjectView& view, std::shared_ptr<const model::App> app,
                                        bool is_test, const model::SendRequest& request,
                                        std::shared_ptr<const model::Template> tmpl, Time now) {
-  if (auto refused = unsupported(request)) return std::move(*refused);
   base::Problems late;
   model::check_send_time(request, now, "", late);
   if (!late.empty()) return std::unexpected(make_refusal(422, std::move(late)));

@@ -32,6 +32,7 @@ struct Plan {
   std::optional<Time> send_at;  // when it is expanded; nullopt: now
   std::optional<Millis> ttl;
   std::optional<Time> expires_at;  // of the last recipient, when each has a time of their own
+  std::vector<std::int64_t> objects{};  // that it names, found: find_objects()
 
   // Something it says may be: what is, is sealed before it is stored.
   [[nodiscard]] bool is_sensitive() const noexcept {
