@@ -173,6 +173,21 @@ TEST_P(StoredObjects, GoHoweverManyHadNamedThem) {
   EXPECT_FALSE(get(by_time.id));
 }
 
+// However many objects there are, a transaction looks at a bounded number of those that named them.
+TEST_P(StoredObjects, AreDroppedPieceByPieceHoweverManyNamedThem) {
+  const StoredObject one = make(1h), other = make(1h);
+  for (std::size_t i = 0; i < 300; ++i) {
+    auto send = item(0);
+    send.objects = {one.id, other.id};
+    accept_one(std::move(send));
+  }
+  clock_.advance(2h);
+  EXPECT_TRUE(run(objects().drop_expired(kNoGrace, clock_.now())).value());
+  EXPECT_NE(get(one.id).has_value(), get(other.id).has_value());
+  drop_all();
+  EXPECT_FALSE(get(one.id) || get(other.id));
+}
+
 TEST_P(StoredObjects, ThatAreGoneRefuseTheSendThatNeedsThemAndNoOther) {
   auto bad = item();
   bad.objects = {ids_->take()};

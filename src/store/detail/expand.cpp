@@ -100,14 +100,6 @@ Result<Picked> pick_rows(Db& db, const Words& words, std::int64_t notification, 
 
 }  // namespace
 
-Result<Origin> origin_of(Db& db, std::int64_t notification) {
-  Statement s = db.statement("SELECT app, category, template FROM notification WHERE id = ?1");
-  CARILLON_TRY(const bool has_row, s.bind(1, notification).next());
-  if (!has_row) return Origin{};
-  return Origin{
-      .app = s.integer(0), .category = s.as<std::uint32_t>(1), .template_key = s.as<std::uint32_t>(2)};
-}
-
 Result<void> move_row(Txn& txn, const model::Delivery& d, model::DeliveryStatus from, Time now) {
   Statement s = txn.db.statement(
       "UPDATE delivery SET status = ?2, reason = ?3, due_at = ?4, finished_at = ?5, "
@@ -339,7 +331,7 @@ Task<Result<CancelChunk>> SqliteStore::cancel_chunk(std::int64_t notification, s
     CancelChunk chunk{.turned = 0, .next = found.next};
     chunk.turned = open.size();
     if (open.empty()) return chunk;
-    CARILLON_TRY(const Origin origin, origin_of(txn.db, notification));
+    CARILLON_TRY(const Origin origin, load_origin(txn, notification));
     for (model::Delivery& d : open) {
       const model::DeliveryStatus was = std::exchange(d.status, model::DeliveryStatus::Cancelled);
       d.reason = model::Reason::CancelledByCaller;

@@ -53,8 +53,6 @@ Result<bool> take_share(Txn& txn, const model::Notification& notification, const
 // The one that is open, if one is.
 Result<void> void_approval(Txn& txn, std::int64_t notification, std::string_view by, Time now);
 
-// What the roll-ups need of a stored one; nothing when it is not there.
-Result<Origin> origin_of(Db& db, std::int64_t notification);
 // Moves an open, unclaimed row to another state. `d` is as read; status and reason are the new ones.
 Result<void> move_row(Txn& txn, const model::Delivery& d, model::DeliveryStatus from, Time now);
 // The request that holds what is sensitive. write_: in the place of another; empty: none.

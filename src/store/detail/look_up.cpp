@@ -24,15 +24,6 @@ std::int64_t queues_of(model::Channel channel) {
   return queues;
 }
 
-Result<std::vector<std::int64_t>> first_column(Statement& s) {
-  std::vector<std::int64_t> ids;
-  for (;;) {
-    CARILLON_TRY(const bool has_row, s.next());
-    if (!has_row) return ids;
-    ids.push_back(s.integer(0));
-  }
-}
-
 // A full portion may be followed by more.
 Candidates portion(std::vector<std::int64_t> ids) {
   Candidates c{.ids = std::move(ids)};

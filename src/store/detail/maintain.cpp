@@ -108,11 +108,7 @@ Result<bool> SqliteStore::complete_expanded(Txn& txn) {
         "SELECT notification FROM expansion e WHERE is_done = 1 AND NOT EXISTS (SELECT 1 FROM "
         "notification_count c WHERE c.notification = e.notification AND c.status < 4 AND c.n > 0) LIMIT ?1");
     s.bind(1, kCompletedMax);
-    for (;;) {
-      CARILLON_TRY(const bool has_row, s.next());
-      if (!has_row) break;
-      complete.push_back(s.integer(0));
-    }
+    CARILLON_TRY(complete, first_column(s));
   }
   for (const std::int64_t id : complete) {
     Statement s = txn.db.statement("UPDATE notification SET status = 6 WHERE id = ?1 AND status = 4");
@@ -159,9 +155,9 @@ Result<bool> SqliteStore::drop_deliveries(Txn& txn, std::int64_t below) {
   }
   for (const model::Delivery& d : rows) {
     if (!model::is_final(d.status)) continue;  // stepped over until it is; the scan starts again at the end
-    for (const char* sql : {"DELETE FROM delivery WHERE id = ?1", "DELETE FROM attempt WHERE delivery = ?1",
-                            "DELETE FROM dead_letter WHERE delivery = ?1",
-                            "DELETE FROM receipt WHERE delivery = ?1"}) {
+    for (const char* sql :
+         {"DELETE FROM delivery WHERE id = ?1", "DELETE FROM attempt WHERE delivery = ?1",
+          "DELETE FROM dead_letter WHERE delivery = ?1", "DELETE FROM receipt WHERE delivery = ?1"}) {
       CARILLON_CHECK(txn.db.statement(sql).bind(1, d.id).run());
     }
     // What a notification tells of itself stays until it goes: that is not changed.
@@ -179,11 +175,7 @@ Result<bool> SqliteStore::drop_notifications(Txn& txn, std::int64_t below) {
     Statement s =
         txn.db.statement("SELECT id FROM notification WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3");
     s.bind(1, dropped_notifications_).bind(2, below).bind(3, kPieceRows);
-    for (;;) {
-      CARILLON_TRY(const bool has_row, s.next());
-      if (!has_row) break;
-      ids.push_back(s.integer(0));
-    }
+    CARILLON_TRY(ids, first_column(s));
   }
   for (const std::int64_t id : ids) {
     CARILLON_CHECK(

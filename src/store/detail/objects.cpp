@@ -4,13 +4,14 @@
 #include "base/ids.h"
 #include "store/detail/insert.h"
 #include "store/detail/lists.h"
+#include "store/detail/pieces.h"
 #include "store/detail/sqlite_store.h"
 
 namespace carillon::store::detail {
 namespace {
 
 constexpr std::int64_t kDropRows = 200;  // expired objects looked at per transaction
-constexpr std::int64_t kPinsMax = 500;   // of one object, per transaction
+constexpr std::int64_t kPinsMax = 500;   // looked at per transaction
 constexpr Millis kLookAgain{3'600'000};  // at one that is still needed
 
 #define CARILLON_OBJECT_COLUMNS \
@@ -36,41 +37,25 @@ Result<std::optional<StoredObject>> find_object(Db& db, std::int64_t id) {
   return read_object(s);
 }
 
-// Whether nothing of it will be sent any more. Sending stays stored after the last delivery of those that
-// were not expanded; what was cancelled may have deliveries that are not turned yet.
-Result<bool> is_settled(Db& db, std::int64_t notification) {
-  Statement s = db.statement(
-      "SELECT (n.status >= 6 OR (n.status = 4 AND n.flags & 4 = 0)) AND NOT EXISTS (SELECT 1 FROM delivery d "
-      "WHERE d.id >= n.first_delivery AND d.id < n.first_delivery + n.delivery_count AND d.status < 4) AND "
-      "NOT "
-      "EXISTS (SELECT 1 FROM notification_count c WHERE c.notification = n.id AND c.status < 4 AND c.n > 0) "
-      "FROM notification n WHERE n.id = ?1");
-  CARILLON_TRY(const bool has_row, s.bind(1, notification).next());
-  return !has_row || s.integer(0) != 0;
-}
-
-// A notification that needs the object; 0: none does, and the rows of those that did are gone. Nullopt: there
-// are too many to look at now.
-Result<std::optional<std::int64_t>> pinned_by(Txn& txn, std::int64_t object) {
+// A notification that needs the object; 0: none does, and the rows of those that did are gone. Looks at no
+// more than `budget` of them, which it takes off; nullopt: there may be more.
+Result<std::optional<std::int64_t>> pinned_by(Txn& txn, std::int64_t object, std::int64_t& budget) {
   std::vector<std::int64_t> pins;
   {
     Statement s = txn.db.statement("SELECT notification FROM object_pin WHERE object = ?1 LIMIT ?2");
-    s.bind(1, object).bind(2, kPinsMax);
-    for (;;) {
-      CARILLON_TRY(const bool has_row, s.next());
-      if (!has_row) break;
-      pins.push_back(s.integer(0));
-    }
+    s.bind(1, object).bind(2, budget);
+    CARILLON_TRY(pins, first_column(s));
   }
+  budget -= static_cast<std::int64_t>(pins.size());
   for (const std::int64_t notification : pins) {
-    CARILLON_TRY(const bool may_go, is_settled(txn.db, notification));
+    CARILLON_TRY(const bool may_go, is_over(txn, notification));
     if (!may_go) return notification;
     CARILLON_CHECK(txn.db.statement("DELETE FROM object_pin WHERE object = ?1 AND notification = ?2")
                        .bind(1, object)
                        .bind(2, notification)
                        .run());
   }
-  if (static_cast<std::int64_t>(pins.size()) == kPinsMax) return std::nullopt;
+  if (budget == 0) return std::nullopt;
   return 0;
 }
 
@@ -81,15 +66,6 @@ Result<void> drop(Txn& txn, std::int64_t id, Time now) {
       .bind(1, id)
       .bind(2, now)
       .run();
-}
-
-Result<std::vector<std::int64_t>> read_ids(Statement& s) {
-  std::vector<std::int64_t> ids;
-  for (;;) {
-    CARILLON_TRY(const bool has_row, s.next());
-    if (!has_row) return ids;
-    ids.push_back(s.integer(0));
-  }
 }
 
 }  // namespace
@@ -173,7 +149,8 @@ class SqliteObjects final : public ObjectStore {
     const auto call = [id, &actor, now](Txn& txn) -> Result<bool> {
       CARILLON_TRY(const auto object, find_object(txn.db, id));
       if (!object) return fail(Errc::NotFound, "no such object");
-      CARILLON_TRY(const auto by, pinned_by(txn, id));
+      std::int64_t budget = kPinsMax;
+      CARILLON_TRY(const auto by, pinned_by(txn, id, budget));
       if (!by) return false;
       if (*by != 0) {
         return fail(Errc::FailedPrecondition,
@@ -203,10 +180,11 @@ class SqliteObjects final : public ObjectStore {
       {
         Statement s = txn.db.statement("SELECT id FROM object WHERE look_at <= ?1 ORDER BY look_at LIMIT ?2");
         s.bind(1, now - grace).bind(2, kDropRows);
-        CARILLON_TRY(ids, read_ids(s));
+        CARILLON_TRY(ids, first_column(s));
       }
+      std::int64_t budget = kPinsMax;
       for (const std::int64_t id : ids) {
-        CARILLON_TRY(const auto by, pinned_by(txn, id));
+        CARILLON_TRY(const auto by, pinned_by(txn, id, budget));
         if (!by) return true;  // it is looked at first the next time
         if (*by == 0) {
           CARILLON_CHECK(drop(txn, id, now));
@@ -227,7 +205,7 @@ class SqliteObjects final : public ObjectStore {
       Statement s =
           db.statement("SELECT id FROM object_abandoned WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2");
       s.bind(1, now).bind(2, static_cast<std::int64_t>(limit));
-      return read_ids(s);
+      return first_column(s);
     });
   }
 

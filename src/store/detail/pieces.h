@@ -13,6 +13,8 @@ Result<bool> trim_answers(Txn& txn, Time now);
 Result<bool> trim_audit(Txn& txn, Time before);
 // Jobs made before `before` that have ended, and their errors (jobs.cpp).
 Result<bool> drop_jobs(Txn& txn, Time before);
+// Whether nothing of a notification may be sent any more; true also when it is gone (privacy.cpp).
+Result<bool> is_over(Txn& txn, std::int64_t notification);
 // What is sealed of those that have ended, or are gone (privacy.cpp). `after`: the last id looked at.
 Result<bool> wipe_sealed(Txn& txn, std::int64_t& after);
 // The same of one notification, if it has ended; and of the delivery by which it may have.

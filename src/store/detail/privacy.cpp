@@ -18,7 +18,8 @@ Result<void> remove_sealed(Txn& txn, std::int64_t id) {
   return txn.db.statement("DELETE FROM sealed WHERE id = ?1").bind(1, id).run();
 }
 
-// Nothing of it may be sent any more.
+}  // namespace
+
 Result<bool> is_over(Txn& txn, std::int64_t notification) {
   Db& db = txn.db;
   // What one with many deliveries counts is written with the commit.
@@ -39,8 +40,6 @@ Result<bool> is_over(Txn& txn, std::int64_t notification) {
   CARILLON_TRY(const bool has_answer, open.bind(1, notification).bind(2, first).bind(3, count).next());
   return has_answer && open.integer(0) == 0;
 }
-
-}  // namespace
 
 Result<void> insert_sealed(Txn& txn, std::int64_t id, std::string_view sealed) {
   Statement s = txn.db.statement("INSERT INTO sealed(id, data) VALUES(?1, ?2)");
@@ -82,11 +81,7 @@ Result<bool> wipe_sealed(Txn& txn, std::int64_t& after) {
   {
     Statement s = txn.db.statement("SELECT id FROM sealed WHERE id > ?1 ORDER BY id LIMIT ?2");
     s.bind(1, after).bind(2, kSealedPiece);
-    for (;;) {
-      CARILLON_TRY(const bool has_row, s.next());
-      if (!has_row) break;
-      ids.push_back(s.integer(0));
-    }
+    CARILLON_TRY(ids, first_column(s));
   }
   bool has_wiped = false;
   for (const std::int64_t id : ids) {
@@ -212,7 +207,7 @@ Task<Result<void>> SqlitePrivacy::wipe_notifications(std::vector<WipedNotificati
   const auto call = [this, &wiped, now](Txn& txn) -> Result<void> {
     const Overwriting overwriting(txn.db);
     for (const WipedNotification& one : wiped) {
-      CARILLON_TRY(const Origin origin, origin_of(txn.db, one.id));
+      CARILLON_TRY(const Origin origin, load_origin(txn, one.id));
       if (!one.body.empty()) CARILLON_CHECK(replace_body(txn, one));
       for (const std::int64_t delivery : one.deliveries) {
         CARILLON_CHECK(wipe_delivery(txn, delivery, origin, now));

@@ -87,6 +87,15 @@ Result<bool> Statement::next() {
   return std::unexpected(error_of(sqlite3_db_handle(stmt_), rc));
 }
 
+Result<std::vector<std::int64_t>> first_column(Statement& s) {
+  std::vector<std::int64_t> ids;
+  for (;;) {
+    CARILLON_TRY(const bool has_row, s.next());
+    if (!has_row) return ids;
+    ids.push_back(s.integer(0));
+  }
+}
+
 Result<void> Statement::run() {
   for (;;) {
     const int rc = sqlite3_step(stmt_);

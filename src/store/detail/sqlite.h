@@ -97,6 +97,9 @@ class Statement {
   sqlite3_stmt* stmt_ = nullptr;
 };
 
+// The first column of all rows that are left.
+[[nodiscard]] Result<std::vector<std::int64_t>> first_column(Statement& s);
+
 enum class DbMode : std::uint8_t {
   Writer,  // makes the file when missing, WAL, synchronous=FULL
   Reader,  // query_only
