@@ -22,23 +22,20 @@ bool write_all(int fd, std::string_view bytes) noexcept {
   return true;
 }
 
-namespace {
-
-// A name is safe when its folder is.
-bool sync_folder_of(const std::string& path) noexcept {
-  const std::size_t slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+bool sync_folder(const std::string& folder) noexcept {
   const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   return opened && ::fsync(opened.get()) == 0;
 }
 
-}  // namespace
-
 bool write_file(const std::string& path, std::string_view content) noexcept {
+  return write_file(path, [content](int fd) { return write_all(fd, content); });
+}
+
+bool write_file(const std::string& path, const std::function<bool(int fd)>& fill) {
   const std::string part = path + ".part";
   {
     const Descriptor file(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    const bool is_written = file && write_all(file.get(), content) && ::fsync(file.get()) == 0;
+    const bool is_written = file && fill(file.get()) && ::fsync(file.get()) == 0;
     if (!is_written || ::rename(part.c_str(), path.c_str()) != 0) {
       const int why = errno;
       ::unlink(part.c_str());
@@ -46,7 +43,8 @@ bool write_file(const std::string& path, std::string_view content) noexcept {
       return false;
     }
   }
-  return sync_folder_of(path);
+  const std::size_t slash = path.rfind('/');
+  return sync_folder(slash == std::string::npos ? "." : path.substr(0, slash + 1));
 }
 
 }  // namespace carillon::base

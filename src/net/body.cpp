@@ -110,6 +110,7 @@ void Body::place(std::shared_ptr<const Piece> piece, std::uint64_t size) {
   if (size == 0) return;
   const std::uint64_t end = this->size() + size;
   pieces_.push_back({std::move(piece), end});
+  sha256_.clear();
 }
 
 void Body::add(std::string text) { add(std::make_shared<const std::string>(std::move(text))); }
@@ -157,6 +158,7 @@ Result<std::string> Body::text() const {
 }
 
 Result<std::string> Body::sha256() const {
+  if (!sha256_.empty()) return sha256_;
   base::Sha256 hash;
   std::string piece(static_cast<std::size_t>(std::min<std::uint64_t>(kHashPiece, size())), '\0');
   for (std::uint64_t at = 0; at < size();) {

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/descriptor.h"
@@ -42,8 +43,10 @@ class Body {
   [[nodiscard]] Result<std::size_t> read(std::uint64_t offset, std::span<char> into) const;
   // All of it in one text: for what is small. Errors: as read().
   [[nodiscard]] Result<std::string> text() const;
-  // SHA-256 of all of it, hexadecimal, read piece by piece. Errors: as read().
+  // SHA-256 of all of it, hexadecimal, read piece by piece unless it is known. Errors: as read().
   [[nodiscard]] Result<std::string> sha256() const;
+  // Of what it holds at this moment, from whoever has hashed that already.
+  void set_sha256(std::string hex) { sha256_ = std::move(hex); }
 
   class Piece;
 
@@ -54,6 +57,7 @@ class Body {
   };
   void place(std::shared_ptr<const Piece> piece, std::uint64_t size);
   std::vector<Placed> pieces_;
+  std::string sha256_;  // empty: not known
 };
 
 }  // namespace carillon::net

@@ -90,5 +90,15 @@ TEST(Body, ReadsAFileAndSaysWhenItIsTooShort) {
   EXPECT_EQ(longer.text().error().code, Errc::Unavailable);
 }
 
+TEST(Body, TakesAHashForAsLongAsItHoldsTheSame) {
+  Body body("abc");
+  const std::string own = body.sha256().value();
+  body.set_sha256("known");
+  EXPECT_EQ(body.sha256().value(), "known");
+  body.add(std::string("d"));
+  EXPECT_EQ(body.sha256().value(), Body("abcd").sha256().value());
+  EXPECT_NE(body.sha256().value(), own);
+}
+
 }  // namespace
 }  // namespace carillon::net

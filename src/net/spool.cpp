@@ -45,6 +45,7 @@ void SpooledBody::finish() { sha256_ = base::hex(hash_.finish()); }
 Body SpooledBody::body() const {
   Body body;
   body.add_file(file_, size_);
+  body.set_sha256(sha256_);
   return body;
 }
 

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <type_traits>
 
 #include "base/crypto.h"
 #include "base/descriptor.h"
@@ -20,15 +21,10 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::size_t kCopyPiece = 256 * 1024;  // bytes
-constexpr std::string_view kAside = ".part";    // of a file that is being written; no name ends like that
+constexpr std::string_view kAside = ".part";    // base::write_file(): of a file that is being written
 
 std::unexpected<Error> failed(const char* what, std::string_view name) {
   return fail(Errc::Unavailable, fmt::format("cannot {} object {}: {}", what, name, std::strerror(errno)));
-}
-
-bool sync_folder(const std::string& folder) noexcept {
-  const base::Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  return opened && ::fsync(opened.get()) == 0;
 }
 
 // The work of one call, on the backend's thread.
@@ -37,18 +33,19 @@ class Folder {
   explicit Folder(std::string path) : path_(std::move(path)) {}
 
   Result<void> put(const std::string& name, const net::Body& content) const {
-    const std::string folder = folder_of(name), path = folder + "/" + name;
-    const std::string aside = path + std::string(kAside);
+    const std::string folder = folder_of(name);
     if (::mkdir(folder.c_str(), 0700) == 0) {
-      if (!sync_folder(path_)) return failed("keep", name);
+      if (!base::sync_folder(path_)) return failed("keep", name);
     } else if (errno != EEXIST) {
       return failed("keep", name);
     }
-    const Result<void> written = write(aside, name, content);
-    if (written && ::rename(aside.c_str(), path.c_str()) == 0 && sync_folder(folder)) return {};
-    const auto error = written ? failed("keep", name) : std::unexpected(written.error());
-    ::unlink(aside.c_str());
-    return error;
+    Result<void> copied;
+    const auto fill = [&](int fd) {
+      copied = copy(content, fd, name);
+      return copied.has_value();
+    };
+    if (base::write_file(folder + "/" + name, fill)) return {};
+    return copied ? Result<void>(failed("keep", name)) : copied;
   }
 
   Result<std::string> read(const std::string& name, std::uint64_t offset, std::size_t count) const {
@@ -82,16 +79,13 @@ class Folder {
   }
 
  private:
-  static Result<void> write(const std::string& aside, const std::string& name, const net::Body& content) {
-    const base::Descriptor file(::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (!file) return failed("keep", name);
+  static Result<void> copy(const net::Body& content, int fd, const std::string& name) {
     std::string piece(kCopyPiece, '\0');
     for (std::uint64_t at = 0; at < content.size();) {
       CARILLON_TRY(const std::size_t count, content.read(at, piece));
-      if (!base::write_all(file.get(), std::string_view(piece).substr(0, count))) return failed("keep", name);
+      if (!base::write_all(fd, std::string_view(piece).substr(0, count))) return failed("keep", name);
       at += count;
     }
-    if (::fsync(file.get()) != 0) return failed("keep", name);
     return {};
   }
 
@@ -110,32 +104,24 @@ class FolderObjects final : public Objects {
 
   Task<Result<void>> put(std::string name, std::shared_ptr<const net::Body> content,
                          base::Deadline) override {
-    if (!is_name(name)) co_return fail(Errc::InvalidArgument, "an object's name has a-z, 0-9 and _ only");
-    auto work = [this, name = std::move(name), content = std::move(content)]() -> Task<Result<void>> {
-      co_return folder_.put(name, *content);
-    };
-    co_return co_await asio::co_spawn(executor_, std::move(work), asio::use_awaitable);
+    CARILLON_CO_CHECK(check_name(name));
+    co_return co_await on_thread([this, name, content] { return folder_.put(name, *content); });
   }
 
   Task<Result<std::string>> read(std::string name, std::uint64_t offset, std::size_t count,
                                  base::Deadline) override {
     CARILLON_ASSERT(count > 0 && count <= kPieceMax);
-    if (!is_name(name)) co_return fail(Errc::InvalidArgument, "an object's name has a-z, 0-9 and _ only");
-    auto work = [this, name = std::move(name), offset, count]() -> Task<Result<std::string>> {
-      co_return folder_.read(name, offset, count);
-    };
-    co_return co_await asio::co_spawn(executor_, std::move(work), asio::use_awaitable);
+    CARILLON_CO_CHECK(check_name(name));
+    co_return co_await on_thread([this, name, offset, count] { return folder_.read(name, offset, count); });
   }
 
   Task<Result<void>> remove(std::string name, base::Deadline) override {
-    if (!is_name(name)) co_return fail(Errc::InvalidArgument, "an object's name has a-z, 0-9 and _ only");
-    auto work = [this, name = std::move(name)]() -> Task<Result<void>> { co_return folder_.remove(name); };
-    co_return co_await asio::co_spawn(executor_, std::move(work), asio::use_awaitable);
+    CARILLON_CO_CHECK(check_name(name));
+    co_return co_await on_thread([this, name] { return folder_.remove(name); });
   }
 
   Task<Result<void>> check(base::Deadline) override {
-    auto work = [this]() -> Task<Result<void>> { co_return folder_.check(); };
-    co_return co_await asio::co_spawn(executor_, std::move(work), asio::use_awaitable);
+    co_return co_await on_thread([this] { return folder_.check(); });
   }
 
   [[nodiscard]] std::optional<std::string> presign(std::string_view, const ShownAs&,
@@ -145,6 +131,13 @@ class FolderObjects final : public Objects {
   Task<void> close() override { co_return; }
 
  private:
+  // Works on the backend's thread.
+  template <class Work>
+  Task<std::invoke_result_t<Work>> on_thread(Work work) {
+    auto task = [work = std::move(work)]() -> Task<std::invoke_result_t<Work>> { co_return work(); };
+    co_return co_await asio::co_spawn(executor_, std::move(task), asio::use_awaitable);
+  }
+
   const Folder folder_;
   const asio::any_io_executor executor_;
 };

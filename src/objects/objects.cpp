@@ -16,12 +16,16 @@ bool is_name(std::string_view name) noexcept {
   });
 }
 
+Result<void> check_name(std::string_view name) {
+  if (is_name(name)) return {};
+  return fail(Errc::InvalidArgument, "an object's name has a-z, 0-9 and _ only");
+}
+
 void describe(base::SettingsGroup& group, Options& options) {
   group.text("url", options.url)
       .help(
-          "Where uploaded objects are: file:DIR, or s3://bucket/prefix?endpoint=https://…&region=… (any "
-          "server "
-          "that speaks S3); empty takes the folder objects in the data folder.");
+          "Where uploaded objects are: file:DIR, or s3://bucket/prefix?endpoint=https://…&region=… "
+          "(any server that speaks S3); empty takes the folder objects in the data folder.");
   group.text("access_key_id", options.access_key_id).help("S3: the access key.");
   group.secret("secret_access_key", options.secret_access_key).help("S3: the access key's secret.");
   group.secret("session_token", options.session_token)

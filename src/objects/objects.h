@@ -29,6 +29,7 @@ inline constexpr std::size_t kNameMax = 64;
 
 // 1 to kNameMax of a-z 0-9 and '_': what any backend can hold.
 [[nodiscard]] bool is_name(std::string_view name) noexcept;
+Result<void> check_name(std::string_view name);  // Errors: InvalidArgument.
 
 // What an object is shown as to whoever has its URL.
 struct ShownAs {

@@ -139,7 +139,7 @@ class S3Objects final : public Objects {
 
   // The call to the object's address, signed and made on the backend's thread.
   Task<Result<net::HttpResponse>> ask(net::HttpCall call, std::string name, base::Deadline deadline) {
-    if (!is_name(name)) co_return fail(Errc::InvalidArgument, "an object's name has a-z, 0-9 and _ only");
+    CARILLON_CO_CHECK(check_name(name));
     call.url = base_ + name;
     call.ca_file = ca_file_;
     auto work = [this, call = std::move(call), deadline]() mutable -> Task<Result<net::HttpResponse>> {
