@@ -18,28 +18,27 @@ Attacher::Attacher(const Pipeline::Deps& deps, Hooks hooks) : deps_(deps), hooks
 Attacher::~Attacher() = default;
 
 void Attacher::add(FlightPtr flight) {
-  waiting_.push_back(std::move(flight));
+  waiting_[flight->delivery.notification].push_back(std::move(flight));
   pump();
 }
 
 void Attacher::stop() {
   is_stopping_ = true;
   for (base::Signal* const signal : room_->waiting) signal->set();
-  for (auto& flight : std::exchange(waiting_, {})) hooks_.unused(std::move(flight));
+  for (auto& [notification, flights] : std::exchange(waiting_, {})) {
+    for (auto& flight : flights) hooks_.unused(std::move(flight));
+  }
 }
 
 void Attacher::pump() {
   while (!is_stopping_ && under_way_.size() < kFetchesMax) {
-    const auto first = std::ranges::find_if(waiting_, [this](const FlightPtr& flight) {
-      return !under_way_.contains(flight->delivery.notification);
-    });
+    // The oldest that is not under way: at most kFetchesMax are passed over.
+    const auto first = std::ranges::find_if(
+        waiting_, [this](const auto& waiting) { return !under_way_.contains(waiting.first); });
     if (first == waiting_.end()) return;
-    const std::int64_t notification = (*first)->delivery.notification;
-    std::vector<FlightPtr> flights;
-    for (auto& flight : waiting_) {
-      if (flight->delivery.notification == notification) flights.push_back(std::move(flight));
-    }
-    std::erase_if(waiting_, [](const FlightPtr& flight) { return !flight; });
+    const std::int64_t notification = first->first;
+    std::vector<FlightPtr> flights = std::move(first->second);
+    waiting_.erase(first);
     under_way_.insert(notification);
     auto task = [this, notification, mine = std::move(flights)]() mutable {
       return run(notification, std::move(mine));

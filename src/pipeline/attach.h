@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -58,7 +57,7 @@ class Attacher {
 
   const Pipeline::Deps& deps_;
   const Hooks hooks_;
-  std::deque<FlightPtr> waiting_;
+  std::map<std::int64_t, std::vector<FlightPtr>> waiting_;                    // by notification
   std::set<std::int64_t> under_way_;                                          // notifications
   std::map<std::int64_t, std::weak_ptr<const model::MailAttachments>> kept_;  // while somebody uses them
   const std::shared_ptr<Room> room_ = std::make_shared<Room>();

@@ -244,6 +244,19 @@ Task<Result<void>> Deliverer::open_changes(const Flight& flight, Said& said) {
   co_return Result<void>{};
 }
 
+Task<Result<void>> Deliverer::link(std::int32_t project, model::Message& message, Said& said) {
+  if (said.image != message.image || said.image_project != project) {
+    std::string image = message.image;
+    CARILLON_CO_CHECK(
+        co_await link_image(object_access(deps_, options_), project, message, deps_.clock.now()));
+    said.image = std::move(image);
+    said.image_url = message.image;
+    said.image_project = project;
+  }
+  message.image = said.image_url;
+  co_return Result<void>{};
+}
+
 Task<void> Deliverer::render(std::vector<FlightPtr>& flights) {
   const auto snapshot = deps_.directory.snapshot();
   std::shared_ptr<model::CompiledTemplate> content;
@@ -274,8 +287,7 @@ Task<void> Deliverer::render(std::vector<FlightPtr>& flights) {
                    : content ? render_one(*flight, said, *content, view, options_.public_url, deps_.keys)
                              : Result<model::Message>(fail(Errc::NotFound, "the template version is gone"));
     if (message && message->image.starts_with(base::kObjectPrefix)) {
-      const auto linked =
-          co_await link_image(object_access(deps_, options_), n.project, *message, deps_.clock.now());
+      const auto linked = co_await link(n.project, *message, said);
       if (!linked) message = std::unexpected(linked.error());
     }
     if (message) {

@@ -75,6 +75,9 @@ class Deliverer final : public providers::JobSink {
     bool is_wiped = false;  // what is hidden in the request is not there any more
     std::shared_ptr<const Opened> opened;
     std::int64_t opened_of = 0;  // notification
+    // The last image that was an object, and the URL it got: deliveries of one notification share it.
+    std::int32_t image_project = 0;
+    std::string image, image_url;
   };
 
  private:
@@ -98,6 +101,8 @@ class Deliverer final : public providers::JobSink {
   Task<void> render(std::vector<FlightPtr>& flights);
   Task<Result<void>> open_said(const Flight& flight, Said& said);
   Task<Result<void>> open_changes(const Flight& flight, Said& said);
+  // A URL in the place of an image that is an object.
+  Task<Result<void>> link(std::int32_t project, model::Message& message, Said& said);
   // Null when the version is gone.
   Task<std::shared_ptr<model::CompiledTemplate>> compiled(const model::Notification& notification,
                                                           std::shared_ptr<const Snapshot> snapshot);
@@ -105,7 +110,7 @@ class Deliverer final : public providers::JobSink {
                                                                std::shared_ptr<const Snapshot> snapshot);
   // The version that frames it; 0: none.
   static std::int64_t layout_version(const ProjectView* view, std::string_view layout, Time accepted_at);
-  // What it says cannot be had: for good (NotFound), or for now.
+  // What it says cannot be had: never more (NotFound), or not at this moment.
   void cannot_say(FlightPtr flight, const Error& error);
   void begin(std::vector<FlightPtr> flights);
   // Releases what is claimed and not begun.

@@ -65,6 +65,13 @@ std::optional<base::Problem> problem_of(const Use& use, const std::optional<stor
   return std::nullopt;
 }
 
+// Whether others can fetch an object.
+bool has_urls(const ObjectAccess& access) {
+  return !access.public_url.empty() ||
+         (access.objects != nullptr &&
+          access.objects->presign("check", {}, std::chrono::seconds(1)).has_value());
+}
+
 std::string quoted_name(std::string_view filename) {
   std::string out = "\"";
   for (const char c : filename) {
@@ -123,13 +130,10 @@ Task<std::expected<std::vector<std::int64_t>, Refusal>> find_objects(ObjectAcces
   if (!found) co_return std::unexpected(unavailable(found.error()));
   base::Problems problems;
   std::int64_t attached = 0;
-  const bool has_urls = !access.public_url.empty() ||
-                        (access.objects != nullptr &&
-                         access.objects->presign("check", {}, std::chrono::seconds(1)).has_value());
   for (std::size_t i = 0; i < uses.size(); ++i) {
     if (auto problem = problem_of(uses[i], (*found)[i], caller, now)) {
       problems.push_back(std::move(*problem));
-    } else if (uses[i].is_image && !has_urls && !caller.is_test) {
+    } else if (uses[i].is_image && !caller.is_test && !has_urls(access)) {
       problems.push_back(
           {uses[i].pointer, "public_url_missing",
            "others fetch the image from this server; set server.public_url to its https URL first"});

@@ -440,7 +440,8 @@ class PipelineImpl final : public Pipeline {
       bool has_more = true;
       while (has_more && !is_draining_) {
         const auto more = co_await sweep_objects(object_access(deps_, options_), deps_.clock.now());
-        if (!more) base::log_warn("objects that are not needed stay for now: {}", more.error().message);
+        if (!more)
+          base::log_warn("objects that are not needed could not be removed: {}", more.error().message);
         has_more = more && *more;
       }
     }
