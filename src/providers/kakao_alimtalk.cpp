@@ -207,14 +207,15 @@ class KakaoWriter {
     base::ObjectReader reader(button, at, problems);
     std::string name;
     std::size_t type = 0;
-    constexpr std::array<std::string_view, 8> kTypes{"WL", "AL", "BK", "MD", "DS", "BC", "BT", "AC"};
+    static constexpr std::initializer_list<std::string_view> kTypes{"WL", "AL", "BK", "MD",
+                                                                    "DS", "BC", "BT", "AC"};
     reader.require("buttonName");
     reader.require("buttonType");
     reader.text("buttonName", name, 4 * kButtonNameMax);
-    reader.one_of("buttonType", type, {"WL", "AL", "BK", "MD", "DS", "BC", "BT", "AC"});
+    reader.one_of("buttonType", type, kTypes);
     if (count_characters(name) > kButtonNameMax)
       reader.problem("buttonName", "too_long", "the name of a button has at most 14 characters");
-    out_.object().field("buttonName", name).field("buttonType", kTypes[type]);
+    out_.object().field("buttonName", name).field("buttonType", kTypes.begin()[type]);
     for (const std::string_view link : {"linkMo", "linkPc", "linkAnd", "linkIos"}) {
       std::string url;
       if (reader.text(link, url, 1024)) out_.field(link, url);
