@@ -37,7 +37,7 @@ run: build ## build and start everything in one process: carillon serve
 .PHONY: test
 test: ## tidy, unit, conformance and scenario tests, 40 kills
 	@tools/install_dependencies.sh test
-	@$(call compile,release,all tests)
+	@$(call compile,release,all tests benches bench_tools)
 	@$(links)
 	@tools/run_tests.py tidy unit scenarios chaos
 
@@ -45,7 +45,7 @@ test: ## tidy, unit, conformance and scenario tests, 40 kills
 verify: CHAOS_ROUNDS := 200
 verify: ## test, and sanitizers, fuzzing, 200 kills; green before an issue is closed
 	@tools/install_dependencies.sh verify
-	@$(call compile,release,all tests)
+	@$(call compile,release,all tests benches bench_tools)
 	@$(links)
 	@$(call compile,asan,tests)
 	@$(call compile,tsan,tests)

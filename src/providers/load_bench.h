@@ -1,7 +1,8 @@
-// What the benchmarks of providers share: jobs kept under way, and the CPU they took.
+// What the benchmarks of providers share: a simulator, jobs kept under way, and the CPU they took.
 #pragma once
 
 #include <fmt/format.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -9,14 +10,17 @@
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <cstddef>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "providers/catalog.h"
+#include "sim/sim.h"
 
 namespace carillon::providers::bench {
 
@@ -35,6 +39,40 @@ inline std::string read_file(const std::string& path) {
   std::stringstream out;
   out << in.rdbuf();
   return out.str();
+}
+
+// The arguments of a benchmark: numbers.
+struct Arguments {
+  int count = 0;
+  char** texts = nullptr;
+  std::size_t operator()(int i, std::size_t otherwise) const {
+    return count > i ? static_cast<std::size_t>(std::atoll(texts[i])) : otherwise;
+  }
+};
+
+// A folder that goes with this object.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("cannot make a folder in /tmp");
+  }
+  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+ private:
+  std::string path_ = "/tmp/carillon-bench-XXXXXX";
+};
+
+// Of a simulator that counts what it gets and keeps nothing.
+inline sim::SimOptions counting(const std::string& folder) {
+  sim::SimOptions options;
+  options.use_any_ports();
+  options.directory = folder;
+  options.counters_only = true;
+  options.quiet = true;
+  return options;
 }
 
 // Opens a provider, or throws.

@@ -2,13 +2,11 @@
 // simulator, and of building and reading alone.
 // Usage: push_bench [apns|fcm|hms|all] [messages] [in flight] [connections]
 #include <fmt/format.h>
-#include <stdlib.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <cstdio>
-#include <filesystem>
 #include <fstream>
 
 #include "net/http_client.h"
@@ -16,7 +14,6 @@
 #include "providers/fcm.h"
 #include "providers/hms.h"
 #include "providers/load_bench.h"
-#include "sim/sim.h"
 
 namespace carillon::providers {
 namespace {
@@ -234,24 +231,18 @@ void compare(const std::string& folder, const Vendor& vendor, std::size_t total,
 }
 
 int run(std::string_view which, std::size_t total, std::size_t window, std::size_t connections) {
-  char folder[] = "/tmp/carillon-push-bench-XXXXXX";
-  if (::mkdtemp(folder) == nullptr) return 1;
-  sim::SimOptions options;
-  options.use_any_ports();
-  options.directory = folder;
-  options.counters_only = true;
-  options.quiet = true;
+  const bench::TemporaryFolder folder;
+  sim::SimOptions options = bench::counting(folder.path());
   options.apns_streams_at_first = 1000;  // h2load counts streams refused at first as failures
-  auto sim = std::move(sim::Sim::open(options).value());
+  const auto sim = std::move(sim::Sim::open(options).value());
   base::JsonDocument document;
   const base::JsonElement all = *document.parse(sim->description());
   const std::pair<std::string_view, Vendor (*)(base::JsonElement, std::size_t)> vendors[] = {
       {"apns", make_apns}, {"fcm", make_fcm}, {"hms", make_hms}};
   for (const auto& [name, make] : vendors) {
-    if (which == "all" || which == name) compare(folder, make(all, connections), total, window, connections);
+    if (which == "all" || which == name)
+      compare(folder.path(), make(all, connections), total, window, connections);
   }
-  sim.reset();
-  std::filesystem::remove_all(folder);
   return 0;
 }
 
@@ -259,9 +250,7 @@ int run(std::string_view which, std::size_t total, std::size_t window, std::size
 }  // namespace carillon::providers
 
 int main(int argc, char** argv) {
-  const auto argument = [&](int i, std::size_t otherwise) {
-    return argc > i ? static_cast<std::size_t>(std::atoll(argv[i])) : otherwise;
-  };
+  const carillon::providers::bench::Arguments argument{argc, argv};
   return carillon::providers::run(argc > 1 ? argv[1] : "apns", argument(2, 200'000), argument(3, 200),
                                   argument(4, 1));
 }

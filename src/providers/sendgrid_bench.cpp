@@ -1,15 +1,12 @@
 // Recipients per second of the SendGrid provider against the simulator, and of building the requests alone.
 // Usage: sendgrid_bench [recipients] [in flight]
 #include <fmt/format.h>
-#include <stdlib.h>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <filesystem>
 
 #include "providers/load_bench.h"
 #include "providers/sendgrid.h"
-#include "sim/sim.h"
 
 namespace carillon::providers {
 namespace {
@@ -79,14 +76,8 @@ void run_pure() {
 
 int run(std::size_t total, std::size_t window) {
   run_pure();
-  char folder[] = "/tmp/carillon-sendgrid-bench-XXXXXX";
-  if (::mkdtemp(folder) == nullptr) return 1;
-  sim::SimOptions options;
-  options.use_any_ports();
-  options.directory = folder;
-  options.counters_only = true;
-  options.quiet = true;
-  auto sim = std::move(sim::Sim::open(options).value());
+  const bench::TemporaryFolder folder;
+  const auto sim = std::move(sim::Sim::open(bench::counting(folder.path())).value());
   base::JsonDocument document;
   const auto vendor = (*document.parse(sim->description()))["sendgrid"].value();
   base::JsonWriter settings;
@@ -95,8 +86,6 @@ int run(std::size_t total, std::size_t window) {
   settings.field("max_in_flight", static_cast<std::int64_t>(window)).end_object();
   const std::string json = settings.str();
   for (int round = 0; round < 3; ++round) run_provider(json, total, window);
-  sim.reset();
-  std::filesystem::remove_all(folder);
   return 0;
 }
 
@@ -104,8 +93,6 @@ int run(std::size_t total, std::size_t window) {
 }  // namespace carillon::providers
 
 int main(int argc, char** argv) {
-  const auto argument = [&](int i, std::size_t otherwise) {
-    return argc > i ? static_cast<std::size_t>(std::atoll(argv[i])) : otherwise;
-  };
+  const carillon::providers::bench::Arguments argument{argc, argv};
   return carillon::providers::run(argument(1, 500'000), argument(2, 4'000));
 }

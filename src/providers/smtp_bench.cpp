@@ -2,15 +2,12 @@
 // with a DKIM signature of RSA-2048; and of building and signing alone.
 // Usage: smtp_bench [mails] [connections] [bytes of HTML]
 #include <fmt/format.h>
-#include <stdlib.h>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <filesystem>
 
 #include "providers/load_bench.h"
 #include "providers/smtp.h"
-#include "sim/sim.h"
 
 namespace carillon::providers {
 namespace {
@@ -88,7 +85,7 @@ void run_pure(const std::string& html, const std::string& key) {
   std::string mail;
   double cpu = cpu_us(RUSAGE_THREAD);
   for (std::size_t i = 0; i < kCount; ++i) {
-    mail = write_mail(smtp_detail::mail_of(job, options, std::string(kDomain)));
+    mail = write_mail(smtp_detail::mail_of(job, options, std::string(kDomain))).begin;
   }
   fmt::print("build: {:.1f} us/mail of {} bytes\n", (cpu_us(RUSAGE_THREAD) - cpu) / kCount, mail.size());
   const auto signer = DkimSigner::open("example.com", "s1", base::Secret(key)).value();
@@ -98,19 +95,14 @@ void run_pure(const std::string& html, const std::string& key) {
 }
 
 int run(std::size_t total, std::size_t window, std::size_t html_bytes) {
-  char folder[] = "/tmp/carillon-smtp-bench-XXXXXX";
-  if (::mkdtemp(folder) == nullptr) return 1;
-  sim::SimOptions options;
-  options.use_any_ports();
-  options.directory = folder;
-  options.counters_only = true;
-  options.quiet = true;
+  const bench::TemporaryFolder folder;
+  sim::SimOptions options = bench::counting(folder.path());
   options.smtp_requires_starttls = true;  // no mail in the clear
-  auto sim = std::move(sim::Sim::open(options).value());
+  const auto sim = std::move(sim::Sim::open(options).value());
   base::JsonDocument document;
   const base::JsonElement all = *document.parse(sim->description());
   const auto vendor = all["smtp"].value();
-  const std::string key = read_file(std::string(folder) + "/webhook-rsa.key");  // any of RSA-2048 will do
+  const std::string key = read_file(folder.path() + "/webhook-rsa.key");  // any of RSA-2048 will do
   const auto settings = [&](bool is_signed) {
     base::JsonWriter out;
     out.object().field("endpoint", std::string_view(vendor["url"]));
@@ -130,8 +122,6 @@ int run(std::size_t total, std::size_t window, std::size_t html_bytes) {
     run_provider("plain", settings(false), total, window, html);
     run_provider("dkim", settings(true), total, window, html);
   }
-  sim.reset();
-  std::filesystem::remove_all(folder);
   return 0;
 }
 
@@ -139,8 +129,6 @@ int run(std::size_t total, std::size_t window, std::size_t html_bytes) {
 }  // namespace carillon::providers
 
 int main(int argc, char** argv) {
-  const auto argument = [&](int i, std::size_t otherwise) {
-    return argc > i ? static_cast<std::size_t>(std::atoll(argv[i])) : otherwise;
-  };
+  const carillon::providers::bench::Arguments argument{argc, argv};
   return carillon::providers::run(argument(1, 20'000), argument(2, 16), argument(3, 10'000));
 }

@@ -3,18 +3,15 @@
 // flight]
 #include <fmt/format.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <cstdio>
-#include <filesystem>
 
 #include "providers/load_bench.h"
 #include "providers/webpush.h"
-#include "sim/sim.h"
 
 namespace carillon::providers {
 namespace {
@@ -81,12 +78,7 @@ void run_encryption() {
     ::close(ready[0]);
     return is_up ? child : 0;
   }
-  sim::SimOptions options;
-  options.use_any_ports();
-  options.directory = folder;
-  options.counters_only = true;
-  options.quiet = true;
-  const auto sim = sim::Sim::open(options);
+  const auto sim = sim::Sim::open(bench::counting(folder));
   if (!sim || ::write(ready[1], "1", 1) != 1) ::_exit(1);
   for (;;) ::pause();
 }
@@ -120,11 +112,10 @@ void run_provider(const std::string& settings, std::size_t total, std::size_t wi
 }
 
 int run(std::size_t total, std::size_t window) {
-  char folder[] = "/tmp/carillon-webpush-bench-XXXXXX";
-  if (::mkdtemp(folder) == nullptr) return 1;
-  const ::pid_t child = start_simulator(folder);
+  const bench::TemporaryFolder folder;
+  const ::pid_t child = start_simulator(folder.path());
   if (child == 0) return 1;
-  const std::string file = std::string(folder) + "/sim.json";
+  const std::string file = folder.path() + "/sim.json";
   run_encryption();
   base::JsonDocument document;
   const auto all = document.parse(read_file(file));
@@ -136,7 +127,6 @@ int run(std::size_t total, std::size_t window) {
   for (int round = 0; round < 3; ++round) run_provider(json, total, window);
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
-  std::filesystem::remove_all(folder);
   return 0;
 }
 
@@ -144,8 +134,6 @@ int run(std::size_t total, std::size_t window) {
 }  // namespace carillon::providers
 
 int main(int argc, char** argv) {
-  const auto argument = [&](int i, std::size_t otherwise) {
-    return argc > i ? static_cast<std::size_t>(std::atoll(argv[i])) : otherwise;
-  };
+  const carillon::providers::bench::Arguments argument{argc, argv};
   return carillon::providers::run(argument(1, 50'000), argument(2, 500));
 }
