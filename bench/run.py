@@ -61,6 +61,7 @@ class Sizes:
         self.critical_s = of(3, 8, 10)
         self.silent_s = of(4, 8, 10)
         self.mails = of(5_000, 10_000, 20_000)
+        self.pushes = of(20_000, 100_000, 200_000)
 
 
 class Row:
@@ -93,7 +94,11 @@ def table(sizes):
         "sent_batch": Row("end to end to APNs, batches", "/s", 40_000, 100_000),
         "cpu_single": Row("server CPU per notification end to end, single", "µs", 45, 20, True),
         "cpu_batch": Row("server CPU per notification end to end, batches", "µs", 30, 12, True),
-        "apns_sender": Row("APNs sender: h2load's CPU per request ÷ ours", "%", 70, 95),
+        "apns_sender": Row("APNs sender: h2load's CPU per request ÷ ours", "%", 80, 95),
+        "fcm_sender": Row("FCM sender: the same", "%", 80, 95),
+        "hms_sender": Row("HMS sender: the same", "%", 80, 95),
+        "webpush": Row("Web Push sender, encrypted messages/s/core", "/s", 5_000, 10_000),
+        "sendgrid": Row("SendGrid sender, recipients/s, 1,000 a request", "/s", 50_000, 100_000),
         "smtp": Row("SMTP sender, mails/s/core: MIME, TLS, connections kept", "/s", 4_000, 10_000),
         "smtp_dkim": Row("the same, signed with DKIM, RSA-2048", "/s", None, None),
         "p99": Row("p99 accept → handed to provider at 2,000/s", "ms", 50, 5, True),
@@ -351,14 +356,27 @@ class Bench:
                   f"alone {shown(alone)} ms, beside {shown(beside)} ms at {CRITICAL_RATE}/s")
         self.drop()
 
-    def measure_apns_sender(self):
-        tool = next((name for name in ("push_bench", "http2_client_bench") if (TOOLS / name).exists()), None)
-        if tool is None or not shutil.which("h2load"):
-            raise RuntimeError("the sender's benchmark or h2load (package nghttp2-client) is missing")
-        ratios = sorted(float(r) for r in re.findall(r"h2load / (?:apns|provider|client) = ([\d.]+) %", run_tool(tool)))
-        if not ratios:
-            raise RuntimeError(f"{tool} printed no ratio")
-        self._set("apns_sender", ratios[len(ratios) // 2], f"{tool}, median of {len(ratios)} runs against one server")
+    def measure_push_senders(self):
+        if not shutil.which("h2load"):
+            raise RuntimeError("h2load (package nghttp2-client) is missing")
+        said = run_tool("push_bench", "all", self.sizes.pushes)
+        for vendor in ("apns", "fcm", "hms"):
+            self._median(f"{vendor}_sender", rf"^h2load / {vendor} = ([\d.]+) %", said, "push_bench against one server")
+
+    def measure_webpush_sender(self):
+        self._median("webpush", r"^provider: .*: (\d+)/s on a core; .* 0 bad$", run_tool("webpush_bench"),
+                     "webpush_bench, CPU of the sender's threads")
+
+    def measure_sendgrid_sender(self):
+        self._median("sendgrid", r"^provider: .*, (\d+) recipients/s, 0 bad$", run_tool("sendgrid_bench"),
+                     "sendgrid_bench, simulator and sender in one process")
+
+    def _median(self, row, pattern, said, how):
+        found = sorted(float(text) for text in re.findall(pattern, said, re.MULTILINE))
+        if not found:
+            raise RuntimeError(f"nothing about {row}: {said}")
+        self._set(row, found[len(found) // 2],
+                  f"{how}, median of {len(found)} runs, {found[0]:,.0f} to {found[-1]:,.0f}")
 
     def measure_smtp_sender(self):
         said = run_tool("smtp_bench", self.sizes.mails)
@@ -541,7 +559,7 @@ def main():
     parser.add_argument("--short", action="store_true", help="fewer rows and sends")
     parser.add_argument("--quick", action="store_true", help="small and short: does it work, not how fast is it")
     parser.add_argument("--only", default="",
-                        help="rows: memory accept sent p99 silent pending event_ids apns smtp groups")
+                        help="rows: memory accept sent p99 silent pending event_ids push webpush sendgrid smtp groups")
     parser.add_argument("--keep", action="store_true", help="leave the data folders")
     parser.add_argument("--folder", default=str(ROOT / "build" / "bench-data"), help="where data is kept meanwhile")
     options = parser.parse_args()
@@ -563,7 +581,9 @@ def main():
         "silent": bench.measure_silent_provider,
         "pending": lambda: bench.measure_filled("pending", "pending", "pending_rows"),
         "event_ids": lambda: bench.measure_filled("event_ids", "event-ids", "event_ids"),
-        "apns": bench.measure_apns_sender,
+        "push": bench.measure_push_senders,
+        "webpush": bench.measure_webpush_sender,
+        "sendgrid": bench.measure_sendgrid_sender,
         "smtp": bench.measure_smtp_sender,
         "groups": lambda: (bench.measure_expand(), bench.measure_critical_beside()),
     }
