@@ -38,6 +38,8 @@ struct Outcome {
   // It says something about this address only, which may be somebody's own server: the account is neither
   // throttled by it nor held to be down.
   bool is_of_address = false;
+  // InvalidRecipient because the recipient said no (STOP): saying yes again lifts it.
+  bool is_opt_out = false;
 
   static Outcome sent(std::string provider_id, int status = 200);
   static Outcome not_sent(std::string detail);

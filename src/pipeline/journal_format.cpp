@@ -14,7 +14,7 @@ static_assert(std::endian::native == std::endian::little, "integers are copied a
 constexpr std::string_view kMagic = "CRLJRNL1";
 constexpr std::size_t kPrefixSize = 7;  // CRC, length, kind
 constexpr std::uint8_t kStart = 1, kOutcome = 2;
-constexpr std::uint8_t kSuspicious = 1, kInvalidSince = 2, kRetryAfter = 4;
+constexpr std::uint8_t kSuspicious = 1, kInvalidSince = 2, kRetryAfter = 4, kOptOut = 8;
 
 template <class T>
 void put(std::string& out, T value) {
@@ -92,6 +92,7 @@ bool parse_record(std::uint8_t kind, std::string_view body, Journal::Replay& rep
   outcome.status = in.take<std::int32_t>();
   const auto flags = in.take<std::uint8_t>();
   outcome.is_suspicious = (flags & kSuspicious) != 0;
+  outcome.is_opt_out = (flags & kOptOut) != 0;
   if ((flags & kInvalidSince) != 0) outcome.invalid_since = from_ms(in.take<std::int64_t>());
   if ((flags & kRetryAfter) != 0) outcome.retry_after = Millis(in.take<std::int64_t>());
   outcome.code = in.take_text(kDetailMax);
@@ -141,6 +142,7 @@ void append_outcome(std::string& out, std::int64_t delivery, std::uint32_t epoch
   if (outcome.is_suspicious) flags |= kSuspicious;
   if (outcome.invalid_since) flags |= kInvalidSince;
   if (outcome.retry_after) flags |= kRetryAfter;
+  if (outcome.is_opt_out) flags |= kOptOut;
   put(out, flags);
   if (outcome.invalid_since) put(out, to_ms(*outcome.invalid_since));
   if (outcome.retry_after) put(out, static_cast<std::int64_t>(outcome.retry_after->count()));

@@ -73,6 +73,7 @@ Outcome rich_outcome() {
   outcome.invalid_since = from_ms(1'790'000'000'123);
   outcome.retry_after = Millis(2500);
   outcome.is_suspicious = true;
+  outcome.is_opt_out = true;
   return outcome;
 }
 
@@ -101,6 +102,7 @@ TEST_F(JournalTest, GivesBackWhatWasBegunAndHowItEnded) {
   EXPECT_EQ(outcome->invalid_since, from_ms(1'790'000'000'123));
   EXPECT_EQ(outcome->retry_after, Millis(2500));
   EXPECT_TRUE(outcome->is_suspicious);
+  EXPECT_TRUE(outcome->is_opt_out);
 }
 
 TEST_F(JournalTest, KeepsClaimsOfOneDeliveryApart) {

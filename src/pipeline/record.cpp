@@ -163,7 +163,7 @@ void Recorder::forget(const Flight& flight, store::RecordItem& item, const model
     item.dead_address = std::move(dead);
   } else if (is_suppressible(channel)) {
     item.suppress.emplace(channel, address_key(deps_.keys.address_hash, channel, flight.job.target.address));
-    item.suppress_reason = outcome.code.empty() ? "hard_bounce" : outcome.code;
+    item.suppress_reason = outcome.is_opt_out ? "stop" : outcome.code.empty() ? "hard_bounce" : outcome.code;
   }
 }
 

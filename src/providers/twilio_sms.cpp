@@ -20,6 +20,8 @@ using model::ReceiptKind;
 constexpr std::size_t kInFlightDefault = 50;
 constexpr std::int64_t kValidityMaxS = 36'000;  // Twilio's queue keeps no message longer
 
+constexpr std::string_view kOptedOut = "21610";
+
 constexpr TwilioError kErrors[] = {
     {14107, OutcomeKind::Throttled, "Too many messages between the same two numbers."},
     {21211, OutcomeKind::InvalidRecipient, "The phone number is not valid."},
@@ -203,7 +205,9 @@ std::string form_of(const Job& job, const Options& options, const std::string& c
 }
 
 Outcome classify(const net::HttpResponse& response, bool has_own_sender, Time now) {
-  return read_twilio_answer(response, kErrors, has_own_sender, now);
+  Outcome outcome = read_twilio_answer(response, kErrors, has_own_sender, now);
+  outcome.is_opt_out = outcome.code == kOptedOut;
+  return outcome;
 }
 
 Result<CallbackReading> read_callback(const CallbackRequest& request, const Options& options) {

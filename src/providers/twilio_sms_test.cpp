@@ -59,6 +59,15 @@ TEST(TwilioSms, ClassifiesEveryCodeOfTheDictionary) {
   EXPECT_EQ(error_rows().size() + twilio_account_errors().size(), count);
 }
 
+TEST(TwilioSms, TellsWhoSaidStopFromWhoIsGone) {
+  const auto is_opt_out = [](int code) {
+    const net::HttpResponse response{400, {}, fmt::format(R"({{"code":{},"message":"m","status":400}})", code)};
+    return classify(response, false, from_ms(0)).is_opt_out;
+  };
+  EXPECT_TRUE(is_opt_out(21610));
+  EXPECT_FALSE(is_opt_out(21614));
+}
+
 TEST(TwilioSms, BlamesTheRequestForASenderItChose) {
   for (const int code : {21212, 21601, 21606, 21607, 21657, 21659}) {
     EXPECT_EQ(kind_of(code, true), OutcomeKind::Permanent) << code;

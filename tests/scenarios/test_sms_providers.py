@@ -133,6 +133,16 @@ def test_a_text_is_delivered_or_its_number_is_gone(told):
     assert sent_one(server, to=[{"phone": "+999000000002"}], **SMS)["reason"] == "address_suppressed"
 
 
+def test_start_also_lifts_a_stop_that_only_twilio_knew_of(make_server, simulator):
+    server = harness.reachable(harness.connect(make_server(), simulator, "twilio"))
+    simulator.webhooks(twilio=f"{server.url}/v1/callbacks/twilio_sms/twilio")
+    unsubscribed = "+999000000003"
+    assert sent_one(server, to=[{"phone": unsubscribed}], **SMS)["reason"] == "invalid_recipient"
+    assert only(server.all("/v1/suppressions"))["reason"] == "stop"
+    simulator.inbound("twilio", unsubscribed, "START")
+    harness.wait_until(lambda: not server.all("/v1/suppressions"), "it is still suppressed")
+
+
 def test_stop_ends_the_messages_and_start_brings_them_back(told, simulator):
     server, vendor = told
     sent_one(server, to=[{"phone": PHONE}], **SMS)
