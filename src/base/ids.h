@@ -64,5 +64,6 @@ inline constexpr std::string_view kApprovalPrefix = "apr_";
 inline constexpr std::string_view kAuditPrefix = "aud_";
 inline constexpr std::string_view kAlertPrefix = "alr_";
 inline constexpr std::string_view kAlertNoticePrefix = "aln_";
+inline constexpr std::string_view kEventPrefix = "evt_";
 
 }  // namespace carillon::base
