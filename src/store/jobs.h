@@ -25,7 +25,7 @@ struct StoredJob {
   std::int64_t id = 0;
   std::int32_t project = 0;
   std::int64_t app = 0;  // whose key asked for it; 0: a management key
-  std::string kind;      // "import_users" "import_members" "erase_user" "replay"
+  std::string kind;      // "import_users" "import_members" "erase_user" "replay" …
   Actor actor;           // who asked for it; what it does is done in that name, and by that request
   std::string spec;      // JSON: what the kind has to know
   JobState state = JobState::Queued;

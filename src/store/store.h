@@ -26,6 +26,7 @@
 #include "store/store_drafts.h"
 #include "store/store_types.h"
 #include "store/store_views.h"
+#include "store/webhooks.h"
 
 namespace carillon::store {
 
@@ -161,9 +162,10 @@ class Store {
   // Who is in any of the groups, each once, ascending by user_id; less than `limit` only at the end.
   virtual Task<Result<std::vector<Member>>> members(MembersQuery query) = 0;
 
-  [[nodiscard]] virtual JobStore& jobs() = 0;         // lives as long as this
-  [[nodiscard]] virtual PrivacyStore& privacy() = 0;  // likewise
-  [[nodiscard]] virtual ObjectStore& objects() = 0;   // likewise
+  [[nodiscard]] virtual JobStore& jobs() = 0;          // lives as long as this
+  [[nodiscard]] virtual PrivacyStore& privacy() = 0;   // likewise
+  [[nodiscard]] virtual ObjectStore& objects() = 0;    // likewise
+  [[nodiscard]] virtual WebhookStore& webhooks() = 0;  // likewise
 
   // ---- looking
   // Null for the unknown. `with_body` false leaves body and request empty.
@@ -217,7 +219,7 @@ class Store {
   virtual Task<Result<void>> put_audit(AuditEntry entry) = 0;
 
   [[nodiscard]] virtual ReceiptStore& receipts() = 0;  // lives as long as this
-  [[nodiscard]] virtual AlertStore& alerts() = 0;  // lives as long as this
+  [[nodiscard]] virtual AlertStore& alerts() = 0;      // lives as long as this
 
   // ---- sandbox and small durable state
   // The newest 100,000 are kept. Ids must be ascending.

@@ -175,6 +175,7 @@ struct ReplayResult {
 struct Retention {
   Millis content{30LL * 86'400'000};  // bodies of notifications, messages of the sandbox
   Millis events{30LL * 86'400'000};   // business events among the dead letters
+  Millis webhooks{7LL * 86'400'000};  // what webhooks were told, and what waits for them
   Millis notifications{90LL * 86'400'000}, audit{400LL * 86'400'000}, stats{400LL * 86'400'000};
 };
 

@@ -1,6 +1,7 @@
 // Alerts and their notices.
 #include "base/ids.h"
 #include "store/detail/lists.h"
+#include "store/detail/pieces.h"
 #include "store/detail/sqlite_store.h"
 
 namespace carillon::store::detail {
@@ -361,7 +362,7 @@ Task<Result<void>> SqliteAlerts::settle(std::vector<NoticeResult> results, Time 
   co_return co_await store_.write(call, JobClass::Other, 2);
 }
 
-Result<bool> SqliteStore::drop_alerts(Txn& txn, Time before) {
+Result<bool> drop_alerts(Txn& txn, Time before) {
   CARILLON_CHECK(
       txn.db
           .statement("DELETE FROM alert_notice WHERE alert IN (SELECT id FROM alert WHERE resolved_at "

@@ -137,7 +137,8 @@ Result<void> insert_approval(Txn& txn, const Approval& a) {
       "expires_at) "
       "VALUES(?1, ?2, ?3, 0, ?4, ?5, ?6, ?7)");
   s.bind(1, a.id).bind(2, std::int64_t{a.project}).bind(3, a.notification).bind(4, a.audience);
-  return s.bind(5, a.submitted_by).bind(6, a.submitted_at).bind(7, a.expires_at).run();
+  CARILLON_CHECK(s.bind(5, a.submitted_by).bind(6, a.submitted_at).bind(7, a.expires_at).run());
+  return tell_approval(txn, a, model::WebhookEvent::ApprovalRequested, a.submitted_at);
 }
 
 Result<bool> take_share(Txn& txn, const model::Notification& n, const ApprovalShare& share, Time now) {
@@ -227,6 +228,10 @@ Task<Result<Approval>> SqliteStore::decide(ApprovalDecision decision, Time now) 
       return fail(Errc::Conflict, "the send does not wait for an approval any more");
     txn.after_commit([this, id = a.notification] { notification_cache_->erase(id); });
     CARILLON_CHECK(insert_audit(txn, audit_of(a, decision.actor, now)));
+    CARILLON_CHECK(tell_approval(
+        txn, a,
+        decision.is_approved ? model::WebhookEvent::ApprovalApproved : model::WebhookEvent::ApprovalRejected,
+        now));
     return a;
   };
   co_return co_await write(std::move(call), JobClass::Other, 4);
@@ -285,6 +290,7 @@ Result<bool> SqliteStore::expire_approvals(Txn& txn, Time now) {
     CARILLON_CHECK(s.bind(1, a.notification).run());
     CARILLON_CHECK(remove_expansion(txn, a.notification));
     CARILLON_CHECK(wipe_if_over(txn, a.notification));
+    CARILLON_CHECK(tell_approval(txn, a, model::WebhookEvent::ApprovalExpired, now));
     txn.after_commit([this, id = a.notification] { notification_cache_->erase(id); });
   }
   return static_cast<std::int64_t>(expired.size()) == kExpiredMax;

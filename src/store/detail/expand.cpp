@@ -43,20 +43,6 @@ Result<StatusCounts> kept_counts(Db& db, std::int64_t notification) {
   }
 }
 
-// Of any notification: what is kept of one with many deliveries, and the few of another looked at.
-Result<StatusCounts> counts_of(Db& db, std::int64_t notification) {
-  CARILLON_TRY(StatusCounts counts, kept_counts(db, notification));
-  Statement s = db.statement(
-      "SELECT d.status, count(*) FROM notification n JOIN delivery d ON d.id >= n.first_delivery AND "
-      "d.id < n.first_delivery + n.delivery_count WHERE n.id = ?1 AND n.first_delivery > 0 GROUP BY 1");
-  s.bind(1, notification);
-  for (;;) {
-    CARILLON_TRY(const bool has_row, s.next());
-    if (!has_row) return counts;
-    counts[s.as<std::size_t>(0) % counts.size()] += s.integer(1);
-  }
-}
-
 // As insert_expansion() packed it.
 std::vector<AudienceGroup> read_audience(std::string_view blob) {
   std::vector<AudienceGroup> audience;
@@ -100,6 +86,20 @@ Result<Picked> pick_rows(Db& db, const Words& words, std::int64_t notification, 
 
 }  // namespace
 
+// What is kept of one with many deliveries, and the few of another looked at.
+Result<StatusCounts> counts_of(Db& db, std::int64_t notification) {
+  CARILLON_TRY(StatusCounts counts, kept_counts(db, notification));
+  Statement s = db.statement(
+      "SELECT d.status, count(*) FROM notification n JOIN delivery d ON d.id >= n.first_delivery AND "
+      "d.id < n.first_delivery + n.delivery_count WHERE n.id = ?1 AND n.first_delivery > 0 GROUP BY 1");
+  s.bind(1, notification);
+  for (;;) {
+    CARILLON_TRY(const bool has_row, s.next());
+    if (!has_row) return counts;
+    counts[s.as<std::size_t>(0) % counts.size()] += s.integer(1);
+  }
+}
+
 Result<void> move_row(Txn& txn, const model::Delivery& d, model::DeliveryStatus from, Time now) {
   Statement s = txn.db.statement(
       "UPDATE delivery SET status = ?2, reason = ?3, due_at = ?4, finished_at = ?5, "
@@ -113,7 +113,9 @@ Result<void> move_row(Txn& txn, const model::Delivery& d, model::DeliveryStatus 
   s.bind_or_null(9, d.note).bind_or_null(10, txn.words.id(d.integration));
   CARILLON_CHECK(s.run());
   txn.count_move(d, from, d.status);
-  return {};
+  if (!is_final) return {};
+  if (!d.is_counted) txn.outbox.finished(d.notification, now);
+  return tell_status(txn, d, now);
 }
 
 Task<Result<void>> SqliteStore::expand(ExpandItem item, Time now) {
@@ -227,6 +229,8 @@ Task<Result<CancelResult>> SqliteStore::cancel(std::int64_t notification, Actor 
                                   "WHERE id = ?1")
                        .bind(1, notification)
                        .run());
+    if (!stored.is_cancelled && !model::is_final(stored.status))
+      CARILLON_CHECK(tell_cancelled(txn, stored, now));
     CARILLON_CHECK(void_approval(txn, notification, {}, now));
     CARILLON_CHECK(
         txn.db.statement("DELETE FROM expansion WHERE notification = ?1").bind(1, notification).run());
@@ -294,6 +298,8 @@ Task<Result<void>> SqliteStore::resume(std::int64_t notification, Actor actor, T
     CARILLON_TRY(const bool is_expanding, s.bind(1, notification).next());
     CARILLON_CHECK(set_status(txn, notification,
                               is_expanding ? NotificationStatus::Expanding : NotificationStatus::Sending));
+    // While it was paused, the last may have ended.
+    if (!is_expanding) txn.outbox.finished(notification, now);
     txn.after_commit([this, notification] { notification_cache_->erase(notification); });
     return insert_audit(txn, audit_of(n, actor, "notification.resume", now));
   };

@@ -43,6 +43,11 @@ Result<void> end_waiting(Txn& txn, NotificationCache& cache, const model::Delive
   txn.count_move(waiting, waiting.status, DeliveryStatus::Suppressed);
   CARILLON_TRY(const Origin origin, load_origin(txn, waiting.notification));
   roll_up(txn, waiting, origin, DeliveryStatus::Suppressed, now);
+  model::Delivery ended = waiting;
+  ended.status = DeliveryStatus::Suppressed;
+  ended.reason = Reason::FallbackNotNeeded;
+  if (!ended.is_counted) txn.outbox.finished(ended.notification, now);
+  CARILLON_CHECK(tell_status(txn, ended, now));
   txn.after_commit([&cache, id = waiting.notification] { cache.finished(id); });
   return wipe_if_final(txn, waiting);  // it may have been the last that would have said it
 }

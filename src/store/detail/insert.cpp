@@ -128,7 +128,10 @@ Result<void> insert_deliveries(Txn& txn, std::span<const model::Delivery> delive
     txn.count(d, std::nullopt, 1);
     txn.count(d, status, 1);
     roll_up(txn, d, origin, model::DeliveryStatus::Pending, now);
-    if (is_final) roll_up(txn, d, origin, d.status, now);
+    if (!is_final) continue;
+    roll_up(txn, d, origin, d.status, now);
+    if (!d.is_counted) txn.outbox.finished(d.notification, now);
+    CARILLON_CHECK(tell_status(txn, d, now));
   }
   return {};
 }

@@ -53,6 +53,9 @@ Result<bool> take_share(Txn& txn, const model::Notification& notification, const
 // The one that is open, if one is.
 Result<void> void_approval(Txn& txn, std::int64_t notification, std::string_view by, Time now);
 
+// How many of its deliveries are in each state, of any notification.
+Result<StatusCounts> counts_of(Db& db, std::int64_t notification);
+
 // Moves an open, unclaimed row to another state. `d` is as read; status and reason are the new ones.
 Result<void> move_row(Txn& txn, const model::Delivery& d, model::DeliveryStatus from, Time now);
 // The request that holds what is sensitive. write_: in the place of another; empty: none.

@@ -67,7 +67,7 @@ Task<Result<bool>> SqliteStore::housekeeping(const Retention& retention, Time no
   auto call = [this, retention, now](Txn& txn) -> Result<bool> {
     CARILLON_TRY(const bool more_dedup, dedup_->rotate(txn, now, static_cast<std::size_t>(kPieceRows)));
     CARILLON_TRY(const bool more_history, history_->merge(txn));
-    CARILLON_TRY(const bool more_complete, complete_expanded(txn));
+    CARILLON_TRY(const bool more_complete, complete_expanded(txn, now));
     CARILLON_TRY(const bool more_approvals, expire_approvals(txn, now));
     CARILLON_TRY(const bool more_sealed, wipe_sealed(txn, wiped_sealed_));
     CARILLON_TRY(const bool more_content, drop_content(txn, now - retention.content));
@@ -76,8 +76,9 @@ Task<Result<bool>> SqliteStore::housekeeping(const Retention& retention, Time no
     CARILLON_TRY(const bool more_audit, trim_audit(txn, now - retention.audit));
     CARILLON_TRY(const bool more_members, drop_deleted_groups(txn));
     CARILLON_TRY(const bool more_jobs, drop_jobs(txn, now - kJobsKept));
-    return more_jobs || more_sealed || more_dedup || more_history || more_complete || more_approvals ||
-           more_content || more_expired || more_answers || more_audit || more_members;
+    CARILLON_TRY(const bool more_events, drop_webhook_events(txn, now - retention.webhooks));
+    return more_events || more_jobs || more_sealed || more_dedup || more_history || more_complete ||
+           more_approvals || more_content || more_expired || more_answers || more_audit || more_members;
   };
   CARILLON_CO_TRY(const bool has_more,
                   co_await write(std::move(call), JobClass::Other, static_cast<std::size_t>(kPieceRows)));
@@ -101,7 +102,7 @@ Task<Result<bool>> SqliteStore::fold_history(Time now) {
 }
 
 // An expanded notification is marked when all of its deliveries are final; the others derive it.
-Result<bool> SqliteStore::complete_expanded(Txn& txn) {
+Result<bool> SqliteStore::complete_expanded(Txn& txn, Time now) {
   std::vector<std::int64_t> complete;
   {
     Statement s = txn.db.statement(
@@ -113,6 +114,7 @@ Result<bool> SqliteStore::complete_expanded(Txn& txn) {
   for (const std::int64_t id : complete) {
     Statement s = txn.db.statement("UPDATE notification SET status = 6 WHERE id = ?1 AND status = 4");
     CARILLON_CHECK(s.bind(1, id).run());
+    if (txn.db.changes() == 1) txn.outbox.finished(id, now);
     CARILLON_CHECK(txn.db.statement("DELETE FROM expansion WHERE notification = ?1").bind(1, id).run());
     CARILLON_CHECK(wipe_if_over(txn, id));
     txn.after_commit([this, id] { notification_cache_->erase(id); });

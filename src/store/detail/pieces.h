@@ -11,6 +11,8 @@ Result<bool> drop_deleted_groups(Txn& txn);
 Result<bool> trim_answers(Txn& txn, Time now);
 // The audit trail before `before` (audit.cpp).
 Result<bool> trim_audit(Txn& txn, Time before);
+// Alerts resolved before `before`, with their notices (alerts.cpp).
+Result<bool> drop_alerts(Txn& txn, Time before);
 // Jobs made before `before` that have ended, and their errors (jobs.cpp).
 Result<bool> drop_jobs(Txn& txn, Time before);
 // Whether nothing of a notification may be sent any more; true also when it is gone (privacy.cpp).

@@ -45,6 +45,15 @@ std::int64_t steady_ms() {
   return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+void make_ballast(const std::string& folder) {
+  if (disk_space(folder).free < kBallastOnlyAbove) return;
+  const std::string path = folder + "/ballast";
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return;
+  if (::fallocate(fd, 0, 0, kBallastBytes) != 0) ::unlink(path.c_str());  // a file system without it
+  ::close(fd);
+}
+
 }  // namespace
 
 SqliteStore::SqliteStore(SqliteOptions options)
@@ -62,7 +71,7 @@ Result<std::unique_ptr<Store>> SqliteStore::open(SqliteOptions options) {
   std::unique_ptr<SqliteStore> store(new SqliteStore(std::move(options)));
   CARILLON_CHECK(store->lock_folder());
   CARILLON_CHECK(store->open_database());
-  store->make_ballast();
+  make_ballast(store->options_.folder);
   return store;
 }
 
@@ -100,6 +109,7 @@ Result<void> SqliteStore::open_database() {
   CARILLON_CHECK(words_.load(*db));
   CARILLON_CHECK(counters_.load(*db));
   CARILLON_CHECK(claims_.load(*db));
+  CARILLON_CHECK(outbox_.load(*db));
   dedup_ = std::make_unique<Dedup>(options_.dedup_window, options_.dedup_memory_bytes);
   CARILLON_CHECK(dedup_->load(*db, options_.folder + "/dedup.snapshot"));
   notification_cache_ = std::make_unique<NotificationCache>(options_.notification_cache_bytes);
@@ -117,17 +127,9 @@ Result<void> SqliteStore::open_database() {
                             why_ = why == nullptr ? std::string() : why->message;
                             is_failing_.store(is_failing);
                           }};
-  writer_ = std::make_unique<Writer>(std::move(db), words_, counters_, options_.metrics, std::move(hooks));
+  writer_ =
+      std::make_unique<Writer>(std::move(db), words_, counters_, outbox_, options_.metrics, std::move(hooks));
   return {};
-}
-
-void SqliteStore::make_ballast() {
-  if (disk_space(options_.folder).free < kBallastOnlyAbove) return;
-  const std::string path = options_.folder + "/ballast";
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return;
-  if (::fallocate(fd, 0, 0, kBallastBytes) != 0) ::unlink(path.c_str());  // a file system without it
-  ::close(fd);
 }
 
 bool SqliteStore::free_ballast() {

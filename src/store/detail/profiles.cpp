@@ -137,6 +137,7 @@ Task<Result<void>> SqliteStore::delete_profile(UserKey key, Actor actor, Time no
     CARILLON_TRY(const auto profile, load_profile(txn.db, key));
     if (!profile) return fail(Errc::NotFound, "no such user");
     CARILLON_CHECK(write_owners(txn, options_.keys->address_hash, &*profile, nullptr));
+    CARILLON_CHECK(tell_devices(txn, &*profile, nullptr, "user_deleted", now));
     CARILLON_CHECK(remove_profile(txn, key));
     CARILLON_CHECK(insert_audit(txn, AuditEntry{.project = key.project,
                                                 .at = now,
@@ -156,6 +157,7 @@ Task<Result<void>> SqliteStore::erase_user(UserKey key, Actor actor, Time now) {
     CARILLON_TRY(const auto profile, load_profile(txn.db, key));
     if (profile) CARILLON_CHECK(write_owners(txn, options_.keys->address_hash, &*profile, nullptr));
     CARILLON_CHECK(remove_profile(txn, key));
+    CARILLON_CHECK(forget_events(txn, key));
     // By group, which is what the members are found by; the counts first, while it can be seen who is in.
     for (const char* sql :
          {"UPDATE user_group SET n = n - 1 WHERE project = ?1 AND EXISTS (SELECT 1 FROM member m WHERE "
@@ -178,7 +180,7 @@ Task<Result<void>> SqliteStore::erase_user(UserKey key, Actor actor, Time now) {
 }
 
 Result<bool> SqliteStore::forget_endpoint(Txn& txn, const UserKey& user, const std::string& device_id,
-                                          const DeadAddress& address) {
+                                          const DeadAddress& address, Time now) {
   if (user.user_id.empty()) return false;
   CARILLON_TRY(const auto before, load_profile(txn.db, user));
   if (!before) return false;
@@ -201,6 +203,7 @@ Result<bool> SqliteStore::forget_endpoint(Txn& txn, const UserKey& user, const s
   ++after.version;
   CARILLON_CHECK(write_profile(txn, after));
   CARILLON_CHECK(write_owners(txn, options_.keys->address_hash, &*before, &after));
+  CARILLON_CHECK(tell_devices(txn, &*before, &after, "invalid_token", now));
   txn.after_commit([this, user, shared = std::make_shared<const model::Profile>(std::move(after))] {
     keep_written(user, shared);
   });

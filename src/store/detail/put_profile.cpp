@@ -198,8 +198,8 @@ Result<void> check_email(Txn& txn, const model::Profile& profile) {
 
 }  // namespace
 
-Result<void> SqliteStore::take_endpoints(Txn& txn, const UserKey& from,
-                                         std::span<const base::Hash128> places) {
+Result<void> SqliteStore::take_endpoints(Txn& txn, const UserKey& from, std::span<const base::Hash128> places,
+                                         Time now) {
   const base::KeyedHash& hash = options_.keys->address_hash;
   CARILLON_TRY(const auto before, load_profile(txn.db, from));
   if (!before) return {};
@@ -218,6 +218,7 @@ Result<void> SqliteStore::take_endpoints(Txn& txn, const UserKey& from,
   const bool is_spent = after.is_anonymous && after.devices.empty();
   CARILLON_CHECK(write_owners(txn, hash, &*before, is_spent ? nullptr : &after));
   CARILLON_CHECK(is_spent ? remove_profile(txn, from) : write_profile(txn, after));
+  CARILLON_CHECK(tell_devices(txn, &*before, is_spent ? nullptr : &after, "moved", now));
   auto shared = is_spent ? nullptr : std::make_shared<const model::Profile>(std::move(after));
   txn.after_commit([this, from, shared = std::move(shared)] { keep_written(from, shared); });
   return {};
@@ -255,7 +256,7 @@ Result<PutProfileResult> SqliteStore::put_prepared(Txn& txn, const PreparedProfi
   PutProfileResult result{.version = profile.version, .moved_from = {}};
   CARILLON_TRY(const Holders holders, other_holders(txn, hash, profile));
   for (const auto& [user, places] : holders) {
-    CARILLON_CHECK(take_endpoints(txn, UserKey{profile.project, user}, places));
+    CARILLON_CHECK(take_endpoints(txn, UserKey{profile.project, user}, places, now));
     result.moved_from.push_back(user);
   }
   if (!change.claims.empty() && change.claims != key.user_id) {
@@ -266,7 +267,11 @@ Result<PutProfileResult> SqliteStore::put_prepared(Txn& txn, const PreparedProfi
   CARILLON_CHECK(write_owners(txn, hash, before ? &*before : nullptr, &profile));
   if (const std::string diff = preference_change(before ? &*before : nullptr, profile); !diff.empty()) {
     CARILLON_CHECK(log_preferences(txn, profile, diff, change, now));
+    CARILLON_CHECK(tell_preferences(txn, profile, change, diff, now));
   }
+  const bool has_dropped = prepared.dropped > 0;
+  CARILLON_CHECK(
+      tell_devices(txn, before ? &*before : nullptr, &profile, has_dropped ? "replaced" : "user", now));
   const char* action = !before                       ? "user.create"
                        : change.is_preference_change ? "user.preferences"
                                                      : "user.update";

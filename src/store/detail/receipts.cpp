@@ -131,11 +131,12 @@ class SqliteReceipts final : public ReceiptStore {
     if (item.address) CARILLON_CHECK(change_suppression(txn, item, now));
     if (item.endpoint) {
       CARILLON_CHECK(
-          store_.forget_endpoint(txn, UserKey{d->project, d->user_id}, d->device_id, *item.endpoint));
+          store_.forget_endpoint(txn, UserKey{d->project, d->user_id}, d->device_id, *item.endpoint, now));
     }
     CARILLON_TRY(const Origin origin, load_origin(txn, d->notification));
     if (!event_of(item.receipt.kind)) {
       roll_up(txn, *d, origin, stat_event(item.receipt.kind), now);
+      CARILLON_CHECK(tell_engagement(txn, *d, item.receipt.kind, item.receipt.at, now));
     } else if (!is_waiting) {
       CARILLON_TRY(result.to,
                    change_status(txn, *d, origin, item.receipt.kind, item.receipt.provider_id, now));
@@ -168,6 +169,9 @@ class SqliteReceipts final : public ReceiptStore {
     }
     txn.count_move(d, from, *to);
     roll_up(txn, d, origin, *to, now);
+    d.status = *to;
+    d.reason = reason_of(kind);
+    CARILLON_CHECK(tell_status(txn, d, now));
     txn.after_commit([this, id = d.notification] { store_.notification_cache_->erase(id); });
     return to;
   }
@@ -182,17 +186,19 @@ class SqliteReceipts final : public ReceiptStore {
                             .reason = std::string(suppression_of(item.receipt.kind)),
                             .at = now};
     if (!suppression.reason.empty()) {
-      CARILLON_CHECK(store_.insert_suppression(txn, suppression));
+      CARILLON_TRY(const bool is_new, store_.insert_suppression(txn, suppression));
+      if (!is_new) return false;
     } else if (item.receipt.kind == ReceiptKind::Resubscribed) {
       // What the recipient had asked for; an address that bounced stays where it is.
       Statement s = txn.db.statement(
           "DELETE FROM suppression WHERE project = ?1 AND channel = ?2 AND hash = ?3 AND reason = 'stop'");
       s.bind(1, std::int64_t{item.project}).bind(2, static_cast<std::int64_t>(item.address->channel));
       CARILLON_CHECK(s.bind(3, item.address->hash).run());
+      if (txn.db.changes() == 0) return false;
+      CARILLON_CHECK(tell_suppression(txn, suppression, true, now));
     } else {
       return false;
     }
-    if (txn.db.changes() == 0) return false;
     base::JsonWriter detail;
     detail.object().field_if("address", item.hint).field("reported", model::name(item.receipt.kind));
     detail.end_object();

@@ -106,6 +106,7 @@ class RecordJob final : public Job {
     CARILLON_TRY(const bool is_ours, update(txn, item, is_final));
     if (!is_ours) return false;
     txn.count_move(d, model::DeliveryStatus::Processing, item.to);
+    if (is_final) CARILLON_CHECK(tell(txn, d, item.to));
     if (item.attempt) CARILLON_CHECK(insert_attempt(txn, *item.attempt, d.id));
     if (is_final) {
       const Origin origin{.app = item.app,
@@ -122,7 +123,7 @@ class RecordJob final : public Job {
     }
     if (item.dead_address) {
       CARILLON_CHECK(
-          store_.forget_endpoint(txn, UserKey{d.project, d.user_id}, d.device_id, *item.dead_address));
+          store_.forget_endpoint(txn, UserKey{d.project, d.user_id}, d.device_id, *item.dead_address, now_));
     }
     if (item.suppress) {
       Suppression suppression;
@@ -133,6 +134,14 @@ class RecordJob final : public Job {
       CARILLON_CHECK(store_.insert_suppression(txn, suppression));
     }
     return true;
+  }
+
+  Result<void> tell(Txn& txn, const model::Delivery& d, model::DeliveryStatus to) {
+    if (!d.is_counted) txn.outbox.finished(d.notification, now_);
+    if (!txn.outbox.is_any()) return {};
+    model::Delivery told = d;
+    told.status = to;
+    return tell_status(txn, told, now_);
   }
 
   // One statement is fence and change: an owner is there only in processing.

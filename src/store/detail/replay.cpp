@@ -113,6 +113,7 @@ Task<Result<std::vector<ReplayResult>>> SqliteStore::replay(std::vector<ReplayIt
     CARILLON_CHECK(write_row(txn, d));
     if (!item.sealed.empty()) CARILLON_CHECK(write_sealed(txn, d.id, item.sealed));
     txn.count_move(d, from, d.status);
+    CARILLON_CHECK(tell_delivery(txn, d, model::WebhookEvent::DeliveryReplayed, now));
     txn.after_commit([this, id = d.notification] { notification_cache_->erase(id); });
     AuditEntry audit;
     audit.project = d.project;

@@ -40,6 +40,8 @@ constexpr std::array kSteps{
 #include "store/schema/sqlite/0013_sensitive.sql"
     ,
 #include "store/schema/sqlite/0014_objects.sql"
+    ,
+#include "store/schema/sqlite/0015_webhooks.sql"
 };
 constexpr std::array kPeopleSteps{
 #include "store/schema/sqlite/people/0001_people.sql"

@@ -80,7 +80,6 @@ class SqliteStore final : public Store {
   Task<Result<void>> put_suppression(Suppression suppression, bool is_removed, Actor actor,
                                      Time now) override;
   Task<Result<std::vector<Suppression>>> list_suppressions(std::int32_t project, ListPage page) override;
-
   Task<Result<Group>> put_group(std::int32_t project, std::string key, std::string name, Actor actor,
                                 Time now) override;
   Task<Result<void>> delete_group(std::int32_t project, std::string key, Actor actor, Time now) override;
@@ -94,6 +93,7 @@ class SqliteStore final : public Store {
   JobStore& jobs() override { return *jobs_; }
   PrivacyStore& privacy() override { return *privacy_; }
   ObjectStore& objects() override { return *objects_; }
+  WebhookStore& webhooks() override { return *webhooks_; }
   Task<Result<std::vector<std::shared_ptr<const model::Notification>>>> notifications(
       std::vector<std::int64_t> ids) override;
   Task<Result<std::vector<model::Delivery>>> deliveries_of(std::int64_t notification, ListPage page) override;
@@ -113,7 +113,6 @@ class SqliteStore final : public Store {
   Task<Result<std::vector<LaneDepth>>> lane_depths(Time now) override;
   Task<Result<std::vector<StatsRow>>> stats(StatsQuery query) override;
   Task<Result<std::vector<CounterRow>>> recount() override;
-
   AlertStore& alerts() override { return *alerts_; }
   ReceiptStore& receipts() override { return *receipts_; }
   Task<Result<Record>> get_record(RecordKey key) override;
@@ -142,6 +141,7 @@ class SqliteStore final : public Store {
   friend class SqliteObjects;
   friend class SqlitePrivacy;
   friend class SqliteReceipts;
+  friend class SqliteWebhooks;
   explicit SqliteStore(SqliteOptions options);
 
   // Runs `call` (Result<T>(Txn&)) in a transaction of the writer, alone in a savepoint. An error it
@@ -168,9 +168,9 @@ class SqliteStore final : public Store {
   // registered at or before `invalid_since` (or any time when absent); also its endpoint_owner row.
   // The cache follows after the commit. True when something was removed. Not finding it is no error.
   Result<bool> forget_endpoint(Txn& txn, const UserKey& user, const std::string& device_id,
-                               const DeadAddress& address);
+                               const DeadAddress& address, Time now);
   // Takes tokens away from a user to whom they no longer belong (put_profile.cpp), version + 1.
-  Result<void> take_endpoints(Txn& txn, const UserKey& from, std::span<const base::Hash128> places);
+  Result<void> take_endpoints(Txn& txn, const UserKey& from, std::span<const base::Hash128> places, Time now);
   // The transaction of put_profile() (put_profile.cpp). Errors: Conflict · AlreadyExists.
   Result<PutProfileResult> put_prepared(Txn& txn, const PreparedProfile& prepared,
                                         const ProfileChange& change, Time now);
@@ -182,26 +182,24 @@ class SqliteStore final : public Store {
                                                     std::span<const std::string> piece, bool is_removal,
                                                     const Actor& actor, Time now);
   // ---- suppressions.cpp
-  // Inserts a suppression unless the address has one. Also used by record().
-  Result<void> insert_suppression(Txn& txn, const Suppression& suppression);
+  // Inserts a suppression unless the address has one; true: it had none. Also used by record().
+  Result<bool> insert_suppression(Txn& txn, const Suppression& suppression);
   // ---- fallback.cpp
   // `d` has become `to`, or `receipt` says something of it: those that wait for it go on or end.
   Result<void> advance_fallback(Txn& txn, const model::Delivery& d, model::DeliveryStatus to,
                                 std::optional<model::ReceiptKind> receipt, Time now);
   // ---- audit.cpp
   static Result<void> insert_audit(Txn& txn, const AuditEntry& entry);  // id is given by the store
-  // ---- jobs.cpp, objects.cpp, receipts.cpp, privacy.cpp, alerts.cpp
+  // ---- jobs.cpp, objects.cpp, receipts.cpp, privacy.cpp, alerts.cpp, webhooks.cpp
   std::unique_ptr<JobStore> make_jobs();
   std::unique_ptr<ObjectStore> make_objects();
   std::unique_ptr<ReceiptStore> make_receipts();
   std::unique_ptr<PrivacyStore> make_privacy();
   std::unique_ptr<AlertStore> make_alerts();
-  // Of those resolved before `before`, with their notices; true when there may be more.
-  static Result<bool> drop_alerts(Txn& txn, Time before);
+  std::unique_ptr<WebhookStore> make_webhooks();
   // ---- process.cpp
   Result<void> lock_folder();
   Result<void> open_database();
-  void make_ballast();
   bool free_ballast();
   [[nodiscard]] bool accepts_writes() const;  // disk has room; refreshed every second
   // ---- maintain.cpp
@@ -209,8 +207,8 @@ class SqliteStore final : public Store {
   Result<bool> drop_expired(Txn& txn, const Retention& retention, Time now);
   Result<bool> drop_deliveries(Txn& txn, std::int64_t below);
   Result<bool> drop_notifications(Txn& txn, std::int64_t below);
-  Result<bool> complete_expanded(Txn& txn);
-  Result<bool> drop_content(Txn& txn, Time before);    // content.cpp; true when there may be more
+  Result<bool> complete_expanded(Txn& txn, Time now);
+  Result<bool> drop_content(Txn& txn, Time before);   // content.cpp; true when there may be more
   Result<bool> expire_approvals(Txn& txn, Time now);  // approvals.cpp
 
   SqliteOptions options_;
@@ -221,6 +219,7 @@ class SqliteStore final : public Store {
   Counters counters_;
   ClaimLog claims_;  // writer thread
   FreshRows fresh_;  // writer thread
+  WebhookOutbox outbox_;
   std::unique_ptr<Dedup> dedup_;
   std::unique_ptr<NotificationCache> notification_cache_;
   std::unique_ptr<ProfileCache> profile_cache_;
@@ -235,6 +234,7 @@ class SqliteStore final : public Store {
   std::unique_ptr<ObjectStore> objects_ = make_objects();
   std::unique_ptr<ReceiptStore> receipts_ = make_receipts();
   std::unique_ptr<PrivacyStore> privacy_ = make_privacy();
+  std::unique_ptr<WebhookStore> webhooks_ = make_webhooks();
   // Where scans of housekeeping stand: open rows are stepped over. Writer thread.
   std::int64_t dropped_deliveries_ = 0, dropped_notifications_ = 0, emptied_waiting_ = 0, wiped_sealed_ = 0;
   std::int64_t dropped_caps_ = INT64_MIN;  // the last key looked at

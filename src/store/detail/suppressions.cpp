@@ -58,13 +58,17 @@ Task<Result<std::vector<std::optional<Suppression>>>> SqliteStore::suppressed(st
   co_return found;
 }
 
-Result<void> SqliteStore::insert_suppression(Txn& txn, const Suppression& suppression) {
+Result<bool> SqliteStore::insert_suppression(Txn& txn, const Suppression& suppression) {
   suppression_filter_.add(suppression.project, suppression.channel, suppression.hash);
   Statement s = txn.db.statement(
       "INSERT OR IGNORE INTO suppression(project, channel, hash, hint, reason, at) "
       "VALUES(?1, ?2, ?3, ?4, ?5, ?6)");
   bind_key(s, suppression.project, suppression.channel, suppression.hash);
-  return s.bind_or_null(4, suppression.hint).bind(5, suppression.reason).bind(6, suppression.at).run();
+  CARILLON_CHECK(
+      s.bind_or_null(4, suppression.hint).bind(5, suppression.reason).bind(6, suppression.at).run());
+  if (txn.db.changes() == 0) return false;
+  CARILLON_CHECK(tell_suppression(txn, suppression, false, suppression.at));
+  return true;
 }
 
 Task<Result<void>> SqliteStore::put_suppression(Suppression suppression, bool is_removed, Actor actor,
@@ -76,6 +80,7 @@ Task<Result<void>> SqliteStore::put_suppression(Suppression suppression, bool is
           txn.db.statement("DELETE FROM suppression WHERE project = ?1 AND channel = ?2 AND hash = ?3");
       CARILLON_CHECK(bind_key(s, suppression.project, suppression.channel, suppression.hash).run());
       if (txn.db.changes() == 0) return fail(Errc::NotFound, "this address is not suppressed");
+      CARILLON_CHECK(tell_suppression(txn, suppression, true, now));
     } else {
       CARILLON_CHECK(insert_suppression(txn, suppression));
       // One that was there keeps its date; the reason is the latest.

@@ -11,6 +11,7 @@ Result<void> Txn::begin() {
 }
 
 Result<void> Txn::commit() {
+  CARILLON_CHECK(tell_completed(*this));
   CARILLON_CHECK(words.write(db));
   CARILLON_CHECK(totals_.write(db, counters));
   CARILLON_CHECK(write_notification_counts(db, notification_counts));
@@ -50,6 +51,7 @@ void Txn::clear() {
   recounted.clear();
   notification_counts.clear();
   stats.clear();
+  outbox.forget();
   commits_.clear();
   rollbacks_.clear();
 }

@@ -9,6 +9,7 @@
 
 #include "store/detail/counters.h"
 #include "store/detail/sqlite.h"
+#include "store/detail/webhook_outbox.h"
 #include "store/detail/words.h"
 
 namespace carillon::store::detail {
@@ -17,10 +18,12 @@ class Txn {
  public:
   using Hook = std::move_only_function<void()>;
 
-  Txn(Db& db_in, Words& words_in, Counters& counters_in) : db(db_in), words(words_in), totals_(counters_in) {}
+  Txn(Db& db_in, Words& words_in, Counters& counters_in, WebhookOutbox& outbox_in)
+      : db(db_in), words(words_in), outbox(outbox_in), totals_(counters_in) {}
 
   Db& db;
   Words& words;
+  WebhookOutbox& outbox;
   CounterDeltas counters;
   CounterDeltas recounted;  // those of deliveries that the recount under way has passed
   NotificationDeltas notification_counts;

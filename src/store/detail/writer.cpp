@@ -60,8 +60,9 @@ void Resumer::flush() {
   groups_.clear();
 }
 
-Writer::Writer(std::unique_ptr<Db> db, Words& words, Counters& counters, base::Metrics* metrics, Hooks hooks)
-    : db_(std::move(db)), txn_(*db_, words, counters), hooks_(std::move(hooks)) {
+Writer::Writer(std::unique_ptr<Db> db, Words& words, Counters& counters, WebhookOutbox& outbox,
+               base::Metrics* metrics, Hooks hooks)
+    : db_(std::move(db)), txn_(*db_, words, counters, outbox), hooks_(std::move(hooks)) {
   if (metrics != nullptr) {
     commit_rows_ = metrics->histogram("carillon_commit_rows", "Rows per transaction of the store's writer.",
                                       base::Metrics::count_buckets());

@@ -134,7 +134,8 @@ class Writer {
     // Called after a transaction failed because of the disk, and after one that worked again.
     std::function<void(bool is_failing, const Error* why)> disk_state;
   };
-  Writer(std::unique_ptr<Db> db, Words& words, Counters& counters, base::Metrics* metrics, Hooks hooks);
+  Writer(std::unique_ptr<Db> db, Words& words, Counters& counters, WebhookOutbox& outbox,
+         base::Metrics* metrics, Hooks hooks);
   ~Writer();
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;

@@ -16,7 +16,7 @@ class Commits {
     std::filesystem::create_directories(folder_);
     auto db = std::move(*Db::open(folder_ + "/x.db", DbMode::Writer, 1 << 20));
     EXPECT_TRUE(db->exec("CREATE TABLE t(x)"));
-    writer_ = std::make_unique<Writer>(std::move(db), words_, counters_, nullptr,
+    writer_ = std::make_unique<Writer>(std::move(db), words_, counters_, outbox_, nullptr,
                                        Writer::Hooks{[] { return false; }, [](bool, const Error*) {}});
   }
   ~Commits() {
@@ -77,6 +77,7 @@ class Commits {
   base::TaskGate gate_{"writer test"};
   Words words_;
   Counters counters_;
+  WebhookOutbox outbox_;
   std::vector<std::vector<std::string>> commits_;  // of the writer's thread until it ended
   bool is_committed_ = true;
   std::unique_ptr<Writer> writer_;

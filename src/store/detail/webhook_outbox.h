@@ -1,0 +1,126 @@
+// The outbox of webhooks, as transactions see it: who wants which events, and writing one.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "model/notification.h"
+#include "model/profile.h"
+#include "model/receipt.h"
+#include "model/webhook.h"
+#include "store/store_types.h"
+
+namespace carillon::store::detail {
+
+class Db;
+class Txn;
+
+// The bits of webhook.state.
+inline constexpr std::int64_t kWebhookEnabled = 1, kWebhookPaused = 2, kWebhookSwitchedOff = 4,
+                              kWebhookAddresses = 8, kWebhookSandbox = 16;
+
+struct Subscriber {
+  std::int64_t id = 0;
+  std::int32_t project = 0;
+  model::WebhookEvents events = 0;  // 0: disabled
+  bool has_addresses = false, has_sandbox = true;
+};
+
+// What events say of a notification, read once for its deliveries in one transaction.
+struct EventContext {
+  std::int64_t notification = 0;  // 0: nothing is read
+  std::int64_t app = 0;
+  bool is_sensitive = false;
+  std::string category, template_key, event_id;
+  std::string metadata, tags;  // JSON; empty: none
+  std::string body;            // for addresses; kept only where somebody wants those
+};
+
+// Writer thread, but for what says otherwise.
+class WebhookOutbox {
+ public:
+  Result<void> load(Db& db);
+  // In the place of what is known of that id.
+  void put(const Subscriber& subscriber);
+  void remove(std::int64_t id);
+
+  // The one look that all others pay for.
+  [[nodiscard]] bool wants(std::int32_t project, model::WebhookEvent event) const noexcept {
+    return (all_ & model::bit(event)) != 0 && wants_exactly(project, event);
+  }
+  // Whether any project wants anything; wants it.
+  [[nodiscard]] bool is_any() const noexcept { return all_ != 0; }
+  [[nodiscard]] bool is_wanted(model::WebhookEvent event) const noexcept {
+    return (all_ & model::bit(event)) != 0;
+  }
+  [[nodiscard]] const std::vector<Subscriber>& all() const noexcept { return subscribers_; }
+  [[nodiscard]] bool wants_addresses(std::int32_t project) const noexcept;
+
+  // An id above all earlier ones, not before `now`.
+  [[nodiscard]] std::int64_t take_id(Time now);
+  // Somebody is told after the commit that there is something new, once for all of it.
+  void arm(Txn& txn);
+
+  // Any thread.
+  void on_events(std::function<void()> wake);
+  [[nodiscard]] std::uint64_t generation() const noexcept { return generation_.load(); }
+
+  // A delivery of it has become final: the end of the transaction looks whether it was the last.
+  void finished(std::int64_t notification, Time now) {
+    if (is_wanted(model::WebhookEvent::NotificationCompleted)) finished_.emplace_back(notification, now);
+  }
+
+  // ---- of the transaction under way
+  EventContext context;
+  [[nodiscard]] std::vector<std::pair<std::int64_t, Time>> take_finished() {
+    return std::exchange(finished_, {});
+  }
+  void forget() {
+    if (context.notification != 0) context = EventContext{};
+    finished_.clear();
+  }
+
+ private:
+  [[nodiscard]] bool wants_exactly(std::int32_t project, model::WebhookEvent event) const noexcept;
+  void refresh();
+
+  std::vector<Subscriber> subscribers_;
+  std::vector<std::pair<std::int64_t, Time>> finished_;
+  model::WebhookEvents all_ = 0;
+  std::int64_t last_id_ = 0;
+  bool is_armed_ = false;
+  std::atomic<std::uint64_t> generation_{1};
+  std::mutex mutex_;  // guards wake_
+  std::function<void()> wake_;
+};
+
+// ---- writing events; each does nothing where nobody wants it
+// `d` with the status and reason it has from now on.
+Result<void> tell_delivery(Txn& txn, const model::Delivery& d, model::WebhookEvent event, Time now);
+// That it became final as what its status says; of an open one nothing.
+Result<void> tell_status(Txn& txn, const model::Delivery& d, Time now);
+Result<void> tell_engagement(Txn& txn, const model::Delivery& d, model::ReceiptKind kind, Time at, Time now);
+// Of those that finished() named and whose deliveries are all final now. Before the commit.
+Result<void> tell_completed(Txn& txn);
+Result<void> tell_cancelled(Txn& txn, const model::Notification& n, Time now);
+Result<void> tell_approval(Txn& txn, const Approval& approval, model::WebhookEvent event, Time now);
+Result<void> tell_preferences(Txn& txn, const model::Profile& profile, const ProfileChange& by,
+                              std::string_view change, Time now);
+// The devices that `after` has and `before` has not, and the reverse. Null: none.
+Result<void> tell_devices(Txn& txn, const model::Profile* before, const model::Profile* after,
+                          std::string_view why_removed, Time now);
+Result<void> tell_suppression(Txn& txn, const Suppression& suppression, bool is_removed, Time now);
+// What is kept of a user's, who is erased.
+Result<void> forget_events(Txn& txn, const UserKey& user);
+// Events before `before`, and what is of webhooks that are gone; true when there may be more.
+Result<bool> drop_webhook_events(Txn& txn, Time before);
+
+}  // namespace carillon::store::detail
