@@ -33,6 +33,10 @@ constexpr KindRow kKinds[kAlertKindCount] = {
      "copy of the data folder, run carillon doctor, and report it."},
     {"disk_low", "The disk of the data folder is nearly full",
      "Free some space or move the data folder to a larger disk; sends are refused when it runs out."},
+    {"webhook_switched_off", "The webhook '{}' is switched off",
+     "Events for it are kept and wait. Look at GET /v1/webhooks/{key}/deliveries for what it answered, mend "
+     "it "
+     "and let it go on with POST /v1/webhooks/{key}/resume."},
 };
 
 const KindRow& row(AlertKind kind) noexcept { return kKinds[static_cast<std::size_t>(kind)]; }

@@ -23,8 +23,9 @@ enum class AlertKind : std::uint8_t {
   OldestAge = 4,          // something due waits too long; subject: queue/priority
   Accountability = 5,     // accepted is not the sum of all states
   DiskLow = 6,
+  WebhookSwitchedOff = 7,  // nothing but failures came back, or it wants no more; subject: the webhook
 };
-inline constexpr std::size_t kAlertKindCount = 7;
+inline constexpr std::size_t kAlertKindCount = 8;
 std::string_view name(AlertKind kind) noexcept;  // "retries_exhausted"
 std::optional<AlertKind> parse_alert_kind(std::string_view text) noexcept;
 

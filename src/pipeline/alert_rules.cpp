@@ -21,7 +21,7 @@ int looks_to_open(AlertKind kind) noexcept {
 }
 // Some come and go at their limit, and must not be told of each time.
 int looks_to_resolve(AlertKind kind) noexcept {
-  if (kind == AlertKind::IntegrationPaused) return 1;
+  if (kind == AlertKind::IntegrationPaused || kind == AlertKind::WebhookSwitchedOff) return 1;
   return kind == AlertKind::DiskLow ? 60 : 3;
 }
 
@@ -114,6 +114,12 @@ void AlertBook::add_paused(const Observed& seen, std::vector<AlertSign>& out) co
           {{id, AlertKind::IntegrationPaused, integration.key}, without_addresses(integration.paused)});
     }
   }
+}
+
+void AlertBook::add_webhooks(const Observed& seen, std::vector<AlertSign>& out) const {
+  for (const auto& stored : seen.switched_off)
+    out.push_back(
+        {{stored.project, AlertKind::WebhookSwitchedOff, stored.webhook.key}, stored.webhook.paused});
 }
 
 // Queues are of the whole installation: the default project hears of them.
@@ -239,6 +245,7 @@ std::vector<AlertSign> AlertBook::signs(const Observed& seen) {
   add_no_route(seen, found);
   add_failures(seen, found);
   add_disk(seen, found);
+  add_webhooks(seen, found);
   return found;
 }
 

@@ -36,6 +36,7 @@ struct Observed {
   std::vector<store::LetterTally> letters;
   std::vector<AlertTally::NoRoute> no_route;
   std::vector<AlertTally::Failures> failures;
+  std::vector<store::StoredWebhook> switched_off;  // webhooks
 };
 
 // Remembers which alerts are open, and turns signs into changes. One thread.
@@ -68,6 +69,7 @@ class AlertBook {
   void add_letters(const Observed& seen, std::vector<AlertSign>& out) const;
   void add_no_route(const Observed& seen, std::vector<AlertSign>& out);
   void add_failures(const Observed& seen, std::vector<AlertSign>& out) const;
+  void add_webhooks(const Observed& seen, std::vector<AlertSign>& out) const;
   void add_disk(const Observed& seen, std::vector<AlertSign>& out) const;
   void note(AlertSign sign);
 

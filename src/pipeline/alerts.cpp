@@ -98,6 +98,12 @@ Task<Result<Observed>> Alerts::observe() {
     letters_seen_ = letters.seen;
     has_letters_ = true;
   }
+  if (const auto generation = deps_.store.webhooks().generation(); generation != webhooks_generation_) {
+    CARILLON_CO_TRY(switched_off_, co_await deps_.store.webhooks().list(0));
+    std::erase_if(switched_off_, [](const auto& stored) { return !stored.webhook.is_switched_off; });
+    webhooks_generation_ = generation;
+  }
+  seen.switched_off = switched_off_;
   seen.no_route = tally_.take_no_route();
   seen.failures = tally_.take_failures(seen.now);
   co_return seen;

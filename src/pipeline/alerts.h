@@ -61,6 +61,8 @@ class Alerts {
   // The book has taken in new letters that the Store has not been told of, up to this one.
   bool has_letters_ = false;
   std::optional<std::int64_t> letters_seen_;
+  std::vector<store::StoredWebhook> switched_off_;  // as of that generation of webhooks
+  std::uint64_t webhooks_generation_ = 0;
   bool is_loaded_ = false, is_running_ = false, is_stopping_ = false;
   bool is_failing_ = false;  // the last look could not be stored
   base::Counter looks_;

@@ -116,6 +116,8 @@ Task<Result<void>> Jobs::work(store::StoredJob job) {
     Eraser eraser(deps_.store, deps_.clock, deps_.keys, std::move(job));
     co_return co_await eraser.run(is_stopping_);
   }
+  if (job.kind == kJobWebhookReplay)
+    co_return co_await run_webhook_replay(deps_.store, deps_.clock, std::move(job), is_stopping_);
   if (job.kind != kJobImportUsers && job.kind != kJobImportMembers) {
     co_return fail(Errc::InvalidArgument,
                    fmt::format("jobs of kind {} are not known to this version", job.kind));
@@ -167,6 +169,17 @@ Task<Result<store::StoredJob>> Jobs::add_erase(JobOwner owner, std::string user_
   CARILLON_FAILPOINT("erase.after_user");
   std::vector<store::JobError> none;
   store::AuditEntry audit;  // the store has made one
+  CARILLON_CO_CHECK(co_await deps_.store.jobs().put(job, std::move(none), std::move(audit)));
+  wake();
+  co_return job;
+}
+
+Task<Result<store::StoredJob>> Jobs::add_webhook_replay(JobOwner owner, WebhookReplaySpec spec,
+                                                        store::AuditEntry audit) {
+  CARILLON_CO_TRY(store::StoredJob job, co_await new_job(std::move(owner), kOpenJobsMax));
+  job.kind = kJobWebhookReplay;
+  job.spec = encode(spec);
+  std::vector<store::JobError> none;
   CARILLON_CO_CHECK(co_await deps_.store.jobs().put(job, std::move(none), std::move(audit)));
   wake();
   co_return job;

@@ -21,6 +21,7 @@
 #include "pipeline/directory.h"
 #include "pipeline/imports.h"
 #include "pipeline/spool.h"
+#include "pipeline/webhook_replay.h"
 #include "store/store.h"
 
 namespace carillon::pipeline {
@@ -64,6 +65,9 @@ class Jobs {
                                             std::string text);
   // Forgets a user at once, and what was said to the user as a job. Errors: as above.
   Task<Result<store::StoredJob>> add_erase(JobOwner owner, std::string user_id);
+  // Tells a webhook of a stretch of events again; `audit` goes with the job. Errors: as above.
+  Task<Result<store::StoredJob>> add_webhook_replay(JobOwner owner, WebhookReplaySpec spec,
+                                                    store::AuditEntry audit);
   // Ends a job that is not at its end; what it did stays done. Errors: NotFound.
   Task<Result<store::StoredJob>> cancel(std::int64_t job, store::Actor actor);
 

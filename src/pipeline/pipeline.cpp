@@ -526,7 +526,7 @@ void describe(base::SettingsGroup& group, ApprovalOptions& options) {
 void describe(base::SettingsGroup& group, WebhookOptions& options) {
   group.boolean("private_addresses", options.private_addresses)
       .help(
-          "Lets webhooks, those of users too, be in this network: private and loopback addresses, and "
+          "Lets webhooks, those to users too, be in this network: private and loopback addresses, and "
           "plain http.");
 }
 
@@ -538,6 +538,9 @@ void describe(base::SettingsGroup& group, store::Retention& retention) {
   group.duration("events", retention.events)
       .range(kDay, kCentury)
       .help("Business events kept as dead letters.");
+  group.duration("webhooks", retention.webhooks)
+      .range(kDay, kCentury)
+      .help("Events that webhooks were told of, and those that wait for one.");
   group.duration("history", retention.notifications)
       .range(kDay, kCentury)
       .help("Notifications, deliveries, attempts and dead letters; what is not final stays.");
