@@ -22,6 +22,7 @@
 #include "pipeline/jobs.h"
 #include "pipeline/objects.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/webhooks.h"
 #include "store/store.h"
 
 namespace carillon::api {
@@ -33,6 +34,7 @@ struct Options {
   std::int64_t client_send_limit = 10;    // sends a client may ask for per minute; 0: none at all
   std::int64_t registration_limit = 100;  // devices per second registered by one publishable key
   bool has_private_webhooks = false;      // alerts.private_addresses
+  bool has_private_endpoints = false;     // webhooks.private_addresses
   pipeline::ObjectOptions objects;        // of uploads
 };
 void describe(base::SettingsGroup& group, Options& options);
@@ -49,6 +51,7 @@ struct Deps {
   std::function<void(Millis)> advance_clock;  // with is_test_clock
   pipeline::Jobs* jobs = nullptr;             // null: imports answer 503 not_running
   objects::Objects* objects = nullptr;        // null: uploads answer 503 not_running
+  pipeline::Webhooks* webhooks = nullptr;     // null: their tests answer 503 not_running
 };
 
 // Who is asking, decided by where the request came in.

@@ -6,10 +6,10 @@
 namespace carillon::api {
 namespace {
 
-constexpr std::string_view kAreas[] = {"admin",      "send",         "read",   "people",       "templates",
-                                       "categories", "integrations", "routes", "dead_letters", "pauses",
-                                       "apps",       "settings",     "audit",  "rules",        "schedules",
-                                       "approvals",  "alerts",       "objects"};
+constexpr std::string_view kAreas[] = {"admin",      "send",         "read",    "people",       "templates",
+                                       "categories", "integrations", "routes",  "dead_letters", "pauses",
+                                       "apps",       "settings",     "audit",   "rules",        "schedules",
+                                       "approvals",  "alerts",       "objects", "webhooks"};
 constexpr std::size_t kScopesMax = 16;
 
 Failure no_app(const Call& call) { return not_found(fmt::format("app '{}'", call.args[0].substr(0, 64))); }

@@ -40,7 +40,9 @@ Failure no_job(const Call& call) { return not_found(fmt::format("job '{}'", call
 bool is_shown_to(const Identity& who, const store::StoredJob& job) {
   if (job.project != who.project || (who.app && job.app != who.app->id)) return false;
   if (who.who != Who::Management) return true;
-  const std::string_view needed = job.kind == "replay" ? "dead_letters" : "people";
+  const std::string_view needed = job.kind == "replay"                      ? "dead_letters"
+                                  : job.kind == pipeline::kJobWebhookReplay ? "webhooks"
+                                                                            : "people";
   return std::ranges::any_of(who.key->scopes,
                              [&](const std::string& scope) { return scope == needed || scope == "admin"; });
 }
@@ -113,7 +115,7 @@ constexpr Route route_of(std::string_view method, std::string_view pattern, Hand
                          std::string_view summary, std::string_view response, std::string_view query = {}) {
   return {.method = method,
           .pattern = pattern,
-          .access = allow(kScopePeople, "people or dead_letters"),
+          .access = allow(kScopePeople, "people or dead_letters or webhooks"),
           .handler = handler,
           .tag = "Jobs",
           .summary = summary,

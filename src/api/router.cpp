@@ -48,7 +48,8 @@ Router::Router() {
                           integration_routes(), operating_routes(), dead_letter_routes(), schedule_routes(),
                           event_routes(),       rule_routes(),      app_routes(),         alert_routes(),
                           audit_routes(),       member_routes(),    callback_routes(),    tracking_routes(),
-                          sender_routes(),      running_routes(),   push_key_routes(),    object_routes()}) {
+                          sender_routes(),      running_routes(),   push_key_routes(),    object_routes(),
+                          webhook_routes()}) {
     for (const Route& route : area) add(route);
   }
   for (std::size_t i = 0; i < paths_.size(); ++i) {

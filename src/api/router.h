@@ -98,6 +98,7 @@ std::span<const Route> rule_routes();
 std::span<const Route> dead_letter_routes();
 std::span<const Route> schedule_routes();
 std::span<const Route> alert_routes();
+std::span<const Route> webhook_routes();
 std::span<const Route> job_routes();
 std::span<const Route> import_routes();
 std::span<const Route> object_routes();

@@ -489,7 +489,8 @@ constexpr Schema kSchemas[] = {
      R"({"email":["ops@example.com"]})"},
     {"Alert",
      R"({"type":"object","properties":{"id":{"type":"string"},"kind":{"enum":["retries_exhausted",)"
-     R"("repeating_problem","integration_paused","no_route","oldest_age","accountability","disk_low"]},)"
+     R"("repeating_problem","integration_paused","no_route","oldest_age","accountability","disk_low",)"
+     R"("webhook_switched_off"]},)"
      R"("subject":{"type":"string"},"state":{"enum":["open","resolved"]},"title":{"type":"string"},)"
      R"("detail":{"type":"string","description":"What is wrong"},)"
      R"("advice":{"type":"string","description":"What to do"},)"
@@ -502,6 +503,49 @@ constexpr Schema kSchemas[] = {
      R"("tries":{"type":"integer"},"at":{"type":["string","null"]},)"
      R"("error":{"type":["string","null"]}}}}}})",
      ""},
+    {"Webhook",
+     R"({"type":"object","required":["url","events"],"properties":{"key":{"type":"string"},)"
+     R"("url":{"type":"string","maxLength":2048},"events":{"type":"array","items":{"type":"string"},)"
+     R"("description":"Names, delivery.* for a kind, or * for all"},"description":{"type":"string"},)"
+     R"("enabled":{"type":"boolean","default":true,"description":"false: nothing is kept for it"},)"
+     R"("addresses":{"type":"boolean","default":false,"description":"Say addresses that a send names"},)"
+     R"("sandbox":{"type":"boolean","default":true,"description":"Events of the sandbox too"},)"
+     R"("max_in_flight":{"type":"integer","minimum":1,"maximum":256,"default":32},)"
+     R"("secret":{"type":["string","object"],"description":"whsec_ and base64, in the answer that made it;)"
+     R"( reads back as {\"set\":true}"},)"
+     R"("previous_secret_until":{"type":["string","null"],"readOnly":true},)"
+     R"("paused":{"type":["string","null"],"readOnly":true},)"
+     R"("state":{"enum":["ready","paused","switched_off","disabled"],"readOnly":true},)"
+     R"("failing_since":{"type":["string","null"],"readOnly":true},)"
+     R"("backlog":{"type":"object","readOnly":true,"description":"Not in lists; counted to 10,000",)"
+     R"("properties":{"waiting":{"type":"integer"},"failed":{"type":"integer"},)"
+     R"("oldest_at":{"type":["string","null"]}}},)"
+     R"("created_at":{"type":"string","readOnly":true},"updated_at":{"type":"string","readOnly":true}}})",
+     R"({"url":"https://shop.example.com/hooks/carillon","events":["delivery.*","engagement.clicked"]})"},
+    {"WebhookRotation",
+     R"({"type":"object","properties":{"keep_previous":{"type":"string","default":"24h",)"
+     R"("description":"How long the old secret signs too; 0s: not at all"},"secret":{"type":"string"}}})",
+     R"({"keep_previous":"24h"})"},
+    {"WebhookTest",
+     R"({"type":"object","properties":{"ok":{"type":"boolean"},"detail":{"type":"string"},)"
+     R"("status":{"type":["integer","null"]},"took_ms":{"type":"integer"}}})",
+     ""},
+    {"WebhookDelivery",
+     R"({"type":"object","properties":{"id":{"type":"string"},"type":{"type":"string"},)"
+     R"("at":{"type":"string"},)"
+     R"("status":{"enum":["waiting","delivered","failed"]},"tries":{"type":"integer"},)"
+     R"("next_try_at":{"type":["string","null"]},"last_try_at":{"type":["string","null"]},)"
+     R"("answered":{"type":["integer","null"]},"took_ms":{"type":["integer","null"]},)"
+     R"("error":{"type":["string","null"]},"attempts":{"type":"array","description":"Not in lists",)"
+     R"("items":{"type":"object"}},"event":{"type":"object","description":"Not in lists: what is posted"}}})",
+     ""},
+    {"WebhookReplay",
+     R"({"type":"object","properties":{"ids":{"type":"array","maxItems":1000,"items":{"type":"string"}},)"
+     R"("status":{"enum":["failed","all"],"default":"failed"},"from":{"type":"string"},)"
+     R"("until":{"type":"string"}}})",
+     R"({"status":"failed"})"},
+    {"WebhookEvent",
+     R"({"type":"object","properties":{"type":{"type":"string"},"description":{"type":"string"}}})", ""},
     {"AlertTest",
      R"({"type":"object","properties":{"ok":{"type":"boolean"},"webhook":{"type":["object","null"],)"
      R"("properties":{"ok":{"type":"boolean"},"detail":{"type":"string"}}},)"
@@ -624,8 +668,8 @@ constexpr Schema kSchemas[] = {
      R"("created_by":{"type":"string"},"created_at":{"type":"string"},)"
      R"("expires_at":{"type":"string","description":"from then on sends that name it are refused"}}})",
      ""},
-    {"File",
-     R"({"type":"string","format":"binary","description":"The bytes, with their own Content-Type"})", ""},
+    {"File", R"({"type":"string","format":"binary","description":"The bytes, with their own Content-Type"})",
+     ""},
     {"UsersFile",
      R"({"type":"string","description":"CSV with a line of names: user_id and any of name, email,)"
      R"( phone_number, country_code, locale, time_zone, created_at, attributes, attributes.NAME;)"

@@ -34,6 +34,7 @@ void add_sending(CLI::App& root, Shell& shell);    // send status
 void add_operating(CLI::App& root, Shell& shell);  // dlq pause alert
 void add_approval(CLI::App& root, Shell& shell);   // approval
 void add_schedule(CLI::App& root, Shell& shell);   // schedule
+void add_webhooks(CLI::App& root, Shell& shell);   // webhook
 void add_backup(CLI::App& root, Shell& shell);     // backup restore
 void add_imports(CLI::App& root, Shell& shell);    // import export
 void add_objects(CLI::App& root, Shell& shell);    // object

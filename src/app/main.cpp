@@ -30,6 +30,7 @@ int run(int argc, char** argv) {
   add_channels(root, shell);
   add_schedule(root, shell);
   add_rules(root, shell);
+  add_webhooks(root, shell);
   add_backup(root, shell);
   add_imports(root, shell);
   add_objects(root, shell);

@@ -144,6 +144,7 @@ Result<void> Node::open_rest(Role role) {
     CARILLON_TRY(pipeline_, pipeline::Pipeline::open(std::move(deps), options_.pipeline));
   }
   CARILLON_CHECK(open_jobs(role));
+  if (role == Role::Serve) open_webhooks();
   api::Deps deps{pipeline_.get(),
                  *directory_,
                  *store_,
@@ -155,9 +156,11 @@ Result<void> Node::open_rest(Role role) {
                  [this](Millis by) {
                    clock_.advance(by);
                    if (pipeline_) pipeline_->nudge();
+                   if (webhooks_) webhooks_->nudge();
                  },
                  jobs_.get(),
-                 objects_.get()};
+                 objects_.get(),
+                 webhooks_.get()};
   api_ = api::Api::open(std::move(deps), options_.api);
   backups_ = std::make_unique<Backups>(
       Backups::Deps{*store_, options_, clock_, store_folder_, keys_->sealer.key_id(), instance});
@@ -198,6 +201,15 @@ Result<void> Node::open_jobs(Role role) {
   return {};
 }
 
+void Node::open_webhooks() {
+  // Not on the thread that sends: a receiver's TLS and answers cost time.
+  webhooks_worker_ = std::make_unique<Worker>("webhooks", kJobsNice);
+  pipeline::Webhooks::Deps deps{
+      *store_, *directory_, clock_, *keys_, metrics_, *ids_, webhooks_worker_->executor()};
+  webhooks_ = std::make_unique<pipeline::Webhooks>(std::move(deps), options_.pipeline.webhooks);
+  webhooks_->start();
+}
+
 void Node::register_process_metrics() {
   metrics_.gauge("process_resident_memory_bytes", "Resident memory of this process.", {},
                  [] { return static_cast<double>(base::process_memory_bytes()); });
@@ -227,6 +239,8 @@ void Node::stop() {
   if (backups_) backups_->stop();
   if (pipeline_) pipeline_->drain();
   pipeline_.reset();
+  // After the last that happened is stored; what is not told yet is told after the next start.
+  if (webhooks_) webhooks_->stop();
   if (objects_) run_on(objects_worker_->executor(), objects_->close());
   if (store_) store_->close();
 }
@@ -236,6 +250,8 @@ Node::~Node() {
   api_workers_.clear();
   jobs_.reset();
   jobs_worker_.reset();
+  webhooks_.reset();  // before the thread it lives on
+  webhooks_worker_.reset();
   delivery_.reset();
   objects_.reset();  // before the thread it lives on
   objects_worker_.reset();

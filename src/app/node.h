@@ -16,6 +16,7 @@
 #include "objects/objects.h"
 #include "pipeline/jobs.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/webhooks.h"
 #include "queue/queue.h"
 #include "store/store.h"
 
@@ -74,6 +75,7 @@ class Node {
   Result<void> open_rest(Role role);
   Result<void> open_jobs(Role role);
   Result<void> open_objects(Role role);
+  void open_webhooks();
   void register_process_metrics();
 
   AppOptions options_;
@@ -95,6 +97,8 @@ class Node {
   std::unique_ptr<Worker> jobs_worker_;
   std::unique_ptr<pipeline::Jobs> jobs_;
   std::unique_ptr<pipeline::Pipeline> pipeline_;
+  std::unique_ptr<Worker> webhooks_worker_;
+  std::unique_ptr<pipeline::Webhooks> webhooks_;
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<Backups> backups_;
   bool is_stopped_ = false;

@@ -119,6 +119,7 @@ Result<AppOptions> load_options(const CommandLine& line, char** environment) {
   options.api.objects = options.pipeline.objects;
   options.api.is_test_clock = options.server.test_clock;
   options.api.has_private_webhooks = options.pipeline.alerts.private_addresses;
+  options.api.has_private_endpoints = options.pipeline.webhooks.private_addresses;
   // The Options were bound to this function's `settings`; what is returned is a plain copy.
   return AppOptions(options);
 }
