@@ -91,9 +91,9 @@ class AccessTest : public ApiTest {
       all.emplace("client " + name,
                   Credential{client_token("[\"" + name + "\"]"), 0, {}, static_cast<unsigned>(scope)});
     }
-    for (const std::string area :
-         {"send", "read", "people", "templates", "categories", "integrations", "routes", "dead_letters",
-          "pauses", "apps", "settings", "audit", "schedules", "rules", "approvals", "alerts", "objects"}) {
+    for (const std::string area : {"send", "read", "people", "templates", "categories", "integrations",
+                                   "routes", "dead_letters", "pauses", "apps", "settings", "audit",
+                                   "schedules", "rules", "approvals", "alerts", "objects", "webhooks"}) {
       all.emplace("token " + area, Credential{token(area), 0, area});
     }
     return all;
