@@ -209,6 +209,22 @@ def test_a_crash_loses_nothing_and_repeats_under_the_same_id(make_server, place,
         assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
 
 
+def test_kills_under_load_lose_no_event(shop):
+    with hooks.receiver() as receiver:
+        subscribe(shop, receiver, "delivery.sent", "notification.completed")
+        sent = []
+        for _ in range(5):
+            many = [{**MAIL, "metadata": {"n": str(n)}} for n in range(100)]
+            answer = shop.expect(202, "POST", "/v1/notifications/batch", {"notifications": many}, auth="app")
+            sent += [result["id"] for result in answer["results"]]
+            got = len(receiver.got)
+            harness.wait_until(lambda: len(receiver.got) > got + 20, lambda: len(receiver.got))  # noqa: B023
+            shop.restart(kill=True)
+        for kind in ("delivery.sent", "notification.completed"):
+            told = receiver.wait(kind, len(sent))
+            assert sorted(event["data"]["notification_id"] for event in told) == sorted(sent)
+
+
 def test_a_private_address_is_neither_configured_nor_called(server):
     with hooks.receiver() as receiver:
         for url in (receiver.url, receiver.url.replace("http:", "https:"), "https://10.0.0.1/", "https://[::1]/",
