@@ -410,16 +410,16 @@ constexpr std::int64_t kDropRows = 2'000;  // per transaction and table
 
 // Of one webhook; true when there may be more.
 Result<bool> drop_of_webhook(Txn& txn, std::int64_t webhook, std::int64_t below) {
-  bool has_more = false;
+  // What is told of goes last: by it the webhook is found.
   for (const char* sql :
        {"DELETE FROM webhook_attempt WHERE (webhook, event, seq) IN (SELECT webhook, event, seq FROM "
         "webhook_attempt WHERE webhook = ?1 AND event < ?2 LIMIT ?3)",
         "DELETE FROM webhook_delivery WHERE (webhook, event) IN (SELECT webhook, event FROM webhook_delivery "
         "WHERE webhook = ?1 AND event < ?2 LIMIT ?3)"}) {
     CARILLON_CHECK(txn.db.statement(sql).bind(1, webhook).bind(2, below).bind(3, kDropRows).run());
-    has_more = has_more || txn.db.changes() == kDropRows;
+    if (txn.db.changes() == kDropRows) return true;
   }
-  return has_more;
+  return false;
 }
 
 }  // namespace
