@@ -1,0 +1,35 @@
+// The pages there are: address, menu entry, and who sees it. The menu shows what stands here and nothing else.
+
+import { type ComponentType, lazy, type LazyExoticComponent } from 'react';
+import type { Role } from '@/api/session';
+import { IconOverview } from '@/ui/icons';
+import type { shellTexts } from './shell-texts';
+
+type MenuText = keyof (typeof shellTexts)['en']['menu'];
+type GroupText = keyof (typeof shellTexts)['en']['groups'];
+
+export interface PageProps {
+  /** What follows the page's own part of the address. */
+  rest: string[];
+}
+
+export interface PageEntry {
+  path: string;
+  /** Without one, the page is not in the menu. */
+  menu?: { text: MenuText; group: GroupText; icon: ComponentType<{ size?: number }> };
+  role: Role;
+  page: LazyExoticComponent<ComponentType<PageProps>>;
+}
+
+const page = <Name extends string>(load: () => Promise<Record<Name, ComponentType<PageProps>>>, name: Name) =>
+  lazy(async () => ({ default: (await load())[name] }));
+
+export const pages: PageEntry[] = [
+  {
+    path: '',
+    menu: { text: 'overview', group: 'work', icon: IconOverview },
+    role: 'viewer',
+    page: page(() => import('@/pages/account/account'), 'AccountPage'),
+  },
+  { path: 'account', role: 'viewer', page: page(() => import('@/pages/account/account'), 'AccountPage') },
+];
