@@ -212,6 +212,7 @@ Result<KeyRing> KeyRing::derive(const Secret& root) {
       .link_key = key("link", kKeyBytes),
       .credential_pepper = key("credential", kKeyBytes),
       .client_key = key("client", kKeyBytes),
+      .session_key = key("session", kKeyBytes),
   };
 }
 

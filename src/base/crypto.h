@@ -90,6 +90,7 @@ struct KeyRing {
   Secret link_key;           // MACs of public links and cursors
   Secret credential_pepper;  // app secrets and tokens are stored as HMAC under this: credential_hash()
   Secret client_key;         // MACs of client tokens
+  Secret session_key;        // MACs of the cookies of members
   // How the secret of a credential is stored and looked up: hexadecimal HMAC-SHA-256 under the pepper.
   [[nodiscard]] std::string credential_hash(std::string_view secret) const;
 };

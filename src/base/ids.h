@@ -65,5 +65,6 @@ inline constexpr std::string_view kAuditPrefix = "aud_";
 inline constexpr std::string_view kAlertPrefix = "alr_";
 inline constexpr std::string_view kAlertNoticePrefix = "aln_";
 inline constexpr std::string_view kEventPrefix = "evt_";
+inline constexpr std::string_view kSessionPrefix = "ses_";
 
 }  // namespace carillon::base

@@ -80,6 +80,13 @@ bool Member::is_of_installation() const {
   return it != grants.end() && it->second == Role::Administrator;
 }
 
+std::string email_key(std::string_view email) {
+  auto normal = normalize_email(email);
+  if (!normal) return {};
+  for (char& c : *normal) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return std::move(*normal);
+}
+
 std::string encode(const Member& member) {
   JsonWriter out;
   out.object().field("name", member.name).field("email", member.email).field("disabled", member.is_disabled);

@@ -48,6 +48,8 @@ struct Member {
   // Administers the installation: projects, members, management tokens.
   [[nodiscard]] bool is_of_installation() const;
 };
+// An e-mail address as members are found by it: normal, in lower case; empty: it is none.
+[[nodiscard]] std::string email_key(std::string_view email);
 std::string encode(const Member& member);
 Result<Member> decode_member(std::string_view json);  // without its key; Errors: Corruption
 // Replaces name, email, disabled and grants by what the body says; tokens stay.

@@ -17,7 +17,7 @@ carillon_precompiled(carillon_test_pch ${CARILLON_PCH_HEADERS} <gmock/gmock.h> <
 target_link_libraries(carillon_test_pch PRIVATE GTest::gmock GTest::gtest rapidcheck)
 set_target_properties(carillon_test_pch PROPERTIES EXCLUDE_FROM_ALL ON)
 
-set(CARILLON_THIRD_PARTY_base spdlog::spdlog tomlplusplus::tomlplusplus)
+set(CARILLON_THIRD_PARTY_base spdlog::spdlog tomlplusplus::tomlplusplus PkgConfig::ARGON2)
 set(CARILLON_THIRD_PARTY_model carillon_phonenumber date::date-tz PkgConfig::IDN2 PkgConfig::ICU)
 set(CARILLON_THIRD_PARTY_net PkgConfig::NGHTTP2 CURL::libcurl PkgConfig::URING)
 set(CARILLON_THIRD_PARTY_store carillon_sqlite)
