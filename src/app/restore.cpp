@@ -123,6 +123,8 @@ Task<Result<std::vector<std::string>>> write_pauses(store::Store& store, std::st
   note.data = out.str();
   CARILLON_CO_CHECK(
       co_await store.put_record(std::move(note), std::nullopt, std::string(pipeline::kRestoreActor), now));
+  // Who signed out, or was shown out, since the backup is not let in by it.
+  CARILLON_CO_CHECK(co_await store.sessions().end_all(std::string(pipeline::kRestoreActor), now));
   co_return written;
 }
 

@@ -113,7 +113,8 @@ struct Snapshot {
   TextMap<std::shared_ptr<const model::ManagementKey>> management;           // by token hash
   TextMap<std::shared_ptr<const model::Member>> members;                     // by key
   TextMap<std::shared_ptr<const model::Member>> member_tokens;               // by token hash, those in use
-  std::unordered_map<std::string, std::int32_t> project_ids;                 // by key
+  TextMap<std::shared_ptr<const model::Member>> member_emails;  // by email_key(); null: of several
+  std::unordered_map<std::string, std::int32_t> project_ids;    // by key
 
   [[nodiscard]] const ProjectView* project(std::int32_t id) const;
   // Pauses that came with a restore and still stand, of all projects.

@@ -76,6 +76,10 @@ Task<Result<void>> Directory::read_members(Snapshot& into) {
     member.key = record.key.key;
     const auto shared = std::make_shared<const model::Member>(std::move(member));
     into.members.emplace(shared->key, shared);
+    if (auto email = model::email_key(shared->email); !email.empty()) {
+      const auto [it, is_new] = into.member_emails.emplace(std::move(email), shared);
+      if (!is_new) it->second = nullptr;
+    }
     for (const model::MemberToken& token : shared->tokens) {
       if (!token.is_revoked) into.member_tokens.emplace(token.hash, shared);
     }

@@ -22,6 +22,7 @@
 #include "store/objects.h"
 #include "store/privacy.h"
 #include "store/receipts.h"
+#include "store/sessions.h"
 #include "store/sqlite.h"
 #include "store/store_drafts.h"
 #include "store/store_types.h"
@@ -166,6 +167,7 @@ class Store {
   [[nodiscard]] virtual PrivacyStore& privacy() = 0;   // likewise
   [[nodiscard]] virtual ObjectStore& objects() = 0;    // likewise
   [[nodiscard]] virtual WebhookStore& webhooks() = 0;  // likewise
+  [[nodiscard]] virtual SessionStore& sessions() = 0;  // likewise
 
   // ---- looking
   // Null for the unknown. `with_body` false leaves body and request empty.

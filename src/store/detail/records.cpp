@@ -7,7 +7,8 @@
 namespace carillon::store::detail {
 namespace {
 
-constexpr std::int64_t kTrimRows = 2'000;   // per call
+constexpr std::int64_t kTrimRows = 2'000;  // per call
+constexpr std::string_view kKindOfMembers = "member";
 constexpr std::size_t kKeyMax = 512;        // bytes of kind and key each
 constexpr std::size_t kDataMax = 4U << 20;  // bytes of one record
 
@@ -101,6 +102,7 @@ Task<Result<void>> SqliteStore::delete_record(RecordKey key, Actor actor, Time n
     CARILLON_TRY(const auto stored, load_record(txn.db, key));
     if (!stored) return fail(Errc::NotFound, fmt::format("no {} \"{}\"", key.kind, key.key));
     CARILLON_CHECK(txn.db.statement("DELETE FROM record WHERE id = ?1").bind(1, stored->id).run());
+    if (key.kind == kKindOfMembers) CARILLON_CHECK(forget_member(txn, key.key));
     if (actor.empty()) return {};
     return insert_audit(txn, AuditEntry{.project = key.project,
                                         .at = now,

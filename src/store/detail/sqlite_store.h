@@ -3,10 +3,9 @@
 // Two files, one writer (decision 0005): people.db holds profile, endpoint_owner, device_owner and
 // preference_log, carillon.db everything else; the writer's connection sees both.
 //
-// Where to put a method: read a handful by key → `readers_->inline_read` (people: `people_readers_`);
-// anything that scans → `co_await read(…)` (`read_people`); anything that writes → `co_await write(…)`.
-// Inside write() the answer may be an error (Conflict, NotFound): only that call is rolled back. Changes of
-// caches go into `txn.after_commit`. Methods are in the file of their verb or noun.
+// Where to put a method: read a handful by key → `readers_->inline_read` (people: `people_readers_`); what
+// scans → `co_await read(…)` (`read_people`); what writes → `co_await write(…)`, whose answer may be an error
+// (Conflict, NotFound): only that call is rolled back. Changes of caches go into `txn.after_commit`.
 #pragma once
 
 #include <memory>
@@ -115,6 +114,7 @@ class SqliteStore final : public Store {
   Task<Result<std::vector<CounterRow>>> recount() override;
   AlertStore& alerts() override { return *alerts_; }
   ReceiptStore& receipts() override { return *receipts_; }
+  SessionStore& sessions() override { return *sessions_; }
   Task<Result<Record>> get_record(RecordKey key) override;
   Task<Result<Record>> put_record(Record record, std::optional<std::int64_t> expected_version, Actor actor,
                                   Time now) override;
@@ -142,6 +142,7 @@ class SqliteStore final : public Store {
   friend class SqlitePrivacy;
   friend class SqliteReceipts;
   friend class SqliteWebhooks;
+  friend class SqliteSessions;
   explicit SqliteStore(SqliteOptions options);
 
   // Runs `call` (Result<T>(Txn&)) in a transaction of the writer, alone in a savepoint. An error it
@@ -190,10 +191,11 @@ class SqliteStore final : public Store {
                                 std::optional<model::ReceiptKind> receipt, Time now);
   // ---- audit.cpp
   static Result<void> insert_audit(Txn& txn, const AuditEntry& entry);  // id is given by the store
-  // ---- jobs.cpp, objects.cpp, receipts.cpp, privacy.cpp, alerts.cpp, webhooks.cpp
+  // ---- the parts, each in its file
   std::unique_ptr<JobStore> make_jobs();
   std::unique_ptr<ObjectStore> make_objects();
   std::unique_ptr<ReceiptStore> make_receipts();
+  std::unique_ptr<SessionStore> make_sessions();
   std::unique_ptr<PrivacyStore> make_privacy();
   std::unique_ptr<AlertStore> make_alerts();
   std::unique_ptr<WebhookStore> make_webhooks();
@@ -210,7 +212,6 @@ class SqliteStore final : public Store {
   Result<bool> complete_expanded(Txn& txn, Time now);
   Result<bool> drop_content(Txn& txn, Time before);   // content.cpp; true when there may be more
   Result<bool> expire_approvals(Txn& txn, Time now);  // approvals.cpp
-
   SqliteOptions options_;
   std::string path_, people_path_;
   int lock_fd_ = -1;
@@ -233,6 +234,7 @@ class SqliteStore final : public Store {
   std::unique_ptr<JobStore> jobs_ = make_jobs();
   std::unique_ptr<ObjectStore> objects_ = make_objects();
   std::unique_ptr<ReceiptStore> receipts_ = make_receipts();
+  std::unique_ptr<SessionStore> sessions_ = make_sessions();
   std::unique_ptr<PrivacyStore> privacy_ = make_privacy();
   std::unique_ptr<WebhookStore> webhooks_ = make_webhooks();
   // Where scans of housekeeping stand: open rows are stepped over. Writer thread.
