@@ -32,7 +32,7 @@ class ObjectStream final : public net::HttpStream {
  public:
   ObjectStream(objects::Objects& objects, std::int64_t id, std::uint64_t size)
       : objects_(objects), name_(pipeline::object_name(id)), size_(size) {}
-  [[nodiscard]] std::uint64_t size() const noexcept override { return size_; }
+  [[nodiscard]] std::optional<std::uint64_t> size() const noexcept override { return size_; }
   Task<Result<std::string>> next() override {
     const std::size_t count = static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, size_ - at_));
     CARILLON_CO_TRY(std::string piece,

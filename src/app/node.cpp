@@ -72,7 +72,8 @@ Worker::~Worker() {
 Task<net::HttpResponse> gathered(net::HttpResponse response) {
   const auto stream = std::exchange(response.stream, nullptr);
   if (!stream) co_return response;
-  while (response.body.size() < stream->size()) {
+  // One without a size may never end: it is for HTTP alone.
+  while (response.body.size() < stream->size().value_or(0)) {
     auto piece = co_await stream->next();
     if (!piece) {
       net::HttpResponse failed;

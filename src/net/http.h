@@ -40,10 +40,13 @@ struct HttpRequest {
 class HttpStream {
  public:
   virtual ~HttpStream() = default;
-  // Of all pieces together, told to the client before the first.
-  [[nodiscard]] virtual std::uint64_t size() const noexcept = 0;
-  // The next piece, never empty before size() bytes were given. Any error cuts the connection: the client
-  // must not take what it has for the whole.
+  // Of all pieces together, told to the client before the first; nullopt: nobody knows yet, and it goes on
+  // until next() says so (chunked, RFC 9112 §7.1).
+  [[nodiscard]] virtual std::optional<std::uint64_t> size() const noexcept = 0;
+  // The next piece, never empty before size() bytes were given; of a stream without a size, an empty one is
+  // its end. It may take any time. Any error cuts the connection: the client must not take what it has for
+  // the whole. Not called while the client has yet to take the piece before; one that takes nothing for 30 s
+  // is cut.
   virtual Task<Result<std::string>> next() = 0;
 };
 
@@ -74,17 +77,17 @@ using TransportResult = std::expected<T, TransportError>;
 
 // scheme://host[:port]/path. Errors of parse_url: InvalidArgument.
 struct Url {
-  std::string scheme;  // lower case
-  std::string host;    // without brackets
+  std::string scheme;      // lower case
+  std::string host;        // without brackets
   std::uint16_t port = 0;  // the scheme's default when absent
-  std::string path;    // begins with '/', includes the query
+  std::string path;        // begins with '/', includes the query
   [[nodiscard]] bool is_tls() const noexcept { return scheme == "https" || scheme == "smtps"; }
   [[nodiscard]] std::string origin() const;  // scheme://host:port
 };
 Result<Url> parse_url(std::string_view text);
 
-std::string percent_encode(std::string_view text);                 // RFC 3986 unreserved stay
-Result<std::string> percent_decode(std::string_view text);         // InvalidArgument on a bad escape
+std::string percent_encode(std::string_view text);          // RFC 3986 unreserved stay
+Result<std::string> percent_decode(std::string_view text);  // InvalidArgument on a bad escape
 // application/x-www-form-urlencoded, in order; '+' is a space.
 std::string form_encode(const std::vector<std::pair<std::string, std::string>>& fields);
 Result<std::vector<std::pair<std::string, std::string>>> form_decode(std::string_view body);

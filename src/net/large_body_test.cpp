@@ -22,7 +22,7 @@ constexpr std::size_t kPiece = 100'000;
 class TextStream final : public HttpStream {
  public:
   TextStream(std::string text, std::size_t good) : text_(std::move(text)), good_(good) {}
-  [[nodiscard]] std::uint64_t size() const noexcept override { return text_.size(); }
+  [[nodiscard]] std::optional<std::uint64_t> size() const noexcept override { return text_.size(); }
   Task<Result<std::string>> next() override {
     if (at_ >= good_) co_return fail(Errc::Unavailable, "expected by the test");
     std::string piece = text_.substr(at_, kPiece);

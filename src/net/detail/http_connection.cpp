@@ -267,9 +267,12 @@ std::shared_ptr<HttpStream> HttpConnection::answer(const IncomingRequest& incomi
   if (is_closing_) return nullptr;  // the client was told that nothing follows
   handler_closes_ |= asks_close(response);
   const bool may_end = is_last && in_.phase() == HttpIncoming::Phase::Idle;
-  is_closing_ = !incoming.keep_alive ||
+  const bool has_no_size = response.stream && !response.stream->size();
+  is_closing_ = !incoming.keep_alive || (has_no_size && incoming.is_http_1_0) ||
                 (may_end && (handler_closes_ || state_.is_draining.load(std::memory_order_relaxed)));
   WriteOptions options;
+  options.is_chunked = is_chunked_ = has_no_size && !incoming.is_http_1_0;
+  options.has_no_length = has_no_size && incoming.is_http_1_0;
   options.is_head = incoming.is_head;
   options.close = is_closing_;
   options.names_keep_alive = incoming.is_http_1_0;
@@ -357,7 +360,9 @@ Task<void> HttpConnection::write_rest() {
 }
 
 Task<void> HttpConnection::write_stream(std::shared_ptr<HttpStream> stream) {
-  for (std::uint64_t left = stream->size();;) {
+  const auto size = stream->size();
+  if (!size) co_return co_await write_endless(std::move(stream));
+  for (std::uint64_t left = *size;;) {
     if (!out_.empty() && !write_now()) co_await write_rest();
     if (left == 0 || is_broken_) co_return;
     auto piece = co_await stream->next();
@@ -368,6 +373,27 @@ Task<void> HttpConnection::write_stream(std::shared_ptr<HttpStream> stream) {
     left -= piece->size();
     out_ = std::move(*piece);
   }
+}
+
+// Of which the length shows at its end only.
+Task<void> HttpConnection::write_endless(std::shared_ptr<HttpStream> stream) {
+  for (;;) {
+    if (!out_.empty() && !write_now()) co_await write_rest();
+    if (is_broken_) co_return;
+    auto piece = co_await stream->next();
+    if (!piece) {
+      base::log_debug("an answer is cut off: {}", piece.error().message);
+      co_return cut();
+    }
+    const bool is_end = piece->empty();
+    if (is_chunked_) {
+      out_ = is_end ? std::string("0\r\n\r\n") : fmt::format("{:x}\r\n{}\r\n", piece->size(), *piece);
+    } else {
+      out_ = std::move(*piece);
+    }
+    if (is_end) break;
+  }
+  if (!out_.empty() && !write_now()) co_await write_rest();
 }
 
 // Answers a request that never became one and closes.

@@ -120,6 +120,7 @@ class HttpConnection {
   Task<void> write_rest();
   // What follows the head of an answer with a stream; everything before it is on its way afterwards too.
   Task<void> write_stream(std::shared_ptr<HttpStream> stream);
+  Task<void> write_endless(std::shared_ptr<HttpStream> stream);
   Task<void> refuse(HttpFault fault);
   Task<void> refuse(HttpResponse response);
   Task<void> linger();
@@ -143,6 +144,7 @@ class HttpConnection {
   bool is_broken_ = false;   // nothing more can be written
   bool is_closing_ = false;  // an answer said so
   bool handler_closes_ = false;
+  bool is_chunked_ = false;  // the stream that is written
 
   static constexpr std::size_t kNoIndex = static_cast<std::size_t>(-1);
 };

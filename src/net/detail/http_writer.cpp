@@ -139,9 +139,11 @@ void append_response(std::string& out, const HttpResponse& response, WriteOption
   }
   // RFC 9110 §8.6: a 204 has no Content-Length; that of a 304 would be of another response.
   const bool has_body = response.status != 204 && response.status != 304;
-  if (has_body) {
+  if (has_body && options.is_chunked) {
+    out.append("\r\nTransfer-Encoding: chunked");
+  } else if (has_body && !options.has_no_length) {
     out.append("\r\nContent-Length: ");
-    append_number(out, response.stream ? response.stream->size() : response.body.size());
+    append_number(out, response.stream ? response.stream->size().value_or(0) : response.body.size());
   }
   if (options.close) {
     out.append("\r\nConnection: close\r\n\r\n");

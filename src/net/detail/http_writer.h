@@ -16,6 +16,8 @@ struct WriteOptions {
   bool is_head = false;           // the request was HEAD: the body is left out, its length is told
   bool close = false;             // adds "Connection: close"
   bool names_keep_alive = false;  // adds "Connection: keep-alive", as HTTP/1.0 clients need it
+  bool is_chunked = false;        // the body follows in chunks: its length is not told
+  bool has_no_length = false;     // the body follows and ends with the connection (HTTP/1.0)
 };
 
 // Appends status line, headers, Date, Content-Length and body. Content-Length, Transfer-Encoding,
