@@ -6,8 +6,11 @@
 #include <set>
 
 #include "api/cors.h"
+#include "api/live.h"
 #include "api/people.h"
 #include "api/router.h"
+#include "api/session_cookie.h"
+#include "api/sessions.h"
 #include "base/log.h"
 #include "net/spool.h"
 
@@ -84,7 +87,11 @@ Answer unknown_path() { return failed(404, "unknown_path", "there is no such pat
 class ApiImpl final : public Api {
  public:
   ApiImpl(Deps deps, Options options)
-      : deps_(std::move(deps)), options_(std::move(options)), authenticator_(deps_.directory, deps_.keys) {
+      : deps_(std::move(deps)),
+        options_(std::move(options)),
+        authenticator_(deps_.directory, deps_.keys),
+        accounts_(deps_.cache, deps_.keys),
+        live_(deps_.store) {
     constexpr std::string_view kClasses[] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
     for (std::size_t i = 0; i < std::size(kClasses); ++i) {
       answers_[i] =
@@ -98,14 +105,19 @@ class ApiImpl final : public Api {
   Task<net::HttpResponse> handle(net::HttpRequest request, net::HttpPeer peer, Entrance entrance) override {
     const SteadyTime since = std::chrono::steady_clock::now();
     Call call{.deps = deps_, .options = options_, .request = std::move(request)};
-    call.request_id = request_id_of(call.request.header("X-Request-Id"));
-    if (entrance != Entrance::Control) call.peer = std::move(peer.address);
+    describe_request(call, peer, entrance);
+    call.accounts = &accounts_;
+    call.live = &live_;
     net::HttpResponse response;
     try {
       Answer answer = Reply{};
-      auto early = prepare(call, entrance);
+      std::optional<Failure> failure;
+      if (call.request.header("Authorization").empty()) failure = co_await load_session(call, entrance);
+      auto early = failure ? std::optional<Answer>(std::unexpected(std::move(*failure)))
+                           : prepare(call, entrance, Stage::Whole);
+      if (!early && call.who.session_id != 0) co_await touch_session(call);
       if (!early && call.who.who == Who::Client) {
-        if (auto failure = co_await refuse_client(call)) early = std::unexpected(std::move(*failure));
+        if (auto refused = co_await refuse_client(call)) early = std::unexpected(std::move(*refused));
       }
       if (early) {
         answer = std::move(*early);
@@ -128,26 +140,38 @@ class ApiImpl final : public Api {
   std::optional<net::HttpResponse> refuse_head(const net::HttpRequest& head, const net::HttpPeer& peer,
                                                Entrance entrance) override {
     Call call{.deps = deps_, .options = options_, .request = head};
-    call.request_id = request_id_of(call.request.header("X-Request-Id"));
-    if (entrance != Entrance::Control) call.peer = peer.address;
-    auto early = prepare(call, entrance);
+    describe_request(call, peer, entrance);
+    auto early = prepare(call, entrance, Stage::Head);
     if (!early || early->has_value()) return std::nullopt;
     auto response = finish(call, std::move(*early));
     count(response);
     return response;
   }
 
+  void end_streams() noexcept override { live_.end(); }
+
  private:
+  // How much of the request is there. Of a head the store is not asked: a session cookie that was made here
+  // lets the body come.
+  enum class Stage : std::uint8_t { Head, Whole };
+
+  void describe_request(Call& call, const net::HttpPeer& peer, Entrance entrance) const {
+    call.request_id = request_id_of(call.request.header("X-Request-Id"));
+    if (entrance != Entrance::Control)
+      call.peer = options_.proxies.client_of(peer.address, call.request.headers);
+    call.is_secure = peer.is_tls || options_.public_url.starts_with("https:");
+  }
+
   void count(const net::HttpResponse& response) {
     answers_[static_cast<std::size_t>(std::clamp(response.status / 100, 1, 5) - 1)].add();
   }
 
   // Everything before the handler. A value: the answer is already known.
-  std::optional<Answer> prepare(Call& call, Entrance entrance) {
+  std::optional<Answer> prepare(Call& call, Entrance entrance, Stage stage) {
     const auto match = Router::get().match(call.request.path());
-    if (!match) return unknown_path();
     const std::string_view method =
         call.request.method == "HEAD" ? "GET" : std::string_view(call.request.method);
+    if (!match) return unknown_path();
     call.route = match->path->find(method);
     if (entrance == Entrance::Public && !is_served_in_public(*match->path, call.route)) return unknown_path();
     if (call.route == nullptr) return wrong_method(*match->path, method, call.request);
@@ -165,6 +189,10 @@ class ApiImpl final : public Api {
     if (!call.route->access.is_for_clients() && is_cross_site(call.request)) {
       return failed(403, "cross_site", "a page of another site may not call this");
     }
+    if (stage == Stage::Head && entrance == Entrance::Tcp && call.request.header("Authorization").empty() &&
+        !find_session_token(call.request, call.is_secure, deps_.keys).empty()) {
+      return std::nullopt;
+    }
     if (auto refused = authorise(call, entrance)) return refused;
     if (auto failure = settle_cors(call)) return std::unexpected(std::move(*failure));
     return std::nullopt;
@@ -175,8 +203,9 @@ class ApiImpl final : public Api {
       case Entrance::Control: call.who.who = Who::Control; break;
       case Entrance::Public:
       case Entrance::Tcp: {
-        auto identity =
-            authenticator_.identify(call.request.header("Authorization"), *call.snapshot, call.now);
+        auto identity = call.session ? session_identity(call)
+                                     : authenticator_.identify(call.request.header("Authorization"),
+                                                               *call.snapshot, call.now);
         if (!identity) return std::unexpected(std::move(identity.error()));
         call.who = std::move(*identity);
         break;
@@ -186,7 +215,10 @@ class ApiImpl final : public Api {
     const bool is_server =
         call.who.who == Who::App || call.who.who == Who::Management || call.who.who == Who::Member;
     if (entrance == Entrance::Public && is_server) return unknown_path();
-    auto failure = choose_project(call.who, *call.snapshot, call.request.header("Carillon-Project"));
+    std::optional<Failure> failure;
+    // What is a member's own is no project's.
+    if (!call.route->access.is_session)
+      failure = choose_project(call.who, *call.snapshot, call.request.header("Carillon-Project"));
     if (!failure) failure = refuse_access(call.who, call.route->access, call.route->method == "GET");
     if (failure) return std::unexpected(std::move(*failure));
     if (call.snapshot->project(call.who.project) == nullptr) {
@@ -223,9 +255,10 @@ class ApiImpl final : public Api {
       response.stream = std::move(answer->stream);
       if (answer->status != 204)
         response.headers.emplace_back("Content-Type", std::move(answer->content_type));
-      if (call.route != nullptr && call.route->kind != RouteKind::Sends) {
+      if (call.route == nullptr || call.route->kind != RouteKind::Sends) {
         response.headers.emplace_back("X-Content-Type-Options", "nosniff");
-        if (!call.route->access.is_open) response.headers.emplace_back("Cache-Control", "no-store");
+        if (call.route != nullptr && !call.route->access.is_open)
+          response.headers.emplace_back("Cache-Control", "no-store");
       }
     } else {
       if (answer.error().status >= 500) {
@@ -234,9 +267,20 @@ class ApiImpl final : public Api {
       }
       response = to_response(answer.error(), call.request_id);
     }
+    if (response.status == 401 && is_browser(call.request)) drop_basic_challenge(response.headers);
     for (auto& header : call.extra) response.headers.push_back(std::move(header));
     response.headers.emplace_back("X-Request-Id", std::move(call.request_id));
     return response;
+  }
+
+  static bool is_browser(const net::HttpRequest& request) {
+    return !request.header("Sec-Fetch-Site").empty();
+  }
+  // A browser would ask for a name and a password by itself, over the page.
+  static void drop_basic_challenge(net::Headers& headers) {
+    std::erase_if(headers, [](const auto& header) {
+      return header.first == "WWW-Authenticate" && header.second.starts_with("Basic");
+    });
   }
 
   // ---- Idempotency-Key on creating POSTs
@@ -305,6 +349,8 @@ class ApiImpl final : public Api {
   const Deps deps_;
   const Options options_;
   const Authenticator authenticator_;
+  Accounts accounts_;
+  Live live_;
   base::Counter answers_[5];
   base::Histogram seconds_;
   std::mutex mutex_;  // guards under_way_

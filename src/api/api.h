@@ -12,12 +12,14 @@
 #include <string_view>
 #include <vector>
 
+#include "api/accounts.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/metrics.h"
 #include "base/settings.h"
 #include "base/task.h"
 #include "net/http_server.h"
+#include "net/proxies.h"
 #include "objects/objects.h"
 #include "pipeline/jobs.h"
 #include "pipeline/objects.h"
@@ -36,6 +38,8 @@ struct Options {
   bool has_private_webhooks = false;      // alerts.private_addresses
   bool has_private_endpoints = false;     // webhooks.private_addresses
   pipeline::ObjectOptions objects;        // of uploads
+  ConsoleOptions console;
+  net::Proxies proxies;  // who is believed about where a request came from
 };
 void describe(base::SettingsGroup& group, Options& options);
 
@@ -52,6 +56,8 @@ struct Deps {
   pipeline::Jobs* jobs = nullptr;             // null: imports answer 503 not_running
   objects::Objects* objects = nullptr;        // null: uploads answer 503 not_running
   pipeline::Webhooks* webhooks = nullptr;     // null: their tests answer 503 not_running
+  // "http://127.0.0.1:8080": where this process listens, for links when there is no public_url. Any thread.
+  std::function<std::string()> listen_url = [] { return std::string("http://127.0.0.1:8080"); };
 };
 
 // Who is asking, decided by where the request came in.
@@ -74,6 +80,10 @@ class Api {
   // may do. nullopt: the body decides. Any thread.
   virtual std::optional<net::HttpResponse> refuse_head(const net::HttpRequest& head,
                                                        const net::HttpPeer& peer, Entrance entrance) = 0;
+
+  // Streams of GET /v1/stream end within about a second, and none begins: before the servers are drained. Any
+  // thread.
+  virtual void end_streams() noexcept = 0;
 
   // The body limit of a route in bytes, for the HTTP server.
   [[nodiscard]] static std::size_t body_limit(std::string_view method, std::string_view path);

@@ -300,6 +300,11 @@ std::optional<Failure> refuse_access(const Identity& identity, const Access& acc
     if ((identity.scopes & access.client_scopes) != 0) return std::nullopt;
     return Failure(403, "missing_scope", "this client token lacks the scope for it");
   }
+  if (access.is_session) {
+    if (identity.session_id != 0) return std::nullopt;
+    if (identity.who == Who::Nobody) return unauthenticated("nobody is signed in; POST /v1/session");
+    return Failure(403, "not_a_session", "this is for a member who signed in with a password");
+  }
   switch (identity.who) {
     case Who::Control: return std::nullopt;
     case Who::Nobody:

@@ -18,7 +18,7 @@ enum class Who : std::uint8_t {
   Nobody,       // no credential was given
   App,          // Basic app_key:app_secret
   Management,   // Bearer mt_…
-  Member,       // Bearer mt_… of a person, who has a role in each project
+  Member,       // Bearer mt_… of a person, or a session cookie: who has a role in each project
   Control,      // an administrator of this installation
   Client,       // Bearer ct_…, or a JWT the customer signed: one user, on a phone or in a browser
   Publishable,  // Bearer pk_…: an app on a phone before anybody signed in
@@ -33,6 +33,7 @@ struct Identity {
   std::shared_ptr<const model::ManagementKey> key;  // Management
   std::shared_ptr<const model::Member> member;      // Member
   std::optional<model::Role> role;                  // Member: in `project`
+  std::int64_t session_id = 0;                      // Member: signed in with a cookie; 0: by a token
   std::string user_id;                              // Client
   Time issued_at{}, expires_at{};                   // Client
   bool is_own_token = false;                        // Client: a ct_ token, not a JWT
@@ -58,6 +59,7 @@ struct Access {
   unsigned client_scopes = 0;
   bool is_publishable = false;  // a publishable key too
   bool is_any = false;          // whoever has a credential
+  bool is_session = false;      // only a member who signed in, on what is the member's own
 
   // What phones and browsers call: from pages of listed origins, and on the public listener.
   [[nodiscard]] constexpr bool is_for_clients() const noexcept {

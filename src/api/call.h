@@ -21,6 +21,7 @@
 namespace carillon::api {
 
 struct Route;
+class Live;
 
 inline constexpr std::size_t kPathArgsMax = 3;
 inline constexpr std::size_t kPageDefault = 50;
@@ -39,6 +40,11 @@ struct Call {
   std::string peer{};  // IP address of whoever sent it; empty: this machine
   std::vector<std::pair<std::string, std::string>> query{};
   net::Headers extra{};  // headers the answer gets whatever becomes of it
+  Accounts* accounts = nullptr;
+  Live* live = nullptr;
+  bool is_secure = false;                   // the browser came by https, as far as is known
+  std::string session_token{};              // of the cookie, made here; empty: none
+  std::optional<store::Session> session{};  // of that token, whether it still stands or not
   Time now{};
 
   // The project the caller acts on. Valid while `snapshot` is held.

@@ -119,6 +119,11 @@ Task<Answer> get_member(Call& call) {
   co_return member_reply(*it->second);
 }
 
+bool is_email_of_another(const pipeline::Snapshot& snapshot, const model::Member& member) {
+  const auto it = snapshot.member_emails.find(model::email_key(member.email));
+  return it != snapshot.member_emails.end() && (it->second == nullptr || it->second->key != member.key);
+}
+
 Task<Answer> put_member(Call& call) {
   if (auto failure = check_key(call.args[0])) co_return std::unexpected(std::move(*failure));
   CARILLON_CO_TRY(auto stored, co_await stored_member(call));
@@ -131,8 +136,16 @@ Task<Answer> put_member(Call& call) {
     problems.push_back(
         {"/grants/" + project, "unknown_project", fmt::format("there is no project '{}'", project)});
   }
+  if (is_email_of_another(*call.snapshot, member)) {
+    problems.push_back(
+        {"/email", "member_email_taken", "another member has this address, with which members sign in"});
+  }
   if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
   CARILLON_CO_CHECK(co_await store_member(call, member, version));
+  // Enabled again, the member signs in again.
+  if (member.is_disabled)
+    CARILLON_CO_CHECK(
+        co_await call.deps.store.sessions().end(member.key, std::nullopt, call.actor(), call.now));
   co_return member_reply(member, version == 0 ? 201 : 200);
 }
 
@@ -197,7 +210,7 @@ std::span<const Route> member_routes() {
                           "Say who somebody is and what they may do in which project", "TeamMember",
                           "TeamMember"),
       administering_route("DELETE", "/v1/members/{key}", kAdmin, delete_member, "Members",
-                          "Remove a member; the tokens are refused at once", {}, {}, 204),
+                          "Remove a member; tokens and sessions are refused at once", {}, {}, 204),
       administering_route("POST", "/v1/members/{key}/tokens", kAdmin, post_token, "Members",
                           "Make a token with which the member acts; it is shown once", "NewMemberToken",
                           "MemberToken", 201),

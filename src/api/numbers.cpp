@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "api/live.h"
 #include "api/rate.h"
 #include "api/router.h"
 #include "pipeline/recount.h"
@@ -204,13 +205,11 @@ Task<Answer> stats(Call& call) {
   co_return json_reply(out);
 }
 
-Task<Answer> queues(Call& call) {
-  CARILLON_CO_TRY(const auto lanes, co_await call.deps.store.lane_depths(call.now));
-  base::JsonWriter out(2048);
-  out.object().key("data").array();
+void write_queues(base::JsonWriter& out, const std::vector<store::LaneDepth>& lanes, Time now) {
+  out.array();
   for (const auto& depth : lanes) {
     const double age =
-        depth.oldest_due ? static_cast<double>((call.now - *depth.oldest_due).count()) / 1000.0 : 0.0;
+        depth.oldest_due ? static_cast<double>((now - *depth.oldest_due).count()) / 1000.0 : 0.0;
     out.object()
         .field("queue", model::name(depth.lane.queue))
         .field("priority", model::name(depth.lane.priority));
@@ -218,7 +217,15 @@ Task<Answer> queues(Call& call) {
     out.field("in_flight", depth.in_flight).field("dead", depth.dead).field("oldest_age", std::max(age, 0.0));
     out.end_object();
   }
-  out.end_array().end_object();
+  out.end_array();
+}
+
+Task<Answer> queues(Call& call) {
+  CARILLON_CO_TRY(const auto lanes, co_await call.deps.store.lane_depths(call.now));
+  base::JsonWriter out(2048);
+  out.object().key("data");
+  write_queues(out, lanes, call.now);
+  out.end_object();
   co_return json_reply(out);
 }
 
@@ -243,6 +250,22 @@ Task<Answer> limits(Call& call) {
 }
 
 }  // namespace
+
+Task<Result<std::string>> live_counters(store::Store& store, std::int32_t project, Time now) {
+  CARILLON_CO_TRY(const auto lanes, co_await store.lane_depths(now));
+  CARILLON_CO_TRY(const auto rows, co_await store.counters());
+  Account total;
+  for (const auto& row : rows) {
+    if (row.project == project) total.add(row);
+  }
+  base::JsonWriter out(2048);
+  out.object().key("queues");
+  write_queues(out, lanes, now);
+  out.key("accountability").object();
+  write_account(out, total);
+  out.end_object().end_object();
+  co_return out.str();
+}
 
 std::span<const Route> numbers_routes() {
   static const Route kRoutes[] = {

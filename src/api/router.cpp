@@ -49,6 +49,7 @@ Router::Router() {
                           event_routes(),       rule_routes(),      app_routes(),         alert_routes(),
                           audit_routes(),       member_routes(),    callback_routes(),    tracking_routes(),
                           sender_routes(),      running_routes(),   push_key_routes(),    object_routes(),
+                          session_routes(),     own_login_routes(), invitation_routes(),  live_routes(),
                           webhook_routes()}) {
     for (const Route& route : area) add(route);
   }

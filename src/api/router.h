@@ -48,6 +48,7 @@ inline constexpr unsigned kScopePeople = static_cast<unsigned>(model::Scope::Peo
 inline constexpr unsigned kScopeAny = kScopeSend | kScopeRead | kScopePeople;
 inline constexpr Access kOpen{0, {}, true};
 inline constexpr Access kAnyCredential{0, {}, false, 0, false, true};
+inline constexpr Access kSignedIn{0, {}, false, 0, false, false, true};
 [[nodiscard]] constexpr Access allow(unsigned app_scopes, std::string_view area) {
   return {app_scopes, area, false};
 }
@@ -109,6 +110,10 @@ std::span<const Route> callback_routes();
 std::span<const Route> sender_routes();
 std::span<const Route> tracking_routes();
 std::span<const Route> running_routes();
+std::span<const Route> session_routes();
+std::span<const Route> own_login_routes();
+std::span<const Route> invitation_routes();
+std::span<const Route> live_routes();
 
 // Immutable after it was made; any thread.
 class Router {

@@ -133,7 +133,7 @@ constexpr Route open_route(std::string_view pattern, Handler handler, std::strin
 
 std::span<const Route> running_routes() {
   static const Route kRoutes[] = {
-      open_route("/", start, "Where to begin", kHtml),
+      open_route("/", start, "The console", kHtml),
       open_route("/healthz", healthz, "Whether this process lives", "application/json", "Health"),
       open_route("/readyz", readyz, "Whether this process takes work, and why not", "application/json",
                  "Readiness"),

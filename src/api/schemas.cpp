@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <vector>
 
 namespace carillon::api {
 namespace {
@@ -720,23 +721,6 @@ constexpr Schema kSchemas[] = {
      R"({"type":"object","properties":{"name":{"type":"string"},"scopes":{"type":"array"},)"
      R"("projects":{"type":"array"},"token":{"type":"string"}}})",
      ""},
-    // ---- projects and members
-    {"Project",
-     R"({"type":"object","properties":{"key":{"type":"string"},"name":{"type":"string"},)"
-     R"("created_at":{"type":["string","null"]}}})",
-     R"({"name":"Staging"})"},
-    {"TeamMember",
-     R"({"type":"object","required":["grants"],"properties":{"key":{"type":"string"},)"
-     R"("name":{"type":"string"},"email":{"type":"string"},"disabled":{"type":"boolean"},)"
-     R"("grants":{"type":"object","description":"role by key of the project, * for every project",)"
-     R"("additionalProperties":{"enum":["viewer","sender","administrator"]}},)"
-     R"("tokens":{"type":"array","items":{"type":"object"}}}})",
-     R"({"name":"Ann Kim","email":"ann@example.com",)"
-     R"("grants":{"default":"sender","staging":"administrator"}})"},
-    {"NewMemberToken", R"({"type":"object","required":["name"],"properties":{"name":{"type":"string"}}})",
-     R"({"name":"laptop"})"},
-    {"MemberToken", R"({"type":"object","properties":{"name":{"type":"string"},"token":{"type":"string"}}})",
-     ""},
     // ---- running
     {"Health", R"({"type":"object","properties":{"status":{"type":"string"}}})", ""},
     {"Readiness",
@@ -756,11 +740,20 @@ constexpr Schema kSchemas[] = {
 
 }  // namespace
 
-std::span<const Schema> schemas() { return kSchemas; }
+std::span<const Schema> schemas() {
+  static const std::vector<Schema> kAll = [] {
+    std::vector<Schema> all(std::begin(kSchemas), std::end(kSchemas));
+    const auto members = member_schemas();
+    all.insert(all.end(), members.begin(), members.end());
+    return all;
+  }();
+  return kAll;
+}
 
 const Schema* find_schema(std::string_view name) noexcept {
-  const auto* const it = std::ranges::find(kSchemas, name, &Schema::name);
-  return it == std::end(kSchemas) ? nullptr : it;
+  const auto all = schemas();
+  const auto it = std::ranges::find(all, name, &Schema::name);
+  return it == all.end() ? nullptr : &*it;
 }
 
 std::string schema_json(std::string_view name) {

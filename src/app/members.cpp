@@ -25,6 +25,11 @@ void add_projects(CLI::App& admin, Shell& shell) {
            {{"PROJECT", "key"}, {"NAME", "name"}, {"CREATED", "created_at"}}, "There is no project.");
 }
 
+std::string render_link(base::JsonElement root) {
+  return fmt::format("{}\n\nThis link works once, until {}; it is for the member alone.\n",
+                     cell_at(root, "url"), cell_at(root, "expires_at"));
+}
+
 struct MemberOptions {
   std::string key, name, email, token;
   std::vector<std::string> grants;
@@ -103,6 +108,31 @@ void add_people_of_it(CLI::App& admin, Shell& shell) {
                           });
   remove.add_option("KEY", o->key, "The member")->required();
   add_tokens(member, shell, o);
+  auto& invite =
+      add_verb(member, shell, "invite", "Make a one-time link by which a member sets a password",
+               "carillon admin member invite ann", [o](Client& client) {
+                 return client.show("POST", path_of("/v1/members/", o->key, "/invite"), {}, render_link);
+               });
+  invite.add_option("KEY", o->key, "The member")->required();
+}
+
+void add_reset(CLI::App& admin, Shell& shell) {
+  struct Options {
+    std::string key;
+    bool with_totp = false;
+  };
+  auto o = std::make_shared<Options>();
+  auto& reset =
+      add_verb(admin, shell, "reset-password",
+               "Take a member's password away, end all sessions, and make a one-time link for a new one",
+               "carillon admin reset-password ann", [o](Client& client) {
+                 base::JsonWriter body;
+                 body.object().field("totp", o->with_totp).end_object();
+                 return client.show("POST", path_of("/v1/members/", o->key, "/reset-password"), body.str(),
+                                    render_link);
+               });
+  reset.add_option("MEMBER", o->key, "The member")->required();
+  reset.add_flag("--totp", o->with_totp, "Take the authenticator app away too: the phone is lost");
 }
 
 void add_trail(CLI::App& admin, Shell& shell) {
@@ -132,6 +162,7 @@ void add_members(CLI::App& root, Shell& shell) {
   auto& admin = add_noun(root, "admin", "Projects, the people who administer them, and what they did");
   add_projects(admin, shell);
   add_people_of_it(admin, shell);
+  add_reset(admin, shell);
   add_trail(admin, shell);
 }
 

@@ -9,6 +9,7 @@
 #include <boost/asio/use_future.hpp>
 #include <filesystem>
 
+#include "api/sessions.h"
 #include "app/keys.h"
 #include "app/restore.h"
 #include "base/log.h"
@@ -23,6 +24,7 @@ constexpr int kApiNice = 10;
 constexpr int kJobsNice = 15;
 // A start does not wait long for a bucket, which most of what is sent does not need.
 constexpr std::chrono::seconds kObjectsPatience{5};
+constexpr std::string_view kFirstMember = "admin";
 
 template <class T>
 T run_on(const boost::asio::any_io_executor& executor, Task<T> task) {
@@ -161,7 +163,8 @@ Result<void> Node::open_rest(Role role) {
                  },
                  jobs_.get(),
                  objects_.get(),
-                 webhooks_.get()};
+                 webhooks_.get(),
+                 [this] { return listen_url(); }};
   api_ = api::Api::open(std::move(deps), options_.api);
   backups_ = std::make_unique<Backups>(
       Backups::Deps{*store_, options_, clock_, store_folder_, keys_->sealer.key_id(), instance});
@@ -232,6 +235,36 @@ net::HttpResponse Node::call(net::HttpRequest request) {
   const auto executor = api_workers_.front()->executor();
   auto response = run_on(executor, api_->handle(std::move(request), peer, api::Entrance::Control));
   return run_on(executor, gathered(std::move(response)));
+}
+
+std::string Node::listen_url() {
+  const std::lock_guard lock(url_mutex_);
+  if (!listen_url_.empty()) return listen_url_;
+  const auto address = parse_listen(options_.server.listen);
+  return address ? url_of(options_.server, address->first, address->second) : std::string();
+}
+
+void Node::set_listen_url(std::string url) {
+  const std::lock_guard lock(url_mutex_);
+  listen_url_ = std::move(url);
+}
+
+Result<std::string> Node::invite_first_member() {
+  const auto executor = api_workers_.front()->executor();
+  model::Member admin;
+  admin.grants.emplace(model::kEveryProject, model::Role::Administrator);
+  store::Record record;
+  record.key = {std::string(pipeline::kKindMember), 0, std::string(kFirstMember)};
+  record.data = model::encode(admin);
+  CARILLON_TRY(const store::Record made, run_on(executor, directory_->put(std::move(record), 0, "system")));
+  api::InvitationOrder order;
+  order.member = made.key.key;
+  order.base_url = options_.server.public_url.empty() ? listen_url() : options_.server.public_url;
+  order.lifetime = options_.api.console.invitation_lifetime;
+  CARILLON_TRY(api::InvitationLink link,
+               run_on(executor, api::make_invitation(store_->sessions(), *keys_, std::move(order), "system",
+                                                     clock_.now())));
+  return std::move(link.url);
 }
 
 void Node::stop() {

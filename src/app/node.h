@@ -4,6 +4,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -59,6 +60,12 @@ class Node {
   [[nodiscard]] std::vector<boost::asio::any_io_executor> api_executors();
   [[nodiscard]] bool is_new_store() const { return is_new_store_; }
 
+  // Where it listens, for links when there is no public_url; until it is told, what the settings say.
+  [[nodiscard]] std::string listen_url();
+  void set_listen_url(std::string url);
+  // A link by which the first administrator joins: the member "admin", who is made. Blocks.
+  Result<std::string> invite_first_member();
+
   [[nodiscard]] Backups& backups() { return *backups_; }
   // Exists; for large bodies on their way in.
   [[nodiscard]] std::string spool_folder() const { return options_.data + "/spool"; }
@@ -102,6 +109,8 @@ class Node {
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<Backups> backups_;
   bool is_stopped_ = false;
+  std::mutex url_mutex_;  // guards listen_url_
+  std::string listen_url_;
 };
 
 }  // namespace carillon::app

@@ -19,6 +19,10 @@ void describe_server(base::SettingsGroup& group, ServerOptions& o) {
           "provider callbacks.");
   group.text("public_url", o.public_url)
       .help("How the world reaches this server, for every link that leaves it: https://notify.example.com.");
+  group.text_list("proxies", o.proxies)
+      .help(
+          "Addresses or networks of reverse proxies: what these say in X-Forwarded-For is where a request "
+          "came from.");
   group.text("tls_certificate", o.tls_certificate)
       .help("PEM file with the certificate chain; empty serves plain HTTP.");
   group.text("tls_key", o.tls_key).help("PEM file with the certificate's private key.");
@@ -81,6 +85,7 @@ void describe(base::Settings& settings, AppOptions& o) {
   objects::describe(objects, o.objects);
   pipeline::describe(objects, o.pipeline.objects);
   api::describe(settings.group("api"), o.api);
+  api::describe(settings.group("console"), o.api.console);
 }
 
 Result<AppOptions> load_options(const CommandLine& line, char** environment) {
@@ -116,12 +121,25 @@ Result<AppOptions> load_options(const CommandLine& line, char** environment) {
   }
   options.pipeline.public_url = options.api.public_url = options.server.public_url;
   if (options.objects.url.empty()) options.objects.url = fmt::format("file:{}/objects", options.data);
+  auto proxies = net::Proxies::parse(options.server.proxies);
+  if (!proxies) return fail(Errc::InvalidArgument, "server.proxies: " + proxies.error().message);
+  options.api.proxies = std::move(*proxies);
   options.api.objects = options.pipeline.objects;
   options.api.is_test_clock = options.server.test_clock;
   options.api.has_private_webhooks = options.pipeline.alerts.private_addresses;
   options.api.has_private_endpoints = options.pipeline.webhooks.private_addresses;
   // The Options were bound to this function's `settings`; what is returned is a plain copy.
   return AppOptions(options);
+}
+
+std::string url_of(const ServerOptions& server, const std::string& host, std::uint16_t port) {
+  const bool is_any = host == "0.0.0.0" || host == "::";
+  const bool is_v6 = host.find(':') != std::string::npos && !is_any;
+  return fmt::format("{}://{}:{}", server.tls_certificate.empty() ? "http" : "https",
+                     is_any  ? "127.0.0.1"
+                     : is_v6 ? "[" + host + "]"
+                             : host,
+                     port);
 }
 
 Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& text) {

@@ -19,6 +19,7 @@ struct ServerOptions {
   std::string public_listen;  // host:port for /t /u /p /v1/me /v1/callbacks only; empty: none
   std::string public_url;
   std::string tls_certificate, tls_key;
+  std::vector<std::string> proxies;
   std::int64_t threads = 0;  // 0: half of the machine's cores, at least 1
   std::int64_t connections = 10'000;
   bool test_clock = false;
@@ -62,6 +63,8 @@ struct CommandLine {
 // are warned about. Errors: InvalidArgument naming the setting and the fix.
 Result<AppOptions> load_options(const CommandLine& line, char** environment);
 
+// Where others on this machine reach a listener: "http://127.0.0.1:8080".
+std::string url_of(const ServerOptions& server, const std::string& host, std::uint16_t port);
 // "127.0.0.1:8080", "[::1]:8080", ":8080" (all addresses). Errors: InvalidArgument.
 Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& text);
 

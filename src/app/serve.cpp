@@ -53,10 +53,10 @@ void wait_for_signal() {
 }
 
 struct FirstSecrets {
-  std::string app_key, app_secret, test_key, test_secret, token;
+  std::string app_key, app_secret, test_key, test_secret, token, console;
 };
 
-// The first app and the first management token of a new store.
+// The first app, the first management token and the first administrator's link of a new store.
 Result<FirstSecrets> make_first_secrets(Node& node) {
   const auto executor = node.api_executors().front();
   auto& directory = node.directory();
@@ -72,20 +72,24 @@ Result<FirstSecrets> make_first_secrets(Node& node) {
                                      boost::asio::use_future)
                    .get();
   if (!token) return std::unexpected(token.error());
-  return FirstSecrets{app->live.key, app->live.secret, app->test.key, app->test.secret, std::move(*token)};
+  CARILLON_TRY(std::string console, node.invite_first_member());
+  return FirstSecrets{app->live.key,    app->live.secret,  app->test.key,
+                      app->test.secret, std::move(*token), std::move(console)};
 }
 
 std::string first_run_json(const FirstSecrets& s, const std::string& url) {
   base::JsonWriter out;
   out.object().field("url", url).field("app_key", s.app_key).field("app_secret", s.app_secret);
   out.field("test_app_key", s.test_key).field("test_app_secret", s.test_secret);
-  out.field("management_token", s.token).end_object();
+  out.field("management_token", s.token).field("console", s.console).end_object();
   return out.str();
 }
 
 void print_welcome(const FirstSecrets& s, const std::string& url) {
   std::printf(
       "\nCarillon is ready at %s\n\n"
+      "Open the console and choose the administrator's password; this link works once, for three days:\n\n"
+      "  %s\n\n"
       "  app key           %s\n"
       "  app secret        %s\n"
       "  test key          %s\n"
@@ -96,8 +100,9 @@ void print_welcome(const FirstSecrets& s, const std::string& url) {
       "-d '{\"to\":[{\"email\":\"ok@sandbox.carillon.test\"}],\"channels\":[\"email\"],"
       "\"title\":\"Hello\",\"body\":\"The bells ring.\"}'\n\n"
       "It ends in the sandbox, since no integration is configured yet: %s/sandbox\n\n",
-      url.c_str(), s.app_key.c_str(), s.app_secret.c_str(), s.test_key.c_str(), s.test_secret.c_str(),
-      s.token.c_str(), s.app_key.c_str(), s.app_secret.c_str(), url.c_str(), url.c_str());
+      url.c_str(), s.console.c_str(), s.app_key.c_str(), s.app_secret.c_str(), s.test_key.c_str(),
+      s.test_secret.c_str(), s.token.c_str(), s.app_key.c_str(), s.app_secret.c_str(), url.c_str(),
+      url.c_str());
   std::fflush(stdout);
 }
 
@@ -113,12 +118,6 @@ Result<void> first_run(Node& node, const std::string& url) {
   CARILLON_CHECK(write_private_file(path, first_run_json(secrets, url) + "\n"));
   base::log_info("the first keys are in {}; keep them and remove the file", path);
   return {};
-}
-
-std::string url_of(const AppOptions& options, const std::string& host, std::uint16_t port) {
-  const bool is_any = host == "0.0.0.0" || host == "::";
-  return fmt::format("{}://{}:{}", options.server.tls_certificate.empty() ? "http" : "https",
-                     is_any ? "127.0.0.1" : host, port);
 }
 
 Result<std::unique_ptr<net::HttpServer>> open_listener(Node& node, const std::string& listen,
@@ -163,12 +162,13 @@ int serve(const CommandLine& line) {
     public_http = std::move(*opened);
     const auto address = parse_listen(server.public_listen);
     base::log_info("serving clients and callbacks on {}",
-                   url_of((*node)->options(), address->first, public_http->port()));
+                   url_of(server, address->first, public_http->port()));
   }
   auto control = ControlServer::open(**node);
   if (!control) return failed(control.error());
   const auto address = parse_listen(server.listen);
-  const std::string url = url_of((*node)->options(), address->first, (*http)->port());
+  const std::string url = url_of(server, address->first, (*http)->port());
+  (*node)->set_listen_url(url);
   if (const auto first = first_run(**node, url); !first) return failed(first.error());
   const auto snapshot = (*node)->directory().snapshot();
   const auto* project = snapshot->project(pipeline::kDefaultProject);
@@ -182,6 +182,7 @@ int serve(const CommandLine& line) {
   wait_for_signal();
   base::log_info("stopping: what is under way is finished");
   const auto deadline = base::Deadline::after((*node)->options().pipeline.drain_timeout);
+  (*node)->api().end_streams();
   if (!(*http)->drain(deadline)) base::log_warn("connections were cut at the end of the drain time");
   if (public_http) public_http->drain(deadline);
   (*control)->close();
