@@ -5,6 +5,7 @@
 #include <random>
 #include <set>
 
+#include "api/console.h"
 #include "api/cors.h"
 #include "api/live.h"
 #include "api/people.h"
@@ -171,6 +172,10 @@ class ApiImpl final : public Api {
     const auto match = Router::get().match(call.request.path());
     const std::string_view method =
         call.request.method == "HEAD" ? "GET" : std::string_view(call.request.method);
+    if (!match && entrance == Entrance::Tcp && method == "GET") {
+      if (const ConsoleFile* file = find_console_file(call.request.path()))
+        return console_reply(*file, call.request, call.is_secure);
+    }
     if (!match) return unknown_path();
     call.route = match->path->find(method);
     if (entrance == Entrance::Public && !is_served_in_public(*match->path, call.route)) return unknown_path();

@@ -275,7 +275,8 @@ Reply html_reply(const Page& page) {
 Page start_page() {
   return {
       "Carillon",
-      "<h1>Carillon</h1><p>This server takes notifications and delivers them.</p><ul>"
+      "<h1>Carillon</h1><p>This server takes notifications and delivers them.</p>"
+      "<p>It was built without the console (CARILLON_CONSOLE=OFF).</p><ul>"
       "<li><a href=\"/docs\">The calls of this API</a>, with examples; as <a "
       "href=\"/openapi.json\">OpenAPI</a></li>"
       "<li><a href=\"/docs/errors\">All error codes</a></li>"

@@ -1,4 +1,5 @@
 // Health, metrics, documents, the sandbox's messages, and the clock of tests.
+#include "api/console.h"
 #include "api/pages.h"
 #include "api/router.h"
 #include "pipeline/sensitive.h"
@@ -64,7 +65,11 @@ Task<Answer> sandbox_script(Call&) {
   reply.body = std::string(sandbox_worker());
   co_return reply;
 }
-Task<Answer> start(Call&) { co_return html_reply(start_page()); }
+Task<Answer> start(Call& call) {
+  if (const ConsoleFile* page = find_console_file("/"))
+    co_return console_reply(*page, call.request, call.is_secure);
+  co_return html_reply(start_page());
+}
 
 // The sandbox is a mailbox: it shows what came. What is sensitive in it is only kept sealed.
 std::string content_of(const Call& call, const store::SandboxMessage& m) {

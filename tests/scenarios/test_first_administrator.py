@@ -15,6 +15,8 @@ def test_the_link_in_the_first_secrets_makes_the_administrator(server):
     link = first_link(server)
     assert link.startswith(server.url + "/#/join?token=")
     assert token_of(link) not in server.log_text()
+    page = harness.request(server.url + "/", headers={"Accept-Encoding": "identity"})
+    assert page.status == 200 and '<div id="root">' in page.text
     browser = Browser(server.url)
     looked = browser.call("POST", "/v1/invitations/look", {"token": token_of(link)})
     assert looked.body["member"]["key"] == "admin", looked

@@ -158,6 +158,9 @@ def test_cookies_are_for_https_where_there_is_https(make_server):
     # A cookie that plain http can set is not one.
     browser.cookie = browser.cookie.replace("__Host-carillon", "carillon_session")
     assert not browser.is_in()
+    page = harness.request(behind.url + "/")
+    assert page.headers["strict-transport-security"].startswith("max-age=")
+    assert "strict-transport-security" not in harness.request(plain.url + "/").headers
 
 
 def test_the_outside_has_no_console(make_server):
