@@ -2,7 +2,7 @@
 
 import { type ComponentType, lazy, type LazyExoticComponent } from 'react';
 import type { Role } from '@/api/session';
-import { IconOverview } from '@/ui/icons';
+import { IconOverview, IconStop } from '@/ui/icons';
 import type { shellTexts } from './shell-texts';
 
 type MenuText = keyof (typeof shellTexts)['en']['menu'];
@@ -29,7 +29,13 @@ export const pages: PageEntry[] = [
     path: '',
     menu: { text: 'overview', group: 'work', icon: IconOverview },
     role: 'viewer',
-    page: page(() => import('@/pages/account/account'), 'AccountPage'),
+    page: page(() => import('@/pages/overview/overview'), 'OverviewPage'),
+  },
+  {
+    path: 'stops',
+    menu: { text: 'stops', group: 'operate', icon: IconStop },
+    role: 'viewer',
+    page: page(() => import('@/pages/stops/stops'), 'StopsPage'),
   },
   { path: 'account', role: 'viewer', page: page(() => import('@/pages/account/account'), 'AccountPage') },
 ];

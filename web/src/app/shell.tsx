@@ -13,6 +13,7 @@ import {
 } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { notifications } from '@mantine/notifications';
+import { useQueryClient } from '@tanstack/react-query';
 import {
   Component,
   type ErrorInfo,
@@ -23,12 +24,14 @@ import {
   useSyncExternalStore,
 } from 'react';
 import { connection } from '@/api/connection';
+import { usePauses } from '@/api/lists';
+import { follow } from '@/api/live';
 import { SignInForm } from '@/pages/sign-in/sign-in';
 import { signInTexts } from '@/pages/sign-in/texts';
 import { common } from '@/text/common';
 import { useText } from '@/text/language';
-import { Empty, Loading, Page } from '@/ui/basics';
-import { IconChevronDown, IconOffline, IconSignOut, IconUser } from '@/ui/icons';
+import { Empty, Loading, Page, TextLink } from '@/ui/basics';
+import { IconChevronDown, IconOffline, IconSignOut, IconStop, IconUser } from '@/ui/icons';
 import { type PageEntry, pages } from './pages';
 import { ColorSchemeButton, LanguageButton } from './preferences';
 import { go, to, usePlace } from './router';
@@ -45,6 +48,11 @@ export function Shell() {
   const entry = visible.find((candidate) => candidate.path === (place.path[0] ?? ''));
   const { close } = menu;
   useEffect(close, [place, close]);
+  const client = useQueryClient();
+  useEffect(
+    () => follow(client, () => void client.invalidateQueries({ queryKey: ['alerts'] })),
+    [client, access.project.key, access.session.csrf],
+  );
 
   return (
     <>
@@ -93,6 +101,7 @@ export function Shell() {
         </AppShell.Navbar>
         <AppShell.Main id="content" tabIndex={-1} className={classes.main}>
           <ConnectionBanner />
+          <StopBanner />
           <Guard key={place.path.join('/') + access.project.key}>
             <Suspense fallback={<Loading />}>
               {entry ? <entry.page key={access.project.key} rest={place.path.slice(1)} /> : <NotFound />}
@@ -217,6 +226,24 @@ function ConnectionBanner() {
           </Button>
         </div>
       )}
+    </div>
+  );
+}
+
+/** On every page, so that nobody wonders why nothing arrives. */
+function StopBanner() {
+  const t = useText(shellTexts);
+  const pauses = usePauses();
+  const stops = pauses.data?.data ?? [];
+  if (stops.length === 0) return null;
+  const isAll = stops.some((stop) => Object.values(stop.scope).every((value) => !value));
+  return (
+    <div role="status" className={classes.banner} data-kind="stopped">
+      <IconStop />
+      <span>
+        {isAll ? t.stoppedAll : t.stopped(stops.length)}{' '}
+        <TextLink to={to(['stops'])}>{t.stoppedLink}</TextLink>
+      </span>
     </div>
   );
 }

@@ -22,6 +22,7 @@ export const variables: CSSVariablesResolver = () => ({
     '--mantine-color-error': '#c92a2a',
     '--mantine-color-anchor': '#3b5bdb',
     '--mantine-color-default-border': '#ced4da',
+    '--mantine-color-red-outline': '#c92a2a',
   },
   dark: {
     '--mantine-color-dimmed': '#a9adb5',

@@ -64,7 +64,7 @@ export function Section({
   actions?: ReactNode;
 }) {
   return (
-    <section className={classes.section} aria-label={title}>
+    <section className={classes.section}>
       <Group justify="space-between" mb="sm" gap="xs">
         <Title order={2} size="h5">
           {title}
