@@ -2,7 +2,7 @@
 
 import { type ComponentType, lazy, type LazyExoticComponent } from 'react';
 import type { Role } from '@/api/session';
-import { IconOverview, IconStop } from '@/ui/icons';
+import { IconHistory, IconOverview, IconSend, IconStop } from '@/ui/icons';
 import type { shellTexts } from './shell-texts';
 
 type MenuText = keyof (typeof shellTexts)['en']['menu'];
@@ -30,6 +30,18 @@ export const pages: PageEntry[] = [
     menu: { text: 'overview', group: 'work', icon: IconOverview },
     role: 'viewer',
     page: page(() => import('@/pages/overview/overview'), 'OverviewPage'),
+  },
+  {
+    path: 'send',
+    menu: { text: 'send', group: 'work', icon: IconSend },
+    role: 'sender',
+    page: page(() => import('@/pages/send/send'), 'SendPage'),
+  },
+  {
+    path: 'history',
+    menu: { text: 'history', group: 'work', icon: IconHistory },
+    role: 'viewer',
+    page: page(() => import('@/pages/history/history'), 'HistoryPage'),
   },
   {
     path: 'stops',

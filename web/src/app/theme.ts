@@ -29,6 +29,8 @@ export const variables: CSSVariablesResolver = () => ({
     '--mantine-color-placeholder': '#9297a0',
     '--mantine-color-error': '#ff8787',
     '--mantine-color-anchor': '#91a7ff',
+    '--mantine-color-red-light': '#3f1c1c',
+    '--mantine-color-yellow-light': '#3d3210',
   },
 });
 

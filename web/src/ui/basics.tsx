@@ -167,7 +167,9 @@ export function ProblemNote({ error, shown = [], retry }: ProblemNoteProps) {
     ? t.problem.unreachable
     : problem.status === 429 && problem.retryAfter
       ? t.problem.busy(problem.retryAfter)
-      : problem.message;
+      : problem.errors.length > 0 && rest.length === 0
+        ? t.problem.seeFields
+        : problem.message;
   return (
     <Alert
       color="red"

@@ -25,18 +25,18 @@ export function OverviewPage() {
   return (
     <Page title={t.title} help={t.help} actions={can('sender') && <StopButton />}>
       <Numbers />
+      <Section title={t.queues}>
+        <Queues />
+      </Section>
       <SimpleGrid cols={{ base: 1, lg: 2 }}>
-        <Section title={t.queues}>
-          <Queues />
-        </Section>
         <Section title={t.account}>
           <Account />
         </Section>
-        <Section title={t.integrations}>
-          <Integrations />
-        </Section>
         <Section title={t.waiting}>
           <Waiting />
+        </Section>
+        <Section title={t.integrations}>
+          <Integrations />
         </Section>
       </SimpleGrid>
     </Page>

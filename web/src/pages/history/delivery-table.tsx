@@ -1,0 +1,74 @@
+import { Group, Text } from '@mantine/core';
+import type { Body } from '@/api/client';
+import { to } from '@/app/router';
+import { common } from '@/text/common';
+import { formatNumber } from '@/text/format';
+import { useText } from '@/text/language';
+import { StateTag, Tag, TextLink, Time } from '@/ui/basics';
+import { DataTable } from '@/ui/table';
+import { historyTexts } from './texts';
+
+interface DeliveryTableProps {
+  caption: string;
+  rows: Body<'Delivery'>[];
+  isStale?: boolean;
+}
+
+export function DeliveryTable({ caption, rows, isStale }: DeliveryTableProps) {
+  const t = useText(historyTexts);
+  const c = useText(common);
+  return (
+    <DataTable
+      caption={caption}
+      rows={rows}
+      isStale={isStale}
+      id={(row) => row.id ?? ''}
+      columns={[
+        {
+          name: t.created,
+          cell: (row) => (
+            <TextLink to={to(['history', row.notification_id ?? '', row.id ?? ''])}>
+              <Time at={row.created_at} />
+            </TextLink>
+          ),
+        },
+        {
+          name: t.recipient,
+          cell: (row) =>
+            row.user_id ??
+            row.device_id ?? (
+              <Text span c="dimmed" size="sm">
+                {t.rawAddress}
+              </Text>
+            ),
+        },
+        {
+          name: c.channel,
+          cell: (row) =>
+            [
+              c.channels[row.channel ?? ''] ?? row.channel,
+              row.platform && (c.platforms[row.platform] ?? row.platform),
+            ]
+              .filter(Boolean)
+              .join(' · '),
+        },
+        {
+          name: c.status,
+          cell: (row) => (
+            <Group gap={6}>
+              <StateTag state={row.status ?? ''} />
+              {row.reason && (
+                <Text size="xs" c="dimmed">
+                  {c.reasons[row.reason] ?? row.reason}
+                </Text>
+              )}
+              {row.sandbox && <Tag tone="off">{c.sandbox}</Tag>}
+            </Group>
+          ),
+        },
+        { name: t.integration, cell: (row) => row.integration ?? '–', isMinor: true },
+        { name: t.attempts, cell: (row) => formatNumber(row.attempts ?? 0), isNumber: true, isMinor: true },
+      ]}
+    />
+  );
+}

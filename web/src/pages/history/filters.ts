@@ -1,0 +1,74 @@
+// The filters of the history (CONTRACT §6) are in the address: a filtered view is a link.
+
+import type { Query } from '@/app/router';
+
+export const FILTERS = [
+  'event_id',
+  'user_id',
+  'email',
+  'phone',
+  'status',
+  'log_status',
+  'category',
+  'channel',
+  'from',
+  'until',
+] as const;
+export type FilterName = (typeof FILTERS)[number];
+export type Filters = Partial<Record<FilterName, string>>;
+
+export function filtersOf(query: URLSearchParams): Filters {
+  const found: Filters = {};
+  for (const name of FILTERS) {
+    const value = query.get(name);
+    if (value) found[name] = value;
+  }
+  return found;
+}
+
+export function toQuery(filters: Filters, more: Query = {}): Query {
+  return { ...more, ...filters };
+}
+
+/** RFC 3339 from what <input type="datetime-local"> gives, which is in the browser's zone; undefined when it is none. */
+export function instantOf(local: string): string | undefined {
+  const at = new Date(local);
+  return Number.isNaN(at.getTime()) ? undefined : at.toISOString();
+}
+
+/** The other way round. */
+export function localOf(instant: string | undefined): string {
+  if (!instant) return '';
+  const at = new Date(instant);
+  if (Number.isNaN(at.getTime())) return '';
+  const shifted = new Date(at.getTime() - at.getTimezoneOffset() * 60_000);
+  return shifted.toISOString().slice(0, 16);
+}
+
+export const NOTIFICATION_STATES = [
+  'draft',
+  'awaiting_approval',
+  'scheduled',
+  'expanding',
+  'sending',
+  'paused',
+  'completed',
+  'cancelled',
+  'rejected',
+  'approval_expired',
+];
+export const DELIVERY_STATES = [
+  'pending',
+  'held',
+  'processing',
+  'retrying',
+  'sent',
+  'delivered',
+  'failed',
+  'dead',
+  'unknown',
+  'suppressed',
+  'cancelled',
+  'expired',
+];
+export const LOG_STATES = ['PENDING', 'PROCESSING', 'SUCCESS', 'FAIL'];
