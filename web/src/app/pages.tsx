@@ -2,7 +2,7 @@
 
 import { type ComponentType, lazy, type LazyExoticComponent } from 'react';
 import type { Role } from '@/api/session';
-import { IconHistory, IconOverview, IconSend, IconStop } from '@/ui/icons';
+import { IconApproval, IconHistory, IconOverview, IconSend, IconStop, IconTemplate } from '@/ui/icons';
 import type { shellTexts } from './shell-texts';
 
 type MenuText = keyof (typeof shellTexts)['en']['menu'];
@@ -42,6 +42,18 @@ export const pages: PageEntry[] = [
     menu: { text: 'history', group: 'work', icon: IconHistory },
     role: 'viewer',
     page: page(() => import('@/pages/history/history'), 'HistoryPage'),
+  },
+  {
+    path: 'approvals',
+    menu: { text: 'approvals', group: 'work', icon: IconApproval },
+    role: 'viewer',
+    page: page(() => import('@/pages/approvals/approvals'), 'ApprovalsPage'),
+  },
+  {
+    path: 'templates',
+    menu: { text: 'templates', group: 'content', icon: IconTemplate },
+    role: 'viewer',
+    page: page(() => import('@/pages/templates/templates'), 'TemplatesPage'),
   },
   {
     path: 'stops',

@@ -5,7 +5,7 @@ import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
 import type { Rendered } from '@/api/shapes';
 import { common } from '@/text/common';
-import { useText } from '@/text/language';
+import { language, useText } from '@/text/language';
 import { Loading, ProblemNote } from '@/ui/basics';
 import { ChannelPreview } from '@/ui/preview';
 import { CHANNELS, type Draft, type Param, paramsOf } from './draft';
@@ -49,7 +49,12 @@ export function TemplatePreview({
   const t = useText(sendTexts);
   const locales = Object.keys((template.content ?? {}) as object);
   const [locale, setLocale] = useState<string>();
-  const shown = locale && locales.includes(locale) ? locale : (template.default_locale ?? locales[0] ?? 'en');
+  const shown =
+    locale && locales.includes(locale)
+      ? locale
+      : (locales.find((one) => one === language() || one.startsWith(`${language()}-`)) ??
+        template.default_locale ??
+        'en');
   const [asked] = useDebouncedValue(params, SETTLED_MS);
   const preview = useQuery({
     queryKey: ['preview', template.key, version ?? template.version, shown, asked],

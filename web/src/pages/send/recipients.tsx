@@ -164,13 +164,18 @@ function Table({ draft, change, params, error }: Omit<Props, 'error'> & { error:
         </fieldset>
       )}
       {draft.csv.trim() !== '' && read.problems.length > 0 && (
-        <List size="sm" c="var(--mantine-color-error)" role="alert">
-          {read.problems.slice(0, PROBLEMS_SHOWN).map((problem) => (
-            <List.Item key={`${problem.line}${problem.code}`}>
-              {t.line(problem.line)}: {t.rowProblems[problem.code]}
-            </List.Item>
-          ))}
-        </List>
+        <div role="alert">
+          <Text size="sm" c="var(--mantine-color-error)">
+            {t.leftOut(formatNumber(read.problems.length))}
+          </Text>
+          <List size="sm">
+            {read.problems.slice(0, PROBLEMS_SHOWN).map((problem) => (
+              <List.Item key={`${problem.line}${problem.code}`}>
+                {t.line(problem.line)}: {t.rowProblems[problem.code]}
+              </List.Item>
+            ))}
+          </List>
+        </div>
       )}
     </Stack>
   );

@@ -13,6 +13,7 @@ import { Page, ProblemNote, Section, TextLink } from '@/ui/basics';
 import { countDecisions, ExplainList } from '@/ui/explain-list';
 import { Confirm, say } from '@/ui/feedback';
 import { Content } from './content';
+import { readRows } from './csv';
 import { type Draft, emptyDraft, recipientOf, requestOf, type SendRequest } from './draft';
 import { at, SHOWN, useDraft } from './form';
 import { Options } from './options';
@@ -32,16 +33,21 @@ const freshEventId = () => `console-${globalThis.crypto.randomUUID()}`;
 export function SendPage() {
   const { query } = usePlace();
   const again = query.get('again');
-  return <Composer key={again ?? ''} again={again} />;
+  const template = query.get('template');
+  return <Composer key={again ?? ''} again={again} template={template} />;
 }
 
-function Composer({ again }: { again: string | null }) {
+function Composer({ again, template: asked }: { again: string | null; template: string | null }) {
   const t = useText(sendTexts);
   const c = useText(common);
   const client = useQueryClient();
   const { project } = useAccess();
   const { draft: kept, change, reset } = useDraft(`${project.key}${again ? `.${again}` : ''}`);
   const draft = useMemo(() => ({ ...kept, again }), [kept, again]);
+  // Come from a template's page: that is what is to be sent.
+  useEffect(() => {
+    if (asked) change({ kind: 'template', template: asked });
+  }, [asked, change]);
   const [eventId, setEventId] = useState(freshEventId);
   const [dialog, setDialog] = useState<'send' | 'test'>();
   const template = useQuery({
@@ -80,6 +86,10 @@ function Composer({ again }: { again: string | null }) {
   );
 
   const error = submit.error ?? check.error;
+  useEffect(() => {
+    if (error) document.querySelector<HTMLElement>('#content [aria-invalid="true"]')?.focus();
+  }, [error]);
+  const leftOut = draft.source === 'csv' ? readRows(draft.csv, draft.mapping).problems.length : 0;
   const edit = (part: Partial<Draft>) => {
     change(part);
     check.reset();
@@ -105,7 +115,6 @@ function Composer({ again }: { again: string | null }) {
         )
       }
     >
-      {error && <ProblemNote error={error} shown={SHOWN} />}
       <div className={classes.columns}>
         <div className={classes.main}>
           <Section title={t.to}>
@@ -137,6 +146,7 @@ function Composer({ again }: { again: string | null }) {
             </Button>
             {check.data && <ExplainList answer={check.data} />}
           </Section>
+          {error && <ProblemNote error={error} shown={SHOWN} />}
           <Group gap="xs">
             <Button onClick={() => setDialog('send')}>{t.send}</Button>
             <Button variant="default" onClick={() => setDialog('test')}>
@@ -155,6 +165,7 @@ function Composer({ again }: { again: string | null }) {
       {dialog === 'send' && (
         <SendDialog
           draft={draft}
+          leftOut={leftOut}
           check={() => check.mutateAsync()}
           isSending={submit.isPending}
           onSend={() => submit.mutate(false, { onError: () => setDialog(undefined) })}
@@ -175,6 +186,7 @@ function Composer({ again }: { again: string | null }) {
 
 interface SendDialogProps {
   draft: Draft;
+  leftOut: number;
   check: () => Promise<Body<'ExplainList'>>;
   isSending: boolean;
   onSend: () => void;
@@ -182,7 +194,7 @@ interface SendDialogProps {
 }
 
 /** Asks once more, with the numbers of this moment. What is wrong is shown at the fields, behind. */
-function SendDialog({ draft, check, isSending, onSend, onClose }: SendDialogProps) {
+function SendDialog({ draft, leftOut, check, isSending, onSend, onClose }: SendDialogProps) {
   const t = useText(sendTexts);
   const answer = useMutation({ mutationFn: check, onError: onClose });
   const { mutate } = answer;
@@ -205,6 +217,7 @@ function SendDialog({ draft, check, isSending, onSend, onClose }: SendDialogProp
       {answer.data?.audience?.complete === false && (
         <Text size="sm">{t.confirmPartial(formatNumber(answer.data.audience.total ?? 0))}</Text>
       )}
+      {leftOut > 0 && <Text size="sm">{t.leftOut(formatNumber(leftOut)).replace(/:$/, '')}</Text>}
       <Text size="sm" c="dimmed">
         {t.approvalNote}
       </Text>
