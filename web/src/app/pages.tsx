@@ -2,7 +2,17 @@
 
 import { type ComponentType, lazy, type LazyExoticComponent } from 'react';
 import type { Role } from '@/api/session';
-import { IconApproval, IconHistory, IconOverview, IconSend, IconStop, IconTemplate } from '@/ui/icons';
+import {
+  IconApproval,
+  IconBlocked,
+  IconGroup,
+  IconHistory,
+  IconOverview,
+  IconSend,
+  IconStop,
+  IconTemplate,
+  IconUser,
+} from '@/ui/icons';
 import type { shellTexts } from './shell-texts';
 
 type MenuText = keyof (typeof shellTexts)['en']['menu'];
@@ -54,6 +64,24 @@ export const pages: PageEntry[] = [
     menu: { text: 'templates', group: 'content', icon: IconTemplate },
     role: 'viewer',
     page: page(() => import('@/pages/templates/templates'), 'TemplatesPage'),
+  },
+  {
+    path: 'users',
+    menu: { text: 'users', group: 'content', icon: IconUser },
+    role: 'viewer',
+    page: page(() => import('@/pages/people/users'), 'UsersPage'),
+  },
+  {
+    path: 'groups',
+    menu: { text: 'groups', group: 'content', icon: IconGroup },
+    role: 'viewer',
+    page: page(() => import('@/pages/people/groups'), 'GroupsPage'),
+  },
+  {
+    path: 'suppressions',
+    menu: { text: 'suppressions', group: 'content', icon: IconBlocked },
+    role: 'viewer',
+    page: page(() => import('@/pages/people/suppressions'), 'SuppressionsPage'),
   },
   {
     path: 'stops',

@@ -1,7 +1,7 @@
 import { SegmentedControl, Stack, Tabs, Text } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { api, type Body, body } from '@/api/client';
 import type { Rendered } from '@/api/shapes';
 import { common } from '@/text/common';
@@ -37,6 +37,21 @@ export function ChannelTabs({ contents }: { contents: Record<string, Rendered> }
   );
 }
 
+/** A text that has to be given and has no sample stands as its name, so that the rest can be seen. */
+export function placeholders(params: Param[]): Record<string, unknown> {
+  return Object.fromEntries(
+    params
+      .filter(
+        (p) =>
+          p.required &&
+          p.sample === undefined &&
+          p.default === undefined &&
+          (p.type ?? 'string') === 'string',
+      )
+      .map((p) => [p.name, `‹${p.name}›`]),
+  );
+}
+
 export function TemplatePreview({
   template,
   params,
@@ -55,7 +70,11 @@ export function TemplatePreview({
       : (locales.find((one) => one === language() || one.startsWith(`${language()}-`)) ??
         template.default_locale ??
         'en');
-  const [asked] = useDebouncedValue(params, SETTLED_MS);
+  const [settled] = useDebouncedValue(params, SETTLED_MS);
+  const asked = useMemo(
+    () => ({ ...placeholders(template.params ?? []), ...settled }),
+    [template.params, settled],
+  );
   const preview = useQuery({
     queryKey: ['preview', template.key, version ?? template.version, shown, asked],
     queryFn: () =>

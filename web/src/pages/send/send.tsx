@@ -33,21 +33,30 @@ const freshEventId = () => `console-${globalThis.crypto.randomUUID()}`;
 export function SendPage() {
   const { query } = usePlace();
   const again = query.get('again');
-  const template = query.get('template');
-  return <Composer key={again ?? ''} again={again} template={template} />;
+  return (
+    <Composer key={again ?? ''} again={again} template={query.get('template')} user={query.get('user')} />
+  );
 }
 
-function Composer({ again, template: asked }: { again: string | null; template: string | null }) {
+interface ComposerProps {
+  again: string | null;
+  template: string | null;
+  user: string | null;
+}
+
+function Composer({ again, template: asked, user }: ComposerProps) {
   const t = useText(sendTexts);
   const c = useText(common);
   const client = useQueryClient();
   const { project } = useAccess();
   const { draft: kept, change, reset } = useDraft(`${project.key}${again ? `.${again}` : ''}`);
   const draft = useMemo(() => ({ ...kept, again }), [kept, again]);
-  // Come from a template's page: that is what is to be sent.
+  // Come from the page of a template or of a user: that is what is to be sent, or to whom.
   useEffect(() => {
     if (asked) change({ kind: 'template', template: asked });
-  }, [asked, change]);
+    if (user)
+      change({ source: 'people', people: recipientOf(user).user_id === user ? user : `user:${user}` });
+  }, [asked, user, change]);
   const [eventId, setEventId] = useState(freshEventId);
   const [dialog, setDialog] = useState<'send' | 'test'>();
   const template = useQuery({

@@ -129,7 +129,7 @@ function Editor({ initial, isNew }: { initial: TemplateForm; isNew: boolean }) {
           shown={['/key', '/category', '/channels', '/content', '/params', '/layout', '/default_locale']}
         />
       )}
-      <Section title={c.name}>
+      <Section title={t.basics}>
         <Basics form={form} set={set} isNew={isNew} error={error} />
       </Section>
       <Section title={t.params}>

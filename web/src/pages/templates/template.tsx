@@ -61,7 +61,7 @@ export function TemplatePage({ name }: { name: string }) {
       }
       actions={<Actions template={template} isArchived={published.data.archived === true} />}
     >
-      <SimpleGrid cols={{ base: 1, lg: 2 }}>
+      <SimpleGrid cols={{ base: 1, lg: 2 }} style={{ alignItems: 'start' }}>
         <Section title={t.preview}>
           <Preview key={template.version} template={template} />
         </Section>
