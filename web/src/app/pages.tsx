@@ -4,12 +4,20 @@ import { type ComponentType, lazy, type LazyExoticComponent } from 'react';
 import type { Role } from '@/api/session';
 import {
   IconApproval,
+  IconAudit,
+  IconBell,
   IconBlocked,
+  IconDead,
+  IconFlask,
   IconGroup,
   IconHistory,
+  IconKey,
+  IconMembers,
   IconOverview,
+  IconPlug,
   IconSend,
   IconStop,
+  IconTag,
   IconTemplate,
   IconUser,
 } from '@/ui/icons';
@@ -27,7 +35,8 @@ export interface PageEntry {
   path: string;
   /** Without one, the page is not in the menu. */
   menu?: { text: MenuText; group: GroupText; icon: ComponentType<{ size?: number }> };
-  role: Role;
+  /** The least role that sees it; `installation`: administrators of every project. */
+  role: Role | 'installation';
   page: LazyExoticComponent<ComponentType<PageProps>>;
 }
 
@@ -66,6 +75,12 @@ export const pages: PageEntry[] = [
     page: page(() => import('@/pages/templates/templates'), 'TemplatesPage'),
   },
   {
+    path: 'categories',
+    menu: { text: 'categories', group: 'content', icon: IconTag },
+    role: 'viewer',
+    page: page(() => import('@/pages/administer/categories'), 'CategoriesPage'),
+  },
+  {
     path: 'users',
     menu: { text: 'users', group: 'content', icon: IconUser },
     role: 'viewer',
@@ -88,6 +103,48 @@ export const pages: PageEntry[] = [
     menu: { text: 'stops', group: 'operate', icon: IconStop },
     role: 'viewer',
     page: page(() => import('@/pages/stops/stops'), 'StopsPage'),
+  },
+  {
+    path: 'dead-letters',
+    menu: { text: 'deadLetters', group: 'operate', icon: IconDead },
+    role: 'viewer',
+    page: page(() => import('@/pages/operate/dead-letters'), 'DeadLettersPage'),
+  },
+  {
+    path: 'integrations',
+    menu: { text: 'integrations', group: 'operate', icon: IconPlug },
+    role: 'viewer',
+    page: page(() => import('@/pages/operate/integrations'), 'IntegrationsPage'),
+  },
+  {
+    path: 'alerts',
+    menu: { text: 'alerts', group: 'operate', icon: IconBell },
+    role: 'viewer',
+    page: page(() => import('@/pages/operate/alerts'), 'AlertsPage'),
+  },
+  {
+    path: 'sandbox',
+    menu: { text: 'sandbox', group: 'operate', icon: IconFlask },
+    role: 'viewer',
+    page: page(() => import('@/pages/operate/sandbox'), 'SandboxPage'),
+  },
+  {
+    path: 'apps',
+    menu: { text: 'apps', group: 'administer', icon: IconKey },
+    role: 'administrator',
+    page: page(() => import('@/pages/administer/apps'), 'AppsPage'),
+  },
+  {
+    path: 'members',
+    menu: { text: 'members', group: 'administer', icon: IconMembers },
+    role: 'installation',
+    page: page(() => import('@/pages/administer/members'), 'MembersPage'),
+  },
+  {
+    path: 'audit',
+    menu: { text: 'audit', group: 'administer', icon: IconAudit },
+    role: 'administrator',
+    page: page(() => import('@/pages/administer/audit'), 'AuditPage'),
   },
   { path: 'account', role: 'viewer', page: page(() => import('@/pages/account/account'), 'AccountPage') },
 ];

@@ -44,7 +44,9 @@ export function Shell() {
   const place = usePlace();
   const access = useAccess();
   const [isMenuOpen, menu] = useDisclosure(false);
-  const visible = pages.filter((entry) => access.can(entry.role));
+  const visible = pages.filter((candidate) =>
+    candidate.role === 'installation' ? access.session.is_installation_admin : access.can(candidate.role),
+  );
   const entry = visible.find((candidate) => candidate.path === (place.path[0] ?? ''));
   const { close } = menu;
   useEffect(close, [place, close]);
