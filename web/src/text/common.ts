@@ -253,7 +253,7 @@ export const common = texts(
       PROCESSING: '처리 중',
       SUCCESS: '성공',
       FAIL: '실패',
-      open: '대기',
+      open: '미처리',
       approved: '승인됨',
       void: '무효',
       resolved: '해결됨',

@@ -39,6 +39,7 @@ export function Confirm(props: ConfirmProps) {
     >
       <form
         id={form}
+        noValidate
         onSubmit={(event) => {
           event.preventDefault();
           props.onConfirm();

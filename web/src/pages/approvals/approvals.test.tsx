@@ -1,0 +1,52 @@
+import { screen, within } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { describe, expect, it } from 'vitest';
+import { type Answers, serve, session, showSignedIn } from '../../../tests/render';
+import { ApprovalsPage } from './approvals';
+
+const answers = (submitter: string): Answers => ({
+  'GET /v1/session': [200, session('sender')],
+  'GET /v1/approvals/apr_1': [
+    200,
+    { id: 'apr_1', notification_id: 'ntf_1', status: 'open', audience: 1200, submitted_by: submitter },
+  ],
+  'GET /v1/notifications/ntf_1': [
+    200,
+    {
+      id: 'ntf_1',
+      status: 'awaiting_approval',
+      template: null,
+      request: { title: 'Spring sale', body: 'Half price.', channels: ['push'] },
+    },
+  ],
+  'POST /v1/notifications/explain': [200, { data: [], audience: { total: 1200, shown: 0, complete: false } }],
+});
+
+describe('an approval', () => {
+  it('of my own send has no buttons', async () => {
+    serve(answers('member:kim'));
+    showSignedIn(<ApprovalsPage rest={['apr_1']} />);
+    expect(await screen.findByText(/somebody else has to decide/)).toBeTruthy();
+    expect(screen.queryByRole('button', { name: 'Approve' })).toBeNull();
+  });
+
+  it("of somebody else's shows what it says", async () => {
+    serve(answers('member:sol'));
+    showSignedIn(<ApprovalsPage rest={['apr_1']} />);
+    expect(await screen.findByRole('button', { name: 'Approve' })).toBeTruthy();
+    expect((await screen.findAllByText('Spring sale')).length).toBeGreaterThan(0);
+  });
+
+  it('is refused with the reason at its field', async () => {
+    serve({
+      ...answers('member:sol'),
+      'POST /v1/approvals/apr_1/reject': [422, { errors: [{ pointer: '/reason', detail: 'is required' }] }],
+    });
+    showSignedIn(<ApprovalsPage rest={['apr_1']} />);
+    const user = userEvent.setup();
+    await user.click(await screen.findByRole('button', { name: 'Reject' }));
+    const dialog = await screen.findByRole('dialog');
+    await user.click(within(dialog).getByRole('button', { name: 'Reject' }));
+    expect(await within(dialog).findByText('is required')).toBeTruthy();
+  });
+});
