@@ -196,6 +196,7 @@ class StandIn:
                 return self.refuse(request, 422, "wrong_password", errors=[
                     {"pointer": "/current", "code": "wrong_password", "detail": "is not your password"}])
             person["password"] = body["new"]
+            self.open = {cookie: s for cookie, s in self.open.items() if s is session or s["email"] != session["email"]}
             return self.answer(request, 200, {})
         if own == ("POST", "/v1/session/totp"):
             return self.answer(request, 200, {"secret": "JBSWY3DPEHPK3PXP", "otpauth_url":

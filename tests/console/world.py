@@ -2,6 +2,8 @@
 
     python3 tests/console/world.py        starts it and waits; prints the address and who may sign in
 """
+import base64
+import hmac
 import pathlib
 import sys
 import tempfile
@@ -11,7 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "scenarios"), str(ROOT / "tests" / "console")]
 
 import harness  # noqa: E402  (found by the line above)
-from stand_in import StandIn  # noqa: E402
+from stand_in import CODE, StandIn  # noqa: E402
 
 DIST = ROOT / "web" / "dist"
 PASSWORD = "correct horse battery"
@@ -54,6 +56,19 @@ class World:
         token = self.invite(key).rsplit("token=", 1)[1]
         answer = harness.request(self.url + "/v1/invitations/accept", "POST", {"token": token, "password": PASSWORD})
         assert 200 <= answer.status < 300, answer
+
+    def totp(self, secret, steps_ahead=0):
+        """The code an authenticator shows (RFC 6238: SHA-1, 30 s, 6 digits)."""
+        if self.front:
+            return CODE
+        key = base64.b32decode(secret + "=" * (-len(secret) % 8))
+        digest = hmac.digest(key, (int(time.time()) // 30 + steps_ahead).to_bytes(8, "big"), "sha1")
+        at = digest[-1] & 15
+        return f"{(int.from_bytes(digest[at:at + 4], 'big') & 0x7fffffff) % 1_000_000:06d}"
+
+    def next_totp(self, secret):
+        """A code that was not used yet."""
+        return self.totp(secret, 1)
 
     def as_member(self, key):
         """A bearer token with which that member calls the API."""

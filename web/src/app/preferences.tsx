@@ -3,7 +3,7 @@
 import { Button, Menu, useMantineColorScheme } from '@mantine/core';
 import type { MantineColorScheme } from '@mantine/core';
 import { type Language, LANGUAGES, setLanguage, texts, useLanguage, useText } from '@/text/language';
-import { IconCheck, IconLanguage, IconMoon, IconScreen, IconSun } from '@/ui/icons';
+import { IconLanguage, IconMoon, IconScreen, IconSun } from '@/ui/icons';
 
 const preferenceTexts = texts(
   { language: 'Language', colors: 'Colours', light: 'Light', dark: 'Dark', auto: 'As the system' },
@@ -27,18 +27,13 @@ export function LanguageButton() {
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
-        {(Object.keys(LANGUAGES) as Language[]).map((code) => (
-          <Menu.Item
-            key={code}
-            lang={code}
-            role="menuitemradio"
-            aria-checked={code === present}
-            onClick={() => setLanguage(code)}
-            rightSection={code === present ? <IconCheck size={14} /> : undefined}
-          >
-            {LANGUAGES[code]}
-          </Menu.Item>
-        ))}
+        <Menu.RadioGroup value={present} onChange={(code) => setLanguage(code as Language)}>
+          {(Object.keys(LANGUAGES) as Language[]).map((code) => (
+            <Menu.RadioItem key={code} value={code} lang={code}>
+              {LANGUAGES[code]}
+            </Menu.RadioItem>
+          ))}
+        </Menu.RadioGroup>
       </Menu.Dropdown>
     </Menu>
   );
@@ -64,17 +59,16 @@ export function ColorSchemeButton() {
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
-        {(Object.keys(PICTURES) as MantineColorScheme[]).map((scheme) => (
-          <Menu.Item
-            key={scheme}
-            role="menuitemradio"
-            aria-checked={scheme === colorScheme}
-            onClick={() => setColorScheme(scheme)}
-            rightSection={scheme === colorScheme ? <IconCheck size={14} /> : undefined}
-          >
-            {t[scheme]}
-          </Menu.Item>
-        ))}
+        <Menu.RadioGroup
+          value={colorScheme}
+          onChange={(scheme) => setColorScheme(scheme as MantineColorScheme)}
+        >
+          {(Object.keys(PICTURES) as MantineColorScheme[]).map((scheme) => (
+            <Menu.RadioItem key={scheme} value={scheme}>
+              {t[scheme]}
+            </Menu.RadioItem>
+          ))}
+        </Menu.RadioGroup>
       </Menu.Dropdown>
     </Menu>
   );

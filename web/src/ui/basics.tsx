@@ -251,16 +251,16 @@ export function Facts({ items }: { items: [string, ReactNode][] }) {
   );
 }
 
-/** A link that looks like one. */
-export function TextLink({
-  to,
-  children,
-  ...rest
-}: {
+interface TextLinkProps {
   to: string;
   children: ReactNode;
   'aria-label'?: string;
-}) {
+  /** Beside what is being written, not instead of it. */
+  target?: '_blank';
+}
+
+/** A link that looks like one. */
+export function TextLink({ to, children, ...rest }: TextLinkProps) {
   return (
     <Anchor href={to} underline="always" inherit {...rest}>
       {children}

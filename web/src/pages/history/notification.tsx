@@ -191,7 +191,7 @@ function DeliveriesOf({ id, isLive }: { id: string; isLive: boolean }) {
 }
 
 const CANCELLABLE = new Set(['draft', 'awaiting_approval', 'scheduled', 'expanding', 'sending', 'paused']);
-const PAUSABLE = new Set(['scheduled', 'expanding', 'sending']);
+const PAUSABLE = new Set(['expanding', 'sending']);
 
 function Actions({ notification: n }: { notification: Notification }) {
   const t = useText(historyTexts);

@@ -6,7 +6,8 @@ export const peopleTexts = texts(
     usersHelp: 'The people who are notified, with their devices, addresses and wishes.',
     usersNone: 'Nobody is registered yet.',
     find: 'Find',
-    findHelp: 'A user id shows the profile; an e-mail address or phone number shows what was sent to it.',
+    findHelp:
+      'A user id shows the profile; an e-mail address or phone number, what was sent to the address itself.',
     findUnknown: (id: string) => `There is no user “${id}”.`,
     fresh: 'New user',
     importFile: 'Import a file…',
@@ -109,7 +110,7 @@ export const peopleTexts = texts(
     usersNone: '등록된 사용자가 없습니다.',
     find: '찾기',
     findHelp:
-      '사용자 ID를 입력하면 프로필을, 이메일 주소나 전화번호를 입력하면 그 주소로 보낸 기록을 보여 줍니다.',
+      '사용자 ID를 입력하면 프로필을, 이메일 주소나 전화번호를 입력하면 그 주소를 직접 지정해 보낸 기록을 보여 줍니다.',
     findUnknown: (id: string) => `사용자 ‘${id}’를 찾을 수 없습니다.`,
     fresh: '새 사용자',
     importFile: '파일 가져오기…',

@@ -272,7 +272,10 @@ function TestDialog({
       </Text>
       {test.data?.id && (
         <Alert color="green" variant="light" role="status">
-          {t.tested} <TextLink to={to(['history', test.data.id])}>{test.data.id}</TextLink>
+          {t.tested}{' '}
+          <TextLink to={to(['history', test.data.id])} target="_blank">
+            {test.data.id}
+          </TextLink>
         </Alert>
       )}
     </Confirm>

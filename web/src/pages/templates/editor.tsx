@@ -16,7 +16,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { api, body } from '@/api/client';
 import { useCategories } from '@/api/lists';
-import { complaint } from '@/api/problem';
+import { complaint, Problem } from '@/api/problem';
 import { go, guardLeaving, to } from '@/app/router';
 import { common } from '@/text/common';
 import { language, useText } from '@/text/language';
@@ -372,6 +372,15 @@ function Locales({ form, set, error }: PartProps) {
 const LONG = new Set<FieldName>(['body', 'pushBody', 'html', 'text', 'sms', 'voice']);
 const BASE: FieldName[] = ['title', 'body'];
 
+/** What is said of a language and of none of its fields. */
+function restComplaint(error: unknown, locale: string): string | undefined {
+  if (!(error instanceof Problem)) return undefined;
+  const base = `/content/${locale}`;
+  const fields = Object.values(FIELDS).map((path) => `${base}/${path.join('/')}`);
+  const rest = error.errors.filter((e) => !fields.includes(e.pointer ?? ''));
+  return complaint(new Problem(error.status, { errors: rest }), base);
+}
+
 interface LocaleProps {
   locale: string;
   content: LocaleForm;
@@ -440,7 +449,7 @@ function LocaleFields({ locale, content, onChange, error }: LocaleProps) {
         styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)' } }}
         value={content.rest}
         onChange={(e) => onChange({ ...content, rest: e.currentTarget.value })}
-        error={notJson ? t.notJson : complaint(error, `/content/${locale}`)}
+        error={notJson ? t.notJson : restComplaint(error, locale)}
       />
     </Stack>
   );
