@@ -82,7 +82,7 @@ def test_who_changed_what_is_told(world, open_as):
     window = open_as("ada")
     world.server.put("/v1/groups/told", {"name": "Told"}, auth=world.as_member("sol"))
     page = window.open("audit")
-    page.get_by_label("Who").fill("member:sol")
+    page.get_by_label("Who", exact=True).fill("member:sol")
     page.get_by_role("button", name="Show", exact=True).click()
     page.get_by_role("cell", name="group.put").first.wait_for()
     assert page.get_by_role("cell", name="key:first").count() == 0

@@ -1,10 +1,11 @@
 // Short notices, and the question before something that cannot be taken back.
 
-import { Button, Group, Modal, Stack, Text } from '@mantine/core';
+import { Button, Group, Stack, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { type ReactNode, useId } from 'react';
 import { common } from '@/text/common';
 import { useText } from '@/text/language';
+import { Dialog } from './dialog';
 import { ProblemNote } from './basics';
 
 export function say(message: string): void {
@@ -30,13 +31,7 @@ export function Confirm(props: ConfirmProps) {
   const t = useText(common);
   const form = useId();
   return (
-    <Modal
-      opened
-      onClose={props.onClose}
-      title={props.title}
-      centered
-      closeButtonProps={{ 'aria-label': t.close }}
-    >
+    <Dialog onClose={props.onClose} title={props.title}>
       <form
         id={form}
         noValidate
@@ -65,6 +60,6 @@ export function Confirm(props: ConfirmProps) {
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,4 +1,4 @@
-import { Button, Group, Modal, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useMemo, useState } from 'react';
 import { encode } from 'uqr';
@@ -10,6 +10,7 @@ import { useText } from '@/text/language';
 import { CopyButton, Mono, ProblemNote } from '@/ui/basics';
 import { Confirm } from '@/ui/feedback';
 import { accountTexts } from './texts';
+import { Dialog } from '@/ui/dialog';
 
 /** Black on white in any colours of the page: cameras want it so. */
 function QrCode({ text, label }: { text: string; label: string }) {
@@ -117,16 +118,8 @@ function ConfirmTotp({ secret, otpauth_url, onDone }: ConfirmTotpProps) {
 
 function RecoveryCodes({ codes, onDone }: { codes: string[]; onDone: () => void }) {
   const t = useText(accountTexts);
-  const c = useText(common);
   return (
-    <Modal
-      opened
-      onClose={onDone}
-      title={t.recoveryTitle}
-      closeOnClickOutside={false}
-      centered
-      closeButtonProps={{ 'aria-label': c.close }}
-    >
+    <Dialog onClose={onDone} title={t.recoveryTitle} closeOnClickOutside={false}>
       <Stack gap="sm">
         <Text size="sm">{t.recoveryHelp}</Text>
         <ul>
@@ -141,7 +134,7 @@ function RecoveryCodes({ codes, onDone }: { codes: string[]; onDone: () => void 
           <Button onClick={onDone}>{t.recoveryDone}</Button>
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }
 

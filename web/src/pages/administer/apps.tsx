@@ -3,7 +3,6 @@ import {
   Checkbox,
   Chip,
   Group,
-  Modal,
   MultiSelect,
   NumberInput,
   Radio,
@@ -26,6 +25,7 @@ import { Confirm, say } from '@/ui/feedback';
 import { QueryTable } from '@/ui/query-table';
 import { DataTable } from '@/ui/table';
 import { administerTexts } from './texts';
+import { Dialog } from '@/ui/dialog';
 
 type App = Body<'App'>;
 type Secrets = Record<string, string>;
@@ -77,9 +77,7 @@ export function AppsPage() {
 function SecretsDialog({ secrets, onClose }: { secrets: Secrets; onClose: () => void }) {
   const t = useText(administerTexts);
   return (
-    <Modal
-      opened
-      centered
+    <Dialog
       size="lg"
       title={t.secretTitle}
       onClose={onClose}
@@ -109,7 +107,7 @@ function SecretsDialog({ secrets, onClose }: { secrets: Secrets; onClose: () => 
           <Button onClick={onClose}>{t.secretDone}</Button>
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -1,4 +1,4 @@
-import { Button, Checkbox, Group, Modal, Select, Stack, Table, Text, TextInput } from '@mantine/core';
+import { Button, Checkbox, Group, Select, Stack, Table, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
@@ -10,6 +10,7 @@ import { CopyButton, Mono, Page, Tag, Time } from '@/ui/basics';
 import { Confirm, say } from '@/ui/feedback';
 import { QueryTable } from '@/ui/query-table';
 import { administerTexts } from './texts';
+import { Dialog } from '@/ui/dialog';
 
 type Member = Body<'TeamMember'>;
 
@@ -107,14 +108,7 @@ export function MembersPage() {
       )}
       {removing && <RemoveDialog member={removing} onClose={() => setRemoving(undefined)} />}
       {link && (
-        <Modal
-          opened
-          centered
-          size="lg"
-          title={t.inviteTitle}
-          onClose={() => setLink(undefined)}
-          closeButtonProps={{ 'aria-label': c.close }}
-        >
+        <Dialog size="lg" title={t.inviteTitle} onClose={() => setLink(undefined)}>
           <Stack gap="sm">
             <Text size="sm">{t.inviteHelp}</Text>
             <Mono>{link.url}</Mono>
@@ -125,7 +119,7 @@ export function MembersPage() {
               </Text>
             </Group>
           </Stack>
-        </Modal>
+        </Dialog>
       )}
     </Page>
   );

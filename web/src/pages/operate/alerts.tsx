@@ -92,7 +92,7 @@ function AlertCard({ alert }: { alert: Body<'Alert'> }) {
         <Group gap="xs">
           {alert.acknowledged_by && <Tag tone="info">{t.by(alert.acknowledged_by)}</Tag>}
           <StateTag state={alert.state ?? ''} />
-          {alert.state === 'open' && !alert.acknowledged_at && can('sender') && (
+          {alert.state === 'open' && !alert.acknowledged_at && can('administrator') && (
             <Button
               size="xs"
               variant="default"

@@ -12,15 +12,19 @@ const setting = (name: string, type: Setting['type']): Setting => ({
 });
 
 describe('settingsOf', () => {
-  it('writes numbers as numbers, and nothing of an empty field', () => {
+  it('writes numbers as numbers, and keeps a secret that is left empty', () => {
     expect(
-      settingsOf({ rate: '2.5', port: 'many', tls: 'true', key: '', from: ' +1 ', other: 'x' }, [
-        setting('rate', 'number'),
-        setting('port', 'integer'),
-        setting('tls', 'boolean'),
-        setting('key', 'secret'),
-        setting('from', 'text'),
-      ]),
-    ).toEqual({ rate: 2.5, port: 'many', tls: true, from: '+1' });
+      settingsOf(
+        { rate: '2.5', port: 'many', tls: 'true', key: '', from: ' +1 ', other: 'x' },
+        [
+          setting('rate', 'number'),
+          setting('port', 'integer'),
+          setting('tls', 'boolean'),
+          setting('key', 'secret'),
+          setting('from', 'text'),
+        ],
+        (name) => name === 'key',
+      ),
+    ).toEqual({ rate: 2.5, port: 'many', tls: true, key: { set: true }, from: '+1' });
   });
 });

@@ -39,12 +39,22 @@ const SHARED = new Set(['endpoint', 'ca_file', 'timeout', 'rate', 'max_in_flight
 // Keys and certificates of several lines.
 const LONG = /private_key|service_account|certificate|pem|public_key/;
 
-/** What is written of a setting: numbers as numbers; an empty field is left out, and a secret so kept. */
-export function settingsOf(values: Record<string, string>, settings: Setting[]): Record<string, unknown> {
+/**
+ * What is written of the settings: numbers as numbers, nothing of an empty field. A secret that is stored and left
+ * empty is written as it is read, {"set": true}, which keeps it.
+ */
+export function settingsOf(
+  values: Record<string, string>,
+  settings: Setting[],
+  isSet: (name: string) => boolean,
+): Record<string, unknown> {
   const written: Record<string, unknown> = {};
   for (const { name, type } of settings) {
     const value = values[name]?.trim() ?? '';
-    if (value === '') continue;
+    if (value === '') {
+      if (isSet(name)) written[name] = { set: true };
+      continue;
+    }
     const isNumber = (type === 'integer' || type === 'number') && /^-?\d+(\.\d+)?$/.test(value);
     written[name] = isNumber ? Number(value) : type === 'boolean' ? value === 'true' : value;
   }
@@ -93,6 +103,10 @@ function Form({ types, stored }: { types: Body<'ProviderType'>[]; stored: Body<'
   );
   const type = types.find((one) => one.name === provider);
   const settings = (type?.settings ?? []) as unknown as Setting[];
+  const isSecretSet = (name: string) => {
+    const value = (stored?.settings as Record<string, unknown> | undefined)?.[name];
+    return typeof value === 'object' && value !== null && 'set' in value;
+  };
   const save = useMutation({
     mutationFn: () =>
       body(
@@ -100,7 +114,7 @@ function Form({ types, stored }: { types: Body<'ProviderType'>[]; stored: Body<'
           params: { path: { key: key.trim() }, query: { test: String(isTested) } },
           body: {
             provider: provider ?? '',
-            settings: settingsOf(values, settings),
+            settings: settingsOf(values, settings, isSecretSet),
             enabled: isEnabled,
           } as Body<'Integration'>,
         }),
@@ -115,10 +129,6 @@ function Form({ types, stored }: { types: Body<'ProviderType'>[]; stored: Body<'
   const submit = (event: FormEvent) => {
     event.preventDefault();
     save.mutate();
-  };
-  const isSecretSet = (name: string) => {
-    const value = (stored?.settings as Record<string, unknown> | undefined)?.[name];
-    return typeof value === 'object' && value !== null && 'set' in value;
   };
   const field = (setting: Setting) => (
     <SettingField

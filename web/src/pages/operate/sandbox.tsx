@@ -1,4 +1,4 @@
-import { Button, Modal } from '@mantine/core';
+import { Button } from '@mantine/core';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
@@ -12,6 +12,7 @@ import { ChannelPreview } from '@/ui/preview';
 import { QueryTable } from '@/ui/query-table';
 import { useCursor } from '@/ui/table';
 import { operateTexts } from './texts';
+import { Dialog } from '@/ui/dialog';
 
 type Message = Body<'SandboxMessage'>;
 
@@ -71,16 +72,13 @@ export function SandboxPage() {
         ]}
       />
       {shown && (
-        <Modal
-          opened
+        <Dialog
           size="lg"
-          centered
           title={`${c.channels[shown.channel ?? ''] ?? shown.channel ?? ''} → ${shown.to ?? ''}`}
           onClose={() => setShown(undefined)}
-          closeButtonProps={{ 'aria-label': c.close }}
         >
           <ChannelPreview channel={shown.channel ?? ''} content={shown.content as Rendered} />
-        </Modal>
+        </Dialog>
       )}
     </Page>
   );

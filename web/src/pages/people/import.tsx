@@ -1,15 +1,4 @@
-import {
-  FileInput,
-  List,
-  Modal,
-  Progress,
-  Select,
-  SimpleGrid,
-  Stack,
-  Text,
-  Button,
-  Group,
-} from '@mantine/core';
+import { FileInput, List, Progress, Select, SimpleGrid, Stack, Text, Button, Group } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import Papa from 'papaparse';
 import { useEffect, useState } from 'react';
@@ -19,6 +8,7 @@ import { formatNumber } from '@/text/format';
 import { useText } from '@/text/language';
 import { ProblemNote, StateTag } from '@/ui/basics';
 import { peopleTexts } from './texts';
+import { Dialog } from '@/ui/dialog';
 
 const ENDED = new Set(['completed', 'failed', 'cancelled']);
 const USER_COLUMNS = [
@@ -90,14 +80,7 @@ export function ImportDialog({ group, onClose }: { group?: string; onClose: () =
     ...(group ? ['user_id'] : USER_COLUMNS).map((name) => ({ value: name, label: name })),
   ];
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={t.importTitle}
-      size="lg"
-      centered
-      closeButtonProps={{ 'aria-label': c.close }}
-    >
+    <Dialog onClose={onClose} title={t.importTitle} size="lg">
       <Stack gap="sm">
         <Text size="sm">{group ? t.importMembersHelp : t.importUsersHelp}</Text>
         <FileInput
@@ -148,7 +131,7 @@ export function ImportDialog({ group, onClose }: { group?: string; onClose: () =
           )}
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }
 
