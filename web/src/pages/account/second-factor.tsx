@@ -5,7 +5,6 @@ import { encode } from 'uqr';
 import { complaint } from '@/api/problem';
 import { sessions } from '@/api/session';
 import { useAccess } from '@/app/session';
-import { common } from '@/text/common';
 import { useText } from '@/text/language';
 import { CopyButton, Mono, ProblemNote } from '@/ui/basics';
 import { Confirm } from '@/ui/feedback';
