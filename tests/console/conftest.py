@@ -21,7 +21,7 @@ from world import DIST, PASSWORD, World, email_of  # noqa: E402  (found by the l
 
 CHROMIUM = shutil.which("chromium")
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
-PICTURES = ROOT / "build" / "console"
+PICTURES = ROOT / "build" / "console-pictures"
 
 # What a browser reports of answers that the pages expect: nobody is signed in yet, there is no stream.
 EXPECTED = ("the server responded with a status of 401", "the server responded with a status of 404",

@@ -161,10 +161,10 @@ class StandIn:
             email = self.links.get(body.get("token"))
             if not email:
                 return self.refuse(request, 404, "not_found")
-            if len(body.get("password") or "") < 10:
+            if len(body.get("password") or "") < 12:
                 return self.refuse(request, 422, "password_too_short",
                                    errors=[{"pointer": "/password", "code": "too_short",
-                                            "detail": "must have at least 10 characters"}])
+                                            "detail": "must have at least 12 characters"}])
             del self.links[body["token"]]
             self.people[email]["password"] = body["password"]
             cookie, session = self.begin(email)

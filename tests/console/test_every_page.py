@@ -1,6 +1,6 @@
 """Every page, in both languages, light and dark: axe finds nothing serious, no text is missing, no script fails.
 
-The pictures are in build/console/ afterwards.
+The pictures are in build/console-pictures/ afterwards.
 """
 import re
 

@@ -54,7 +54,8 @@ class World:
 
     def let_in(self, key):
         token = self.invite(key).rsplit("token=", 1)[1]
-        answer = harness.request(self.url + "/v1/invitations/accept", "POST", {"token": token, "password": PASSWORD})
+        answer = harness.request(self.url + "/v1/invitations/accept", "POST", {"token": token, "password": PASSWORD},
+                                 {"Origin": self.url})
         assert 200 <= answer.status < 300, answer
 
     def totp(self, secret, steps_ahead=0):

@@ -54,8 +54,13 @@ export const sessions = {
   confirmTotp: (code: string) => call<{ recovery_codes: string[] }>('PUT', '/v1/session/totp', { code }),
   endTotp: (password: string) => call<undefined>('DELETE', '/v1/session/totp', { password }),
   look: (token: string) => call<Invitation>('POST', '/v1/invitations/look', { token }),
-  accept: (token: string, password: string, name?: string) =>
-    call<unknown>('POST', '/v1/invitations/accept', { token, password, ...(name ? { name } : {}) }),
+  accept: (token: string, password: string, name?: string, code?: string) =>
+    call<unknown>('POST', '/v1/invitations/accept', {
+      token,
+      password,
+      ...(name ? { name } : {}),
+      ...(code ? { code } : {}),
+    }),
   invite: (member: string) =>
     call<{ url: string; expires_at: string }>('POST', `/v1/members/${encodeURIComponent(member)}/invite`),
 };

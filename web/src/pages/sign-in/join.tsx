@@ -1,4 +1,4 @@
-import { Alert, Button, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
+import { Button, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { asProblem, complaint } from '@/api/problem';
@@ -19,6 +19,7 @@ export function JoinPage({ token }: { token: string }) {
   const [name, setName] = useState<string>();
   const [password, setPassword] = useState('');
   const [repeated, setRepeated] = useState('');
+  const [code, setCode] = useState('');
   const [differs, setDiffers] = useState(false);
   const invitation = useQuery({
     queryKey: ['invitation', token],
@@ -30,7 +31,9 @@ export function JoinPage({ token }: { token: string }) {
   const knownName = known?.member?.name ?? known?.name ?? '';
   const email = known?.member?.email ?? known?.email;
   const accept = useMutation({
-    mutationFn: () => sessions.accept(token, password, name?.trim() === '' ? undefined : name?.trim()),
+    // Who has a second factor needs it here too: a link alone does not get around it.
+    mutationFn: () =>
+      sessions.accept(token, password, name?.trim() || undefined, code.replace(/\s/g, '') || undefined),
     onSuccess: (answer) => {
       if (!isSession(answer)) return;
       client.setQueryData(['session'], answer);
@@ -43,13 +46,15 @@ export function JoinPage({ token }: { token: string }) {
     if (password === repeated) accept.mutate();
   };
 
+  const problem = accept.error ? asProblem(accept.error) : undefined;
+  const asksForCode = problem?.code === 'totp_required' || problem?.code === 'wrong_code';
   if (invitation.isPending) return <Loading />;
   if (invitation.isError) {
-    const problem = asProblem(invitation.error);
+    const failure = asProblem(invitation.error);
     return (
       <Front title={t.join.title}>
-        {problem.isUnreachable ? (
-          <ProblemNote error={problem} retry={() => void invitation.refetch()} />
+        {failure.isUnreachable ? (
+          <ProblemNote error={failure} retry={() => void invitation.refetch()} />
         ) : (
           <Stack>
             <Text>{t.join.invalid}</Text>
@@ -76,7 +81,7 @@ export function JoinPage({ token }: { token: string }) {
       <form onSubmit={submit} noValidate>
         <Stack gap="sm">
           <Text size="sm">{t.join.help(knownName || email || '')}</Text>
-          {accept.error && <ProblemNote error={accept.error} shown={['/name', '/password']} />}
+          {problem && !asksForCode && <ProblemNote error={problem} shown={['/name', '/password', '/code']} />}
           {email && <TextInput label={t.email} value={email} readOnly autoComplete="username" />}
           <TextInput
             label={t.join.name}
@@ -107,10 +112,17 @@ export function JoinPage({ token }: { token: string }) {
             error={differs ? t.join.differs : undefined}
             visibilityToggleButtonProps={{ 'aria-label': t.show, tabIndex: 0 }}
           />
-          {differs && (
-            <Alert color="red" role="alert" variant="light" className="visually-hidden">
-              {t.join.differs}
-            </Alert>
+          {(asksForCode || code !== '') && (
+            <TextInput
+              label={t.code}
+              description={t.codeHelp}
+              autoComplete="one-time-code"
+              required
+              autoFocus
+              value={code}
+              onChange={(e) => setCode(e.currentTarget.value)}
+              error={problem?.code === 'wrong_code' ? t.wrongCode : complaint(problem, '/code')}
+            />
           )}
           <Button type="submit" loading={accept.isPending} mt="xs">
             {t.join.submit}
