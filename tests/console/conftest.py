@@ -24,7 +24,7 @@ AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 PICTURES = ROOT / "build" / "console-pictures"
 
 # What a browser reports of answers that the pages expect: nobody is signed in yet, there is no stream.
-EXPECTED = ("the server responded with a status of 401", "the server responded with a status of 404",
+EXPECTED = ("the server responded with a status of 400", "the server responded with a status of 401", "the server responded with a status of 404",
             "the server responded with a status of 422", "net::ERR_")
 
 
@@ -99,8 +99,7 @@ class Console:
 
     def settle(self):
         """Waits until nothing is on its way any more."""
-        self.page.wait_for_selector("#content [role=status]:has-text('Loading…')", state="detached")
-        self.page.wait_for_selector("#content [role=status]:has-text('불러오는 중')", state="detached")
+        self.page.wait_for_selector("#content .mantine-Loader-root", state="detached")
 
     def menu(self):
         return self.page.locator("nav a").all_inner_texts()

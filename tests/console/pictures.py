@@ -48,7 +48,6 @@ def main():
             window = Console(browser, world, **how)
             window.sign_in(who)
             page = window.open(path)
-            page.wait_for_load_state("networkidle")
             if act:
                 act(page)
             page.set_viewport_size({"width": 1280, "height": height})

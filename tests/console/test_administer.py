@@ -27,7 +27,8 @@ def test_a_member_is_invited_and_comes_in(world, open_as, open_window):
 
 
 def test_a_role_is_changed_and_a_member_removed(world, open_as):
-    world.server.put("/v1/members/temp", {"name": "Temp", "email": "temp@example.test", "grants": {"default": "viewer"}})
+    world.server.put("/v1/members/temp",
+                     {"name": "Temp", "email": "temp@example.test", "grants": {"default": "viewer"}})
     window = open_as("ada")
     page = window.open("members")
     page.get_by_role("button", name="Edit Temp").click()

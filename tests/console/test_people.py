@@ -92,7 +92,8 @@ def test_a_file_of_users_is_mapped_imported_and_its_bad_row_told(world, open_as)
     window = open_as("sol")
     page = window.open("users")
     page.get_by_role("button", name="Import a file…").click()
-    rows = "ID,Mail,plan,internal\nimp1,imp1@example.test,gold,x\nimp2,not-an-address,free,y\nimp3,imp3@example.test,free,z\n"
+    rows = ("ID,Mail,plan,internal\nimp1,imp1@example.test,gold,x\nimp2,not-an-address,free,y\n"
+            "imp3,imp3@example.test,free,z\n")
     page.set_input_files("input[type=file]", {"name": "people.csv", "mimeType": "text/csv", "buffer": rows.encode()})
     dialog = page.get_by_role("dialog")
     page.locator("input[aria-haspopup=listbox]").and_(dialog.get_by_label("internal")).click()

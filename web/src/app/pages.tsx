@@ -7,6 +7,7 @@ import {
   IconAudit,
   IconBell,
   IconBlocked,
+  IconClock,
   IconDead,
   IconFlask,
   IconGroup,
@@ -15,7 +16,10 @@ import {
   IconMembers,
   IconOverview,
   IconPlug,
+  IconRoute,
+  IconRule,
   IconSend,
+  IconSettings,
   IconStop,
   IconTag,
   IconTemplate,
@@ -99,6 +103,18 @@ export const pages: PageEntry[] = [
     page: page(() => import('@/pages/people/suppressions'), 'SuppressionsPage'),
   },
   {
+    path: 'schedules',
+    menu: { text: 'schedules', group: 'content', icon: IconClock },
+    role: 'viewer',
+    page: page(() => import('@/pages/automate/schedules'), 'SchedulesPage'),
+  },
+  {
+    path: 'rules',
+    menu: { text: 'rules', group: 'content', icon: IconRule },
+    role: 'viewer',
+    page: page(() => import('@/pages/automate/rules'), 'RulesPage'),
+  },
+  {
     path: 'stops',
     menu: { text: 'stops', group: 'operate', icon: IconStop },
     role: 'viewer',
@@ -115,6 +131,12 @@ export const pages: PageEntry[] = [
     menu: { text: 'integrations', group: 'operate', icon: IconPlug },
     role: 'viewer',
     page: page(() => import('@/pages/operate/integrations'), 'IntegrationsPage'),
+  },
+  {
+    path: 'routes',
+    menu: { text: 'routes', group: 'operate', icon: IconRoute },
+    role: 'viewer',
+    page: page(() => import('@/pages/automate/routes'), 'RoutesPage'),
   },
   {
     path: 'alerts',
@@ -139,6 +161,12 @@ export const pages: PageEntry[] = [
     menu: { text: 'members', group: 'administer', icon: IconMembers },
     role: 'installation',
     page: page(() => import('@/pages/administer/members'), 'MembersPage'),
+  },
+  {
+    path: 'settings',
+    menu: { text: 'settings', group: 'administer', icon: IconSettings },
+    role: 'administrator',
+    page: page(() => import('@/pages/automate/settings'), 'SettingsPage'),
   },
   {
     path: 'audit',

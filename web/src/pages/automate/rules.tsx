@@ -1,0 +1,285 @@
+import { Alert, Button, Group, NumberInput, SimpleGrid, Stack, Switch, TextInput } from '@mantine/core';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { type FormEvent, useState } from 'react';
+import { api, type Body, body } from '@/api/client';
+import { complaint } from '@/api/problem';
+import type { PageProps } from '@/app/pages';
+import { go, to } from '@/app/router';
+import { useAccess } from '@/app/session';
+import { common } from '@/text/common';
+import { formatNumber } from '@/text/format';
+import { useText } from '@/text/language';
+import { Loading, Mono, Page, ProblemNote, Section, StateTag, TextLink } from '@/ui/basics';
+import { say } from '@/ui/feedback';
+import { JsonField, parseObject } from '@/ui/json-field';
+import { QueryTable } from '@/ui/query-table';
+import { RemoveDialog } from './remove';
+import { automateTexts } from './texts';
+
+type Rule = Body<'Rule'>;
+
+export function RulesPage({ rest }: PageProps) {
+  const { can } = useAccess();
+  if (rest[0] === 'new' && can('administrator')) return <Form key="new" stored={undefined} />;
+  if (rest[0] && can('administrator')) return <OnePage key={rest[0]} name={rest[0]} />;
+  return <ListPage />;
+}
+
+function ListPage() {
+  const t = useText(automateTexts);
+  const c = useText(common);
+  const { can } = useAccess();
+  const [removing, setRemoving] = useState<string>();
+  const list = useQuery({ queryKey: ['rules'], queryFn: () => body(api.GET('/v1/rules')) });
+  const fresh = can('administrator') && (
+    <Button component="a" href={to(['rules', 'new'])}>
+      {t.freshRule}
+    </Button>
+  );
+  return (
+    <Page title={t.rules} help={t.rulesHelp} actions={fresh}>
+      <QueryTable<Rule>
+        query={list}
+        caption={t.rules}
+        empty={t.rulesNone}
+        emptyAction={fresh}
+        id={(row) => row.key ?? ''}
+        columns={[
+          { name: t.position, cell: (row) => formatNumber(row.position ?? 0), isNumber: true },
+          {
+            name: t.key,
+            cell: (row) =>
+              can('administrator') ? (
+                <TextLink to={to(['rules', row.key ?? ''])}>{row.key}</TextLink>
+              ) : (
+                row.key
+              ),
+          },
+          { name: t.eventType, cell: (row) => <Mono>{[row.when.type].flat().join(', ')}</Mono> },
+          {
+            name: c.template,
+            cell: (row) => {
+              const template = (row.send as { template?: unknown }).template;
+              return typeof template === 'string' ? template : '–';
+            },
+            isMinor: true,
+          },
+          {
+            name: c.status,
+            cell: (row) => <StateTag state={row.enabled === false ? 'disabled' : 'ready'} />,
+          },
+          ...(can('administrator')
+            ? [
+                {
+                  name: c.actions,
+                  cell: (row: Rule) => (
+                    <Button
+                      size="compact-xs"
+                      variant="subtle"
+                      color="red"
+                      aria-label={t.removeLabel(row.key ?? '')}
+                      onClick={() => setRemoving(row.key)}
+                    >
+                      {t.remove}
+                    </Button>
+                  ),
+                },
+              ]
+            : []),
+        ]}
+      />
+      {removing && (
+        <RemoveDialog
+          name={removing}
+          help={t.removeRuleHelp}
+          shownBy="rules"
+          remove={() => body(api.DELETE('/v1/rules/{key}', { params: { path: { key: removing } } }))}
+          onClose={() => setRemoving(undefined)}
+        />
+      )}
+    </Page>
+  );
+}
+
+function OnePage({ name }: { name: string }) {
+  const t = useText(automateTexts);
+  const stored = useQuery({
+    queryKey: ['rules', 'one', name],
+    queryFn: () => body(api.GET('/v1/rules/{key}', { params: { path: { key: name } } })),
+    gcTime: 0,
+    staleTime: Infinity,
+  });
+  if (stored.data) return <Form stored={stored.data} />;
+  return (
+    <Page title={name} above={<TextLink to={to(['rules'])}>← {t.rules}</TextLink>}>
+      {stored.isError ? <ProblemNote error={stored.error} /> : <Loading />}
+    </Page>
+  );
+}
+
+const SAMPLE_WHEN = { type: 'order.shipped', conditions: { 'data.order.total': { ge: 50000 } } };
+const SAMPLE_SEND = {
+  template: 'order_shipped',
+  to: [{ user_id: { from: 'data.user_id' } }],
+  params: { item: { from: 'data.items.0.name' } },
+};
+const SAMPLE_EVENT = {
+  specversion: '1.0',
+  id: '1042',
+  source: '/shop',
+  type: 'order.shipped',
+  data: { user_id: 'mina', order: { total: 75000 }, items: [{ name: 'Kettle' }] },
+};
+
+function Form({ stored }: { stored: Rule | undefined }) {
+  const t = useText(automateTexts);
+  const c = useText(common);
+  const client = useQueryClient();
+  const [key, setKey] = useState(stored?.key ?? '');
+  const [position, setPosition] = useState<number | string>(stored?.position ?? 0);
+  const [isEnabled, setEnabled] = useState(stored?.enabled !== false);
+  const [when, setWhen] = useState(JSON.stringify(stored?.when ?? SAMPLE_WHEN, null, 2));
+  const [send, setSend] = useState(JSON.stringify(stored?.send ?? SAMPLE_SEND, null, 2));
+  const isReadable = parseObject(when) !== undefined && parseObject(send) !== undefined;
+  const rule = (): Rule =>
+    ({
+      position: Number(position),
+      enabled: isEnabled,
+      when: parseObject(when),
+      send: parseObject(send),
+      ...(stored?.event_id ? { event_id: stored.event_id } : {}),
+    }) as unknown as Rule;
+  const save = useMutation({
+    mutationFn: () =>
+      body(api.PUT('/v1/rules/{key}', { params: { path: { key: key.trim() } }, body: rule() })),
+    onSuccess: () => {
+      say(c.saved);
+      void client.invalidateQueries({ queryKey: ['rules'] });
+      go(to(['rules']));
+    },
+  });
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    save.mutate();
+  };
+  return (
+    <Page title={stored?.key ?? t.freshRule} above={<TextLink to={to(['rules'])}>← {t.rules}</TextLink>}>
+      <form onSubmit={submit} noValidate>
+        <Section title={stored?.key ?? t.freshRule}>
+          <Stack gap="sm">
+            <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="sm">
+              <TextInput
+                label={t.key}
+                description={t.keyHelp}
+                required
+                readOnly={stored !== undefined}
+                value={key}
+                onChange={(e) => setKey(e.currentTarget.value)}
+                error={complaint(save.error, '/key')}
+              />
+              <NumberInput
+                label={t.position}
+                description={t.positionHelp}
+                hideControls
+                value={position}
+                onChange={setPosition}
+                error={complaint(save.error, '/position')}
+              />
+              <JsonField
+                label={t.when}
+                description={t.whenHelp}
+                required
+                value={when}
+                onChange={(e) => setWhen(e.currentTarget.value)}
+                error={complaint(save.error, '/when')}
+              />
+              <JsonField
+                label={t.send}
+                description={t.sendHelp}
+                required
+                value={send}
+                onChange={(e) => setSend(e.currentTarget.value)}
+                error={complaint(save.error, '/send')}
+              />
+            </SimpleGrid>
+            <Switch
+              label={t.enabled}
+              checked={isEnabled}
+              onChange={(e) => setEnabled(e.currentTarget.checked)}
+            />
+            {save.error && <ProblemNote error={save.error} shown={['/key', '/position', '/when', '/send']} />}
+            <Group>
+              <Button type="submit" loading={save.isPending} disabled={!isReadable || key.trim() === ''}>
+                {c.save}
+              </Button>
+            </Group>
+          </Stack>
+        </Section>
+      </form>
+      <TryRule name={key.trim() || 'new-rule'} rule={rule} isReadable={isReadable} />
+    </Page>
+  );
+}
+
+function TryRule({ name, rule, isReadable }: { name: string; rule: () => Rule; isReadable: boolean }) {
+  const t = useText(automateTexts);
+  const [event, setEvent] = useState(JSON.stringify(SAMPLE_EVENT, null, 2));
+  const parsed = parseObject(event);
+  const attempt = useMutation({
+    mutationFn: () =>
+      body(
+        api.POST('/v1/rules/{key}/test', {
+          params: { path: { key: name } },
+          body: { event: parsed as Body<'Event'>, rule: rule() },
+        }),
+      ),
+  });
+  const answer = attempt.data;
+  const refused = answer?.error as { detail?: string } | null | undefined;
+  return (
+    <Section title={t.tryTitle}>
+      <Stack gap="sm">
+        <JsonField
+          label={t.event}
+          description={t.tryHelp}
+          value={event}
+          onChange={(e) => setEvent(e.currentTarget.value)}
+          error={complaint(attempt.error, '/event')}
+        />
+        <Group>
+          <Button
+            variant="default"
+            disabled={!parsed || !isReadable}
+            loading={attempt.isPending}
+            onClick={() => attempt.mutate()}
+          >
+            {t.try}
+          </Button>
+        </Group>
+        {attempt.error && <ProblemNote error={attempt.error} shown={['/event']} />}
+        {answer && (
+          <Alert
+            color={answer.matched ? (refused ? 'red' : 'green') : 'gray'}
+            variant="light"
+            role="status"
+            title={answer.matched ? t.matches : t.matchesNot}
+          >
+            {refused?.detail}
+            {(answer.conditions?.checks ?? []).map((check) => (
+              <div key={check.pointer}>
+                <Mono>{check.path}</Mono> {check.operator} <Mono>{JSON.stringify(check.wanted)}</Mono>:{' '}
+                <Mono>{JSON.stringify(check.value)}</Mono> {check.holds ? '✓' : '✗'}
+              </div>
+            ))}
+            {Boolean(answer.notification) && (
+              <>
+                {t.would}:
+                <pre style={{ whiteSpace: 'pre-wrap' }}>{JSON.stringify(answer.notification, null, 2)}</pre>
+              </>
+            )}
+          </Alert>
+        )}
+      </Stack>
+    </Section>
+  );
+}

@@ -1,0 +1,293 @@
+import { Button, Group, Select, SimpleGrid, Stack, Switch, Text, TextInput } from '@mantine/core';
+import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { type FormEvent, useState } from 'react';
+import { api, type Body, body } from '@/api/client';
+import { complaint } from '@/api/problem';
+import type { PageProps } from '@/app/pages';
+import { go, to } from '@/app/router';
+import { useAccess } from '@/app/session';
+import { common } from '@/text/common';
+import { useText } from '@/text/language';
+import { Loading, Mono, Page, ProblemNote, Section, TextLink, Time } from '@/ui/basics';
+import { say } from '@/ui/feedback';
+import { JsonField, parseObject } from '@/ui/json-field';
+import { QueryTable } from '@/ui/query-table';
+import { useCursor } from '@/ui/table';
+import { RemoveDialog } from './remove';
+import { automateTexts } from './texts';
+
+type Schedule = Body<'Schedule'>;
+
+export function SchedulesPage({ rest }: PageProps) {
+  const { can } = useAccess();
+  if (rest[0] === 'new' && can('sender')) return <Form key="new" stored={undefined} />;
+  if (rest[0] && can('sender')) return <OnePage key={rest[0]} name={rest[0]} />;
+  return <ListPage />;
+}
+
+function ListPage() {
+  const t = useText(automateTexts);
+  const c = useText(common);
+  const { can } = useAccess();
+  const [removing, setRemoving] = useState<string>();
+  const cursor = useCursor();
+  const list = useQuery({
+    queryKey: ['schedules', cursor.after],
+    queryFn: () =>
+      body(api.GET('/v1/schedules', { params: { query: { limit: '50', after: cursor.after } } })),
+    placeholderData: keepPreviousData,
+    refetchInterval: 15_000,
+  });
+  const fresh = can('sender') && (
+    <Button component="a" href={to(['schedules', 'new'])}>
+      {t.freshSchedule}
+    </Button>
+  );
+  return (
+    <Page title={t.schedules} help={t.schedulesHelp} actions={fresh}>
+      <QueryTable<Schedule>
+        query={list}
+        cursor={cursor}
+        caption={t.schedules}
+        empty={t.schedulesNone}
+        emptyAction={fresh}
+        id={(row) => row.key ?? ''}
+        columns={[
+          {
+            name: t.key,
+            cell: (row) =>
+              can('sender') ? <TextLink to={to(['schedules', row.key ?? ''])}>{row.key}</TextLink> : row.key,
+          },
+          { name: t.cron, cell: (row) => <Mono>{row.cron}</Mono> },
+          { name: t.zone, cell: (row) => row.time_zone ?? '–', isMinor: true },
+          { name: t.nextRun, cell: (row) => <Time at={row.next_run} /> },
+          { name: t.lastRun, cell: (row) => <LastRun schedule={row} /> },
+          ...(can('sender')
+            ? [
+                { name: t.enabled, cell: (row: Schedule) => <EnabledSwitch schedule={row} /> },
+                {
+                  name: c.actions,
+                  cell: (row: Schedule) => (
+                    <RowActions schedule={row} onRemove={() => setRemoving(row.key)} />
+                  ),
+                },
+              ]
+            : []),
+        ]}
+      />
+      {removing && (
+        <RemoveDialog
+          name={removing}
+          help={t.removeScheduleHelp}
+          shownBy="schedules"
+          remove={() => body(api.DELETE('/v1/schedules/{key}', { params: { path: { key: removing } } }))}
+          onClose={() => setRemoving(undefined)}
+        />
+      )}
+    </Page>
+  );
+}
+
+function LastRun({ schedule }: { schedule: Schedule }) {
+  const t = useText(automateTexts);
+  const error = schedule.last_error as { detail?: string; code?: string } | null | undefined;
+  return (
+    <>
+      {schedule.last_notification ? (
+        <TextLink to={to(['history', schedule.last_notification])}>
+          <Time at={schedule.last_run} />
+        </TextLink>
+      ) : (
+        <Time at={schedule.last_run} />
+      )}
+      {error && (
+        <Text size="xs" c="var(--mantine-color-error)">
+          {t.lastError} {error.detail ?? error.code}
+        </Text>
+      )}
+    </>
+  );
+}
+
+function EnabledSwitch({ schedule }: { schedule: Schedule }) {
+  const t = useText(automateTexts);
+  const client = useQueryClient();
+  const key = schedule.key ?? '';
+  const change = useMutation({
+    mutationFn: (enabled: boolean) =>
+      body(api.PATCH('/v1/schedules/{key}', { params: { path: { key } }, body: { enabled } as Schedule })),
+    onSuccess: () => void client.invalidateQueries({ queryKey: ['schedules'] }),
+  });
+  return (
+    <>
+      <Switch
+        aria-label={t.switchLabel(key)}
+        checked={schedule.enabled !== false}
+        disabled={change.isPending}
+        onChange={(e) => change.mutate(e.currentTarget.checked)}
+      />
+      {change.error && <ProblemNote error={change.error} />}
+    </>
+  );
+}
+
+function RowActions({ schedule, onRemove }: { schedule: Schedule; onRemove: () => void }) {
+  const t = useText(automateTexts);
+  const client = useQueryClient();
+  const key = schedule.key ?? '';
+  const run = useMutation({
+    mutationFn: () => body(api.POST('/v1/schedules/{key}/run', { params: { path: { key } } })),
+    onSuccess: () => {
+      say(t.ran);
+      void client.invalidateQueries({ queryKey: ['schedules'] });
+    },
+  });
+  return (
+    <>
+      <Group gap={6} wrap="nowrap">
+        <Button
+          size="compact-xs"
+          variant="default"
+          aria-label={t.runLabel(key)}
+          loading={run.isPending}
+          onClick={() => run.mutate()}
+        >
+          {t.run}
+        </Button>
+        <Button
+          size="compact-xs"
+          variant="subtle"
+          color="red"
+          aria-label={t.removeLabel(key)}
+          onClick={onRemove}
+        >
+          {t.remove}
+        </Button>
+      </Group>
+      {run.error && <ProblemNote error={run.error} />}
+    </>
+  );
+}
+
+function OnePage({ name }: { name: string }) {
+  const t = useText(automateTexts);
+  const stored = useQuery({
+    queryKey: ['schedules', 'one', name],
+    queryFn: () => body(api.GET('/v1/schedules/{key}', { params: { path: { key: name } } })),
+    gcTime: 0,
+    staleTime: Infinity,
+  });
+  if (stored.data) return <Form stored={stored.data} />;
+  return (
+    <Page title={name} above={<TextLink to={to(['schedules'])}>← {t.schedules}</TextLink>}>
+      {stored.isError ? <ProblemNote error={stored.error} /> : <Loading />}
+    </Page>
+  );
+}
+
+const SAMPLE = {
+  to: [{ group: 'regulars' }],
+  channels: ['email'],
+  title: 'A new week',
+  body: 'Good morning.',
+};
+
+function Form({ stored }: { stored: Schedule | undefined }) {
+  const t = useText(automateTexts);
+  const c = useText(common);
+  const client = useQueryClient();
+  const [key, setKey] = useState(stored?.key ?? '');
+  const [cron, setCron] = useState(stored?.cron ?? '0 9 * * mon-fri');
+  const [zone, setZone] = useState(stored?.time_zone ?? '');
+  const [missed, setMissed] = useState<string>(stored?.missed ?? 'run_once');
+  const [text, setText] = useState(JSON.stringify(stored?.notification ?? SAMPLE, null, 2));
+  const notification = parseObject(text);
+  const save = useMutation({
+    mutationFn: () =>
+      body(
+        api.PUT('/v1/schedules/{key}', {
+          params: { path: { key: key.trim() } },
+          body: {
+            cron,
+            ...(zone.trim() ? { time_zone: zone.trim() } : {}),
+            missed: missed as Schedule['missed'],
+            enabled: stored?.enabled ?? true,
+            notification: (notification ?? {}) as Schedule['notification'],
+          } as Schedule,
+        }),
+      ),
+    onSuccess: () => {
+      say(c.saved);
+      void client.invalidateQueries({ queryKey: ['schedules'] });
+      go(to(['schedules']));
+    },
+  });
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    save.mutate();
+  };
+  return (
+    <Page
+      title={stored?.key ?? t.freshSchedule}
+      above={<TextLink to={to(['schedules'])}>← {t.schedules}</TextLink>}
+    >
+      <form onSubmit={submit} noValidate>
+        <Section title={stored?.key ?? t.freshSchedule}>
+          <Stack gap="sm">
+            <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="sm">
+              <TextInput
+                label={t.key}
+                description={t.keyHelp}
+                required
+                readOnly={stored !== undefined}
+                value={key}
+                onChange={(e) => setKey(e.currentTarget.value)}
+                error={complaint(save.error, '/key')}
+              />
+              <TextInput
+                label={t.cron}
+                description={t.cronHelp}
+                required
+                value={cron}
+                onChange={(e) => setCron(e.currentTarget.value)}
+                error={complaint(save.error, '/cron')}
+              />
+              <TextInput
+                label={t.zone}
+                description={t.zoneHelp}
+                placeholder="Asia/Seoul"
+                value={zone}
+                onChange={(e) => setZone(e.currentTarget.value)}
+                error={complaint(save.error, '/time_zone')}
+              />
+              <Select
+                label={t.missed}
+                description={'\u00a0'}
+                allowDeselect={false}
+                data={Object.entries(t.missedKinds).map(([value, label]) => ({ value, label }))}
+                value={missed}
+                onChange={(value) => setMissed(value ?? 'run_once')}
+              />
+            </SimpleGrid>
+            <JsonField
+              label={t.notification}
+              description={t.notificationHelp}
+              required
+              value={text}
+              onChange={(e) => setText(e.currentTarget.value)}
+              error={complaint(save.error, '/notification')}
+            />
+            {save.error && (
+              <ProblemNote error={save.error} shown={['/key', '/cron', '/time_zone', '/notification']} />
+            )}
+            <Group>
+              <Button type="submit" loading={save.isPending} disabled={!notification || key.trim() === ''}>
+                {c.save}
+              </Button>
+            </Group>
+          </Stack>
+        </Section>
+      </form>
+    </Page>
+  );
+}
