@@ -35,11 +35,11 @@ run: build ## build and start everything in one process: carillon serve
 	@exec build/carillon serve
 
 .PHONY: test
-test: ## tidy, unit, conformance and scenario tests, 40 kills
+test: ## tidy, unit, conformance, scenario and browser tests, 40 kills
 	@tools/install_dependencies.sh test
 	@$(call compile,release,all tests benches bench_tools)
 	@$(links)
-	@tools/run_tests.py tidy unit scenarios chaos
+	@tools/run_tests.py tidy unit scenarios console chaos
 
 .PHONY: verify
 verify: CHAOS_ROUNDS := 200
@@ -52,7 +52,7 @@ verify: ## test, and sanitizers, fuzzing, 200 kills; green before an issue is cl
 	@$(call compile,fuzz,fuzzers)
 	@$(call compile,ack_before_commit,carillon)
 	@$(call compile,no_fencing,carillon)
-	@tools/run_tests.py tidy unit scenarios asan tsan fuzz chaos
+	@tools/run_tests.py tidy unit scenarios console asan tsan fuzz chaos
 
 .PHONY: tidy
 tidy: ## check the rules of the code (layers, sizes, names, links)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs test stages one after the other, all of them even when one fails, and prints the sum.
 
-    tools/run_tests.py tidy unit scenarios chaos asan tsan fuzz
+    tools/run_tests.py tidy unit scenarios console chaos asan tsan fuzz
 
 What has to be built is built by the Makefile before. Ends with "N passed, N failed, N skipped" and
 exits 1 unless nothing failed. With CI=true a test that skips because PostgreSQL, Redis or Kafka
@@ -151,10 +151,24 @@ def fuzz():
     return score
 
 
+def console():
+    """The console: types, lint, components, and its stories in a real browser against the real binary."""
+    began = run(["npm", "--prefix", "web", "run", "--silent", "check"])
+    tested = run(["npm", "--prefix", "web", "run", "--silent", "test", "--", "--reporter=default", "--reporter=junit",
+                  f"--outputFile.junit={RESULTS / 'console' / 'components.xml'}"])
+    score = pytest("console", "tests/console")
+    for code, what in ((began, "check"), (tested, "test")):
+        if code != 0:
+            score.failures.append(f"npm --prefix web run {what}: ended with exit code {code}")
+    score.failed = len(score.failures)
+    return score
+
+
 STAGES = {
     "tidy": tidy,
     "unit": lambda: ctest("unit", "release"),
     "scenarios": lambda: pytest("scenarios", "tests/scenarios"),
+    "console": console,
     "chaos": lambda: pytest("chaos", "tests/chaos"),
     "asan": lambda: ctest("asan", "asan"),
     "tsan": lambda: ctest("tsan", "tsan"),

@@ -13,9 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "scenarios"), str(ROOT / "tests" / "console")]
 
 import harness  # noqa: E402  (found by the line above)
-from stand_in import CODE, StandIn  # noqa: E402
 
-DIST = ROOT / "web" / "dist"
 PASSWORD = "correct horse battery"
 PEOPLE = {"ada": ("Ada Park", {"*": "administrator"}), "sol": ("Sol Kim", {"default": "sender"}),
           "vera": ("Vera Lee", {"default": "viewer"})}
@@ -38,17 +36,13 @@ class World:
         self.simulator = harness.Simulator(folder / "simulator").start()
         self.server = harness.Server(folder / "server", settings).start()
         harness.connect(self.server, self.simulator)
-        has_sessions = harness.request(self.server.url + "/v1/session").status == 401
-        self.front = None if has_sessions else StandIn(self.server, DIST)
-        self.url = self.server.url if has_sessions else self.front.url
+        self.url = self.server.url
         for key, (name, grants) in PEOPLE.items():
             self.server.put(f"/v1/members/{key}", {"name": name, "email": email_of(key), "grants": grants})
             self.let_in(key)
 
     def invite(self, key):
         """The link with which a member chooses a password."""
-        if self.front:
-            return self.front.invite(key, email_of(key))
         link = self.server.post(f"/v1/members/{key}/invite")["url"]
         return self.url + link[link.index("/#/"):]
 
@@ -60,8 +54,6 @@ class World:
 
     def totp(self, secret, steps_ahead=0):
         """The code an authenticator shows (RFC 6238: SHA-1, 30 s, 6 digits)."""
-        if self.front:
-            return CODE
         key = base64.b32decode(secret + "=" * (-len(secret) % 8))
         digest = hmac.digest(key, (int(time.time()) // 30 + steps_ahead).to_bytes(8, "big"), "sha1")
         at = digest[-1] & 15
@@ -76,8 +68,6 @@ class World:
         return self.server.post(f"/v1/members/{key}/tokens", {"name": f"test-{time.monotonic_ns()}"})["token"]
 
     def end(self):
-        if self.front:
-            self.front.close()
         self.server.end()
         self.simulator.end()
 

@@ -226,8 +226,7 @@ class SqliteStore final : public Store {
   std::unique_ptr<ProfileCache> profile_cache_;
   std::unique_ptr<History> history_;
   SuppressionFilter suppression_filter_;
-  std::unique_ptr<Readers> readers_;
-  std::unique_ptr<Readers> people_readers_;  // of people.db
+  std::unique_ptr<Readers> readers_, people_readers_;  // of people.db
   std::unique_ptr<Writer> writer_;
   std::unique_ptr<Backup> backup_;  // under way. Writer thread
   std::unique_ptr<AlertStore> alerts_ = make_alerts();
@@ -239,8 +238,7 @@ class SqliteStore final : public Store {
   std::unique_ptr<WebhookStore> webhooks_ = make_webhooks();
   // Where scans of housekeeping stand: open rows are stepped over. Writer thread.
   std::int64_t dropped_deliveries_ = 0, dropped_notifications_ = 0, emptied_waiting_ = 0, wiped_sealed_ = 0;
-  std::int64_t dropped_caps_ = INT64_MIN;  // the last key looked at
-  std::int64_t sandbox_rows_ = -1;         // -1: not counted yet. Writer thread.
+  std::int64_t dropped_caps_ = INT64_MIN, sandbox_rows_ = -1;  // the last key looked at; -1: not counted yet
   // Disk state: written by the writer thread and by whoever refreshes it.
   mutable std::atomic<std::int64_t> disk_checked_ms_{0};
   mutable std::atomic<bool> has_room_{true};
