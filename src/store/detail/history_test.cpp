@@ -25,7 +25,7 @@ class Index {
     db_ = make("/carillon.db");
     EXPECT_TRUE(db_->attach(folder_ + "/people.db", "people", 1 << 20));
     EXPECT_TRUE(migrate(*db_, File::Everything));
-    txn_ = std::make_unique<Txn>(*db_, words_, counters_);
+    txn_ = std::make_unique<Txn>(*db_, words_, counters_, outbox_);
   }
   ~Index() {
     txn_.reset();
@@ -82,6 +82,7 @@ class Index {
   base::KeyRing keys_ = base::KeyRing::derive(base::Secret(std::string(32, 'k'))).value();
   Words words_;
   Counters counters_;
+  WebhookOutbox outbox_;
   std::unique_ptr<Db> db_;
   std::unique_ptr<Txn> txn_;
   std::optional<History> history_{std::in_place, keys_};
