@@ -33,8 +33,7 @@ bool is_allowed(const Credential& credential, const Access& access) {
   if (access.client_scopes != 0) return (credential.client_scopes & access.client_scopes) != 0;
   return (credential.scopes & access.app_scopes) != 0 || credential.area == "admin" ||
          (!credential.area.empty() &&
-          (credential.area == access.area || access.area.starts_with(credential.area + " or ") ||
-           access.area.ends_with(" or " + credential.area))) ||
+          fmt::format(" or {} or ", access.area).contains(" or " + credential.area + " or ")) ||
          (credential.is_publishable && access.is_publishable);
 }
 

@@ -287,7 +287,7 @@ TEST_F(SignIn, ByANewPasswordEndsEverywhereElse) {
   EXPECT_EQ(status(here), 200);
   EXPECT_EQ(sign_in().status, 401);
   EXPECT_EQ(sign_in("ann", "another four words here").status, 200);
-  EXPECT_EQ(trail()[1], "password.update ann by member:ann");
+  EXPECT_EQ(trail()[2], "password.update ann by member:ann");
 }
 
 TEST_F(SignIn, AsksForACodeThatCountsOnce) {

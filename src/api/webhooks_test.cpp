@@ -62,7 +62,7 @@ TEST_F(WebhookApi, ShowsWhatItWasTold) {
   as_admin("PUT", "/v1/webhooks/shop", kBody);
   const auto sent =
       as_app("POST", "/v1/notifications",
-             R"({"to":[{"email":"ok@sandbox.carillon.test"}],"channels":["email"],"title":"x"})");
+             R"({"to":[{"email":"ok@sandbox.carillon.test"}],"channels":["email"],"title":"x","body":"y"})");
   ASSERT_EQ(sent.status, 202) << sent.body;
   ASSERT_EQ(await("/v1/notifications/" + at(sent, "/id"), "/status", "completed"), "completed");
   const auto told = as_admin("GET", "/v1/webhooks/shop/deliveries?status=waiting&type=delivery.sent");

@@ -61,8 +61,8 @@ TEST(TwilioSms, ClassifiesEveryCodeOfTheDictionary) {
 
 TEST(TwilioSms, TellsWhoSaidStopFromWhoIsGone) {
   const auto is_opt_out = [](int code) {
-    const net::HttpResponse response{400, {}, fmt::format(R"({{"code":{},"message":"m","status":400}})", code)};
-    return classify(response, false, from_ms(0)).is_opt_out;
+    const std::string body = fmt::format(R"({{"code":{},"message":"m","status":400}})", code);
+    return classify(net::HttpResponse{400, {}, body}, false, from_ms(0)).is_opt_out;
   };
   EXPECT_TRUE(is_opt_out(21610));
   EXPECT_FALSE(is_opt_out(21614));

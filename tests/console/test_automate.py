@@ -38,7 +38,8 @@ def test_a_rule_is_tried_before_it_is_kept(world, open_as):
     page.get_by_role("button", name="Try the rule").click()
     page.get_by_text("It fits this event.").wait_for()
     assert '"item": "Kettle"' in page.inner_text("#content")
-    page.get_by_label("When (JSON)").fill('{"type": "order.shipped", "conditions": {"data.order.total": {"ge": 90000}}}')
+    page.get_by_label("When (JSON)").fill(
+        '{"type": "order.shipped", "conditions": {"data.order.total": {"ge": 90000}}}')
     page.get_by_role("button", name="Try the rule").click()
     page.get_by_text("It does not fit this event.").wait_for()
     page.get_by_label("When (JSON)").fill('{"type": ')
