@@ -141,7 +141,7 @@ function RouteDialog({ route, onClose }: { route: Route | undefined; onClose: ()
       onClose();
     },
   });
-  const names = [...(integrations.data?.data ?? []).map((one) => one.key ?? ''), 'sandbox'];
+  const names = (integrations.data?.data ?? []).map((one) => one.key ?? '');
   const choice = (name: keyof Match, label: string, data: { value: string; label: string }[]) => (
     <Select
       label={label}

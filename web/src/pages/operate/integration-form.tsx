@@ -155,12 +155,10 @@ function Form({ types, stored }: { types: Body<'ProviderType'>[]; stored: Body<'
                 searchable
                 readOnly={stored !== undefined}
                 allowDeselect={false}
-                data={types
-                  .filter((one) => one.name !== 'sandbox')
-                  .map((one) => ({
-                    value: one.name ?? '',
-                    label: `${one.title ?? one.name ?? ''} · ${c.channels[one.channel ?? ''] ?? one.channel ?? ''}`,
-                  }))}
+                data={types.map((one) => ({
+                  value: one.name ?? '',
+                  label: `${one.title ?? one.name ?? ''} · ${one.channel === '*' ? c.all : (c.channels[one.channel ?? ''] ?? one.channel ?? '')}`,
+                }))}
                 value={provider}
                 onChange={(value) => {
                   setProvider(value);
