@@ -97,7 +97,9 @@ def test_the_moments_are_those_of_the_tz_database(server):
                 found = only(c for c in e["checks"] if c["check"] == "local_time")
                 assert found["source"] == "user"
                 want = max(moment(local, zone), now)
-                assert abs((time_of(found["at"]) - want).total_seconds()) < (1 if want > now else 120), (zone, local)
+                # What passes while this test runs is due at once.
+                leeway_s = 1 if want > now + datetime.timedelta(minutes=2) else 120
+                assert abs((time_of(found["at"]) - want).total_seconds()) < leeway_s, (zone, local)
     assert days > 20
 
 

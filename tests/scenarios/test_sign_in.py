@@ -29,7 +29,7 @@ def test_what_a_member_does_is_the_member_s(server):
     ann = member(server, "ann", {"default": "sender"})
     assert ann.call("PUT", "/v1/groups/vips", {"name": "VIPs"}, {"X-Request-Id": "by-ann"}).status in (200, 201)
     entry = only(server.get("/v1/audit?request_id=by-ann")["data"])
-    assert (entry["actor"], entry["action"], entry["object"]) == ("member:ann", "group.create", "vips")
+    assert (entry["actor"], entry["action"], entry["object"]) == ("member:ann", "group.put", "vips")
     server.put("/v1/projects/staging", {})
     elsewhere = ann.call("GET", "/v1/groups", headers={"Carillon-Project": "staging"})
     assert elsewhere.body["code"] == "unknown_project"
