@@ -87,7 +87,10 @@ TEST(Registry, EveryCodeUsedInTheSourceIsRegistered) {
 }
 
 TEST_F(ApiTest, PagesRunOnlyWhatTheirPolicyNames) {
-  for (const std::string path : {"/", "/docs", "/docs/errors", "/sandbox"}) {
+  const auto console = call("GET", "/");
+  EXPECT_TRUE(console.header("Content-Security-Policy").contains("script-src 'self';"));
+  EXPECT_FALSE(console.body.contains("<script>"));
+  for (const std::string path : {"/docs", "/docs/errors", "/sandbox"}) {
     const auto page = call("GET", path);
     EXPECT_EQ(page.status, 200) << path;
     EXPECT_NE(page.header("Content-Security-Policy").find("default-src 'none'"), std::string_view::npos)
