@@ -37,13 +37,16 @@ const RETRY_MS = 5_000;
 // News may come many times a second; what is shown is loaded again at most this often.
 const REFRESH_MS = 1_000;
 
+// What no counter moves with, such as a decision on an approval, is asked for this often beside the news.
+const BESIDE_NEWS_MS = 5_000;
+
 let streaming = false;
 
-/** How long to wait before asking again; false while the server tells by itself. */
+/** How long to wait before asking again: longer while the server tells most by itself. */
 export const pollEvery =
   (ms: number = POLL_MS) =>
-  (): number | false =>
-    streaming ? false : ms;
+  (): number =>
+    streaming ? Math.max(ms, BESIDE_NEWS_MS) : ms;
 
 /** Follows the server's news until the returned function is called. */
 export function follow(client: QueryClient, onAlert: () => void): () => void {
