@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <latch>
 
+#include "store/detail/sqlite.h"
+
 namespace carillon::store::detail {
 namespace {
 
@@ -14,7 +16,7 @@ class Commits {
  public:
   Commits() {
     std::filesystem::create_directories(folder_);
-    auto db = std::move(*Db::open(folder_ + "/x.db", DbMode::Writer, 1 << 20));
+    auto db = std::move(*SqliteDb::open(folder_ + "/x.db", DbMode::Writer, 1 << 20));
     EXPECT_TRUE(db->exec("CREATE TABLE t(x)"));
     writer_ = std::make_unique<Writer>(std::move(db), words_, counters_, nullptr,
                                        Writer::Hooks{[] { return false; }, [](bool, const Error*) {}});
