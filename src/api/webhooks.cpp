@@ -396,7 +396,7 @@ std::span<const Route> webhook_routes() {
                     "Make another secret, shown this once; the old one signs too for a day",
                     "WebhookRotation", "Webhook"),
       webhook_route("POST", "/v1/webhooks/{key}/pause", pause_webhook,
-                    "Keep events for it and tell it nothing for now", "PauseReason", "Webhook"),
+                    "Keep events for it, and tell it nothing until it is resumed", "PauseReason", "Webhook"),
       webhook_route("POST", "/v1/webhooks/{key}/resume", resume_webhook,
                     "Tell it again, also when it was switched off", {}, "Webhook"),
       webhook_route("GET", "/v1/webhooks/{key}/deliveries", list_told, "What it was told, newest first", {},

@@ -102,7 +102,7 @@ void add_actions(CLI::App& noun, Shell& shell) {
   rotate.add_option("--keep-previous", o->keep_previous,
                     "How long the old one signs too: 24h; 0s: not at all");
   auto& pause =
-      add_verb(noun, shell, "pause", "Keep events for it and tell it nothing for now",
+      add_verb(noun, shell, "pause", "Keep events for it, and tell it nothing until it is resumed",
                "carillon webhook pause shop --reason 'moving to another host'", [o, say](Client& client) {
                  base::JsonWriter body;
                  body.object();
