@@ -8,10 +8,6 @@
 namespace carillon::store::detail {
 namespace {
 
-std::size_t rows_of(const AcceptItem& item) {
-  return 1 + item.deliveries.size() + (item.event ? 1 : 0) + item.objects.size();
-}
-
 Result<void> insert_notification(Txn& txn, const AcceptItem& item, Time now) {
   const model::Notification& n = item.notification;
   Statement s = txn.db.statement(
@@ -21,8 +17,7 @@ Result<void> insert_notification(Txn& txn, const AcceptItem& item, Time now) {
       "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)");
   s.bind(1, n.id).bind(2, static_cast<std::int64_t>(n.project)).bind(3, n.app);
   s.bind(4, static_cast<std::int64_t>(n.status)).bind(5, static_cast<std::int64_t>(n.priority));
-  s.bind(6, (n.is_sandbox ? kFlagSandbox : 0) | (n.is_cancelled ? kFlagCancelled : 0) |
-                (is_chunked(n.status) ? kFlagChunked : 0) | (n.is_sensitive ? kFlagSensitive : 0));
+  s.bind(6, flags_of(n));
   s.bind_or_null(7, txn.words.id(n.category)).bind_or_null(8, txn.words.id(n.template_key));
   s.bind_or_null(9, n.template_version);
   s.bind(10, n.accepted_at == Time{} ? now : n.accepted_at).bind(11, n.expires_at).bind(12, n.send_at);
@@ -37,7 +32,56 @@ Result<void> insert_notification(Txn& txn, const AcceptItem& item, Time now) {
   return s.run();
 }
 
+// A provider's message id is mostly a UUID: its room is taken at insert, so that the row does not grow
+// out of its page when the id arrives.
+constexpr std::string_view kProviderIdRoom{
+    "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 36};
+
 }  // namespace
+
+Result<void> SqliteStore::insert_deliveries(Txn& txn, std::span<const model::Delivery> deliveries,
+                                            const Origin& origin, Time now, std::optional<Owner> owner) {
+  Statement s = txn.db.statement(
+      "INSERT INTO delivery(id, notification, project, lane, status, reason, flags, epoch, attempts, due_at, "
+      "finished_at, expires_at, to_index, generation, integration, user_id, device_id, provider_id, note, "
+      "owner) "
+      "VALUES(?1,?2,?3,?4,?5,?6,?7,?18,0,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?19)");
+  for (const model::Delivery& d : deliveries) {
+    const bool is_taken = owner && is_due(d, now);
+    const auto status = is_taken ? model::DeliveryStatus::Processing : d.status;
+    const bool is_final = model::is_final(d.status);
+    s.bind(1, d.id).bind(2, d.notification).bind(3, static_cast<std::int64_t>(d.project));
+    s.bind(4, static_cast<std::int64_t>(d.lane().index()));
+    s.bind(5, static_cast<std::int64_t>(status)).bind(6, static_cast<std::int64_t>(d.reason));
+    s.bind(7, flags_of(d));
+    s.bind(18, std::int64_t{is_taken ? 1 : 0}).bind_or_null(19, is_taken ? pack(*owner) : 0);
+    // A pending one without a time is due now; only held ones may wait for a condition.
+    const bool needs_due =
+        d.status == model::DeliveryStatus::Pending || d.status == model::DeliveryStatus::Retrying;
+    s.bind(8, is_final || is_taken ? std::nullopt
+              : needs_due          ? std::optional(d.due_at.value_or(now))
+                                   : d.due_at);
+    s.bind(9, is_final ? std::optional(d.finished_at.value_or(now)) : std::nullopt);
+    s.bind(10, d.expires_at).bind_or_null(11, d.to_index).bind_or_null(12, d.generation);
+    s.bind_or_null(13, txn.words.id(d.integration));
+    s.bind_or_null(14, d.user_id).bind_or_null(15, d.device_id);
+    if (is_final) {
+      s.bind_or_null(16, d.provider_id);
+    } else {
+      s.bind_blob(16, kProviderIdRoom);
+    }
+    s.bind_or_null(17, d.note);
+    CARILLON_CHECK(s.run());
+    txn.count(d, std::nullopt, 1);
+    txn.count(d, status, 1);
+    roll_up(txn, d, origin, model::DeliveryStatus::Pending, now);
+    if (!is_final) continue;
+    roll_up(txn, d, origin, d.status, now);
+    if (!d.is_counted) txn.outbox.finished(d.notification, now);
+    CARILLON_CHECK(tell_status(txn, d, now));
+  }
+  return {};
+}
 
 class AcceptJob final : public Job {
  public:
@@ -161,14 +205,14 @@ class AcceptJob final : public Job {
     const Origin origin{
         .app = n.app, .category = txn.words.id(n.category), .template_key = txn.words.id(n.template_key)};
     if (item.caps.empty()) {
-      CARILLON_CHECK(insert_deliveries(txn, item.deliveries, origin, now_, item.take_for));
+      CARILLON_CHECK(store_.insert_deliveries(txn, item.deliveries, origin, now_, item.take_for));
     } else {
       if (item.take_for) return fail(Errc::InvalidArgument, "a delivery with a cap cannot be taken at once");
       std::vector<model::Delivery> deliveries = item.deliveries;
       CARILLON_TRY(const auto changed,
-                   charge_caps(txn, store_.options_.keys->lookup_hash, item.caps, deliveries, now_));
+                   charge_caps(txn, store_.keys_.lookup_hash, item.caps, deliveries, now_));
       for (const std::size_t i : changed) result.changed.push_back(deliveries[i]);
-      CARILLON_CHECK(insert_deliveries(txn, deliveries, origin, now_));
+      CARILLON_CHECK(store_.insert_deliveries(txn, deliveries, origin, now_, std::nullopt));
     }
     for (const std::int64_t key : item.address_keys) {
       CARILLON_CHECK(
@@ -213,20 +257,9 @@ Task<Result<std::vector<Result<AcceptResult>>>> SqliteStore::accept(std::vector<
   const std::size_t count = items.size();
   results.reserve(count);
   for (std::size_t begin = 0; begin < count;) {
-    // One job fits a commit; more is taken in several.
-    std::size_t end = begin, rows = 0;
-    bool is_critical = false;
-    while (end < count && (end == begin || rows + rows_of(items[end]) <= kCommitRowsMax)) {
-      is_critical = is_critical || items[end].notification.priority == model::Priority::Critical;
-      rows += rows_of(items[end++]);
-    }
-    const auto at = [&](std::size_t i) {
-      return std::make_move_iterator(items.begin() + static_cast<std::ptrdiff_t>(i));
-    };
-    const bool is_all = begin == 0 && end == count;
-    auto part = is_all ? std::move(items) : std::vector<AcceptItem>(at(begin), at(end));
-    auto job = std::make_shared<AcceptJob>(*this, std::move(part), now,
-                                           is_critical ? JobClass::AcceptCritical : JobClass::Accept, rows);
+    AcceptPart part = next_part(items, begin);
+    const std::size_t end = begin + part.items.size();
+    auto job = std::make_shared<AcceptJob>(*this, std::move(part.items), now, part.job_class, part.rows);
     co_await writer_->run(job);
     if (job->failure) {
       // What earlier commits took stays taken: only the rest gets the error.

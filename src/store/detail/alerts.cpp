@@ -2,7 +2,7 @@
 #include "base/ids.h"
 #include "store/detail/lists.h"
 #include "store/detail/pieces.h"
-#include "store/detail/sqlite_store.h"
+#include "store/detail/sql_store.h"
 
 namespace carillon::store::detail {
 namespace {
@@ -91,7 +91,8 @@ Result<void> insert_alert(Txn& txn, const AlertChange& change, Time now) {
 Result<void> repeat_alert(Txn& txn, std::int64_t alert, const AlertChange& change, Time now) {
   const std::string_view detail = base::first_characters(change.detail, model::kAlertDetailMax);
   Statement s = txn.db.statement(
-      "UPDATE alert SET n = n + ?2, last_at = ?3, detail = iif(?4 = '', detail, ?4) WHERE id = ?1");
+      "UPDATE alert SET n = n + ?2, last_at = ?3, detail = CASE WHEN ?4 = '' THEN detail ELSE ?4 END WHERE "
+      "id = ?1");
   return s.bind(1, alert).bind(2, change.times).bind(3, now).bind(4, detail).run();
 }
 
@@ -146,9 +147,11 @@ namespace {
 Result<void> add_event_tallies(Db& db, std::int64_t after, std::int64_t last,
                                std::vector<LetterTally>& tallies) {
   Statement s = db.statement(
-      "SELECT l.project, e.rule, count(*), max(l.id), l.reason, l.error FROM dead_letter l NOT INDEXED "
-      "CROSS JOIN event_letter e ON e.letter = l.id WHERE l.id > ?1 AND l.id <= ?2 AND l.kind = 'event' "
-      "AND e.is_test = 0 GROUP BY l.project, e.rule");
+      "SELECT g.project, g.rule, g.n, g.last, d.reason, d.error FROM (SELECT l.project, e.rule, count(*) AS "
+      "n, "
+      "max(l.id) AS last FROM dead_letter l NOT INDEXED CROSS JOIN event_letter e ON e.letter = l.id "
+      "WHERE l.id > ?1 AND l.id <= ?2 AND l.kind = 'event' AND e.is_test = 0 GROUP BY l.project, e.rule) g "
+      "JOIN dead_letter d ON d.id = g.last");
   s.bind(1, after).bind(2, last);
   for (;;) {
     CARILLON_TRY(const bool has_row, s.next());
@@ -163,9 +166,9 @@ Result<void> add_event_tallies(Db& db, std::int64_t after, std::int64_t last,
 
 }  // namespace
 
-class SqliteAlerts final : public AlertStore {
+class SqlAlerts final : public AlertStore {
  public:
-  explicit SqliteAlerts(SqliteStore& store) : store_(store) {}
+  explicit SqlAlerts(SqlStore& store) : store_(store) {}
 
   Task<Result<std::vector<Alert>>> open_ones() override {
     co_return co_await store_.read([](Db& db) -> Result<std::vector<Alert>> {
@@ -182,7 +185,10 @@ class SqliteAlerts final : public AlertStore {
     const auto call = [=, changes = std::move(changes)](Txn& txn) -> Result<void> {
       for (const AlertChange& change : changes) CARILLON_CHECK(apply(txn, change, now));
       if (!letters_seen) return {};
-      return txn.db.statement("INSERT OR REPLACE INTO meta(key, value) VALUES('alert_letters', ?1)")
+      return txn.db
+          .statement(
+              "INSERT INTO meta(key, value) VALUES('alert_letters', ?1) "
+              "ON CONFLICT(key) DO UPDATE SET value = excluded.value")
           .bind(1, *letters_seen)
           .run();
     };
@@ -193,7 +199,7 @@ class SqliteAlerts final : public AlertStore {
   Task<Result<std::vector<Alert>>> list(AlertFilter filter, ListPage page) override;
 
   Task<Result<Alert>> get(std::int32_t project, std::int64_t id) override {
-    co_return store_.readers_->inline_read([&](Db& db) { return load_alert(db, project, id); });
+    co_return co_await store_.look([&](Db& db) { return load_alert(db, project, id); });
   }
 
   Task<Result<std::vector<AlertNotice>>> notices_of(std::int64_t alert) override;
@@ -203,17 +209,17 @@ class SqliteAlerts final : public AlertStore {
   Task<Result<void>> settle(std::vector<NoticeResult> results, Time now) override;
 
  private:
-  SqliteStore& store_;
+  SqlStore& store_;
 };
 
-std::unique_ptr<AlertStore> SqliteStore::make_alerts() { return std::make_unique<SqliteAlerts>(*this); }
+std::unique_ptr<AlertStore> SqlStore::make_alerts() { return std::make_unique<SqlAlerts>(*this); }
 
-Task<Result<NewLetters>> SqliteAlerts::new_letters(std::size_t limit) {
+Task<Result<NewLetters>> SqlAlerts::new_letters(std::size_t limit) {
   const auto rows = static_cast<std::int64_t>(std::clamp<std::size_t>(limit, 1, kLettersMax));
   co_return co_await store_.read([rows](Db& db) -> Result<NewLetters> {
     NewLetters letters;
     CARILLON_TRY(const std::int64_t mark, db.scalar("SELECT value FROM meta WHERE key = 'alert_letters'"));
-    CARILLON_TRY(const std::int64_t last, db.scalar("SELECT ifnull(max(id), 0) FROM dead_letter"));
+    CARILLON_TRY(const std::int64_t last, db.scalar("SELECT coalesce(max(id), 0) FROM dead_letter"));
     if (last <= mark) {
       // Retention has dropped the latest ones. What is left was counted; their ids are given out again.
       if (last < mark) letters.seen = last;
@@ -221,17 +227,20 @@ Task<Result<NewLetters>> SqliteAlerts::new_letters(std::size_t limit) {
     }
     {
       Statement s = db.statement(
-          "SELECT max(id), count(*) FROM (SELECT id FROM dead_letter WHERE id > ?1 ORDER BY id LIMIT ?2)");
+          "SELECT max(id), count(*) FROM (SELECT id FROM dead_letter WHERE id > ?1 ORDER BY id LIMIT ?2) AS "
+          "l");
       CARILLON_TRY(const bool has_row, s.bind(1, mark).bind(2, rows).next());
       if (!has_row || s.is_null(0)) return letters;
       letters.seen = s.integer(0);
       letters.has_more = s.integer(1) == rows;
     }
-    // Columns beside max() are those of its row.
     Statement s = db.statement(
-        "SELECT l.project, l.queue, count(*), max(l.id), l.reason, l.error FROM dead_letter l NOT INDEXED "
-        "CROSS JOIN delivery d ON d.id = l.delivery WHERE l.id > ?1 AND l.id <= ?2 AND l.kind = 'delivery' "
-        "AND d.flags & 1 = 0 AND l.reason NOT LIKE 'unknown_outcome%' GROUP BY l.project, l.queue");
+        "SELECT g.project, g.queue, g.n, g.last, e.reason, e.error FROM (SELECT l.project, l.queue, count(*) "
+        "AS n, "
+        "max(l.id) AS last FROM dead_letter l NOT INDEXED CROSS JOIN delivery d ON d.id = l.delivery "
+        "WHERE l.id > ?1 AND l.id <= ?2 AND l.kind = 'delivery' AND d.flags & 1 = 0 "
+        "AND l.reason NOT LIKE 'unknown_outcome%' GROUP BY l.project, l.queue) g "
+        "JOIN dead_letter e ON e.id = g.last");
     s.bind(1, mark).bind(2, *letters.seen);
     for (;;) {
       CARILLON_TRY(const bool has_row, s.next());
@@ -247,12 +256,13 @@ Task<Result<NewLetters>> SqliteAlerts::new_letters(std::size_t limit) {
   });
 }
 
-Task<Result<std::vector<Alert>>> SqliteAlerts::list(AlertFilter filter, ListPage page) {
+Task<Result<std::vector<Alert>>> SqlAlerts::list(AlertFilter filter, ListPage page) {
   co_return co_await store_.read([=](Db& db) -> Result<std::vector<Alert>> {
-    Statement s = db.statement("SELECT " CARILLON_ALERT_COLUMNS
-                               " FROM alert a INDEXED BY alert_project WHERE a.project = ?1 AND a.id < ?2 "
-                               "AND (?3 < 0 OR a.kind = ?3) AND (?4 < 0 OR (a.resolved_at IS NULL) = ?4) "
-                               "ORDER BY a.id DESC LIMIT ?5");
+    Statement s =
+        db.statement("SELECT " CARILLON_ALERT_COLUMNS
+                     " FROM alert a INDEXED BY alert_project WHERE a.project = ?1 AND a.id < ?2 "
+                     "AND (?3 < 0 OR a.kind = ?3) AND (?4 < 0 OR (a.resolved_at IS NULL) = (?4 = 1)) "
+                     "ORDER BY a.id DESC LIMIT ?5");
     s.bind(1, std::int64_t{filter.project}).bind(2, below(page)).bind(5, rows_of(page));
     s.bind(3, filter.kind ? static_cast<std::int64_t>(*filter.kind) : -1);
     s.bind(4, filter.is_open ? static_cast<std::int64_t>(*filter.is_open) : -1);
@@ -260,7 +270,7 @@ Task<Result<std::vector<Alert>>> SqliteAlerts::list(AlertFilter filter, ListPage
   });
 }
 
-Task<Result<std::vector<AlertNotice>>> SqliteAlerts::notices_of(std::int64_t alert) {
+Task<Result<std::vector<AlertNotice>>> SqlAlerts::notices_of(std::int64_t alert) {
   co_return co_await store_.read([alert](Db& db) -> Result<std::vector<AlertNotice>> {
     std::vector<AlertNotice> notices;
     Statement s = db.statement("SELECT " CARILLON_NOTICE_COLUMNS
@@ -274,7 +284,7 @@ Task<Result<std::vector<AlertNotice>>> SqliteAlerts::notices_of(std::int64_t ale
   });
 }
 
-Task<Result<Alert>> SqliteAlerts::acknowledge(std::int32_t project, std::int64_t id, Actor actor, Time now) {
+Task<Result<Alert>> SqlAlerts::acknowledge(std::int32_t project, std::int64_t id, Actor actor, Time now) {
   const auto call = [=, actor = std::move(actor)](Txn& txn) -> Result<Alert> {
     CARILLON_TRY(Alert alert, load_alert(txn.db, project, id));
     if (alert.acknowledged_at) return alert;
@@ -284,12 +294,12 @@ Task<Result<Alert>> SqliteAlerts::acknowledge(std::int32_t project, std::int64_t
             .bind(2, now)
             .bind(3, actor.name)
             .run());
-    CARILLON_CHECK(SqliteStore::insert_audit(txn, AuditEntry{.project = project,
-                                                             .at = now,
-                                                             .actor = actor,
-                                                             .action = "alert.acknowledge",
-                                                             .object = base::id_text(base::kAlertPrefix, id),
-                                                             .detail = {}}));
+    CARILLON_CHECK(SqlStore::insert_audit(txn, AuditEntry{.project = project,
+                                                          .at = now,
+                                                          .actor = actor,
+                                                          .action = "alert.acknowledge",
+                                                          .object = base::id_text(base::kAlertPrefix, id),
+                                                          .detail = {}}));
     alert.acknowledged_at = now;
     alert.acknowledged_by = actor.name;
     return alert;
@@ -297,7 +307,7 @@ Task<Result<Alert>> SqliteAlerts::acknowledge(std::int32_t project, std::int64_t
   co_return co_await store_.write(call, JobClass::Other, 2);
 }
 
-Task<Result<NoticeBoard>> SqliteAlerts::board(Time since) {
+Task<Result<NoticeBoard>> SqlAlerts::board(Time since) {
   co_return co_await store_.read([since](Db& db) -> Result<NoticeBoard> {
     NoticeBoard board;
     {
@@ -327,7 +337,7 @@ Task<Result<NoticeBoard>> SqliteAlerts::board(Time since) {
   });
 }
 
-Task<Result<void>> SqliteAlerts::plan(std::vector<std::vector<std::int64_t>> messages, Time now) {
+Task<Result<void>> SqlAlerts::plan(std::vector<std::vector<std::int64_t>> messages, Time now) {
   std::size_t rows = 1;
   for (const auto& ids : messages) rows += ids.size();
   const auto call = [messages = std::move(messages), now](Txn& txn) -> Result<void> {
@@ -343,14 +353,15 @@ Task<Result<void>> SqliteAlerts::plan(std::vector<std::vector<std::int64_t>> mes
   co_return co_await store_.write(call, JobClass::Other, rows);
 }
 
-Task<Result<void>> SqliteAlerts::settle(std::vector<NoticeResult> results, Time now) {
+Task<Result<void>> SqlAlerts::settle(std::vector<NoticeResult> results, Time now) {
   const auto call = [results = std::move(results), now](Txn& txn) -> Result<void> {
     for (const NoticeResult& result : results) {
       const std::string_view error = base::first_characters(result.error, kErrorMax);
       const bool is_waiting = result.state == NoticeState::Waiting;
       // A message's notices have ids from its own on.
       Statement s = txn.db.statement(
-          "UPDATE alert_notice SET state = ?2, tries = tries + 1, due_at = iif(?2 = 0, ?3, due_at), ended_at "
+          "UPDATE alert_notice SET state = ?2, tries = tries + 1, due_at = CASE WHEN ?2 = 0 THEN ?3 ELSE "
+          "due_at END, ended_at "
           "= "
           "?4, error = ?5 WHERE state = 0 AND id >= ?1 AND message = ?1");
       s.bind(1, result.message).bind(2, static_cast<std::int64_t>(result.state)).bind(3, result.due_at);

@@ -7,7 +7,7 @@
 #include "store/detail/lists.h"
 #include "store/detail/pieces.h"
 #include "store/detail/rows.h"
-#include "store/detail/sqlite_store.h"
+#include "store/detail/sql_store.h"
 
 namespace carillon::store::detail {
 namespace {
@@ -96,7 +96,7 @@ Result<void> update_notification(Txn& txn, const Rewrite& change) {
       "UPDATE notification SET status = ?2, priority = ?3, flags = (flags & ~8) | ?4, category = ?5, "
       "template = ?6, "
       "template_version = ?7, expires_at = ?8, send_at = ?9, cursor = ?10, body = ?11 "
-      "WHERE id = ?1 AND status IN (0, 1, 2) AND ifnull(cursor, 0) = 0 AND flags & 2 = 0 AND body = ?12");
+      "WHERE id = ?1 AND status IN (0, 1, 2) AND coalesce(cursor, 0) = 0 AND flags & 2 = 0 AND body = ?12");
   s.bind(1, n.id).bind(2, static_cast<std::int64_t>(n.status)).bind(3, static_cast<std::int64_t>(n.priority));
   s.bind(4, (is_chunked_now ? kFlagChunked : 0) | (n.is_sensitive ? kFlagSensitive : 0));
   s.bind_or_null(5, txn.words.id(n.category)).bind_or_null(6, txn.words.id(n.template_key));
@@ -148,10 +148,11 @@ Result<bool> take_share(Txn& txn, const model::Notification& n, const ApprovalSh
     s.bind(1, std::int64_t{n.project}).bind(2, n.app).bind(3, category);
     return s;
   };
+  CARILLON_CHECK(txn.db.lock(n.app << 24 ^ category));
   std::int64_t spent = 0;
   {
     Statement s = bound(
-        "SELECT ifnull(sum(n), 0) FROM approval_hour WHERE project = ?1 AND app = ?2 AND category = ?3 AND "
+        "SELECT coalesce(sum(n), 0) FROM approval_hour WHERE project = ?1 AND app = ?2 AND category = ?3 AND "
         "minute > ?4");
     CARILLON_CHECK(s.bind(4, minute - kHour).next());
     spent = s.integer(0);
@@ -164,7 +165,8 @@ Result<bool> take_share(Txn& txn, const model::Notification& n, const ApprovalSh
           .run());
   CARILLON_CHECK(
       bound("INSERT INTO approval_hour(project, app, category, minute, n) VALUES(?1, ?2, ?3, ?4, ?5) "
-            "ON CONFLICT DO UPDATE SET n = n + excluded.n")
+            "ON CONFLICT(project, app, category, minute) DO UPDATE "
+            "SET n = approval_hour.n + excluded.n")
           .bind(4, minute)
           .bind(5, share.recipients)
           .run());
@@ -178,7 +180,7 @@ Result<void> void_approval(Txn& txn, std::int64_t notification, std::string_view
   return s.bind(1, notification).bind_or_null(2, by).bind(3, now).run();
 }
 
-Task<Result<bool>> SqliteStore::rewrite(Rewrite change, Time now) {
+Task<Result<bool>> SqlStore::rewrite(Rewrite change, Time now) {
   auto call = [this, change = std::move(change), now](Txn& txn) -> Result<bool> {
     const model::Notification& n = change.notification;
     if (change.share) {
@@ -208,7 +210,7 @@ Task<Result<bool>> SqliteStore::rewrite(Rewrite change, Time now) {
   co_return co_await write(std::move(call), JobClass::Other, 4);
 }
 
-Task<Result<Approval>> SqliteStore::decide(ApprovalDecision decision, Time now) {
+Task<Result<Approval>> SqlStore::decide(ApprovalDecision decision, Time now) {
   auto call = [this, decision = std::move(decision), now](Txn& txn) -> Result<Approval> {
     CARILLON_TRY(Approval a, find_approval(txn.db, decision.project, decision.approval));
     if (a.status != ApprovalStatus::Open || a.expires_at <= now) return fail(Errc::Conflict, why_closed(a));
@@ -237,11 +239,11 @@ Task<Result<Approval>> SqliteStore::decide(ApprovalDecision decision, Time now) 
   co_return co_await write(std::move(call), JobClass::Other, 4);
 }
 
-Task<Result<Approval>> SqliteStore::approval(std::int32_t project, std::int64_t id) {
-  co_return readers_->inline_read([&](Db& db) { return find_approval(db, project, id); });
+Task<Result<Approval>> SqlStore::approval(std::int32_t project, std::int64_t id) {
+  co_return co_await look([&](Db& db) { return find_approval(db, project, id); });
 }
 
-Task<Result<std::vector<Approval>>> SqliteStore::list_approvals(ApprovalFilter filter, ListPage page) {
+Task<Result<std::vector<Approval>>> SqlStore::list_approvals(ApprovalFilter filter, ListPage page) {
   const auto call = [=](Db& db) -> Result<std::vector<Approval>> {
     std::vector<Approval> found;
     const bool is_open = filter.status == ApprovalStatus::Open && filter.notification == 0;
@@ -266,11 +268,11 @@ Task<Result<std::vector<Approval>>> SqliteStore::list_approvals(ApprovalFilter f
     }
   };
   // A notification has one or a few.
-  if (filter.notification != 0) co_return readers_->inline_read(call);
+  if (filter.notification != 0) co_return co_await look(call);
   co_return co_await read(call);
 }
 
-Result<bool> SqliteStore::expire_approvals(Txn& txn, Time now) {
+Result<bool> SqlStore::expire_approvals(Txn& txn, Time now) {
   std::vector<Approval> expired;
   {
     Statement s =

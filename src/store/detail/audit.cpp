@@ -5,7 +5,7 @@
 #include "model/audit.h"
 #include "store/detail/lists.h"
 #include "store/detail/pieces.h"
-#include "store/detail/sqlite_store.h"
+#include "store/detail/sql_store.h"
 
 namespace carillon::store::detail {
 namespace {
@@ -90,7 +90,7 @@ std::string audit_detail(std::int64_t version, std::string_view before, std::str
   return out.str();
 }
 
-Result<void> SqliteStore::insert_audit(Txn& txn, const AuditEntry& entry) {
+Result<void> SqlStore::insert_audit(Txn& txn, const AuditEntry& entry) {
   Statement s = txn.db.statement(
       "INSERT INTO audit(project, at, actor, action, object, detail, request, origin) "
       "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
@@ -99,14 +99,14 @@ Result<void> SqliteStore::insert_audit(Txn& txn, const AuditEntry& entry) {
   return s.bind_or_null(8, entry.actor.origin).run();
 }
 
-Task<Result<AuditPage>> SqliteStore::list_audit(AuditFilter filter, ListPage page) {
+Task<Result<AuditPage>> SqlStore::list_audit(AuditFilter filter, ListPage page) {
   const auto call = [filter = std::move(filter), page = std::move(page)](Db& db) {
     return read_page(db, filter, page);
   };
   co_return co_await read(call);
 }
 
-Task<Result<void>> SqliteStore::put_audit(AuditEntry entry) {
+Task<Result<void>> SqlStore::put_audit(AuditEntry entry) {
   const auto call = [&entry](Txn& txn) { return insert_audit(txn, entry); };
   co_return co_await write(call);
 }

@@ -27,20 +27,20 @@ Error copy_error(const std::string& path, int rc) {
 
 }  // namespace
 
-Result<void> Backup::open(Part& part, Db& source, const char* schema, std::string path) {
+Result<void> Backup::open(Part& part, SqliteDb& source, const char* schema, std::string path) {
   part.path = std::move(path);
   std::error_code ec;
   if (std::filesystem::exists(part.path, ec)) {
     return fail(Errc::AlreadyExists, fmt::format("{} is there already", part.path));
   }
-  CARILLON_TRY(part.copy, Db::open(part.path, DbMode::Copy, kCopyCacheBytes));
+  CARILLON_TRY(part.copy, SqliteDb::open(part.path, DbMode::Copy, kCopyCacheBytes));
   ::chmod(part.path.c_str(), 0600);
   part.handle = sqlite3_backup_init(part.copy->handle(), "main", source.handle(), schema);
   if (part.handle == nullptr) return std::unexpected(part.copy->last_error());
   return {};
 }
 
-Result<std::unique_ptr<Backup>> Backup::begin(Db& source, const std::string& folder) {
+Result<std::unique_ptr<Backup>> Backup::begin(SqliteDb& source, const std::string& folder) {
   std::unique_ptr<Backup> backup(new Backup());
   CARILLON_CHECK(open(backup->everything_, source, "main", folder + "/carillon.db"));
   CARILLON_CHECK(open(backup->people_, source, "people", folder + "/people.db"));
@@ -110,7 +110,7 @@ Task<Result<Time>> SqliteStore::copy_to(std::string folder, const base::Clock& c
                                         std::shared_ptr<CopyProgress> progress) {
   auto begin = [this, folder = std::move(folder)](Txn& txn) -> Result<bool> {
     if (backup_) return fail(Errc::FailedPrecondition, "the store is being copied already");
-    CARILLON_TRY(backup_, Backup::begin(txn.db, folder));
+    CARILLON_TRY(backup_, Backup::begin(static_cast<SqliteDb&>(txn.db), folder));
     return true;
   };
   CARILLON_CO_CHECK(co_await write(std::move(begin), JobClass::Between, 0));
@@ -148,7 +148,7 @@ namespace {
 
 // The schema of a file that is whole.
 Result<std::int64_t> check_file(const std::string& path, const std::stop_token& stop) {
-  auto db = detail::Db::open(path, detail::DbMode::Frozen, 2 << 20);
+  auto db = detail::SqliteDb::open(path, detail::DbMode::Frozen, 2 << 20);
   if (!db) return fail(Errc::Corruption, fmt::format("{} is no database: {}", path, db.error().message));
   {
     const std::stop_callback interrupt(stop, [&db] { (*db)->interrupt(); });

@@ -18,7 +18,7 @@ class Backup {
  public:
   // Makes carillon.db and people.db in `folder`, from the connection that has them as main and people.
   // Errors: AlreadyExists (the folder holds such a file) · Unavailable.
-  static Result<std::unique_ptr<Backup>> begin(Db& source, const std::string& folder);
+  static Result<std::unique_ptr<Backup>> begin(SqliteDb& source, const std::string& folder);
   ~Backup();
   Backup(const Backup&) = delete;
   Backup& operator=(const Backup&) = delete;
@@ -34,11 +34,11 @@ class Backup {
  private:
   struct Part {
     std::string path;
-    std::unique_ptr<Db> copy;
+    std::unique_ptr<SqliteDb> copy;
     sqlite3_backup* handle = nullptr;
   };
   Backup() = default;
-  static Result<void> open(Part& part, Db& source, const char* schema, std::string path);
+  static Result<void> open(Part& part, SqliteDb& source, const char* schema, std::string path);
   // SQLite's answer to one step: done or not, or what went wrong.
   static Result<bool> copy(Part& part, int pages);
   static Result<void> finish(Part& part);

@@ -27,8 +27,8 @@ class StoreCopy : public StoreFixture {
   }
 
   // Two files of some 800 pages each, as the writer has them.
-  std::unique_ptr<Db> make_files() const {
-    auto db = std::move(*Db::open(folder_ + "/carillon.db", DbMode::Writer, 512 << 10));
+  std::unique_ptr<SqliteDb> make_files() const {
+    auto db = std::move(*SqliteDb::open(folder_ + "/carillon.db", DbMode::Writer, 512 << 10));
     EXPECT_TRUE(db->attach(folder_ + "/people.db", "people", 512 << 10));
     const auto made = db->exec(
         "CREATE TABLE main.t(n, pad); CREATE TABLE people.t(n, pad);"
@@ -49,7 +49,7 @@ class StoreCopy : public StoreFixture {
   }
   // Of the copy.
   std::int64_t number(const std::string& file, const char* sql) const {
-    auto db = Db::open(to_ + "/" + file, DbMode::Frozen, 1 << 20);
+    auto db = SqliteDb::open(to_ + "/" + file, DbMode::Frozen, 1 << 20);
     return db ? (*db)->scalar(sql).value_or(-1) : -1;
   }
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/ids.h"
-#include "store/detail/sqlite_store.h"
+#include "store/detail/sql_store.h"
 
 namespace carillon::store::detail {
 namespace {
@@ -26,7 +26,7 @@ struct Candidate {
   "n.id, n.body <> '', n.first_delivery, n.delivery_count, (n.status >= 6 OR (n.status = 4 AND "   \
   "n.flags & 4 = 0)) AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.id >= n.first_delivery AND " \
   "d.id < n.first_delivery + n.delivery_count AND d.status < 4) AND NOT EXISTS (SELECT 1 FROM "    \
-  "notification_count c WHERE c.notification = n.id AND c.status < 4 AND c.n > 0)"
+  "notification_count c WHERE c.notification = n.id AND c.status < 4 GROUP BY c.status HAVING sum(c.n) > 0)"
 
 Result<std::vector<Candidate>> read_candidates(Statement& s) {
   std::vector<Candidate> found;
@@ -44,13 +44,12 @@ Result<std::vector<Candidate>> read_candidates(Statement& s) {
 Result<void> empty_notification(Txn& txn, NotificationCache& cache, const Candidate& c) {
   CARILLON_CHECK(txn.db.statement("UPDATE notification SET body = '' WHERE id = ?1").bind(1, c.id).run());
   // What a replay changed: parameters and an address.
-  CARILLON_CHECK(
-      txn.db
-          .statement(
-              "UPDATE delivery SET note = NULL WHERE id >= ?1 AND id < ?1 + ?2 AND ifnull(generation, 0) > 0")
-          .bind(1, c.first)
-          .bind(2, c.count)
-          .run());
+  CARILLON_CHECK(txn.db
+                     .statement("UPDATE delivery SET note = NULL WHERE id >= ?1 AND id < ?1 + ?2 AND "
+                                "coalesce(generation, 0) > 0")
+                     .bind(1, c.first)
+                     .bind(2, c.count)
+                     .run());
   txn.after_commit([&cache, id = c.id] { cache.erase(id); });
   return {};
 }
@@ -72,11 +71,14 @@ Result<bool> empty_next(Txn& txn, NotificationCache& cache, std::int64_t below) 
     if (c.is_final) {
       CARILLON_CHECK(empty_notification(txn, cache, c));
     } else {
-      Statement s = txn.db.statement("INSERT OR IGNORE INTO content_waiting(notification) VALUES(?1)");
+      Statement s =
+          txn.db.statement("INSERT INTO content_waiting(notification) VALUES(?1) ON CONFLICT DO NOTHING");
       CARILLON_CHECK(s.bind(1, c.id).run());
     }
   }
-  Statement s = txn.db.statement("INSERT OR REPLACE INTO meta(key, value) VALUES('content_emptied', ?1)");
+  Statement s = txn.db.statement(
+      "INSERT INTO meta(key, value) VALUES('content_emptied', ?1) ON CONFLICT(key) DO UPDATE SET value = "
+      "excluded.value");
   CARILLON_CHECK(s.bind(1, piece.back().id).run());
   return static_cast<std::int64_t>(piece.size()) == kPiece;
 }
@@ -123,7 +125,7 @@ Result<bool> empty_waiting(Txn& txn, NotificationCache& cache, std::int64_t& aft
 
 }  // namespace
 
-Result<bool> SqliteStore::drop_content(Txn& txn, Time before) {
+Result<bool> SqlStore::drop_content(Txn& txn, Time before) {
   const std::int64_t below = base::id_floor(before);
   CARILLON_TRY(const bool more_waiting, empty_waiting(txn, *notification_cache_, emptied_waiting_));
   CARILLON_TRY(const bool more_next, empty_next(txn, *notification_cache_, below));
@@ -132,10 +134,7 @@ Result<bool> SqliteStore::drop_content(Txn& txn, Time before) {
       "LIMIT ?2)");
   CARILLON_CHECK(s.bind(1, below).bind(2, kMessagePiece).run());
   const std::int64_t messages = txn.db.changes();
-  if (sandbox_rows_ >= 0) {
-    sandbox_rows_ -= messages;
-    txn.after_rollback([this, messages] { sandbox_rows_ += messages; });
-  }
+  CARILLON_CHECK(sandbox_changed(txn, -messages));
   return more_waiting || more_next || messages == kMessagePiece;
 }
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "store/detail/rows.h"
-#include "store/detail/sqlite.h"
+#include "store/detail/db.h"
 
 namespace carillon::store::detail {
 
@@ -29,6 +29,31 @@ CounterRow counter_row(CounterKey key, std::int64_t n) {
     row.status = static_cast<model::DeliveryStatus>(status - 1);
   row.n = n;
   return row;
+}
+
+std::vector<LaneDepth> depths_of(const std::vector<CounterRow>& rows) {
+  std::vector<LaneDepth> lanes(model::kLaneCount);
+  for (const CounterRow& row : rows) {
+    const model::Lane lane{row.queue, row.priority};
+    if (!row.status || lane.index() >= lanes.size()) continue;
+    LaneDepth& depth = lanes[lane.index()];
+    switch (*row.status) {
+      case model::DeliveryStatus::Pending: depth.ready += row.n; break;
+      case model::DeliveryStatus::Retrying: depth.retrying += row.n; break;
+      case model::DeliveryStatus::Held: depth.held += row.n; break;
+      case model::DeliveryStatus::Processing: depth.in_flight += row.n; break;
+      case model::DeliveryStatus::Dead: depth.dead += row.n; break;
+      case model::DeliveryStatus::Sent:
+      case model::DeliveryStatus::Delivered:
+      case model::DeliveryStatus::Failed:
+      case model::DeliveryStatus::Unknown:
+      case model::DeliveryStatus::Suppressed:
+      case model::DeliveryStatus::Cancelled:
+      case model::DeliveryStatus::Expired: break;
+    }
+  }
+  for (std::size_t i = 0; i < lanes.size(); ++i) lanes[i].lane = lane_at(static_cast<std::int64_t>(i));
+  return lanes;
 }
 
 Result<void> Counters::load(Db& db) {
@@ -113,12 +138,13 @@ std::vector<CounterRow> Counters::end_recount() {
   return rows;
 }
 
-Result<void> write_stats(Db& db, const StatDeltas& deltas) {
+Result<void> Counters::write_stats(Db& db, const StatDeltas& deltas) const {
   for (const auto& [key, delta] : deltas) {
     CARILLON_CHECK(
         db.statement("INSERT INTO stats_hourly(project, hour, app, category, template, channel, integration, "
                      "status, n) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9) "
-                     "ON CONFLICT DO UPDATE SET n = n + excluded.n")
+                     "ON CONFLICT(project, hour, app, category, template, channel, integration, status) "
+                     "DO UPDATE SET n = stats_hourly.n + excluded.n")
             .bind(1, static_cast<std::int64_t>(key.project))
             .bind(2, key.hour)
             .bind(3, key.app)
@@ -133,15 +159,16 @@ Result<void> write_stats(Db& db, const StatDeltas& deltas) {
   return {};
 }
 
-Result<void> write_notification_counts(Db& db, const NotificationDeltas& deltas) {
+Result<void> Counters::write_of_notifications(Db& db, const NotificationDeltas& deltas) const {
   for (const auto& [key, delta] : deltas) {
     if (delta == 0) continue;
-    CARILLON_CHECK(db.statement("INSERT INTO notification_count(notification, status, n) VALUES(?1, ?2, ?3) "
-                                "ON CONFLICT DO UPDATE SET n = n + excluded.n")
-                       .bind(1, key.first)
-                       .bind(2, static_cast<std::int64_t>(key.second))
-                       .bind(3, delta)
-                       .run());
+    CARILLON_CHECK(
+        db.statement("INSERT INTO notification_count(notification, status, n) VALUES(?1, ?2, ?3) "
+                     "ON CONFLICT(notification, status) DO UPDATE SET n = notification_count.n + excluded.n")
+            .bind(1, key.first)
+            .bind(2, static_cast<std::int64_t>(key.second))
+            .bind(3, delta)
+            .run());
   }
   return {};
 }

@@ -57,11 +57,17 @@ using StatDeltas = boost::unordered_flat_map<StatKey, std::int64_t>;
 // The counters as committed. Writer thread changes them, anybody reads.
 class Counters {
  public:
+  Counters() = default;
+  Counters(const Counters&) = delete;
+  Counters& operator=(const Counters&) = delete;
+  virtual ~Counters() = default;
   // Reads the table. Errors: of the store.
   Result<void> load(Db& db);
   // Writes absolute values of the changed rows; they count as committed only after apply().
-  Result<void> write(Db& db, const CounterDeltas& deltas) const;
-  void apply(const CounterDeltas& deltas);
+  virtual Result<void> write(Db& db, const CounterDeltas& deltas) const;
+  virtual Result<void> write_of_notifications(Db& db, const NotificationDeltas& deltas) const;
+  virtual Result<void> write_stats(Db& db, const StatDeltas& deltas) const;
+  virtual void apply(const CounterDeltas& deltas);
   [[nodiscard]] std::vector<CounterRow> rows() const;
 
   // ---- the recount: rows are counted piece by piece between transactions, and what transactions change of
@@ -84,7 +90,10 @@ class Counters {
 };
 
 CounterRow counter_row(CounterKey key, std::int64_t n);
-Result<void> write_stats(Db& db, const StatDeltas& deltas);
-Result<void> write_notification_counts(Db& db, const NotificationDeltas& deltas);
+// How many deliveries are where, by lane index, as counters say it; all lanes.
+[[nodiscard]] std::vector<LaneDepth> depths_of(const std::vector<CounterRow>& rows);
+[[nodiscard]] inline bool is_idle(const LaneDepth& d) noexcept {
+  return d.ready + d.retrying + d.held + d.in_flight + d.dead == 0;
+}
 
 }  // namespace carillon::store::detail

@@ -4,7 +4,7 @@
 #include "store/detail/insert.h"
 #include "store/detail/lists.h"
 #include "store/detail/pieces.h"
-#include "store/detail/sqlite_store.h"
+#include "store/detail/sql_store.h"
 
 namespace carillon::store::detail {
 namespace {
@@ -50,8 +50,8 @@ Result<void> refresh_letter(Txn& txn, std::int64_t id, const EventLetter& letter
 
 }  // namespace
 
-Task<Result<std::vector<KeptLetter>>> SqliteStore::put_event_letters(std::vector<EventLetter> letters,
-                                                                     Time now) {
+Task<Result<std::vector<KeptLetter>>> SqlStore::put_event_letters(std::vector<EventLetter> letters,
+                                                                  Time now) {
   if (!accepts_writes()) co_return fail(Errc::Unavailable, "the disk is nearly full");
   const std::size_t rows = letters.size() * 2;
   const auto call = [letters = std::move(letters), now](Txn& txn) -> Result<std::vector<KeptLetter>> {
@@ -72,8 +72,8 @@ Task<Result<std::vector<KeptLetter>>> SqliteStore::put_event_letters(std::vector
   co_return co_await write(call, JobClass::Other, rows);
 }
 
-Task<Result<EventLetter>> SqliteStore::event_letter(std::int64_t id) {
-  co_return readers_->inline_read([&](Db& db) -> Result<EventLetter> {
+Task<Result<EventLetter>> SqlStore::event_letter(std::int64_t id) {
+  co_return co_await look([&](Db& db) -> Result<EventLetter> {
     Statement s = db.statement(
         "SELECT d.project, e.app, e.is_test, e.rule, d.reason, d.error, e.event, e.hash, d.at, d.is_closed, "
         "d.notification "
@@ -95,8 +95,8 @@ Task<Result<EventLetter>> SqliteStore::event_letter(std::int64_t id) {
   });
 }
 
-Task<Result<bool>> SqliteStore::close_event_letter(std::int64_t id, std::int64_t notification,
-                                                   std::string rest, Actor actor, Time now) {
+Task<Result<bool>> SqlStore::close_event_letter(std::int64_t id, std::int64_t notification, std::string rest,
+                                                Actor actor, Time now) {
   const auto call = [=, rest = std::move(rest), actor = std::move(actor)](Txn& txn) -> Result<bool> {
     Statement s = txn.db.statement(
         "SELECT d.project, e.rule FROM event_letter e JOIN dead_letter d ON d.id = e.letter "

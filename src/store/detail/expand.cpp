@@ -6,7 +6,7 @@
 #include "store/detail/insert.h"
 #include "store/detail/pieces.h"
 #include "store/detail/rows.h"
-#include "store/detail/sqlite_store.h"
+#include "store/detail/sql_store.h"
 
 namespace carillon::store::detail {
 namespace {
@@ -34,7 +34,8 @@ Result<std::vector<Range>> ranges_of(Db& db, std::int64_t notification, std::int
 
 Result<StatusCounts> kept_counts(Db& db, std::int64_t notification) {
   StatusCounts counts{};
-  Statement s = db.statement("SELECT status, n FROM notification_count WHERE notification = ?1");
+  Statement s =
+      db.statement("SELECT status, sum(n) FROM notification_count WHERE notification = ?1 GROUP BY status");
   s.bind(1, notification);
   for (;;) {
     CARILLON_TRY(const bool has_row, s.next());
@@ -118,11 +119,11 @@ Result<void> move_row(Txn& txn, const model::Delivery& d, model::DeliveryStatus 
   return tell_status(txn, d, now);
 }
 
-Task<Result<void>> SqliteStore::expand(ExpandItem item, Time now) {
+Task<Result<void>> SqlStore::expand(ExpandItem item, Time now) {
   const std::size_t rows = item.deliveries.size() + 2;
   auto call = [this, item = std::move(item), now](Txn& txn) -> Result<void> {
     Statement s = txn.db.statement(
-        "SELECT status, flags, cursor, app, category, template FROM notification WHERE id = ?1");
+        "SELECT status, flags, cursor, app, category, template FROM notification WHERE id = ?1 FOR UPDATE");
     CARILLON_TRY(const bool has_row, s.bind(1, item.notification).next());
     if (!has_row) return fail(Errc::NotFound, "no such notification");
     const auto status = s.as<model::NotificationStatus>(0);
@@ -135,13 +136,9 @@ Task<Result<void>> SqliteStore::expand(ExpandItem item, Time now) {
         .app = s.integer(3), .category = s.as<std::uint32_t>(4), .template_key = s.as<std::uint32_t>(5)};
     std::vector<model::Delivery> deliveries = item.deliveries;
     for (model::Delivery& d : deliveries) d.is_counted = true;
-    CARILLON_CHECK(charge_caps(txn, options_.keys->lookup_hash, item.caps, deliveries, now));
+    CARILLON_CHECK(charge_caps(txn, keys_.lookup_hash, item.caps, deliveries, now));
     CARILLON_CHECK(insert_deliveries(txn, deliveries, origin, now));
-    for (const model::Delivery& d : deliveries) {
-      // The history index has passed this id already (the call waited long): it is added at once.
-      if (d.id > history_->high() || d.user_id.empty()) continue;
-      CARILLON_CHECK(history_->add_late(txn, history_->user_key(d.project, d.user_id), item.notification));
-    }
+    CARILLON_CHECK(index_->note(txn, deliveries, item.notification));
     if (!deliveries.empty()) {
       CARILLON_CHECK(txn.db.statement("INSERT INTO chunk(notification, first, n) VALUES(?1, ?2, ?3)")
                          .bind(1, item.notification)
@@ -158,7 +155,7 @@ Task<Result<void>> SqliteStore::expand(ExpandItem item, Time now) {
     CARILLON_CHECK(
         txn.db
             .statement(
-                "UPDATE expansion SET is_done = ?2, after = ifnull(?3, after), expanded = expanded + ?4 "
+                "UPDATE expansion SET is_done = ?2, after = coalesce(?3, after), expanded = expanded + ?4 "
                 "WHERE notification = ?1")
             .bind(1, item.notification)
             .bind(2, std::int64_t{item.done})
@@ -171,9 +168,10 @@ Task<Result<void>> SqliteStore::expand(ExpandItem item, Time now) {
   co_return co_await write(std::move(call), JobClass::Expand, rows);
 }
 
-Task<Result<std::vector<DueExpansion>>> SqliteStore::due_expansions(std::size_t limit, Time now) {
+Task<Result<std::vector<DueExpansion>>> SqlStore::due_expansions(std::size_t limit, Time now) {
   co_return co_await read([limit, now](Db& db) -> Result<std::vector<DueExpansion>> {
     std::vector<DueExpansion> due;
+    // ifnull() as the index has it: SQLite takes coalesce() for something else.
     Statement s = db.statement(
         "SELECT n.id, n.cursor, e.moment, e.audience, e.after FROM notification n "
         "INDEXED BY notification_waiting LEFT JOIN expansion e ON e.notification = n.id "
@@ -217,7 +215,7 @@ AuditEntry audit_of(const model::Notification& n, Actor actor, std::string_view 
 
 }  // namespace
 
-Task<Result<CancelResult>> SqliteStore::cancel(std::int64_t notification, Actor actor, Time now) {
+Task<Result<CancelResult>> SqlStore::cancel(std::int64_t notification, Actor actor, Time now) {
   auto call = [this, notification, actor = std::move(actor), now](Txn& txn) -> Result<CancelResult> {
     CARILLON_TRY(const model::Notification stored, present(txn, notification));
     if (!stored.is_cancelled && !actor.empty())
@@ -270,7 +268,7 @@ Result<void> set_status(Txn& txn, std::int64_t notification, model::Notification
 
 }  // namespace
 
-Task<Result<void>> SqliteStore::pause(std::int64_t notification, Actor actor, Time now) {
+Task<Result<void>> SqlStore::pause(std::int64_t notification, Actor actor, Time now) {
   auto call = [this, notification, actor = std::move(actor), now](Txn& txn) -> Result<void> {
     CARILLON_TRY(const model::Notification n, present(txn, notification));
     if (n.status == model::NotificationStatus::Paused) return {};
@@ -285,7 +283,7 @@ Task<Result<void>> SqliteStore::pause(std::int64_t notification, Actor actor, Ti
   co_return co_await write(std::move(call), JobClass::Other, 2);
 }
 
-Task<Result<void>> SqliteStore::resume(std::int64_t notification, Actor actor, Time now) {
+Task<Result<void>> SqlStore::resume(std::int64_t notification, Actor actor, Time now) {
   auto call = [this, notification, actor = std::move(actor), now](Txn& txn) -> Result<void> {
     CARILLON_TRY(const model::Notification n, present(txn, notification));
     using model::NotificationStatus;
@@ -306,8 +304,8 @@ Task<Result<void>> SqliteStore::resume(std::int64_t notification, Actor actor, T
   co_return co_await write(std::move(call), JobClass::Other, 2);
 }
 
-Task<Result<ResumeChunk>> SqliteStore::resume_chunk(std::int64_t notification, std::int64_t from,
-                                                    std::size_t limit, Time now) {
+Task<Result<ResumeChunk>> SqlStore::resume_chunk(std::int64_t notification, std::int64_t from,
+                                                 std::size_t limit, Time now) {
   auto call = [this, notification, from, limit, now](Txn& txn) -> Result<ResumeChunk> {
     ResumeChunk chunk;
     CARILLON_TRY(auto found, pick_rows(txn.db, words_, notification, from, limit,
@@ -327,8 +325,8 @@ Task<Result<ResumeChunk>> SqliteStore::resume_chunk(std::int64_t notification, s
   co_return co_await write(std::move(call), JobClass::Other, limit);
 }
 
-Task<Result<CancelChunk>> SqliteStore::cancel_chunk(std::int64_t notification, std::int64_t from,
-                                                    std::size_t limit, Time now) {
+Task<Result<CancelChunk>> SqlStore::cancel_chunk(std::int64_t notification, std::int64_t from,
+                                                 std::size_t limit, Time now) {
   auto call = [this, notification, from, limit, now](Txn& txn) -> Result<CancelChunk> {
     CARILLON_TRY(auto found, pick_rows(txn.db, words_, notification, from, limit,
                                        "SELECT " CARILLON_DELIVERY_COLUMNS
@@ -350,12 +348,12 @@ Task<Result<CancelChunk>> SqliteStore::cancel_chunk(std::int64_t notification, s
   co_return co_await write(std::move(call), JobClass::Other, limit);
 }
 
-Task<Result<StatusCounts>> SqliteStore::status_counts(std::int64_t notification) {
-  co_return readers_->inline_read([&](Db& db) { return kept_counts(db, notification); });
+Task<Result<StatusCounts>> SqlStore::status_counts(std::int64_t notification) {
+  co_return co_await look([&](Db& db) { return kept_counts(db, notification); });
 }
 
-Task<Result<std::optional<ExpansionProgress>>> SqliteStore::expansion_progress(std::int64_t notification) {
-  co_return readers_->inline_read([&](Db& db) -> Result<std::optional<ExpansionProgress>> {
+Task<Result<std::optional<ExpansionProgress>>> SqlStore::expansion_progress(std::int64_t notification) {
+  co_return co_await look([&](Db& db) -> Result<std::optional<ExpansionProgress>> {
     Statement s = db.statement("SELECT expanded, recipients FROM expansion WHERE notification = ?1");
     CARILLON_TRY(const bool has_row, s.bind(1, notification).next());
     if (!has_row) return std::nullopt;
@@ -363,7 +361,7 @@ Task<Result<std::optional<ExpansionProgress>>> SqliteStore::expansion_progress(s
   });
 }
 
-Task<Result<std::vector<Hint>>> SqliteStore::unhold(HoldFilter filter, std::size_t limit, Time now) {
+Task<Result<std::vector<Hint>>> SqlStore::unhold(HoldFilter filter, std::size_t limit, Time now) {
   auto call = [this, filter = std::move(filter), limit, now](Txn& txn) -> Result<std::vector<Hint>> {
     std::vector<model::Delivery> held;
     const std::int64_t integration = words_.find(filter.integration);

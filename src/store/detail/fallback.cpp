@@ -4,7 +4,7 @@
 #include "model/fallback.h"
 #include "store/detail/insert.h"
 #include "store/detail/pieces.h"
-#include "store/detail/sqlite_store.h"
+#include "store/detail/sql_store.h"
 
 namespace carillon::store::detail {
 namespace {
@@ -17,10 +17,11 @@ using model::StepProgress;
 constexpr std::int64_t kNear = static_cast<std::int64_t>(model::kDevicesMax + model::kChannelCount);
 
 Result<std::vector<model::Delivery>> siblings(Txn& txn, const model::Delivery& d) {
-  Statement s = txn.db.statement(
-      "SELECT " CARILLON_DELIVERY_COLUMNS
-      " FROM delivery WHERE id BETWEEN ?1 AND ?2 AND notification = ?3 AND user_id IS ?4 AND "
-      "to_index IS ?5 AND flags & ?6 <> 0");
+  Statement s =
+      txn.db.statement("SELECT " CARILLON_DELIVERY_COLUMNS
+                       " FROM delivery WHERE id BETWEEN ?1 AND ?2 AND notification = ?3 AND user_id IS NOT "
+                       "DISTINCT FROM ?4 AND "
+                       "to_index IS NOT DISTINCT FROM ?5 AND flags & ?6 <> 0 ORDER BY id FOR UPDATE");
   s.bind(1, d.id - kNear).bind(2, d.id + kNear).bind(3, d.notification);
   s.bind_or_null(4, d.user_id).bind_or_null(5, d.to_index).bind(6, kFlagFallback);
   std::vector<model::Delivery> rows;
@@ -69,8 +70,8 @@ Result<void> start_waiting(Txn& txn, const model::Delivery& waiting, Time at, bo
 
 }  // namespace
 
-Result<void> SqliteStore::advance_fallback(Txn& txn, const model::Delivery& d, DeliveryStatus to,
-                                           std::optional<model::ReceiptKind> receipt, Time now) {
+Result<void> SqlStore::advance_fallback(Txn& txn, const model::Delivery& d, DeliveryStatus to,
+                                        std::optional<model::ReceiptKind> receipt, Time now) {
   CARILLON_TRY(const std::vector<model::Delivery> rows, siblings(txn, d));
   // Other devices of the same step may still do.
   const bool has_other = std::ranges::any_of(rows, [&](const model::Delivery& other) {

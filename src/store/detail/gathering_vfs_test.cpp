@@ -138,9 +138,10 @@ RC_GTEST_PROP(GatheringVfs, IsAsIfEachWriteWentToTheDiskAtOnce, ()) {
 TEST(GatheringVfs, AReaderSeesACommitOfAnySizeAndNothingBefore) {
   const std::string path = testing::TempDir() + "gathered.db";
   for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(path + suffix);
-  auto writer = Db::open(path, DbMode::Writer, 1 << 20).value();  // less than the transaction: it spills
+  auto writer =
+      SqliteDb::open(path, DbMode::Writer, 1 << 20).value();  // less than the transaction: it spills
   ASSERT_TRUE(writer->exec("CREATE TABLE t(id INTEGER PRIMARY KEY, bytes BLOB)"));
-  auto reader = Db::open(path, DbMode::Reader, 1 << 20).value();
+  auto reader = SqliteDb::open(path, DbMode::Reader, 1 << 20).value();
   for (const std::int64_t rows : {1, 50, 3'000}) {
     const std::int64_t before = reader->scalar("SELECT count(*) FROM t").value();
     ASSERT_TRUE(writer->exec("BEGIN"));

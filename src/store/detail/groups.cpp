@@ -4,7 +4,7 @@
 #include "store/detail/audit.h"
 #include "store/detail/lists.h"
 #include "store/detail/pieces.h"
-#include "store/detail/sqlite_store.h"
+#include "store/detail/sql_store.h"
 
 namespace carillon::store::detail {
 namespace {
@@ -110,8 +110,8 @@ Result<bool> is_member_now(Db& db, const std::vector<AudienceGroup>& groups, con
 
 }  // namespace
 
-Task<Result<Group>> SqliteStore::put_group(std::int32_t project, std::string key, std::string name,
-                                           Actor actor, Time now) {
+Task<Result<Group>> SqlStore::put_group(std::int32_t project, std::string key, std::string name, Actor actor,
+                                        Time now) {
   const auto call = [project, key = std::move(key), name = std::move(name), actor = std::move(actor),
                      now](Txn& txn) -> Result<Group> {
     CARILLON_TRY(const Group before, find_group(txn.db, project, key));
@@ -129,7 +129,7 @@ Task<Result<Group>> SqliteStore::put_group(std::int32_t project, std::string key
   co_return co_await write(call);
 }
 
-Task<Result<void>> SqliteStore::delete_group(std::int32_t project, std::string key, Actor actor, Time now) {
+Task<Result<void>> SqlStore::delete_group(std::int32_t project, std::string key, Actor actor, Time now) {
   const auto call = [project, key = std::move(key), actor = std::move(actor), now](Txn& txn) -> Result<void> {
     CARILLON_TRY(const Group group, find_group(txn.db, project, key));
     if (group.id == 0) return fail(Errc::NotFound, "no such group");
@@ -143,8 +143,8 @@ Task<Result<void>> SqliteStore::delete_group(std::int32_t project, std::string k
   co_return co_await write(call);
 }
 
-Task<Result<std::vector<Group>>> SqliteStore::groups(std::int32_t project, std::vector<std::string> keys) {
-  co_return people_readers_->inline_read([&](Db& db) -> Result<std::vector<Group>> {
+Task<Result<std::vector<Group>>> SqlStore::groups(std::int32_t project, std::vector<std::string> keys) {
+  co_return co_await look_people([&](Db& db) -> Result<std::vector<Group>> {
     std::vector<Group> found;
     found.reserve(keys.size());
     for (const std::string& key : keys) {
@@ -155,7 +155,7 @@ Task<Result<std::vector<Group>>> SqliteStore::groups(std::int32_t project, std::
   });
 }
 
-Task<Result<std::vector<Group>>> SqliteStore::list_groups(std::int32_t project, ListPage page) {
+Task<Result<std::vector<Group>>> SqlStore::list_groups(std::int32_t project, ListPage page) {
   co_return co_await read_people([project, page = std::move(page)](Db& db) -> Result<std::vector<Group>> {
     std::vector<Group> found;
     Statement s = db.statement("SELECT " CARILLON_GROUP_COLUMNS
@@ -169,7 +169,7 @@ Task<Result<std::vector<Group>>> SqliteStore::list_groups(std::int32_t project, 
   });
 }
 
-Task<Result<std::vector<Group>>> SqliteStore::groups_of(UserKey key) {
+Task<Result<std::vector<Group>>> SqlStore::groups_of(UserKey key) {
   constexpr std::int64_t kGroupsMax = 10'000;
   co_return co_await read_people([key = std::move(key)](Db& db) -> Result<std::vector<Group>> {
     std::vector<Group> found;
@@ -186,10 +186,9 @@ Task<Result<std::vector<Group>>> SqliteStore::groups_of(UserKey key) {
   });
 }
 
-Result<MembershipChange> SqliteStore::change_members_in(Txn& txn, std::int32_t project,
-                                                        const std::string& key,
-                                                        std::span<const std::string> piece, bool is_removal,
-                                                        const Actor& actor, Time now) {
+Result<MembershipChange> SqlStore::change_members_in(Txn& txn, std::int32_t project, const std::string& key,
+                                                     std::span<const std::string> piece, bool is_removal,
+                                                     const Actor& actor, Time now) {
   MembershipChange done;
   CARILLON_TRY(done.group, find_group(txn.db, project, key));
   if (done.group.id == 0) return fail(Errc::NotFound, "no such group");
@@ -211,9 +210,9 @@ Result<MembershipChange> SqliteStore::change_members_in(Txn& txn, std::int32_t p
   return done;
 }
 
-Task<Result<MembershipChange>> SqliteStore::change_members(std::int32_t project, std::string key,
-                                                           std::vector<std::string> user_ids, bool is_removal,
-                                                           Actor actor, Time now) {
+Task<Result<MembershipChange>> SqlStore::change_members(std::int32_t project, std::string key,
+                                                        std::vector<std::string> user_ids, bool is_removal,
+                                                        Actor actor, Time now) {
   if (user_ids.size() > kChangeMax)
     co_return fail(Errc::InvalidArgument, "at most 10,000 members change at a time");
   // In their order in the table, which then is written front to back.
@@ -232,7 +231,7 @@ Task<Result<MembershipChange>> SqliteStore::change_members(std::int32_t project,
   co_return change;
 }
 
-Task<Result<std::vector<Member>>> SqliteStore::members(MembersQuery query) {
+Task<Result<std::vector<Member>>> SqlStore::members(MembersQuery query) {
   co_return co_await read_people([query = std::move(query)](Db& db) -> Result<std::vector<Member>> {
     const std::size_t limit = std::clamp<std::size_t>(query.limit, 1, kMembersMax);
     std::vector<Member> members;

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "store/detail/look_up.h"
-#include "store/detail/sqlite_store.h"
+#include "store/detail/sql_store.h"
 
 namespace carillon::store::detail {
 namespace {
@@ -61,9 +61,9 @@ Result<void> walk(Pager<Row>& pager, std::int64_t before, std::int64_t low, Sour
 
 }  // namespace
 
-Task<Result<NotificationPage>> SqliteStore::list_notifications(HistoryFilter filter) {
+Task<Result<NotificationPage>> SqlStore::list_notifications(HistoryFilter filter) {
   co_return co_await read([this, &filter](Db& db) -> Result<NotificationPage> {
-    const LookUp look(filter, *history_, words_);
+    const LookUp look(filter, *index_, words_);
     if (look.is_void()) return NotificationPage{};
     Pager<model::Notification> pager{.limit = look.limit()};
     const auto source = [&](std::int64_t before) {
@@ -129,7 +129,8 @@ class KeyedDeliveries {
     CARILLON_TRY(const std::vector<IdRange> ranges, delivery_ranges(db_, notification));
     for (const IdRange& range : ranges) {
       Statement s = db_.statement("SELECT " CARILLON_DELIVERY_COLUMNS
-                                  " FROM delivery WHERE id >= ?1 AND id < ?2 ORDER BY id DESC");
+                                  " FROM delivery WHERE id >= ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3");
+      s.bind(3, static_cast<std::int64_t>(kExaminedMax + 1));
       s.bind(1, std::max(range.first, look_.low()));
       s.bind(2, std::min({range.end, end, look_.high()}));
       for (;;) {
@@ -154,9 +155,9 @@ class KeyedDeliveries {
 
 }  // namespace
 
-Task<Result<DeliveryPage>> SqliteStore::list_deliveries(HistoryFilter filter) {
+Task<Result<DeliveryPage>> SqlStore::list_deliveries(HistoryFilter filter) {
   co_return co_await read([this, &filter](Db& db) -> Result<DeliveryPage> {
-    const LookUp look(filter, *history_, words_);
+    const LookUp look(filter, *index_, words_);
     if (look.is_void()) return DeliveryPage{};
     if (look.has_key()) return KeyedDeliveries(db, look, words_, filter.after).list();
     Pager<model::Delivery> pager{.limit = look.limit()};

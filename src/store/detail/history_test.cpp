@@ -9,6 +9,7 @@
 #include <set>
 
 #include "store/detail/schema.h"
+#include "store/detail/sqlite.h"
 
 namespace carillon::store::detail {
 namespace {
@@ -19,7 +20,7 @@ class Index {
   Index() {
     std::filesystem::create_directories(folder_);
     const auto make = [this](const char* name) {
-      return std::move(*Db::open(folder_ + name, DbMode::Writer, 1 << 20));
+      return std::move(*SqliteDb::open(folder_ + name, DbMode::Writer, 1 << 20));
     };
     EXPECT_TRUE(migrate(*make("/people.db"), File::People));
     db_ = make("/carillon.db");
@@ -82,8 +83,9 @@ class Index {
   base::KeyRing keys_ = base::KeyRing::derive(base::Secret(std::string(32, 'k'))).value();
   Words words_;
   Counters counters_;
-  WebhookOutbox outbox_;
-  std::unique_ptr<Db> db_;
+  Subscribers subscribers_;
+  WebhookOutbox outbox_{subscribers_};
+  std::unique_ptr<SqliteDb> db_;
   std::unique_ptr<Txn> txn_;
   std::optional<History> history_{std::in_place, keys_};
   std::set<std::pair<std::int64_t, std::int64_t>> expected_;

@@ -9,11 +9,6 @@ namespace carillon::store::detail {
 namespace {
 
 constexpr std::int64_t kHourMs = 3'600'000;
-// A provider's message id is mostly a UUID: its room is taken at insert, so that the row does not grow
-// out of its page when the id arrives.
-constexpr std::string_view kProviderIdRoom{
-    "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 36};
-
 std::vector<std::int64_t> read_times(std::string_view blob) {
   std::vector<std::int64_t> times(blob.size() / sizeof(std::int64_t));
   std::memcpy(times.data(), blob.data(), times.size() * sizeof(std::int64_t));
@@ -23,6 +18,7 @@ std::vector<std::int64_t> read_times(std::string_view blob) {
 // Takes one token at `at`, or at the first moment after it when one is free. Returns that moment; with
 // `drop`, nullopt instead of a later one.
 Result<std::optional<Time>> take_token(Txn& txn, std::int64_t key, const CapCharge& cap, Time at) {
+  CARILLON_CHECK(txn.db.lock(key));
   std::vector<std::int64_t> times;
   {
     Statement s = txn.db.statement("SELECT times FROM cap WHERE key = ?1");
@@ -41,11 +37,15 @@ Result<std::optional<Time>> take_token(Txn& txn, std::int64_t key, const CapChar
   times.insert(std::ranges::upper_bound(times, when), when);
   const std::string_view blob(reinterpret_cast<const char*>(times.data()),
                               times.size() * sizeof(std::int64_t));
-  CARILLON_CHECK(txn.db.statement("INSERT OR REPLACE INTO cap(key, expires_at, times) VALUES(?1, ?2, ?3)")
-                     .bind(1, key)
-                     .bind(2, times.back() + per)
-                     .bind_blob(3, blob)
-                     .run());
+  CARILLON_CHECK(
+      txn.db
+          .statement(
+              "INSERT INTO cap(key, expires_at, times) VALUES(?1, ?2, ?3) "
+              "ON CONFLICT(key) DO UPDATE SET expires_at = excluded.expires_at, times = excluded.times")
+          .bind(1, key)
+          .bind(2, times.back() + per)
+          .bind_blob(3, blob)
+          .run());
   return from_ms(when);
 }
 
@@ -89,51 +89,6 @@ void roll_up(Txn& txn, const model::Delivery& d, const Origin& origin, std::uint
                     .integration = txn.words.id(d.integration),
                     .channel = d.channel(),
                     .event = event}] += 1;
-}
-
-Result<void> insert_deliveries(Txn& txn, std::span<const model::Delivery> deliveries, const Origin& origin,
-                               Time now, std::optional<Owner> owner) {
-  Statement s = txn.db.statement(
-      "INSERT INTO delivery(id, notification, project, lane, status, reason, flags, epoch, attempts, due_at, "
-      "finished_at, expires_at, to_index, generation, integration, user_id, device_id, provider_id, note, "
-      "owner) "
-      "VALUES(?1,?2,?3,?4,?5,?6,?7,?18,0,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?19)");
-  for (const model::Delivery& d : deliveries) {
-    const bool is_taken = owner && is_due(d, now);
-    const auto status = is_taken ? model::DeliveryStatus::Processing : d.status;
-    const bool is_final = model::is_final(d.status);
-    s.bind(1, d.id).bind(2, d.notification).bind(3, static_cast<std::int64_t>(d.project));
-    s.bind(4, static_cast<std::int64_t>(d.lane().index()));
-    s.bind(5, static_cast<std::int64_t>(status)).bind(6, static_cast<std::int64_t>(d.reason));
-    s.bind(7, (d.is_sandbox ? kFlagSandbox : 0) | (d.is_counted ? kFlagCounted : 0) |
-                  (d.is_fallback ? kFlagFallback : 0));
-    s.bind(18, std::int64_t{is_taken ? 1 : 0}).bind_or_null(19, is_taken ? pack(*owner) : 0);
-    // A pending one without a time is due now; only held ones may wait for a condition.
-    const bool needs_due =
-        d.status == model::DeliveryStatus::Pending || d.status == model::DeliveryStatus::Retrying;
-    s.bind(8, is_final || is_taken ? std::nullopt
-              : needs_due          ? std::optional(d.due_at.value_or(now))
-                                   : d.due_at);
-    s.bind(9, is_final ? std::optional(d.finished_at.value_or(now)) : std::nullopt);
-    s.bind(10, d.expires_at).bind_or_null(11, d.to_index).bind_or_null(12, d.generation);
-    s.bind_or_null(13, txn.words.id(d.integration));
-    s.bind_or_null(14, d.user_id).bind_or_null(15, d.device_id);
-    if (is_final) {
-      s.bind_or_null(16, d.provider_id);
-    } else {
-      s.bind_blob(16, kProviderIdRoom);
-    }
-    s.bind_or_null(17, d.note);
-    CARILLON_CHECK(s.run());
-    txn.count(d, std::nullopt, 1);
-    txn.count(d, status, 1);
-    roll_up(txn, d, origin, model::DeliveryStatus::Pending, now);
-    if (!is_final) continue;
-    roll_up(txn, d, origin, d.status, now);
-    if (!d.is_counted) txn.outbox.finished(d.notification, now);
-    CARILLON_CHECK(tell_status(txn, d, now));
-  }
-  return {};
 }
 
 Result<Origin> load_origin(Txn& txn, std::int64_t notification) {

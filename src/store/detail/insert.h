@@ -6,6 +6,7 @@
 
 #include "base/crypto.h"
 #include "model/notification.h"
+#include "store/detail/rows.h"
 #include "store/detail/txn.h"
 #include "store/store_types.h"
 #include "store/store_views.h"
@@ -32,15 +33,19 @@ Result<std::vector<std::size_t>> charge_caps(Txn& txn, const base::KeyedHash& ha
   return d.status == model::DeliveryStatus::Pending && d.due_at.value_or(now) <= now;
 }
 
-// Inserts the rows and counts them (counters, roll-ups of accepted and of those already final). With an
-// owner, those that are due are stored as claimed by it: processing, epoch 1.
-Result<void> insert_deliveries(Txn& txn, std::span<const model::Delivery> deliveries, const Origin& origin,
-                               Time now, std::optional<Owner> owner = std::nullopt);
-
 // Its deliveries are made later, in chunks.
 [[nodiscard]] constexpr bool is_chunked(model::NotificationStatus status) noexcept {
   return status == model::NotificationStatus::AwaitingApproval ||
          status == model::NotificationStatus::Scheduled || status == model::NotificationStatus::Expanding;
+}
+// As stored.
+[[nodiscard]] inline std::int64_t flags_of(const model::Notification& n) noexcept {
+  return (n.is_sandbox ? kFlagSandbox : 0) | (n.is_cancelled ? kFlagCancelled : 0) |
+         (is_chunked(n.status) ? kFlagChunked : 0) | (n.is_sensitive ? kFlagSensitive : 0);
+}
+[[nodiscard]] inline std::int64_t flags_of(const model::Delivery& d) noexcept {
+  return (d.is_sandbox ? kFlagSandbox : 0) | (d.is_counted ? kFlagCounted : 0) |
+         (d.is_fallback ? kFlagFallback : 0);
 }
 // Whom a chunked one reaches: the groups as they are at this commit.
 Result<void> insert_expansion(Txn& txn, std::int64_t notification, std::span<const AudienceGroup> audience,

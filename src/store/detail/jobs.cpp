@@ -6,7 +6,7 @@
 #include "base/ids.h"
 #include "store/detail/lists.h"
 #include "store/detail/pieces.h"
-#include "store/detail/sqlite_store.h"
+#include "store/detail/sql_store.h"
 
 namespace carillon::store::detail {
 namespace {
@@ -102,9 +102,9 @@ JobError email_taken(std::int64_t line) {
 
 }  // namespace
 
-class SqliteJobs final : public JobStore {
+class SqlJobs final : public JobStore {
  public:
-  explicit SqliteJobs(SqliteStore& store) : store_(store) {}
+  explicit SqlJobs(SqlStore& store) : store_(store) {}
 
   Task<Result<void>> put(StoredJob job, std::vector<JobError> errors, AuditEntry audit) override;
   Task<Result<StoredJob>> get(std::int64_t id) override;
@@ -121,27 +121,27 @@ class SqliteJobs final : public JobStore {
                             std::span<const PreparedProfile> prepared, std::vector<JobError>& errors,
                             Time now);
 
-  SqliteStore& store_;
+  SqlStore& store_;
 };
 
-std::unique_ptr<JobStore> SqliteStore::make_jobs() { return std::make_unique<SqliteJobs>(*this); }
+std::unique_ptr<JobStore> SqlStore::make_jobs() { return std::make_unique<SqlJobs>(*this); }
 
-Task<Result<void>> SqliteJobs::put(StoredJob job, std::vector<JobError> errors, AuditEntry audit) {
+Task<Result<void>> SqlJobs::put(StoredJob job, std::vector<JobError> errors, AuditEntry audit) {
   if (!store_.accepts_writes()) co_return fail(Errc::Unavailable, "the disk is nearly full");
   const auto call = [&job, &errors, &audit](Txn& txn) -> Result<void> {
     CARILLON_CHECK(insert_job(txn.db, job));
     CARILLON_CHECK(insert_errors(txn.db, job.id, 0, errors));
     if (audit.action.empty()) return {};
-    return SqliteStore::insert_audit(txn, audit);
+    return SqlStore::insert_audit(txn, audit);
   };
   co_return co_await store_.write(call, JobClass::Other, errors.size() + 2);
 }
 
-Task<Result<StoredJob>> SqliteJobs::get(std::int64_t id) {
-  co_return store_.people_readers_->inline_read([id](Db& db) { return load_job(db, id); });
+Task<Result<StoredJob>> SqlJobs::get(std::int64_t id) {
+  co_return co_await store_.look_people([id](Db& db) { return load_job(db, id); });
 }
 
-Task<Result<std::vector<StoredJob>>> SqliteJobs::list(std::int32_t project, std::int64_t app, ListPage page) {
+Task<Result<std::vector<StoredJob>>> SqlJobs::list(std::int32_t project, std::int64_t app, ListPage page) {
   co_return co_await store_.read_people([project, app, page](Db& db) -> Result<std::vector<StoredJob>> {
     Statement s = db.statement("SELECT " CARILLON_JOB_COLUMNS
                                " FROM job WHERE project = ?1 AND id < ?2 AND (?3 = 0 OR app = ?3) "
@@ -151,7 +151,7 @@ Task<Result<std::vector<StoredJob>>> SqliteJobs::list(std::int32_t project, std:
   });
 }
 
-Task<Result<std::vector<StoredJob>>> SqliteJobs::open_ones() {
+Task<Result<std::vector<StoredJob>>> SqlJobs::open_ones() {
   co_return co_await store_.read_people([](Db& db) -> Result<std::vector<StoredJob>> {
     Statement s =
         db.statement("SELECT " CARILLON_JOB_COLUMNS " FROM job WHERE state < 2 ORDER BY id LIMIT ?1");
@@ -160,7 +160,7 @@ Task<Result<std::vector<StoredJob>>> SqliteJobs::open_ones() {
   });
 }
 
-Task<Result<std::vector<JobError>>> SqliteJobs::errors(std::int64_t job, ListPage page) {
+Task<Result<std::vector<JobError>>> SqlJobs::errors(std::int64_t job, ListPage page) {
   co_return co_await store_.read_people([job, page](Db& db) -> Result<std::vector<JobError>> {
     std::vector<JobError> errors;
     Statement s = db.statement(
@@ -180,9 +180,9 @@ Task<Result<std::vector<JobError>>> SqliteJobs::errors(std::int64_t job, ListPag
   });
 }
 
-Result<void> SqliteJobs::write_people(Txn& txn, const StoredJob& job, const JobStep& step,
-                                      std::span<const PreparedProfile> prepared,
-                                      std::vector<JobError>& errors, Time now) {
+Result<void> SqlJobs::write_people(Txn& txn, const StoredJob& job, const JobStep& step,
+                                   std::span<const PreparedProfile> prepared, std::vector<JobError>& errors,
+                                   Time now) {
   for (std::size_t i = 0; i < prepared.size(); ++i) {
     // Whoever is refused does not take the others along.
     const Result<void> written = txn.isolated([&]() -> Result<void> {
@@ -194,18 +194,18 @@ Result<void> SqliteJobs::write_people(Txn& txn, const StoredJob& job, const JobS
     errors.push_back(email_taken(step.profiles[i].line));
   }
   if (step.members.empty()) return {};
-  CARILLON_CHECK(SqliteStore::change_members_in(txn, job.project, step.group, step.members, false,
-                                                step.change.actor, now));
+  CARILLON_CHECK(
+      SqlStore::change_members_in(txn, job.project, step.group, step.members, false, step.change.actor, now));
   return {};
 }
 
-Task<Result<StoredJob>> SqliteJobs::step(JobStep step, Time now) {
+Task<Result<StoredJob>> SqlJobs::step(JobStep step, Time now) {
   if (!store_.accepts_writes()) co_return fail(Errc::Unavailable, "the disk is nearly full");
   std::vector<PreparedProfile> prepared;
   std::size_t rows = 1 + step.errors.size() + step.members.size();
   prepared.reserve(step.profiles.size());
   for (const JobStep::ProfileRow& row : step.profiles) {
-    prepared.push_back(prepare_profile(row.profile, store_.options_.keys->address_hash, now));
+    prepared.push_back(prepare_profile(row.profile, store_.keys_.address_hash, now));
     rows += prepared.back().rows();
   }
   std::ranges::sort(step.members);
@@ -232,8 +232,8 @@ Task<Result<StoredJob>> SqliteJobs::step(JobStep step, Time now) {
   co_return co_await store_.write(call, JobClass::Other, rows);
 }
 
-Task<Result<StoredJob>> SqliteJobs::end(std::int64_t id, JobState state, std::string detail, Actor actor,
-                                        Time now) {
+Task<Result<StoredJob>> SqlJobs::end(std::int64_t id, JobState state, std::string detail, Actor actor,
+                                     Time now) {
   const auto call = [&](Txn& txn) -> Result<StoredJob> {
     CARILLON_TRY(StoredJob job, load_job(txn.db, id));
     if (is_final(job.state)) return job;
@@ -241,7 +241,7 @@ Task<Result<StoredJob>> SqliteJobs::end(std::int64_t id, JobState state, std::st
     job.detail = detail;
     job.finished_at = now;
     CARILLON_CHECK(write_progress(txn.db, job));
-    CARILLON_CHECK(SqliteStore::insert_audit(
+    CARILLON_CHECK(SqlStore::insert_audit(
         txn, AuditEntry{.project = job.project,
                         .at = now,
                         .actor = actor,

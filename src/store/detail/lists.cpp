@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "store/detail/look_up.h"
-#include "store/detail/sqlite_store.h"
+#include "store/detail/sql_store.h"
 
 namespace carillon::store::detail {
 namespace {
@@ -42,8 +42,7 @@ DeadLetter read_dead_letter(const Statement& s) {
 
 }  // namespace
 
-Task<Result<std::vector<model::Delivery>>> SqliteStore::deliveries_of(std::int64_t notification,
-                                                                      ListPage page) {
+Task<Result<std::vector<model::Delivery>>> SqlStore::deliveries_of(std::int64_t notification, ListPage page) {
   co_return co_await read([this, notification, page](Db& db) -> Result<std::vector<model::Delivery>> {
     std::vector<model::Delivery> rows;
     const std::int64_t limit = rows_of(page);
@@ -63,8 +62,8 @@ Task<Result<std::vector<model::Delivery>>> SqliteStore::deliveries_of(std::int64
   });
 }
 
-Task<Result<DeliveryDetail>> SqliteStore::delivery(std::int64_t id) {
-  co_return readers_->inline_read([&](Db& db) -> Result<DeliveryDetail> {
+Task<Result<DeliveryDetail>> SqlStore::delivery(std::int64_t id) {
+  co_return co_await look([&](Db& db) -> Result<DeliveryDetail> {
     Statement s = db.statement("SELECT " CARILLON_DELIVERY_COLUMNS " FROM delivery WHERE id = ?1");
     CARILLON_TRY(const bool has_row, s.bind(1, id).next());
     if (!has_row) return fail(Errc::NotFound, "no such delivery");
@@ -97,7 +96,7 @@ Task<Result<DeliveryDetail>> SqliteStore::delivery(std::int64_t id) {
   });
 }
 
-Task<Result<DeadLetterPage>> SqliteStore::list_dead_letters(std::int32_t project, ListPage page) {
+Task<Result<DeadLetterPage>> SqlStore::list_dead_letters(std::int32_t project, ListPage page) {
   co_return co_await read([project, page](Db& db) -> Result<DeadLetterPage> {
     DeadLetterPage letters;
     Statement s = db.statement("SELECT " CARILLON_DEAD_LETTER_COLUMNS
@@ -116,7 +115,7 @@ Task<Result<DeadLetterPage>> SqliteStore::list_dead_letters(std::int32_t project
   });
 }
 
-Task<Result<std::vector<DeadLetter>>> SqliteStore::list_outage_letters(OutageQuery query) {
+Task<Result<std::vector<DeadLetter>>> SqlStore::list_outage_letters(OutageQuery query) {
   co_return co_await read([query](Db& db) -> Result<std::vector<DeadLetter>> {
     std::vector<DeadLetter> letters;
     Statement s =
@@ -134,14 +133,16 @@ Task<Result<std::vector<DeadLetter>>> SqliteStore::list_outage_letters(OutageQue
   });
 }
 
-Task<Result<std::vector<StatsRow>>> SqliteStore::stats(StatsQuery query) {
+Task<Result<std::vector<StatsRow>>> SqlStore::stats(StatsQuery query) {
   co_return co_await read([this, query](Db& db) -> Result<std::vector<StatsRow>> {
     std::vector<StatsRow> rows;
     Statement s = db.statement(
-        "SELECT hour, app, category, template, integration, channel, status, n FROM stats_hourly "
-        "WHERE project = ?1 AND hour >= ?2 AND hour < ?3 AND n <> 0");
+        "SELECT hour, app, category, template, integration, channel, status, sum(n) FROM stats_hourly "
+        "WHERE project = ?1 AND hour >= ?2 AND hour < ?3 "
+        "GROUP BY hour, app, category, template, channel, integration, status HAVING sum(n) <> 0 LIMIT ?4");
     s.bind(1, std::int64_t{query.project}).bind(2, to_ms(query.from) / kHourMs);
     s.bind(3, (to_ms(query.until) + kHourMs - 1) / kHourMs);
+    s.bind(4, static_cast<std::int64_t>(kStatsRowsMax) + 1);
     for (;;) {
       CARILLON_TRY(const bool has_row, s.next());
       if (!has_row) return rows;

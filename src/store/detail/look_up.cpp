@@ -47,14 +47,8 @@ Result<std::vector<IdRange>> delivery_ranges(Db& db, std::int64_t notification) 
   }
 }
 
-LookUp::LookUp(const HistoryFilter& filter, const History& history, const Words& words) : filter_(filter) {
-  if (!filter.event_id.empty()) {
-    key_ = history.event_key(filter.project, filter.event_id);
-  } else if (!filter.user_id.empty()) {
-    key_ = history.user_key(filter.project, filter.user_id);
-  } else {
-    key_ = filter.address_key;
-  }
+LookUp::LookUp(const HistoryFilter& filter, const Index& index, const Words& words)
+    : filter_(filter), index_(index) {
   if (filter.from) low_ = base::id_floor(*filter.from);
   if (filter.until) high_ = base::id_floor(*filter.until);
   if (!filter.category.empty()) {
@@ -66,74 +60,8 @@ LookUp::LookUp(const HistoryFilter& filter, const History& history, const Words&
   limit_ = std::clamp<std::size_t>(filter.limit, 1, kPageMax);
 }
 
-Result<Candidates> LookUp::tail_of_user(Db& db, std::int64_t above, std::int64_t before,
-                                        std::size_t budget) const {
-  Candidates c;
-  // Deliveries of a notification accepted at once are below those of the next; only expanded ones have
-  // deliveries beyond `before`. Looking for them may not use up what is needed to get on.
-  const std::int64_t split = std::max(before, above + 1);
-  CARILLON_TRY(const std::int64_t beyond, scan_user(db, split - 1, INT64_MAX, before, budget / 2, c));
-  static_cast<void>(beyond);
-  CARILLON_TRY(c.complete_to, scan_user(db, above, split, before, std::max<std::size_t>(budget, 2), c));
-  return c;
-}
-
-Result<std::int64_t> LookUp::scan_user(Db& db, std::int64_t above, std::int64_t end, std::int64_t before,
-                                       std::size_t budget, Candidates& c) const {
-  Statement s = db.statement(
-      "SELECT id, notification, project, user_id FROM delivery WHERE id > ?1 AND id < ?2 ORDER BY id DESC");
-  s.bind(1, above).bind(2, end);
-  while (c.examined < budget) {
-    CARILLON_TRY(const bool has_row, s.next());
-    if (!has_row) return 0;
-    ++c.examined;
-    const bool is_theirs = s.as<std::int32_t>(2) == filter_.project && s.text(3) == filter_.user_id;
-    if (is_theirs && s.integer(1) < before) c.ids.push_back(s.integer(1));
-    if (c.examined == budget) return s.integer(0);
-  }
-  return 0;
-}
-
-Result<Candidates> LookUp::tail_of_notifications(Db& db, std::int64_t above, std::int64_t before,
-                                                 std::size_t budget) const {
-  Candidates c;
-  if (filter_.event_id.empty()) {
-    Statement s = db.statement(
-        "SELECT notification FROM history_address WHERE notification > ?1 "
-        "AND notification < ?2 AND key = ?3 ORDER BY notification DESC LIMIT ?4");
-    s.bind(1, above).bind(2, before).bind(3, key_).bind(4, static_cast<std::int64_t>(budget));
-    CARILLON_TRY(c.ids, first_column(s));
-    c.examined = c.ids.size();
-    if (c.examined == budget) c.complete_to = c.ids.back();
-    return c;
-  }
-  Statement s = db.statement(
-      "SELECT id, project, event_id FROM notification WHERE id > ?1 AND id < ?2 ORDER BY id DESC");
-  s.bind(1, above).bind(2, before);
-  for (;;) {
-    CARILLON_TRY(const bool has_row, s.next());
-    if (!has_row) return c;
-    const bool is_it = s.as<std::int32_t>(1) == filter_.project && s.text(2) == filter_.event_id;
-    if (is_it) c.ids.push_back(s.integer(0));
-    if (++c.examined < budget) continue;
-    c.complete_to = s.integer(0);
-    return c;
-  }
-}
-
 Result<Candidates> LookUp::keyed(Db& db, std::int64_t before, std::size_t budget) const {
-  CARILLON_TRY(const std::int64_t indexed_to, History::indexed_to(db));
-  const bool by_user = !filter_.user_id.empty() && filter_.event_id.empty();
-  CARILLON_TRY(Candidates c, by_user ? tail_of_user(db, indexed_to, before, budget)
-                                     : tail_of_notifications(db, indexed_to, before, budget));
-  constexpr std::size_t kIndexed = kPageMax + 1;
-  CARILLON_TRY(const std::vector<std::int64_t> indexed, History::find(db, key_, before, kIndexed));
-  if (indexed.size() == kIndexed) c.complete_to = std::max(c.complete_to, indexed.back());
-  c.ids.insert(c.ids.end(), indexed.begin(), indexed.end());
-  std::ranges::sort(c.ids, std::greater{});
-  c.ids.erase(std::unique(c.ids.begin(), c.ids.end()), c.ids.end());
-  std::erase_if(c.ids, [&](std::int64_t id) { return id < c.complete_to; });
-  return c;
+  return index_.find(db, filter_, before, budget);
 }
 
 Result<Candidates> LookUp::notifications(Db& db, std::int64_t before) const {
@@ -193,7 +121,7 @@ Result<bool> LookUp::has_delivery(Db& db, std::int64_t notification, std::size_t
   for (const IdRange& range : ranges) {
     Statement s = db.statement(
         "SELECT 1 FROM delivery WHERE id >= ?1 AND id < ?2 AND (?3 = '' OR user_id = ?3) "
-        "AND (?4 = 0 OR (?4 >> (lane / 4)) & 1) AND (?5 = 0 OR (?5 >> status) & 1) LIMIT 1");
+        "AND (?4 = 0 OR ?4 & (1 << (lane / 4)) <> 0) AND (?5 = 0 OR ?5 & (1 << status) <> 0) LIMIT 1");
     s.bind(1, range.first).bind(2, range.end).bind(3, filter_.user_id).bind(4, queues_).bind(5, statuses_);
     CARILLON_TRY(const bool has_one, s.next());
     if (has_one) return true;

@@ -3,10 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
-#include "store/detail/history.h"
 #include "store/detail/lists.h"
+#include "store/detail/txn.h"
 #include "store/detail/words.h"
 #include "store/store_types.h"
 #include "store/store_views.h"
@@ -27,15 +28,30 @@ struct Candidates {
   std::size_t examined = 0;      // rows looked at to find them
 };
 
+// Where notifications are found by user, event id or raw address.
+class Index {
+ public:
+  virtual ~Index() = default;
+  // Those with the filter's event id, or else its user, or else its address, below `before`. Others may be
+  // among them. About `budget` rows are looked at.
+  [[nodiscard]] virtual Result<Candidates> find(Db& db, const HistoryFilter& filter, std::int64_t before,
+                                                std::size_t budget) const = 0;
+  // Deliveries that come to a notification after it was accepted.
+  virtual Result<void> note(Txn& txn, std::span<const model::Delivery> deliveries,
+                            std::int64_t notification) = 0;
+};
+
 // A filter made ready for one connection.
 class LookUp {
  public:
-  LookUp(const HistoryFilter& filter, const History& history, const Words& words);
+  LookUp(const HistoryFilter& filter, const Index& index, const Words& words);
 
   // Nothing can match: it names a word nobody ever used.
   [[nodiscard]] bool is_void() const noexcept { return is_void_; }
   // Found by user, event id or address; else by walking over ids.
-  [[nodiscard]] bool has_key() const noexcept { return key_ != 0; }
+  [[nodiscard]] bool has_key() const noexcept {
+    return !filter_.event_id.empty() || !filter_.user_id.empty() || filter_.address_key != 0;
+  }
   [[nodiscard]] std::int64_t low() const noexcept { return low_; }
   [[nodiscard]] std::int64_t high() const noexcept { return high_; }  // ids are below this
   [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
@@ -55,15 +71,9 @@ class LookUp {
   Result<bool> has_delivery(Db& db, std::int64_t notification, std::size_t& examined) const;
 
  private:
-  Result<Candidates> tail_of_user(Db& db, std::int64_t above, std::int64_t before, std::size_t budget) const;
-  // Adds what it finds; the id it got to when the budget ran out, else 0.
-  Result<std::int64_t> scan_user(Db& db, std::int64_t above, std::int64_t end, std::int64_t before,
-                                 std::size_t budget, Candidates& c) const;
-  Result<Candidates> tail_of_notifications(Db& db, std::int64_t above, std::int64_t before,
-                                           std::size_t budget) const;
-
   const HistoryFilter& filter_;
-  std::int64_t key_ = 0, category_ = 0;
+  const Index& index_;
+  std::int64_t category_ = 0;
   std::int64_t low_ = 0, high_ = INT64_MAX;
   std::int64_t queues_ = 0, statuses_ = 0;  // bit sets; 0: any
   std::size_t limit_ = 0;

@@ -4,17 +4,15 @@
 
 #include "base/ids.h"
 #include "store/detail/pieces.h"
-#include "store/detail/sqlite_store.h"
+#include "store/detail/sql_store.h"
 
 namespace carillon::store::detail {
 namespace {
 
 constexpr std::int64_t kCompletedMax = 100;   // notifications marked at a time
 constexpr std::int64_t kPieceRows = 2'000;    // rows dropped per transaction and table
-constexpr std::size_t kFoldRows = 20'000;     // rows folded into the history index at a time
 constexpr std::int64_t kCapsWorthwhile = 10;  // one in so many expired: the next piece is looked at, too
 constexpr Millis kJobsKept{30LL * 86'400'000};
-constexpr Millis kFoldBehind{5'000};  // ids younger than this may still be on their way
 
 // By project, which the table is ordered by: looking for old rows among all would read all.
 Result<bool> drop_stats(Txn& txn, Time before) {
@@ -33,7 +31,7 @@ Result<bool> drop_stats(Txn& txn, Time before) {
         "IN (SELECT project, hour, app, category, template, channel, integration, status FROM stats_hourly "
         "WHERE project = ?1 AND hour < ?2 LIMIT ?3)");
     CARILLON_CHECK(s.bind(1, project).bind(2, hour).bind(3, kPieceRows).run());
-    if (txn.db.changes() == kPieceRows) return true;
+    if (txn.db.changes() >= kPieceRows) return true;
   }
 }
 
@@ -61,12 +59,12 @@ Result<bool> drop_caps(Txn& txn, Time now, std::int64_t& after) {
 
 }  // namespace
 
-Task<Result<bool>> SqliteStore::housekeeping(const Retention& retention, Time now) {
-  CARILLON_CO_TRY(const bool has_folds, co_await fold_history(now));
+Task<Result<bool>> SqlStore::housekeeping(const Retention& retention, Time now) {
+  CARILLON_CO_TRY(const bool has_folds, co_await before_house(now));
   CARILLON_CO_TRY(const bool has_receipts, co_await receipts_->apply_waiting(now));
   auto call = [this, retention, now](Txn& txn) -> Result<bool> {
-    CARILLON_TRY(const bool more_dedup, dedup_->rotate(txn, now, static_cast<std::size_t>(kPieceRows)));
-    CARILLON_TRY(const bool more_history, history_->merge(txn));
+    CARILLON_TRY(const House house, keep_house(txn, now));
+    if (house.others) return false;
     CARILLON_TRY(const bool more_complete, complete_expanded(txn, now));
     CARILLON_TRY(const bool more_approvals, expire_approvals(txn, now));
     CARILLON_TRY(const bool more_sealed, wipe_sealed(txn, wiped_sealed_));
@@ -77,37 +75,22 @@ Task<Result<bool>> SqliteStore::housekeeping(const Retention& retention, Time no
     CARILLON_TRY(const bool more_members, drop_deleted_groups(txn));
     CARILLON_TRY(const bool more_jobs, drop_jobs(txn, now - kJobsKept));
     CARILLON_TRY(const bool more_events, drop_webhook_events(txn, now - retention.webhooks));
-    return more_events || more_jobs || more_sealed || more_dedup || more_history || more_complete ||
-           more_approvals || more_content || more_expired || more_answers || more_audit || more_members;
+    return more_events || more_jobs || more_sealed || house.has_more || more_complete || more_approvals ||
+           more_content || more_expired || more_answers || more_audit || more_members;
   };
   CARILLON_CO_TRY(const bool has_more,
                   co_await write(std::move(call), JobClass::Other, static_cast<std::size_t>(kPieceRows)));
   co_return has_folds || has_receipts || has_more;
 }
 
-Task<Result<bool>> SqliteStore::fold_history(Time now) {
-  const std::int64_t until = base::id_floor(now - kFoldBehind);
-  if (until <= history_->high() + 1) co_return false;
-  // Reading and sorting happen beside the writer; it only appends.
-  CARILLON_CO_TRY(History::Batch batch,
-                  co_await read([this, until](Db& db) { return history_->gather(db, until, kFoldRows); }));
-  const bool has_more = batch.has_more;
-  const std::size_t rows = std::min(batch.entries.size(), kCommitRowsMax);
-  auto call = [this, batch = std::move(batch)](Txn& txn) -> Result<bool> {
-    CARILLON_CHECK(history_->add(txn, batch));
-    return true;
-  };
-  CARILLON_CO_CHECK(co_await write(std::move(call), JobClass::Other, rows));
-  co_return has_more;
-}
-
 // An expanded notification is marked when all of its deliveries are final; the others derive it.
-Result<bool> SqliteStore::complete_expanded(Txn& txn, Time now) {
+Result<bool> SqlStore::complete_expanded(Txn& txn, Time now) {
   std::vector<std::int64_t> complete;
   {
     Statement s = txn.db.statement(
         "SELECT notification FROM expansion e WHERE is_done = 1 AND NOT EXISTS (SELECT 1 FROM "
-        "notification_count c WHERE c.notification = e.notification AND c.status < 4 AND c.n > 0) LIMIT ?1");
+        "notification_count c WHERE c.notification = e.notification AND c.status < 4 GROUP BY c.status "
+        "HAVING sum(c.n) > 0) LIMIT ?1");
     s.bind(1, kCompletedMax);
     CARILLON_TRY(complete, first_column(s));
   }
@@ -122,7 +105,7 @@ Result<bool> SqliteStore::complete_expanded(Txn& txn, Time now) {
   return static_cast<std::int64_t>(complete.size()) == kCompletedMax;
 }
 
-Result<bool> SqliteStore::drop_expired(Txn& txn, const Retention& retention, Time now) {
+Result<bool> SqlStore::drop_expired(Txn& txn, const Retention& retention, Time now) {
   const std::int64_t below = base::id_floor(now - retention.notifications);
   CARILLON_TRY(const bool more_deliveries, drop_deliveries(txn, below));
   // A notification goes after its deliveries.
@@ -130,13 +113,13 @@ Result<bool> SqliteStore::drop_expired(Txn& txn, const Retention& retention, Tim
   if (!more_deliveries) { CARILLON_TRY(more_notifications, drop_notifications(txn, below)); }
   CARILLON_TRY(const bool more_letters, drop_event_letters(txn, now - retention.events));
   CARILLON_TRY(const bool more_alerts, drop_alerts(txn, now - retention.notifications));
-  CARILLON_CHECK(history_->drop_below(txn, below));
+  CARILLON_CHECK(drop_history(txn, below));
   CARILLON_TRY(const bool more_caps, drop_caps(txn, now, dropped_caps_));
   CARILLON_TRY(const bool more_stats, drop_stats(txn, now - retention.stats));
   return more_deliveries || more_notifications || more_letters || more_alerts || more_caps || more_stats;
 }
 
-Result<bool> SqliteStore::drop_deliveries(Txn& txn, std::int64_t below) {
+Result<bool> SqlStore::drop_deliveries(Txn& txn, std::int64_t below) {
   std::vector<model::Delivery> rows;
   {
     Statement s = txn.db.statement(
@@ -171,7 +154,7 @@ Result<bool> SqliteStore::drop_deliveries(Txn& txn, std::int64_t below) {
   return has_more;
 }
 
-Result<bool> SqliteStore::drop_notifications(Txn& txn, std::int64_t below) {
+Result<bool> SqlStore::drop_notifications(Txn& txn, std::int64_t below) {
   std::vector<std::int64_t> ids;
   {
     Statement s =

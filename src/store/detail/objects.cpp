@@ -5,7 +5,7 @@
 #include "store/detail/insert.h"
 #include "store/detail/lists.h"
 #include "store/detail/pieces.h"
-#include "store/detail/sqlite_store.h"
+#include "store/detail/sql_store.h"
 
 namespace carillon::store::detail {
 namespace {
@@ -62,7 +62,10 @@ Result<std::optional<std::int64_t>> pinned_by(Txn& txn, std::int64_t object, std
 // From now on its bytes are nobody's.
 Result<void> drop(Txn& txn, std::int64_t id, Time now) {
   CARILLON_CHECK(txn.db.statement("DELETE FROM object WHERE id = ?1").bind(1, id).run());
-  return txn.db.statement("INSERT OR REPLACE INTO object_abandoned(id, due_at) VALUES(?1, ?2)")
+  return txn.db
+      .statement(
+          "INSERT INTO object_abandoned(id, due_at) VALUES(?1, ?2) "
+          "ON CONFLICT(id) DO UPDATE SET due_at = excluded.due_at")
       .bind(1, id)
       .bind(2, now)
       .run();
@@ -72,9 +75,13 @@ Result<void> drop(Txn& txn, std::int64_t id, Time now) {
 
 Result<void> pin_objects(Txn& txn, std::int64_t notification, std::span<const std::int64_t> objects) {
   for (const std::int64_t object : objects) {
-    CARILLON_TRY(const auto found, find_object(txn.db, object));
-    if (!found) return fail(Errc::Conflict, "an object was removed meanwhile; send it again");
-    CARILLON_CHECK(txn.db.statement("INSERT OR IGNORE INTO object_pin(object, notification) VALUES(?1, ?2)")
+    // Changed, though it stays the same: whoever is removing it meanwhile has to look again.
+    CARILLON_CHECK(
+        txn.db.statement("UPDATE object SET look_at = look_at WHERE id = ?1").bind(1, object).run());
+    if (txn.db.changes() == 0) return fail(Errc::Conflict, "an object was removed meanwhile; send it again");
+    CARILLON_CHECK(txn.db
+                       .statement("INSERT INTO object_pin(object, notification) VALUES(?1, ?2) "
+                                  "ON CONFLICT DO NOTHING")
                        .bind(1, object)
                        .bind(2, notification)
                        .run());
@@ -82,9 +89,9 @@ Result<void> pin_objects(Txn& txn, std::int64_t notification, std::span<const st
   return {};
 }
 
-class SqliteObjects final : public ObjectStore {
+class SqlObjects final : public ObjectStore {
  public:
-  explicit SqliteObjects(SqliteStore& store) : store_(store) {}
+  explicit SqlObjects(SqlStore& store) : store_(store) {}
 
   Task<Result<void>> begin(std::int64_t id, Time due) override {
     if (!store_.accepts_writes()) co_return fail(Errc::Unavailable, "the disk is nearly full");
@@ -112,7 +119,7 @@ class SqliteObjects final : public ObjectStore {
 
   Task<Result<std::vector<std::optional<StoredObject>>>> get(std::vector<std::int64_t> ids) override {
     using Found = std::vector<std::optional<StoredObject>>;
-    co_return store_.readers_->inline_read([&ids](Db& db) -> Result<Found> {
+    co_return co_await store_.look([&ids](Db& db) -> Result<Found> {
       Found found;
       found.reserve(ids.size());
       for (const std::int64_t id : ids) {
@@ -158,13 +165,12 @@ class SqliteObjects final : public ObjectStore {
                                 base::id_text(base::kNotificationPrefix, *by)));
       }
       CARILLON_CHECK(drop(txn, id, now));
-      CARILLON_CHECK(
-          SqliteStore::insert_audit(txn, AuditEntry{.project = object->project,
-                                                    .at = now,
-                                                    .actor = actor,
-                                                    .action = "object.delete",
-                                                    .object = base::id_text(base::kObjectPrefix, id),
-                                                    .detail = {}}));
+      CARILLON_CHECK(SqlStore::insert_audit(txn, AuditEntry{.project = object->project,
+                                                            .at = now,
+                                                            .actor = actor,
+                                                            .action = "object.delete",
+                                                            .object = base::id_text(base::kObjectPrefix, id),
+                                                            .detail = {}}));
       return true;
     };
     for (bool is_done = false; !is_done;) {
@@ -220,9 +226,9 @@ class SqliteObjects final : public ObjectStore {
   }
 
  private:
-  SqliteStore& store_;
+  SqlStore& store_;
 };
 
-std::unique_ptr<ObjectStore> SqliteStore::make_objects() { return std::make_unique<SqliteObjects>(*this); }
+std::unique_ptr<ObjectStore> SqlStore::make_objects() { return std::make_unique<SqlObjects>(*this); }
 
 }  // namespace carillon::store::detail

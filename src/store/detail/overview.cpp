@@ -1,25 +1,91 @@
-// What the hot path and the dashboards look at: notifications by id, counters, lanes, the recount.
+// What the hot path and the dashboards look at: profiles, suppressions, notifications by id, counters, lanes,
+// the recount.
 #include <chrono>
 
 #include "store/detail/sqlite_store.h"
+#include "store/detail/suppression_rows.h"
 
 namespace carillon::store::detail {
 namespace {
 
+constexpr std::size_t kKeysMax = 1024;
+constexpr std::size_t kInlineMissesMax = 64;   // more are read on a reader's thread
 constexpr std::int64_t kRecountRows = 20'000;  // counted at a time: about 10 ms
 
-// What was accepted reads the same again; null only if the stored bytes do not make sense any more.
-std::shared_ptr<const model::SendRequest> parse_request(const std::string& body) {
-  thread_local base::JsonDocument document;
-  const auto root = document.parse(body);
-  if (!root) return nullptr;
-  base::Problems problems;
-  auto request =
-      std::make_shared<const model::SendRequest>(model::read_send_request(*root, std::nullopt, "", problems));
-  return problems.empty() ? std::move(request) : nullptr;
+}  // namespace
+
+Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> SqliteStore::profiles(
+    std::vector<UserKey> keys) {
+  if (keys.size() > kKeysMax) co_return fail(Errc::InvalidArgument, "at most 1,024 profiles at a time");
+  std::vector<std::shared_ptr<const model::Profile>> found(keys.size());
+  struct Miss {
+    std::size_t index;
+    std::int64_t id;
+    std::uint64_t stamp;
+  };
+  std::vector<Miss> misses;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const std::int64_t id = profile_id(keys[i].project, keys[i].user_id);
+    ProfileCache::Lookup lookup = profile_cache_->get(id, keys[i]);
+    found[i] = std::move(lookup.profile);
+    if (!found[i]) misses.push_back({i, id, lookup.stamp});
+  }
+  if (misses.empty()) co_return found;
+  const auto load = [&](Db& db) -> Result<void> {
+    for (const Miss& miss : misses) {
+      auto& profile = found[miss.index];
+      CARILLON_TRY(profile, load_profile(db, keys[miss.index], miss.id));
+      if (profile) profile_cache_->put_read(miss.id, profile, miss.stamp);
+    }
+    return {};
+  };
+  if (misses.size() <= kInlineMissesMax) {
+    if (Result<void> done = people_readers_->inline_read(load); !done)
+      co_return std::unexpected(done.error());
+  } else {
+    CARILLON_CO_CHECK(co_await read_people(load));
+  }
+  co_return found;
 }
 
-}  // namespace
+std::uint64_t SqliteStore::profile_stamp(std::int32_t project, std::string_view user_id) const noexcept {
+  return profile_cache_->stamp(profile_id(project, user_id));
+}
+
+Task<Result<std::vector<std::optional<Suppression>>>> SqliteStore::suppressed(std::int32_t project,
+                                                                              std::vector<AddressKey> keys) {
+  std::vector<std::optional<Suppression>> found(keys.size());
+  std::vector<std::size_t> candidates;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (suppression_filter_.may_have(project, keys[i].channel, keys[i].hash)) candidates.push_back(i);
+  }
+  if (candidates.empty()) co_return found;
+  const auto look = [&](Db& db) -> Result<void> {
+    for (const std::size_t i : candidates) {
+      Statement s = db.statement("SELECT " CARILLON_SUPPRESSION_COLUMNS
+                                 " FROM suppression "
+                                 "WHERE project = ?1 AND channel = ?2 AND hash = ?3");
+      CARILLON_TRY(const bool has_row, bind_suppression(s, project, keys[i].channel, keys[i].hash).next());
+      if (has_row) found[i] = read_suppression(s);
+    }
+    return {};
+  };
+  if (Result<void> done = readers_->inline_read(look); !done) co_return std::unexpected(done.error());
+  co_return found;
+}
+
+Result<bool> SqliteStore::insert_suppression(Txn& txn, const Suppression& suppression) {
+  suppression_filter_.add(suppression.project, suppression.channel, suppression.hash);
+  Statement s = txn.db.statement(
+      "INSERT OR IGNORE INTO suppression(project, channel, hash, hint, reason, at) "
+      "VALUES(?1, ?2, ?3, ?4, ?5, ?6)");
+  bind_suppression(s, suppression.project, suppression.channel, suppression.hash);
+  CARILLON_CHECK(
+      s.bind_or_null(4, suppression.hint).bind(5, suppression.reason).bind(6, suppression.at).run());
+  if (txn.db.changes() == 0) return false;
+  CARILLON_CHECK(tell_suppression(txn, suppression, false, suppression.at));
+  return true;
+}
 
 Task<Result<std::vector<std::shared_ptr<const model::Notification>>>> SqliteStore::notifications(
     std::vector<std::int64_t> ids) {
@@ -54,29 +120,9 @@ Task<Result<std::vector<std::shared_ptr<const model::Notification>>>> SqliteStor
 Task<Result<std::vector<CounterRow>>> SqliteStore::counters() { co_return counters_.rows(); }
 
 Task<Result<std::vector<LaneDepth>>> SqliteStore::lane_depths(Time now) {
-  std::vector<LaneDepth> lanes(model::kLaneCount);
-  for (const CounterRow& row : counters_.rows()) {
-    const model::Lane lane{row.queue, row.priority};
-    if (!row.status || lane.index() >= lanes.size()) continue;
-    LaneDepth& depth = lanes[lane.index()];
-    switch (*row.status) {
-      case model::DeliveryStatus::Pending: depth.ready += row.n; break;
-      case model::DeliveryStatus::Retrying: depth.retrying += row.n; break;
-      case model::DeliveryStatus::Held: depth.held += row.n; break;
-      case model::DeliveryStatus::Processing: depth.in_flight += row.n; break;
-      case model::DeliveryStatus::Dead: depth.dead += row.n; break;
-      case model::DeliveryStatus::Sent:
-      case model::DeliveryStatus::Delivered:
-      case model::DeliveryStatus::Failed:
-      case model::DeliveryStatus::Unknown:
-      case model::DeliveryStatus::Suppressed:
-      case model::DeliveryStatus::Cancelled:
-      case model::DeliveryStatus::Expired: break;
-    }
-  }
+  std::vector<LaneDepth> lanes = depths_of(counters_.rows());
   Result<void> read = readers_->inline_read([&](Db& db) -> Result<void> {
     for (std::size_t i = 0; i < lanes.size(); ++i) {
-      lanes[i].lane = lane_at(static_cast<std::int64_t>(i));
       if (lanes[i].ready + lanes[i].retrying + lanes[i].held == 0) continue;
       Statement s = db.statement(
           "SELECT due_at FROM delivery INDEXED BY delivery_due WHERE lane = ?1 AND due_at <= ?2 "
@@ -87,8 +133,7 @@ Task<Result<std::vector<LaneDepth>>> SqliteStore::lane_depths(Time now) {
     return {};
   });
   if (!read) co_return std::unexpected(read.error());
-  std::erase_if(lanes,
-                [](const LaneDepth& d) { return d.ready + d.retrying + d.held + d.in_flight + d.dead == 0; });
+  std::erase_if(lanes, is_idle);
   co_return lanes;
 }
 

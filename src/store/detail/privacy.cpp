@@ -6,7 +6,7 @@
 #include "store/detail/overwriting.h"
 #include "store/detail/pieces.h"
 #include "store/detail/rows.h"
-#include "store/detail/sqlite_store.h"
+#include "store/detail/sql_store.h"
 
 namespace carillon::store::detail {
 namespace {
@@ -35,7 +35,8 @@ Result<bool> is_over(Txn& txn, std::int64_t notification) {
   // What was cancelled may have deliveries that are not turned yet.
   Statement open = db.statement(
       "SELECT EXISTS (SELECT 1 FROM delivery WHERE id >= ?2 AND id < ?2 + ?3 AND status < 4) OR EXISTS "
-      "(SELECT 1 FROM notification_count WHERE notification = ?1 AND status < 4 AND n > 0) OR EXISTS "
+      "(SELECT 1 FROM notification_count WHERE notification = ?1 AND status < 4 GROUP BY status HAVING "
+      "sum(n) > 0) OR EXISTS "
       "(SELECT 1 FROM expansion WHERE notification = ?1 AND is_done = 0)");
   CARILLON_TRY(const bool has_answer, open.bind(1, notification).bind(2, first).bind(3, count).next());
   return has_answer && open.integer(0) == 0;
@@ -54,7 +55,8 @@ Result<void> write_sealed(Txn& txn, std::int64_t id, std::string_view sealed) {
 Result<void> write_named(Txn& txn, std::int64_t item, std::span<const Naming> named) {
   CARILLON_CHECK(txn.db.statement("DELETE FROM named WHERE item = ?1").bind(1, item).run());
   for (const Naming& one : named) {
-    Statement s = txn.db.statement("INSERT OR IGNORE INTO named(item, key, entry) VALUES(?1, ?2, ?3)");
+    Statement s =
+        txn.db.statement("INSERT INTO named(item, key, entry) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING");
     CARILLON_CHECK(s.bind(1, item).bind(2, one.user_key).bind(3, std::int64_t{one.entry}).run());
   }
   return {};
@@ -104,9 +106,9 @@ Result<bool> wipe_sealed(Txn& txn, std::int64_t& after) {
   return has_more && has_wiped;
 }
 
-class SqlitePrivacy final : public PrivacyStore {
+class SqlPrivacy final : public PrivacyStore {
  public:
-  explicit SqlitePrivacy(SqliteStore& store) : store_(store) {}
+  explicit SqlPrivacy(SqlStore& store) : store_(store) {}
 
   Task<Result<std::string>> sealed(std::int64_t id) override;
   Task<Result<std::vector<NamedItem>>> named(NamedQuery query) override;
@@ -117,20 +119,20 @@ class SqlitePrivacy final : public PrivacyStore {
   Result<void> replace_body(Txn& txn, const WipedNotification& one);
   Result<void> wipe_delivery(Txn& txn, std::int64_t id, const Origin& origin, Time now);
 
-  SqliteStore& store_;
+  SqlStore& store_;
 };
 
-std::unique_ptr<PrivacyStore> SqliteStore::make_privacy() { return std::make_unique<SqlitePrivacy>(*this); }
+std::unique_ptr<PrivacyStore> SqlStore::make_privacy() { return std::make_unique<SqlPrivacy>(*this); }
 
-Task<Result<std::string>> SqlitePrivacy::sealed(std::int64_t id) {
-  co_return store_.readers_->inline_read([id](Db& db) -> Result<std::string> {
+Task<Result<std::string>> SqlPrivacy::sealed(std::int64_t id) {
+  co_return co_await store_.look([id](Db& db) -> Result<std::string> {
     Statement s = db.statement("SELECT data FROM sealed WHERE id = ?1");
     CARILLON_TRY(const bool has_row, s.bind(1, id).next());
     return has_row ? s.string(0) : std::string();
   });
 }
 
-Task<Result<std::vector<NamedItem>>> SqlitePrivacy::named(NamedQuery query) {
+Task<Result<std::vector<NamedItem>>> SqlPrivacy::named(NamedQuery query) {
   co_return co_await store_.read([query](Db& db) -> Result<std::vector<NamedItem>> {
     std::vector<NamedItem> items;
     Statement s = db.statement(
@@ -152,7 +154,7 @@ Task<Result<std::vector<NamedItem>>> SqlitePrivacy::named(NamedQuery query) {
   });
 }
 
-Result<void> SqlitePrivacy::replace_body(Txn& txn, const WipedNotification& one) {
+Result<void> SqlPrivacy::replace_body(Txn& txn, const WipedNotification& one) {
   Statement n =
       txn.db.statement("UPDATE notification SET body = ?3, flags = flags | ?4 WHERE id = ?1 AND body = ?2");
   n.bind(1, one.id).bind(2, one.expected_body).bind(3, one.body).bind(4, one.is_erased ? kFlagErased : 0);
@@ -166,7 +168,7 @@ Result<void> SqlitePrivacy::replace_body(Txn& txn, const WipedNotification& one)
   return write_sealed(txn, one.id, one.sealed);
 }
 
-Result<void> SqlitePrivacy::wipe_delivery(Txn& txn, std::int64_t id, const Origin& origin, Time now) {
+Result<void> SqlPrivacy::wipe_delivery(Txn& txn, std::int64_t id, const Origin& origin, Time now) {
   std::optional<model::Delivery> open;
   {
     Statement s = txn.db.statement("SELECT " CARILLON_DELIVERY_COLUMNS " FROM delivery WHERE id = ?1");
@@ -183,25 +185,22 @@ Result<void> SqlitePrivacy::wipe_delivery(Txn& txn, std::int64_t id, const Origi
   }
   // Of what a note tells, only the changes of a replay are the sender's words. One that is being sent is
   // somebody else's to write. A reason may go on with what a provider said: "bounced: 550 …".
-  for (const char* sql :
-       {"UPDATE delivery SET note = iif(instr(note, '\"changes\"') > 0, NULL, note), device_id = NULL "
-        "WHERE id = ?1 AND status <> 2",
-        "UPDATE attempt SET detail = NULL WHERE delivery = ?1 AND detail IS NOT NULL",
-        "UPDATE receipt SET detail = NULL WHERE delivery = ?1 AND detail IS NOT NULL",
-        "UPDATE dead_letter SET error = NULL, reason = iif(instr(reason, ':') > 0, substr(reason, 1, "
-        "instr(reason, ':') - 1), reason) WHERE delivery = ?1"}) {
+  for (const char* sql : {"UPDATE delivery SET note = CASE WHEN note LIKE '%\"changes\"%' THEN NULL ELSE "
+                          "note END, device_id = NULL "
+                          "WHERE id = ?1 AND status <> 2",
+                          "UPDATE attempt SET detail = NULL WHERE delivery = ?1 AND detail IS NOT NULL",
+                          "UPDATE receipt SET detail = NULL WHERE delivery = ?1 AND detail IS NOT NULL",
+                          "UPDATE dead_letter SET error = NULL, reason = CASE WHEN reason LIKE '%:%' THEN "
+                          "substr(reason, 1, instr(reason, ':') - 1) ELSE reason END WHERE delivery = ?1"}) {
     CARILLON_CHECK(txn.db.statement(sql).bind(1, id).run());
   }
   CARILLON_CHECK(remove_sealed(txn, id));
   CARILLON_CHECK(txn.db.statement("DELETE FROM sandbox_message WHERE delivery = ?1").bind(1, id).run());
   const std::int64_t messages = txn.db.changes();
-  if (store_.sandbox_rows_ < 0 || messages == 0) return {};
-  store_.sandbox_rows_ -= messages;
-  txn.after_rollback([this, messages] { store_.sandbox_rows_ += messages; });
-  return {};
+  return messages == 0 ? Result<void>{} : store_.sandbox_changed(txn, -messages);
 }
 
-Task<Result<void>> SqlitePrivacy::wipe_notifications(std::vector<WipedNotification> wiped, Time now) {
+Task<Result<void>> SqlPrivacy::wipe_notifications(std::vector<WipedNotification> wiped, Time now) {
   std::size_t rows = 0;
   for (const WipedNotification& one : wiped) rows += 1 + one.deliveries.size() * 4;
   const auto call = [this, &wiped, now](Txn& txn) -> Result<void> {
@@ -223,7 +222,7 @@ Task<Result<void>> SqlitePrivacy::wipe_notifications(std::vector<WipedNotificati
   co_return co_await store_.write(call, JobClass::Other, rows);
 }
 
-Task<Result<void>> SqlitePrivacy::erase_event_letter(std::int64_t id, std::string rest) {
+Task<Result<void>> SqlPrivacy::erase_event_letter(std::int64_t id, std::string rest) {
   const auto call = [id, &rest](Txn& txn) -> Result<void> {
     const Overwriting overwriting(txn.db);
     for (const char* sql :

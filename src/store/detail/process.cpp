@@ -1,7 +1,6 @@
 // Opening and closing: the folder's lock, the database, the ballast, who runs here, how well it is.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 
 #include "base/ids.h"
 #include "base/log.h"
+#include "store/detail/history_index.h"
 #include "store/detail/schema.h"
 #include "store/detail/sqlite_store.h"
 
@@ -23,6 +23,7 @@ constexpr std::int64_t kBallastBytes = 256LL << 20;
 constexpr std::int64_t kBallastOnlyAbove = 4LL << 30;  // free bytes: a small disk is left alone
 constexpr std::int64_t kDiskFreePercent = 3;
 constexpr std::int64_t kDiskCheckEveryMs = 1'000;
+constexpr std::size_t kReaderThreads = 2;
 constexpr std::int64_t kPeopleCacheBytes = 4 << 20;  // the writer's share of people.db
 
 struct DiskSpace {
@@ -41,6 +42,13 @@ std::int64_t disk_needed(const DiskSpace& space, const SqliteOptions& options) {
   return std::max(options.disk_free_min_bytes, space.total / 100 * kDiskFreePercent);
 }
 
+std::unique_ptr<Readers> make_readers(const std::string& path, std::int64_t cache_bytes) {
+  const auto open = [path, cache_bytes]() -> Result<std::unique_ptr<Db>> {
+    return SqliteDb::open(path, DbMode::Reader, cache_bytes);
+  };
+  return std::make_unique<Readers>(open, kReaderThreads, true);
+}
+
 std::int64_t steady_ms() {
   return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
@@ -57,7 +65,8 @@ void make_ballast(const std::string& folder) {
 }  // namespace
 
 SqliteStore::SqliteStore(SqliteOptions options)
-    : options_(std::move(options)),
+    : SqlStore(*options.keys, std::make_unique<Words>(), std::make_unique<Counters>()),
+      options_(std::move(options)),
       path_(options_.folder + "/carillon.db"),
       people_path_(options_.folder + "/people.db") {}
 
@@ -69,39 +78,19 @@ Result<std::unique_ptr<Store>> SqliteStore::open(SqliteOptions options) {
   std::filesystem::create_directories(options.folder, ec);
   if (ec) return fail(Errc::Unavailable, fmt::format("cannot make {}: {}", options.folder, ec.message()));
   std::unique_ptr<SqliteStore> store(new SqliteStore(std::move(options)));
-  CARILLON_CHECK(store->lock_folder());
+  CARILLON_TRY(store->lock_, FolderLock::take(store->options_.folder));
   CARILLON_CHECK(store->open_database());
   make_ballast(store->options_.folder);
   return store;
 }
 
-Result<void> SqliteStore::lock_folder() {
-  const std::string path = options_.folder + "/carillon.lock";
-  lock_fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (lock_fd_ < 0)
-    return fail(Errc::Unavailable,
-                fmt::format("cannot open {}: {}", path, std::generic_category().message(errno)));
-  if (::flock(lock_fd_, LOCK_EX | LOCK_NB) != 0) {
-    char holder[32] = {};
-    const ssize_t n = ::pread(lock_fd_, holder, sizeof holder - 1, 0);
-    const std::string_view pid(holder, n > 0 ? static_cast<std::size_t>(n) : 0);
-    return fail(Errc::FailedPrecondition,
-                fmt::format("{} is in use by process {}", options_.folder,
-                            pid.empty() ? std::string_view("(unknown)") : pid.substr(0, pid.find('\n'))));
-  }
-  const std::string pid = fmt::format("{}\n", ::getpid());
-  if (::ftruncate(lock_fd_, 0) != 0 || ::pwrite(lock_fd_, pid.data(), pid.size(), 0) < 0) {
-    base::log_warn("store: cannot write the process id into {}", path);  // the lock itself holds
-  }
-  return {};
-}
-
 Result<void> SqliteStore::open_database() {
   {
-    CARILLON_TRY(const std::unique_ptr<Db> people, Db::open(people_path_, DbMode::Writer, kPeopleCacheBytes));
+    CARILLON_TRY(const std::unique_ptr<SqliteDb> people,
+                 SqliteDb::open(people_path_, DbMode::Writer, kPeopleCacheBytes));
     CARILLON_CHECK(migrate(*people, File::People));
   }
-  CARILLON_TRY(std::unique_ptr<Db> db, Db::open(path_, DbMode::Writer, options_.cache_bytes));
+  CARILLON_TRY(std::unique_ptr<SqliteDb> db, SqliteDb::open(path_, DbMode::Writer, options_.cache_bytes));
   CARILLON_CHECK(db->attach(people_path_, "people", kPeopleCacheBytes));
   CARILLON_TRY(is_new_, migrate(*db, File::Everything));
   ::chmod(path_.c_str(), 0600);
@@ -109,7 +98,10 @@ Result<void> SqliteStore::open_database() {
   CARILLON_CHECK(words_.load(*db));
   CARILLON_CHECK(counters_.load(*db));
   CARILLON_CHECK(claims_.load(*db));
-  CARILLON_CHECK(outbox_.load(*db));
+  CARILLON_CHECK(subscribers_.load(*db));
+  CARILLON_TRY(const std::int64_t last_event, db->scalar("SELECT max(id) FROM webhook_event"));
+  // A node that no process has: others are made of the same clock.
+  outbox_.number_as(base::kIdNodeMax, 0, base::id_time(last_event));
   dedup_ = std::make_unique<Dedup>(options_.dedup_window, options_.dedup_memory_bytes);
   CARILLON_CHECK(dedup_->load(*db, options_.folder + "/dedup.snapshot"));
   notification_cache_ = std::make_unique<NotificationCache>(options_.notification_cache_bytes);
@@ -117,9 +109,11 @@ Result<void> SqliteStore::open_database() {
   history_ = std::make_unique<History>(*options_.keys);
   CARILLON_CHECK(history_->load(*db));
   CARILLON_CHECK(suppression_filter_.load(*db));
-  readers_ = std::make_unique<Readers>(path_, options_.cache_bytes / 4);
+  index_ = std::make_unique<HistoryIndex>(*history_);
+  readers_ = make_readers(path_, options_.cache_bytes / 4);
   // Each send reads somebody else: what is read again are the inner pages, 3 MB for a million users.
-  people_readers_ = std::make_unique<Readers>(people_path_, options_.cache_bytes * 3 / 4);
+  own_people_readers_ = make_readers(people_path_, options_.cache_bytes * 3 / 4);
+  people_readers_ = own_people_readers_.get();
   Writer::Hooks hooks{.free_ballast = [this] { return free_ballast(); },
                       .disk_state =
                           [this](bool is_failing, const Error* why) {
@@ -129,6 +123,7 @@ Result<void> SqliteStore::open_database() {
                           }};
   writer_ =
       std::make_unique<Writer>(std::move(db), words_, counters_, outbox_, options_.metrics, std::move(hooks));
+  others_ = writer_.get();
   return {};
 }
 
@@ -198,11 +193,11 @@ void SqliteStore::close() {
   if (writer_) writer_->close();
   backup_.reset();  // what was not done yet stays half
   if (readers_) readers_->close();
-  if (people_readers_) people_readers_->close();
+  if (own_people_readers_) own_people_readers_->close();
   if (writer_) {
     writer_->close_database([this](Db& db) { dedup_->save(db, options_.folder + "/dedup.snapshot"); });
   }
-  if (lock_fd_ >= 0) ::close(std::exchange(lock_fd_, -1));
+  lock_ = {};
 }
 
 }  // namespace carillon::store::detail

@@ -28,7 +28,7 @@ Result<void> write_device_owners(Txn& txn, const model::Profile& who,
   for (const std::string_view id : after) {
     if (before.contains(id)) continue;
     Statement s = txn.db.statement(
-        "INSERT OR IGNORE INTO device_owner(project, device_id, user_id) VALUES(?1, ?2, ?3)");
+        "INSERT INTO device_owner(project, device_id, user_id) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING");
     CARILLON_CHECK(s.bind(1, std::int64_t{who.project}).bind(2, id).bind(3, who.user_id).run());
   }
   return {};
@@ -43,26 +43,51 @@ std::int64_t profile_id(std::int32_t project, std::string_view user_id) {
   return kHash.low63({project_bytes, user_id});
 }
 
+namespace {
+
+Result<std::shared_ptr<model::Profile>> read_profile(const Statement& s, const UserKey& key) {
+  auto profile = std::make_shared<model::Profile>();
+  CARILLON_CHECK(model::decode_profile(s.text(1), *profile));
+  profile->project = key.project;
+  profile->user_id = key.user_id;
+  profile->version = s.integer(0);
+  return profile;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<model::Profile>> take_profile(Txn& txn, const UserKey& key) {
+  if (!txn.db.is_server()) return load_profile(txn.db, key);
+  Statement s =
+      txn.db.statement("SELECT version, data FROM profile WHERE project = ?1 AND user_id = ?2 FOR UPDATE");
+  CARILLON_TRY(const bool has_row, s.bind(1, std::int64_t{key.project}).bind(2, key.user_id).next());
+  if (!has_row) return nullptr;
+  return read_profile(s, key);
+}
+
 Result<std::shared_ptr<model::Profile>> load_profile(Db& db, const UserKey& key, std::int64_t id) {
-  const auto read = [&key](const Statement& s) -> Result<std::shared_ptr<model::Profile>> {
-    auto profile = std::make_shared<model::Profile>();
-    CARILLON_CHECK(model::decode_profile(s.text(1), *profile));
-    profile->project = key.project;
-    profile->user_id = key.user_id;
-    profile->version = s.integer(0);
-    return profile;
-  };
-  Statement by_id = db.statement("SELECT version, data, user_id, project FROM profile WHERE id = ?1");
-  CARILLON_TRY(const bool is_there, by_id.bind(1, id).next());
-  if (is_there && by_id.text(2) == key.user_id && by_id.integer(3) == key.project) return read(by_id);
+  if (!db.is_server()) {
+    Statement by_id = db.statement("SELECT version, data, user_id, project FROM profile WHERE id = ?1");
+    CARILLON_TRY(const bool is_there, by_id.bind(1, id).next());
+    if (is_there && by_id.text(2) == key.user_id && by_id.integer(3) == key.project)
+      return read_profile(by_id, key);
+  }
   Statement s = db.statement("SELECT version, data FROM profile WHERE project = ?1 AND user_id = ?2");
   CARILLON_TRY(const bool has_row, s.bind(1, std::int64_t{key.project}).bind(2, key.user_id).next());
   if (!has_row) return nullptr;
-  return read(s);
+  return read_profile(s, key);
 }
 
 Result<void> write_profile(Txn& txn, const model::Profile& profile) {
   const std::string data = model::encode(profile);
+  if (txn.db.is_server()) {
+    Statement s = txn.db.statement(
+        "INSERT INTO profile(project, user_id, version, email, data) VALUES(?1, ?2, ?3, ?4, ?5) "
+        "ON CONFLICT(project, user_id) DO UPDATE SET version = excluded.version, email = excluded.email, "
+        "data = excluded.data");
+    s.bind(1, std::int64_t{profile.project}).bind(2, profile.user_id).bind(3, profile.version);
+    return s.bind_or_null(4, profile.email).bind(5, data).run();
+  }
   const auto write = [&](std::optional<std::int64_t> id) {
     Statement s = txn.db.statement(
         "INSERT INTO profile(id, project, user_id, version, email, data) VALUES(?1, ?2, ?3, ?4, ?5, ?6) "
@@ -130,7 +155,9 @@ Result<void> write_owners(Txn& txn, const base::KeyedHash& hash, const model::Pr
   for (const OwnedEndpoint& e : new_ones) {
     if (std::ranges::find(old_ones, e) != old_ones.end()) continue;
     Statement s = txn.db.statement(
-        "INSERT OR REPLACE INTO endpoint_owner(project, hash, user_id, device_id) VALUES(?1, ?2, ?3, ?4)");
+        "INSERT INTO endpoint_owner(project, hash, user_id, device_id) VALUES(?1, ?2, ?3, ?4) "
+        "ON CONFLICT(project, hash) DO UPDATE SET user_id = excluded.user_id, device_id = "
+        "excluded.device_id");
     s.bind(1, std::int64_t{who.project}).bind(2, e.hash).bind(3, who.user_id).bind(4, e.device_id);
     CARILLON_CHECK(s.run());
   }

@@ -21,6 +21,8 @@ Result<std::shared_ptr<model::Profile>> load_profile(Db& db, const UserKey& key,
 inline Result<std::shared_ptr<model::Profile>> load_profile(Db& db, const UserKey& key) {
   return load_profile(db, key, profile_id(key.project, key.user_id));
 }
+// The same to be written in this transaction: nobody else writes it until that ends.
+Result<std::shared_ptr<model::Profile>> take_profile(Txn& txn, const UserKey& key);
 // Inserts (version 1) or replaces the row. Owners are not touched.
 Result<void> write_profile(Txn& txn, const model::Profile& profile);
 Result<void> remove_profile(Txn& txn, const UserKey& key);

@@ -4,60 +4,15 @@
 #include "store/detail/lists.h"
 #include "store/detail/overwriting.h"
 #include "store/detail/profile_rows.h"
-#include "store/detail/sqlite_store.h"
+#include "store/detail/sql_store.h"
 
 namespace carillon::store::detail {
-namespace {
-
-constexpr std::size_t kKeysMax = 1024;
-constexpr std::size_t kInlineMissesMax = 64;  // more are read on a reader's thread
-
-}  // namespace
-
-Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> SqliteStore::profiles(
-    std::vector<UserKey> keys) {
-  if (keys.size() > kKeysMax) co_return fail(Errc::InvalidArgument, "at most 1,024 profiles at a time");
-  std::vector<std::shared_ptr<const model::Profile>> found(keys.size());
-  struct Miss {
-    std::size_t index;
-    std::int64_t id;
-    std::uint64_t stamp;
-  };
-  std::vector<Miss> misses;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    const std::int64_t id = profile_id(keys[i].project, keys[i].user_id);
-    ProfileCache::Lookup lookup = profile_cache_->get(id, keys[i]);
-    found[i] = std::move(lookup.profile);
-    if (!found[i]) misses.push_back({i, id, lookup.stamp});
-  }
-  if (misses.empty()) co_return found;
-  const auto load = [&](Db& db) -> Result<void> {
-    for (const Miss& miss : misses) {
-      auto& profile = found[miss.index];
-      CARILLON_TRY(profile, load_profile(db, keys[miss.index], miss.id));
-      if (profile) profile_cache_->put_read(miss.id, profile, miss.stamp);
-    }
-    return {};
-  };
-  if (misses.size() <= kInlineMissesMax) {
-    if (Result<void> done = people_readers_->inline_read(load); !done)
-      co_return std::unexpected(done.error());
-  } else {
-    CARILLON_CO_CHECK(co_await read_people(load));
-  }
-  co_return found;
-}
-
-std::uint64_t SqliteStore::profile_stamp(std::int32_t project, std::string_view user_id) const noexcept {
-  return profile_cache_->stamp(profile_id(project, user_id));
-}
-
-void SqliteStore::keep_written(const UserKey& key, std::shared_ptr<const model::Profile> profile) {
+void SqlStore::keep_written(const UserKey& key, std::shared_ptr<const model::Profile> profile) {
   profile_cache_->put_written(profile_id(key.project, key.user_id), std::move(profile));
 }
 
-Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> SqliteStore::list_profiles(
-    std::int32_t project, ListPage page) {
+Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> SqlStore::list_profiles(std::int32_t project,
+                                                                                         ListPage page) {
   using Profiles = std::vector<std::shared_ptr<const model::Profile>>;
   co_return co_await read_people([project, page = std::move(page)](Db& db) -> Result<Profiles> {
     Profiles profiles;
@@ -113,9 +68,9 @@ bool is_named(const model::Device& device, const std::string& id) {
 
 }  // namespace
 
-Task<Result<TokenOwner>> SqliteStore::find_device(std::int32_t project, std::string device_id) {
-  co_return people_readers_->inline_read([&](Db& db) -> Result<TokenOwner> {
-    CARILLON_TRY(const auto users, holders_of(db, options_.keys->address_hash, project, device_id));
+Task<Result<TokenOwner>> SqlStore::find_device(std::int32_t project, std::string device_id) {
+  co_return co_await look_people([&](Db& db) -> Result<TokenOwner> {
+    CARILLON_TRY(const auto users, holders_of(db, keys_.address_hash, project, device_id));
     std::optional<TokenOwner> best;
     for (const std::string& user : users) {
       CARILLON_TRY(const auto profile, load_profile(db, UserKey{project, user}));
@@ -132,11 +87,11 @@ Task<Result<TokenOwner>> SqliteStore::find_device(std::int32_t project, std::str
   });
 }
 
-Task<Result<void>> SqliteStore::delete_profile(UserKey key, Actor actor, Time now) {
+Task<Result<void>> SqlStore::delete_profile(UserKey key, Actor actor, Time now) {
   const auto call = [this, key = std::move(key), actor = std::move(actor), now](Txn& txn) -> Result<void> {
-    CARILLON_TRY(const auto profile, load_profile(txn.db, key));
+    CARILLON_TRY(const auto profile, take_profile(txn, key));
     if (!profile) return fail(Errc::NotFound, "no such user");
-    CARILLON_CHECK(write_owners(txn, options_.keys->address_hash, &*profile, nullptr));
+    CARILLON_CHECK(write_owners(txn, keys_.address_hash, &*profile, nullptr));
     CARILLON_CHECK(tell_devices(txn, &*profile, nullptr, "user_deleted", now));
     CARILLON_CHECK(remove_profile(txn, key));
     CARILLON_CHECK(insert_audit(txn, AuditEntry{.project = key.project,
@@ -151,11 +106,11 @@ Task<Result<void>> SqliteStore::delete_profile(UserKey key, Actor actor, Time no
   co_return co_await write(call);
 }
 
-Task<Result<void>> SqliteStore::erase_user(UserKey key, Actor actor, Time now) {
+Task<Result<void>> SqlStore::erase_user(UserKey key, Actor actor, Time now) {
   const auto call = [this, key = std::move(key), actor = std::move(actor), now](Txn& txn) -> Result<void> {
     const Overwriting overwriting(txn.db);
-    CARILLON_TRY(const auto profile, load_profile(txn.db, key));
-    if (profile) CARILLON_CHECK(write_owners(txn, options_.keys->address_hash, &*profile, nullptr));
+    CARILLON_TRY(const auto profile, take_profile(txn, key));
+    if (profile) CARILLON_CHECK(write_owners(txn, keys_.address_hash, &*profile, nullptr));
     CARILLON_CHECK(remove_profile(txn, key));
     CARILLON_CHECK(forget_events(txn, key));
     // By group, which is what the members are found by; the counts first, while it can be seen who is in.
@@ -179,10 +134,10 @@ Task<Result<void>> SqliteStore::erase_user(UserKey key, Actor actor, Time now) {
   co_return co_await write(call);
 }
 
-Result<bool> SqliteStore::forget_endpoint(Txn& txn, const UserKey& user, const std::string& device_id,
-                                          const DeadAddress& address, Time now) {
+Result<bool> SqlStore::forget_endpoint(Txn& txn, const UserKey& user, const std::string& device_id,
+                                       const DeadAddress& address, Time now) {
   if (user.user_id.empty()) return false;
-  CARILLON_TRY(const auto before, load_profile(txn.db, user));
+  CARILLON_TRY(const auto before, take_profile(txn, user));
   if (!before) return false;
   model::Profile after = *before;
   std::size_t removed = 0;
@@ -202,7 +157,7 @@ Result<bool> SqliteStore::forget_endpoint(Txn& txn, const UserKey& user, const s
   });
   ++after.version;
   CARILLON_CHECK(write_profile(txn, after));
-  CARILLON_CHECK(write_owners(txn, options_.keys->address_hash, &*before, &after));
+  CARILLON_CHECK(write_owners(txn, keys_.address_hash, &*before, &after));
   CARILLON_CHECK(tell_devices(txn, &*before, &after, "invalid_token", now));
   txn.after_commit([this, user, shared = std::make_shared<const model::Profile>(std::move(after))] {
     keep_written(user, shared);
@@ -210,7 +165,7 @@ Result<bool> SqliteStore::forget_endpoint(Txn& txn, const UserKey& user, const s
   return true;
 }
 
-Task<Result<std::vector<PreferenceChange>>> SqliteStore::preference_log(UserKey key, ListPage page) {
+Task<Result<std::vector<PreferenceChange>>> SqlStore::preference_log(UserKey key, ListPage page) {
   using Changes = std::vector<PreferenceChange>;
   co_return co_await read_people([key = std::move(key), page](Db& db) -> Result<Changes> {
     Changes changes;

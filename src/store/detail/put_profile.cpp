@@ -4,7 +4,7 @@
 #include <tuple>
 
 #include "store/detail/profile_rows.h"
-#include "store/detail/sqlite_store.h"
+#include "store/detail/sql_store.h"
 
 namespace carillon::store::detail {
 namespace {
@@ -142,7 +142,7 @@ Result<void> find_named_holders(Txn& txn, const base::KeyedHash& hash, const mod
     }
   }
   for (const std::string& user : users) {
-    CARILLON_TRY(const auto holder, load_profile(txn.db, UserKey{profile.project, user}));
+    CARILLON_TRY(const auto holder, take_profile(txn, UserKey{profile.project, user}));
     if (!holder) continue;
     for (const model::Device& device : holder->devices) {
       const auto is_it = [&](const model::Endpoint& e) {
@@ -198,10 +198,10 @@ Result<void> check_email(Txn& txn, const model::Profile& profile) {
 
 }  // namespace
 
-Result<void> SqliteStore::take_endpoints(Txn& txn, const UserKey& from, std::span<const base::Hash128> places,
-                                         Time now) {
-  const base::KeyedHash& hash = options_.keys->address_hash;
-  CARILLON_TRY(const auto before, load_profile(txn.db, from));
+Result<void> SqlStore::take_endpoints(Txn& txn, const UserKey& from, std::span<const base::Hash128> places,
+                                      Time now) {
+  const base::KeyedHash& hash = keys_.address_hash;
+  CARILLON_TRY(const auto before, take_profile(txn, from));
   if (!before) return {};
   model::Profile after = *before;
   for (model::Device& device : after.devices) {
@@ -224,10 +224,10 @@ Result<void> SqliteStore::take_endpoints(Txn& txn, const UserKey& from, std::spa
   return {};
 }
 
-Result<bool> SqliteStore::claim_anonymous(Txn& txn, const UserKey& who) {
-  CARILLON_TRY(const auto profile, load_profile(txn.db, who));
+Result<bool> SqlStore::claim_anonymous(Txn& txn, const UserKey& who) {
+  CARILLON_TRY(const auto profile, take_profile(txn, who));
   if (!profile || !profile->is_anonymous) return false;
-  CARILLON_CHECK(write_owners(txn, options_.keys->address_hash, &*profile, nullptr));
+  CARILLON_CHECK(write_owners(txn, keys_.address_hash, &*profile, nullptr));
   CARILLON_CHECK(remove_profile(txn, who));
   txn.after_commit([this, who] { keep_written(who, nullptr); });
   return true;
@@ -243,12 +243,12 @@ PreparedProfile prepare_profile(model::Profile profile, const base::KeyedHash& h
   return PreparedProfile{std::move(profile), expected, dropped};
 }
 
-Result<PutProfileResult> SqliteStore::put_prepared(Txn& txn, const PreparedProfile& prepared,
-                                                   const ProfileChange& change, Time now) {
-  const base::KeyedHash& hash = options_.keys->address_hash;
+Result<PutProfileResult> SqlStore::put_prepared(Txn& txn, const PreparedProfile& prepared,
+                                                const ProfileChange& change, Time now) {
+  const base::KeyedHash& hash = keys_.address_hash;
   const model::Profile& profile = prepared.profile;
   const UserKey key{profile.project, profile.user_id};
-  CARILLON_TRY(const auto before, load_profile(txn.db, key));
+  CARILLON_TRY(const auto before, take_profile(txn, key));
   if ((before ? before->version : 0) != prepared.expected) {
     return fail(Errc::Conflict, "the user was changed by somebody else: read it again and redo the change");
   }
@@ -289,12 +289,11 @@ Result<PutProfileResult> SqliteStore::put_prepared(Txn& txn, const PreparedProfi
   return result;
 }
 
-Task<Result<PutProfileResult>> SqliteStore::put_profile(model::Profile profile, ProfileChange change,
-                                                        Time now) {
+Task<Result<PutProfileResult>> SqlStore::put_profile(model::Profile profile, ProfileChange change, Time now) {
   if (profile.user_id.empty() || profile.user_id.size() > model::kUserIdMax) {
     co_return fail(Errc::InvalidArgument, "a user id has 1 to 128 bytes");
   }
-  const PreparedProfile prepared = prepare_profile(std::move(profile), options_.keys->address_hash, now);
+  const PreparedProfile prepared = prepare_profile(std::move(profile), keys_.address_hash, now);
   const auto call = [this, &prepared, &change, now](Txn& txn) {
     return put_prepared(txn, prepared, change, now);
   };

@@ -5,15 +5,13 @@
 namespace carillon::store::detail {
 namespace {
 
-constexpr std::size_t kReaderThreads = 2;
 constexpr std::size_t kIdleMax = 16;     // connections kept open
 constexpr std::size_t kQueueMax = 1024;  // reads waiting; more are refused
 
 }  // namespace
 
-Readers::Readers(std::string path, std::int64_t cache_bytes)
-    : path_(std::move(path)), cache_bytes_(cache_bytes) {
-  for (std::size_t i = 0; i < kReaderThreads; ++i) threads_.emplace_back([this] { loop(); });
+Readers::Readers(Open open, std::size_t threads, bool is_near) : open_(std::move(open)), is_near_(is_near) {
+  for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { loop(); });
 }
 
 Readers::~Readers() { close(); }
@@ -63,7 +61,7 @@ Result<std::unique_ptr<Db>> Readers::borrow() {
       return db;
     }
   }
-  return Db::open(path_, DbMode::Reader, cache_bytes_);
+  return open_();
 }
 
 void Readers::give_back(std::unique_ptr<Db> db) {
@@ -73,7 +71,7 @@ void Readers::give_back(std::unique_ptr<Db> db) {
 
 void Readers::loop() {
   ::pthread_setname_np(::pthread_self(), "store-reader");
-  Result<std::unique_ptr<Db>> own = Db::open(path_, DbMode::Reader, cache_bytes_);
+  Result<std::unique_ptr<Db>> own = open_();
   for (;;) {
     std::shared_ptr<ReadJob> job;
     {
@@ -83,7 +81,7 @@ void Readers::loop() {
       job = std::move(queue_.front());
       queue_.pop_front();
     }
-    if (!own) own = Db::open(path_, DbMode::Reader, cache_bytes_);
+    if (!own) own = open_();
     Result<void> ran = own ? in_snapshot(**own, [&](Db& db) { return job->run(db); })
                            : Result<void>(std::unexpected(own.error()));
     if (!ran) job->fail_with(ran.error());

@@ -4,13 +4,14 @@
 
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "store/detail/sqlite.h"
+#include "store/detail/db.h"
 #include "store/detail/writer.h"
 
 namespace carillon::store::detail {
@@ -39,7 +40,10 @@ class CallRead final : public ReadJob {
 class Readers {
  public:
   using Item = ReadJob;
-  Readers(std::string path, std::int64_t cache_bytes);
+  // Makes a connection. Errors: Unavailable.
+  using Open = std::function<Result<std::unique_ptr<Db>>()>;
+  // `is_near`: the database is in this process, and a look-up is done before a thread could be woken.
+  Readers(Open open, std::size_t threads, bool is_near);
   ~Readers();
   Readers(const Readers&) = delete;
   Readers& operator=(const Readers&) = delete;
@@ -52,6 +56,7 @@ class Readers {
     give_back(std::move(db));
     return result;
   }
+  [[nodiscard]] bool is_near() const noexcept { return is_near_; }
   void push(std::shared_ptr<ReadJob> job);
   Task<void> run(std::shared_ptr<ReadJob> job) { return await_on(*this, std::move(job)); }
   void close();
@@ -59,17 +64,17 @@ class Readers {
  private:
   template <class F>
   static auto in_snapshot(Db& db, F&& call) -> std::invoke_result_t<F&, Db&> {
-    CARILLON_CHECK(db.statement("BEGIN").run());
+    CARILLON_CHECK(db.begin_read());
     auto result = call(db);
-    static_cast<void>(db.statement("COMMIT").run());
+    db.end_read();
     return result;
   }
   Result<std::unique_ptr<Db>> borrow();
   void give_back(std::unique_ptr<Db> db);
   void loop();
 
-  const std::string path_;
-  const std::int64_t cache_bytes_;
+  const Open open_;
+  const bool is_near_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<std::unique_ptr<Db>> idle_;
@@ -85,6 +90,13 @@ auto read_on(Readers& readers, F call) -> Task<std::invoke_result_t<F&, Db&>> {
   auto job = std::make_shared<CallRead<T, F>>(std::move(call));
   co_await readers.run(job);
   co_return std::move(*job->result);
+}
+
+// The same for a handful of key look-ups: here and now where the database is near.
+template <class F>
+auto look_on(Readers& readers, F call) -> Task<std::invoke_result_t<F&, Db&>> {
+  if (readers.is_near()) co_return readers.inline_read(call);
+  co_return co_await read_on(readers, std::move(call));
 }
 
 }  // namespace carillon::store::detail

@@ -1,7 +1,7 @@
 // What is reported about deliveries after they were sent.
 #include "base/crypto.h"
 #include "store/detail/insert.h"
-#include "store/detail/sqlite_store.h"
+#include "store/detail/sql_store.h"
 
 namespace carillon::store::detail {
 namespace {
@@ -57,8 +57,8 @@ Result<std::optional<model::Delivery>> load_delivery(Txn& txn, std::int64_t id) 
 Result<bool> insert_receipt(Txn& txn, const model::Delivery& d, const ReceiptItem& item, bool is_waiting) {
   const model::Receipt& r = item.receipt;
   Statement s = txn.db.statement(
-      "INSERT OR IGNORE INTO receipt(delivery, generation, kind, at, last_at, n, is_waiting, integration, "
-      "provider_id, code, detail) VALUES(?1, ?2, ?3, ?4, ?4, 1, ?5, ?6, ?7, ?8, ?9)");
+      "INSERT INTO receipt(delivery, generation, kind, at, last_at, n, is_waiting, integration, "
+      "provider_id, code, detail) VALUES(?1, ?2, ?3, ?4, ?4, 1, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING");
   s.bind(1, d.id).bind(2, std::int64_t{d.generation}).bind(3, static_cast<std::int64_t>(r.kind));
   s.bind(4, r.at).bind(5, std::int64_t{is_waiting}).bind_or_null(6, txn.words.id(item.integration));
   s.bind_or_null(7, r.provider_id).bind_or_null(8, r.code).bind_or_null(9, r.detail);
@@ -77,9 +77,9 @@ Result<bool> insert_receipt(Txn& txn, const model::Delivery& d, const ReceiptIte
 
 }  // namespace
 
-class SqliteReceipts final : public ReceiptStore {
+class SqlReceipts final : public ReceiptStore {
  public:
-  explicit SqliteReceipts(SqliteStore& store) : store_(store) {}
+  explicit SqlReceipts(SqlStore& store) : store_(store) {}
 
   Task<Result<std::vector<ReceiptResult>>> add(std::vector<ReceiptItem> items, Time now) override {
     const std::size_t rows = items.size() * 3;
@@ -101,7 +101,7 @@ class SqliteReceipts final : public ReceiptStore {
       return db.scalar(
           "SELECT EXISTS(SELECT 1 FROM receipt INDEXED BY receipt_waiting WHERE is_waiting = 1)");
     };
-    CARILLON_CO_TRY(const std::int64_t has_any, store_.readers_->inline_read(look));
+    CARILLON_CO_TRY(const std::int64_t has_any, co_await store_.look(look));
     if (has_any == 0) co_return false;
     auto call = [this, now](Txn& txn) { return apply_piece(txn, now); };
     co_return co_await store_.write(std::move(call), JobClass::Other, static_cast<std::size_t>(kWaitingRows));
@@ -160,7 +160,8 @@ class SqliteReceipts final : public ReceiptStore {
     if (!to || is_earlier_call) return std::nullopt;
     const DeliveryStatus from = d.status;
     Statement s = txn.db.statement(
-        "UPDATE delivery SET status = ?2, reason = ?3, finished_at = ifnull(finished_at, ?4) WHERE id = ?1");
+        "UPDATE delivery SET status = ?2, reason = ?3, finished_at = coalesce(finished_at, ?4) WHERE id = "
+        "?1");
     s.bind(1, d.id).bind(2, static_cast<std::int64_t>(*to));
     CARILLON_CHECK(s.bind(3, static_cast<std::int64_t>(reason_of(kind))).bind(4, now).run());
     if (from == DeliveryStatus::Unknown) {
@@ -255,10 +256,10 @@ class SqliteReceipts final : public ReceiptStore {
     return true;
   }
 
-  SqliteStore& store_;
+  SqlStore& store_;
   std::int64_t looked_to_ = 0;  // writer thread
 };
 
-std::unique_ptr<ReceiptStore> SqliteStore::make_receipts() { return std::make_unique<SqliteReceipts>(*this); }
+std::unique_ptr<ReceiptStore> SqlStore::make_receipts() { return std::make_unique<SqlReceipts>(*this); }
 
 }  // namespace carillon::store::detail

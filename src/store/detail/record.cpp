@@ -1,8 +1,4 @@
 // record(): what became of claimed rows, fenced by owner and epoch.
-#include <tuple>
-
-#include "store/detail/insert.h"
-#include "store/detail/pieces.h"
 #include "store/detail/sqlite_store.h"
 
 // A build without this has to fail the crash test (tests/chaos/test_mutations.py).
@@ -13,52 +9,10 @@
 #endif
 
 namespace carillon::store::detail {
-namespace {
-
-Result<void> insert_attempt(Txn& txn, const model::Attempt& a, std::int64_t delivery) {
-  Statement s = txn.db.statement(
-      "INSERT INTO attempt(delivery, seq, number, at, took_ms, integration, outcome, status, code, detail, "
-      "provider_id) "
-      "VALUES(?1, (SELECT ifnull(max(seq), 0) + 1 FROM attempt WHERE delivery = ?1), ?2, ?3, ?4, ?5, ?6, ?7, "
-      "?8, ?9, ?10)");
-  s.bind(1, delivery).bind(2, static_cast<std::int64_t>(a.number)).bind(3, a.at);
-  s.bind(4, static_cast<std::int64_t>(a.took_ms))
-      .bind_or_null(5, txn.words.id(a.integration))
-      .bind(6, a.outcome);
-  s.bind_or_null(7, a.status)
-      .bind_or_null(8, a.code)
-      .bind_or_null(9, a.detail)
-      .bind_or_null(10, a.provider_id);
-  return s.run();
-}
-
-Result<void> insert_dead_letter(Txn& txn, const RecordItem& item, Time now) {
-  const model::Delivery& d = item.delivery;
-  const std::string error =
-      item.attempt ? item.attempt->code + (item.attempt->code.empty() ? "" : " ") + item.attempt->detail
-                   : std::string();
-  const std::string_view reason =
-      item.dead_letter.empty() ? model::name(d.reason) : std::string_view(item.dead_letter);
-  Statement s = txn.db.statement(
-      "INSERT INTO dead_letter(project, delivery, notification, queue, kind, reason, error, at, is_closed) "
-      "VALUES(?1, ?2, ?3, ?4, 'delivery', ?5, ?6, ?7, 0)");
-  s.bind(1, static_cast<std::int64_t>(d.project)).bind(2, d.id).bind(3, d.notification);
-  s.bind(4, static_cast<std::int64_t>(d.queue)).bind(5, reason).bind_or_null(6, error).bind(7, now);
-  return s.run();
-}
-
-// Those who record keep the critical ones together.
-JobClass class_of(const std::vector<RecordItem>& items) {
-  const bool is_critical = !items.empty() && items.front().delivery.priority == model::Priority::Critical;
-  return is_critical ? JobClass::RecordCritical : JobClass::Record;
-}
-
-}  // namespace
-
 class RecordJob final : public Job {
  public:
   RecordJob(SqliteStore& store, Store::RecordItems items, Owner owner, Time now)
-      : Job(class_of(*items), items->size()),
+      : Job(record_class(*items), items->size()),
         store_(store),
         items_(std::move(items)),
         owner_(pack(owner)),
@@ -105,43 +59,9 @@ class RecordJob final : public Job {
     const bool is_final = model::is_final(item.to);
     CARILLON_TRY(const bool is_ours, update(txn, item, is_final));
     if (!is_ours) return false;
-    txn.count_move(d, model::DeliveryStatus::Processing, item.to);
-    if (is_final) CARILLON_CHECK(tell(txn, d, item.to));
-    if (item.attempt) CARILLON_CHECK(insert_attempt(txn, *item.attempt, d.id));
-    if (is_final) {
-      const Origin origin{.app = item.app,
-                          .category = txn.words.id(item.category),
-                          .template_key = txn.words.id(item.template_key)};
-      roll_up(txn, d, origin, item.to, now_);
-      finished_.push_back(d.notification);
-      if (item.is_sensitive) CARILLON_CHECK(wipe_if_final(txn, d));
-    }
-    if (is_final && d.is_fallback)
-      CARILLON_CHECK(store_.advance_fallback(txn, d, item.to, std::nullopt, now_));
-    if (item.to == model::DeliveryStatus::Dead || item.to == model::DeliveryStatus::Unknown) {
-      CARILLON_CHECK(insert_dead_letter(txn, item, now_));
-    }
-    if (item.dead_address) {
-      CARILLON_CHECK(
-          store_.forget_endpoint(txn, UserKey{d.project, d.user_id}, d.device_id, *item.dead_address, now_));
-    }
-    if (item.suppress) {
-      Suppression suppression;
-      suppression.project = d.project;
-      std::tie(suppression.channel, suppression.hash) = *item.suppress;
-      suppression.reason = item.suppress_reason;
-      suppression.at = now_;
-      CARILLON_CHECK(store_.insert_suppression(txn, suppression));
-    }
+    if (is_final) finished_.push_back(d.notification);
+    CARILLON_CHECK(store_.recorded(txn, item, now_));
     return true;
-  }
-
-  Result<void> tell(Txn& txn, const model::Delivery& d, model::DeliveryStatus to) {
-    if (!d.is_counted) txn.outbox.finished(d.notification, now_);
-    if (!txn.outbox.is_any()) return {};
-    model::Delivery told = d;
-    told.status = to;
-    return tell_status(txn, told, now_);
   }
 
   // One statement is fence and change: an owner is there only in processing.

@@ -2,7 +2,7 @@
 #include "store/detail/audit.h"
 #include "store/detail/lists.h"
 #include "store/detail/pieces.h"
-#include "store/detail/sqlite_store.h"
+#include "store/detail/sql_store.h"
 
 namespace carillon::store::detail {
 namespace {
@@ -54,15 +54,15 @@ bool tells(const RecordKey& key) { return !key.kind.ends_with("_version"); }
 
 }  // namespace
 
-Task<Result<Record>> SqliteStore::get_record(RecordKey key) {
+Task<Result<Record>> SqlStore::get_record(RecordKey key) {
   auto found = readers_->inline_read([&](Db& db) { return load_record(db, key); });
   if (!found) co_return std::unexpected(found.error());
   if (!*found) co_return fail(Errc::NotFound, fmt::format("no {} \"{}\"", key.kind, key.key));
   co_return std::move(**found);
 }
 
-Task<Result<Record>> SqliteStore::put_record(Record record, std::optional<std::int64_t> expected_version,
-                                             Actor actor, Time now) {
+Task<Result<Record>> SqlStore::put_record(Record record, std::optional<std::int64_t> expected_version,
+                                          Actor actor, Time now) {
   if (record.key.kind.empty() || record.key.kind.size() > kKeyMax || record.key.key.size() > kKeyMax ||
       record.data.size() > kDataMax) {
     co_return fail(Errc::InvalidArgument,
@@ -97,7 +97,7 @@ Task<Result<Record>> SqliteStore::put_record(Record record, std::optional<std::i
   co_return co_await write(call, JobClass::Other, 2);
 }
 
-Task<Result<void>> SqliteStore::delete_record(RecordKey key, Actor actor, Time now) {
+Task<Result<void>> SqlStore::delete_record(RecordKey key, Actor actor, Time now) {
   const auto call = [=, key = std::move(key), actor = std::move(actor)](Txn& txn) -> Result<void> {
     CARILLON_TRY(const auto stored, load_record(txn.db, key));
     if (!stored) return fail(Errc::NotFound, fmt::format("no {} \"{}\"", key.kind, key.key));
@@ -114,8 +114,8 @@ Task<Result<void>> SqliteStore::delete_record(RecordKey key, Actor actor, Time n
   co_return co_await write(call, JobClass::Other, 2);
 }
 
-Task<Result<std::vector<Record>>> SqliteStore::list_records(std::string kind, std::int32_t project,
-                                                            ListPage page) {
+Task<Result<std::vector<Record>>> SqlStore::list_records(std::string kind, std::int32_t project,
+                                                         ListPage page) {
   const auto call = [=, kind = std::move(kind),
                      page = std::move(page)](Db& db) -> Result<std::vector<Record>> {
     std::vector<Record> records;
@@ -132,15 +132,15 @@ Task<Result<std::vector<Record>>> SqliteStore::list_records(std::string kind, st
   co_return co_await read(call);
 }
 
-Task<Result<std::optional<std::string>>> SqliteStore::get_answer(std::string key, Time now) {
-  co_return readers_->inline_read([&](Db& db) -> Result<std::optional<std::string>> {
+Task<Result<std::optional<std::string>>> SqlStore::get_answer(std::string key, Time now) {
+  co_return co_await look([&](Db& db) -> Result<std::optional<std::string>> {
     Statement s = db.statement("SELECT answer FROM answer WHERE key = ?1 AND expires_at > ?2");
     CARILLON_TRY(const bool has_row, s.bind(1, key).bind(2, now).next());
     return has_row ? std::optional(s.string(0)) : std::nullopt;
   });
 }
 
-Task<Result<void>> SqliteStore::put_answer(std::string key, std::string answer, Time expires, Time now) {
+Task<Result<void>> SqlStore::put_answer(std::string key, std::string answer, Time expires, Time now) {
   // The first answer stays until it expires: whoever came second is told what the first was told.
   const auto call = [=, key = std::move(key), answer = std::move(answer)](Txn& txn) -> Result<void> {
     Statement s = txn.db.statement(

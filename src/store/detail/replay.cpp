@@ -2,7 +2,7 @@
 #include "base/ids.h"
 #include "base/json.h"
 #include "store/detail/insert.h"
-#include "store/detail/sqlite_store.h"
+#include "store/detail/sql_store.h"
 
 namespace carillon::store::detail {
 namespace {
@@ -74,9 +74,10 @@ Result<void> write_row(Txn& txn, const model::Delivery& d) {
       txn.db.statement("UPDATE dead_letter SET is_closed = 1 WHERE delivery = ?1").bind(1, d.id).run());
   if (d.is_counted) {
     CARILLON_CHECK(txn.db
-                       .statement("INSERT OR IGNORE INTO expansion(notification, is_done, moment, audience) "
-                                  "VALUES(?1, 1, 0, x'')")
+                       .statement("INSERT INTO expansion(notification, is_done, moment, audience) "
+                                  "VALUES(?1, 1, 0, ?2) ON CONFLICT DO NOTHING")
                        .bind(1, d.notification)
+                       .bind_blob(2, {})
                        .run());
   }
   // Open again, whatever housekeeping had marked.
@@ -87,8 +88,8 @@ Result<void> write_row(Txn& txn, const model::Delivery& d) {
 
 }  // namespace
 
-Task<Result<std::vector<ReplayResult>>> SqliteStore::replay(std::vector<ReplayItem> items, Actor actor,
-                                                            Time now) {
+Task<Result<std::vector<ReplayResult>>> SqlStore::replay(std::vector<ReplayItem> items, Actor actor,
+                                                         Time now) {
   const std::size_t rows = items.size() * 3;
   const auto replay_one = [this, actor = std::move(actor), now](
                               Txn& txn, const ReplayItem& item) -> Result<ReplayResult> {

@@ -1,5 +1,7 @@
 #include "store/detail/rows.h"
 
+#include "base/json.h"
+
 namespace carillon::store::detail {
 
 model::Delivery read_delivery(const Statement& s, const Words& words) {
@@ -57,12 +59,23 @@ model::Notification read_notification(const Statement& s, const Words& words) {
   return n;
 }
 
+std::shared_ptr<const model::SendRequest> parse_request(const std::string& body) {
+  thread_local base::JsonDocument document;
+  const auto root = document.parse(body);
+  if (!root) return nullptr;
+  base::Problems problems;
+  auto request =
+      std::make_shared<const model::SendRequest>(model::read_send_request(*root, std::nullopt, "", problems));
+  return problems.empty() ? std::move(request) : nullptr;
+}
+
 Result<void> derive_status(Db& db, model::Notification& n) {
   if (n.status != model::NotificationStatus::Sending) return {};
   if (n.first_delivery == 0) {
     // Expanded in chunks: housekeeping marks it a little later. One without any delivery has no row.
     Statement s = db.statement(
-        "SELECT 1 FROM notification_count WHERE notification = ?1 AND status < 4 AND n > 0 LIMIT 1");
+        "SELECT 1 FROM notification_count WHERE notification = ?1 AND status < 4 GROUP BY status HAVING "
+        "sum(n) > 0 LIMIT 1");
     CARILLON_TRY(const bool is_open, s.bind(1, n.id).next());
     if (!is_open) n.status = model::NotificationStatus::Completed;
     return {};

@@ -2,10 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "model/notification.h"
-#include "store/detail/sqlite.h"
+#include "store/detail/db.h"
 #include "store/detail/words.h"
 #include "store/store_types.h"
 #include "store/store_views.h"
@@ -14,9 +15,9 @@ namespace carillon::store::detail {
 
 inline constexpr std::int64_t kFlagSandbox = 1;
 inline constexpr std::int64_t kFlagCancelled = 2;
-inline constexpr std::int64_t kFlagCounted = 2;  // of a delivery: its notification keeps counts
+inline constexpr std::int64_t kFlagCounted = 2;   // of a delivery: its notification keeps counts
 inline constexpr std::int64_t kFlagFallback = 4;  // of a delivery: one of several steps
-inline constexpr std::int64_t kFlagChunked = 4;  // its deliveries are listed in `chunk`
+inline constexpr std::int64_t kFlagChunked = 4;   // its deliveries are listed in `chunk`
 inline constexpr std::int64_t kFlagSensitive = 8;
 inline constexpr std::int64_t kFlagErased = 16;
 
@@ -47,6 +48,9 @@ model::Delivery read_delivery(const Statement& s, const Words& words);
   "id, project, app, status, priority, flags, category, template, template_version, accepted_at, " \
   "expires_at, send_at, first_delivery, delivery_count, event_id, body"
 model::Notification read_notification(const Statement& s, const Words& words);
+
+// What was accepted reads the same again; null only if the stored bytes do not make sense any more.
+[[nodiscard]] std::shared_ptr<const model::SendRequest> parse_request(const std::string& body);
 
 // What a stored `Sending` (or cancelled) notification really is: Completed when none of its deliveries
 // is open. Completion is derived on reading, because writing it would cost every notification another

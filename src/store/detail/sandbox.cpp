@@ -1,21 +1,15 @@
 // What the sandbox integration "sent": the newest 100,000 messages.
-#include <algorithm>
-
 #include "store/detail/lists.h"
-#include "store/detail/sqlite_store.h"
+#include "store/detail/sql_store.h"
 
 namespace carillon::store::detail {
 namespace {
 
-constexpr std::int64_t kSandboxMax = 100'000;
-constexpr std::int64_t kTrimFrom = kSandboxMax + 1'000;  // trimming in chunks: a few rows at a time cost more
-constexpr std::int64_t kTrimRows = 4'000;
-
 Result<void> insert_message(Txn& txn, const SandboxMessage& m) {
   Statement s = txn.db.statement(
-      "INSERT OR IGNORE INTO sandbox_message(id, project, delivery, notification, channel, recipient, "
+      "INSERT INTO sandbox_message(id, project, delivery, notification, channel, recipient, "
       "content, at) "
-      "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+      "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING");
   s.bind(1, m.id).bind(2, std::int64_t{m.project}).bind(3, m.delivery).bind(4, m.notification);
   s.bind(5, static_cast<std::int64_t>(m.channel)).bind(6, m.to).bind(7, m.content).bind(8, m.at);
   return s.run();
@@ -23,34 +17,22 @@ Result<void> insert_message(Txn& txn, const SandboxMessage& m) {
 
 }  // namespace
 
-Task<Result<void>> SqliteStore::add_sandbox_messages(std::vector<SandboxMessage> messages) {
+Task<Result<void>> SqlStore::add_sandbox_messages(std::vector<SandboxMessage> messages) {
   const std::size_t rows = messages.size();
   const auto call = [this, messages = std::move(messages)](Txn& txn) -> Result<void> {
-    if (sandbox_rows_ < 0) {
-      CARILLON_TRY(sandbox_rows_, txn.db.scalar("SELECT count(*) FROM sandbox_message"));
-    }
     std::int64_t added = 0;
     for (const SandboxMessage& m : messages) {
       CARILLON_CHECK(insert_message(txn, m));
-      added += txn.db.changes();
+      // About how many is enough where asking costs a round trip each.
+      added += txn.db.is_server() ? 1 : txn.db.changes();
     }
-    std::int64_t removed = 0;
-    if (const std::int64_t n = sandbox_rows_ + added; n >= kTrimFrom) {
-      Statement s = txn.db.statement(
-          "DELETE FROM sandbox_message WHERE id IN "
-          "(SELECT id FROM sandbox_message ORDER BY id LIMIT ?1)");
-      CARILLON_CHECK(s.bind(1, std::min(n - kSandboxMax, std::max(kTrimRows, added))).run());
-      removed = txn.db.changes();
-    }
-    sandbox_rows_ += added - removed;
-    txn.after_rollback([this, change = added - removed] { sandbox_rows_ -= change; });
-    return {};
+    return sandbox_changed(txn, added);
   };
   co_return co_await write(call, JobClass::Other, rows);
 }
 
-Task<Result<std::vector<SandboxMessage>>> SqliteStore::list_sandbox_messages(std::int32_t project,
-                                                                             ListPage page) {
+Task<Result<std::vector<SandboxMessage>>> SqlStore::list_sandbox_messages(std::int32_t project,
+                                                                          ListPage page) {
   co_return co_await read([project, page](Db& db) -> Result<std::vector<SandboxMessage>> {
     std::vector<SandboxMessage> messages;
     // Without an index of its own: the table is bounded, and every sandbox send writes into it.

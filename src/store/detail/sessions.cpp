@@ -2,7 +2,7 @@
 #include "store/sessions.h"
 
 #include "store/detail/pieces.h"
-#include "store/detail/sqlite_store.h"
+#include "store/detail/sql_store.h"
 
 namespace carillon::store::detail {
 namespace {
@@ -65,9 +65,10 @@ Result<void> write_login(Txn& txn, std::string_view member, const Login& login) 
     return fail(Errc::Conflict, "how this member signs in was changed at the same time; try again");
   const std::string recovery = join(login.recovery);
   Statement s = txn.db.statement(
-      "INSERT OR REPLACE INTO member_login(member, version, password, totp, pending_totp, totp_step, "
-      "recovery) "
-      "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+      "INSERT INTO member_login(member, version, password, totp, pending_totp, totp_step, recovery) "
+      "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(member) DO UPDATE SET version = excluded.version, "
+      "password = excluded.password, totp = excluded.totp, pending_totp = excluded.pending_totp, "
+      "totp_step = excluded.totp_step, recovery = excluded.recovery");
   s.bind(1, member).bind(2, login.version + 1).bind_or_null(3, login.password).bind_or_null(4, login.totp);
   s.bind_or_null(5, login.pending_totp).bind(6, login.totp_step);
   return s.bind_or_null(7, recovery).run();
@@ -91,7 +92,7 @@ Result<void> make_room(Txn& txn, std::string_view member, Time now) {
   return txn.db
       .statement(
           "DELETE FROM session WHERE id IN "
-          "(SELECT id FROM session WHERE member = ?1 ORDER BY id DESC LIMIT -1 OFFSET ?2)")
+          "(SELECT id FROM session WHERE member = ?1 ORDER BY id DESC LIMIT 9223372036854775807 OFFSET ?2)")
       .bind(1, member)
       .bind(2, static_cast<std::int64_t>(kSessionsMax - 1))
       .run();
@@ -135,12 +136,12 @@ Result<void> forget_member(Txn& txn, std::string_view member) {
   return txn.db.statement("DELETE FROM invitation WHERE member = ?1").bind(1, member).run();
 }
 
-class SqliteSessions final : public SessionStore {
+class SqlSessions final : public SessionStore {
  public:
-  explicit SqliteSessions(SqliteStore& store) : store_(store) {}
+  explicit SqlSessions(SqlStore& store) : store_(store) {}
 
   Task<Result<std::optional<Session>>> find(std::string hash) override {
-    co_return store_.readers_->inline_read([&hash](Db& db) -> Result<std::optional<Session>> {
+    co_return co_await store_.look([&hash](Db& db) -> Result<std::optional<Session>> {
       Statement s = db.statement("SELECT " CARILLON_SESSION_COLUMNS " FROM session WHERE hash = ?1");
       CARILLON_TRY(const bool has_row, s.bind(1, hash).next());
       if (!has_row) return std::nullopt;
@@ -149,7 +150,7 @@ class SqliteSessions final : public SessionStore {
   }
 
   Task<Result<Login>> login(std::string member) override {
-    co_return store_.readers_->inline_read([&member](Db& db) { return find_login(db, member); });
+    co_return co_await store_.look([&member](Db& db) { return find_login(db, member); });
   }
 
   Task<Result<void>> begin(SessionStart start, Actor actor, Time now) override {
@@ -162,7 +163,7 @@ class SqliteSessions final : public SessionStore {
       }
       CARILLON_CHECK(make_room(txn, member, now));
       CARILLON_CHECK(insert_session(txn, start.session));
-      return SqliteStore::insert_audit(
+      return SqlStore::insert_audit(
           txn,
           entry_of(actor, start.invitation.empty() ? "session.create" : "invitation.accept", member, now));
     };
@@ -171,7 +172,7 @@ class SqliteSessions final : public SessionStore {
 
   Task<Result<void>> touch(std::int64_t id, Time seen_at) override {
     const auto call = [id, seen_at](Txn& txn) -> Result<void> {
-      return txn.db.statement("UPDATE session SET seen_at = MAX(seen_at, ?2) WHERE id = ?1")
+      return txn.db.statement("UPDATE session SET seen_at = ?2 WHERE id = ?1 AND seen_at < ?2")
           .bind(1, id)
           .bind(2, seen_at)
           .run();
@@ -209,7 +210,7 @@ class SqliteSessions final : public SessionStore {
       }
       if (ended == 0) return 0;
       const std::string detail = fmt::format(R"({{"sessions":{}}})", ended);
-      CARILLON_CHECK(SqliteStore::insert_audit(txn, entry_of(actor, "session.delete", member, now, detail)));
+      CARILLON_CHECK(SqlStore::insert_audit(txn, entry_of(actor, "session.delete", member, now, detail)));
       return ended;
     };
     co_return co_await store_.write(call, JobClass::Other, 2);
@@ -222,7 +223,7 @@ class SqliteSessions final : public SessionStore {
       const std::int64_t ended = txn.db.changes();
       if (ended == 0) return {};
       const std::string detail = fmt::format(R"({{"sessions":{}}})", ended);
-      return SqliteStore::insert_audit(txn, entry_of(actor, "session.delete", {}, now, detail));
+      return SqlStore::insert_audit(txn, entry_of(actor, "session.delete", {}, now, detail));
     };
     co_return co_await store_.write(call, JobClass::Other, 3);
   }
@@ -232,7 +233,7 @@ class SqliteSessions final : public SessionStore {
     const auto call = [&](Txn& txn) -> Result<void> {
       CARILLON_CHECK(write_login(txn, member, login));
       if (change.keeps) CARILLON_CHECK(end_but(txn, member, *change.keeps));
-      return SqliteStore::insert_audit(txn, entry_of(actor, change.action, member, now));
+      return SqlStore::insert_audit(txn, entry_of(actor, change.action, member, now));
     };
     co_return co_await store_.write(call, JobClass::Other, 3);
   }
@@ -246,19 +247,21 @@ class SqliteSessions final : public SessionStore {
         CARILLON_CHECK(end_but(txn, invitation.member, 0));
       }
       CARILLON_CHECK(
-          txn.db.statement("INSERT OR REPLACE INTO invitation(member, hash, expires_at) VALUES(?1, ?2, ?3)")
+          txn.db.statement("INSERT INTO invitation(member, hash, expires_at) VALUES(?1, ?2, ?3) "
+                           "ON CONFLICT(member) DO UPDATE SET hash = excluded.hash, expires_at = "
+                           "excluded.expires_at")
               .bind(1, invitation.member)
               .bind(2, invitation.hash)
               .bind(3, invitation.expires_at)
               .run());
-      return SqliteStore::insert_audit(
+      return SqlStore::insert_audit(
           txn, entry_of(actor, reset ? "password.reset" : "invitation.create", invitation.member, now));
     };
     co_return co_await store_.write(call, JobClass::Other, 4);
   }
 
   Task<Result<std::optional<Invitation>>> invitation(std::string hash, Time now) override {
-    co_return store_.readers_->inline_read([&hash, now](Db& db) -> Result<std::optional<Invitation>> {
+    co_return co_await store_.look([&hash, now](Db& db) -> Result<std::optional<Invitation>> {
       Statement s =
           db.statement("SELECT member, hash, expires_at FROM invitation WHERE hash = ?1 AND expires_at > ?2");
       CARILLON_TRY(const bool has_row, s.bind(1, hash).bind(2, now).next());
@@ -268,9 +271,9 @@ class SqliteSessions final : public SessionStore {
   }
 
  private:
-  SqliteStore& store_;
+  SqlStore& store_;
 };
 
-std::unique_ptr<SessionStore> SqliteStore::make_sessions() { return std::make_unique<SqliteSessions>(*this); }
+std::unique_ptr<SessionStore> SqlStore::make_sessions() { return std::make_unique<SqlSessions>(*this); }
 
 }  // namespace carillon::store::detail

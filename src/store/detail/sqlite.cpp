@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <mutex>
 
 #include "base/log.h"
@@ -59,6 +58,12 @@ Error error_of(sqlite3* handle, int rc) {
   return Error{errc_of(rc), fmt::format("store: {} ({})", sqlite3_errmsg(handle), sqlite3_errstr(rc))};
 }
 
+// The one writer has every row to itself.
+std::string_view without_row_lock(std::string_view sql) {
+  constexpr std::string_view kRowLock = " FOR UPDATE";
+  return sql.ends_with(kRowLock) ? sql.substr(0, sql.size() - kRowLock.size()) : sql;
+}
+
 }  // namespace
 
 Errc errc_of(int rc) noexcept {
@@ -81,22 +86,15 @@ Errc errc_of(int rc) noexcept {
 }
 
 Result<bool> Statement::next() {
+  if (is_remote()) return remote_->next();
   const int rc = sqlite3_step(stmt_);
   if (rc == SQLITE_ROW) return true;
   if (rc == SQLITE_DONE) return false;
   return std::unexpected(error_of(sqlite3_db_handle(stmt_), rc));
 }
 
-Result<std::vector<std::int64_t>> first_column(Statement& s) {
-  std::vector<std::int64_t> ids;
-  for (;;) {
-    CARILLON_TRY(const bool has_row, s.next());
-    if (!has_row) return ids;
-    ids.push_back(s.integer(0));
-  }
-}
-
 Result<void> Statement::run() {
+  if (is_remote()) return remote_->run();
   for (;;) {
     const int rc = sqlite3_step(stmt_);
     if (rc == SQLITE_ROW) continue;
@@ -108,20 +106,14 @@ Result<void> Statement::run() {
   }
 }
 
-base::Hash128 Statement::hash(int c) const noexcept {
-  base::Hash128 out{};
-  const std::string_view bytes = text(c);
-  std::memcpy(out.data(), bytes.data(), std::min(bytes.size(), out.size()));
-  return out;
-}
-
-Result<std::unique_ptr<Db>> Db::open(const std::string& path, DbMode mode, std::int64_t cache_bytes) {
+Result<std::unique_ptr<SqliteDb>> SqliteDb::open(const std::string& path, DbMode mode,
+                                                 std::int64_t cache_bytes) {
   initialize_library();
   sqlite3* handle = nullptr;
   const std::string name = mode == DbMode::Frozen ? frozen_uri(path) : path;
   const int rc = sqlite3_open_v2(name.c_str(), &handle, open_flags(mode),
                                  mode == DbMode::Writer ? gathering_vfs() : nullptr);
-  std::unique_ptr<Db> db(new Db(handle));
+  std::unique_ptr<SqliteDb> db(new SqliteDb(handle));
   if (rc != SQLITE_OK) return fail(errc_of(rc), fmt::format("cannot open {}: {}", path, sqlite3_errstr(rc)));
   sqlite3_extended_result_codes(handle, 1);
   sqlite3_busy_timeout(handle, 5'000);
@@ -139,7 +131,7 @@ Result<std::unique_ptr<Db>> Db::open(const std::string& path, DbMode mode, std::
   return db;
 }
 
-Result<void> Db::attach(const std::string& path, const std::string& name, std::int64_t cache_bytes) {
+Result<void> SqliteDb::attach(const std::string& path, const std::string& name, std::int64_t cache_bytes) {
   {
     CARILLON_TRY(Statement s, prepare_once("ATTACH ?1 AS " + name));
     CARILLON_CHECK(s.bind(1, path).run());
@@ -148,16 +140,18 @@ Result<void> Db::attach(const std::string& path, const std::string& name, std::i
   return exec(durable(name).c_str());
 }
 
-Db::~Db() {
+SqliteDb::~SqliteDb() {
   for (const auto& [sql, stmt] : statements_) sqlite3_finalize(stmt);
   sqlite3_finalize(once_);
   sqlite3_close_v2(handle_);
 }
 
-Statement Db::statement(const char* sql) {
+Statement SqliteDb::statement(const char* sql) {
   auto [it, is_new] = statements_.try_emplace(sql, nullptr);
   if (is_new) {
-    const int rc = sqlite3_prepare_v3(handle_, sql, -1, SQLITE_PREPARE_PERSISTENT, &it->second, nullptr);
+    const std::string_view text = without_row_lock(sql);
+    const int rc = sqlite3_prepare_v3(handle_, text.data(), static_cast<int>(text.size()),
+                                      SQLITE_PREPARE_PERSISTENT, &it->second, nullptr);
     if (rc != SQLITE_OK) {
       base::log_error("store: {} in: {}", sqlite3_errmsg(handle_), sql);
       CARILLON_ASSERT(rc == SQLITE_OK);
@@ -166,28 +160,42 @@ Statement Db::statement(const char* sql) {
   return Statement(it->second);
 }
 
-Result<Statement> Db::prepare_once(const std::string& sql) {
+Result<Statement> SqliteDb::prepare_once(const std::string& sql) {
   sqlite3_finalize(std::exchange(once_, nullptr));
   const int rc = sqlite3_prepare_v3(handle_, sql.c_str(), static_cast<int>(sql.size()), 0, &once_, nullptr);
   if (rc != SQLITE_OK) return std::unexpected(error_of(handle_, rc));
   return Statement(once_);
 }
 
-Result<void> Db::exec(const char* sql) {
+Result<void> SqliteDb::begin() {
+  // Deferred: the files it does not write are not locked. Nobody else writes, so no upgrade can fail.
+  return statement("BEGIN").run();
+}
+
+Result<void> SqliteDb::commit() { return statement("COMMIT").run(); }
+
+void SqliteDb::rollback() noexcept {
+  // After a full disk or an I/O error SQLite has rolled back by itself.
+  if (in_transaction()) static_cast<void>(statement("ROLLBACK").run());
+}
+
+void SqliteDb::end_read() noexcept { static_cast<void>(statement("COMMIT").run()); }
+
+void SqliteDb::overwrite_deleted(bool is_on) noexcept {
+  // A flag: setting it cannot fail.
+  if (is_on && overwriting_++ == 0) static_cast<void>(exec("PRAGMA secure_delete=ON"));
+  if (!is_on && --overwriting_ == 0) static_cast<void>(exec("PRAGMA secure_delete=FAST"));
+}
+
+Result<void> SqliteDb::exec(const char* sql) {
   const int rc = sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr);
   if (rc != SQLITE_OK) return std::unexpected(error_of(handle_, rc));
   return {};
 }
 
-Error Db::last_error() const { return error_of(handle_, sqlite3_extended_errcode(handle_)); }
+Error SqliteDb::last_error() const { return error_of(handle_, sqlite3_extended_errcode(handle_)); }
 
-Result<std::int64_t> Db::scalar(const char* sql) {
-  Statement s = statement(sql);
-  CARILLON_TRY(const bool has_row, s.next());
-  return has_row ? s.integer(0) : 0;
-}
-
-void Db::limit_pages(std::int64_t pages) {
+void SqliteDb::limit_pages(std::int64_t pages) {
   const std::int64_t limit = pages == 0 ? 1'073'741'823 : pages;
   static_cast<void>(exec(fmt::format("PRAGMA max_page_count={}", limit).c_str()));
 }

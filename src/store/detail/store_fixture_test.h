@@ -42,13 +42,13 @@ class StoreFixture : public testing::Test {
   }
   // SQL on one of the files, made when it is not there. Not while the store is open.
   void exec(const std::string& file, const std::string& sql) const {
-    auto db = Db::open(folder_ + "/" + file, DbMode::Writer, 1 << 20);
+    auto db = SqliteDb::open(folder_ + "/" + file, DbMode::Writer, 1 << 20);
     ASSERT_TRUE(db) << db.error().message;
     const auto done = (*db)->exec(sql.c_str());
     ASSERT_TRUE(done) << done.error().message;
   }
   std::int64_t number(const std::string& file, const char* sql) const {
-    auto db = Db::open(folder_ + "/" + file, DbMode::Writer, 1 << 20);
+    auto db = SqliteDb::open(folder_ + "/" + file, DbMode::Writer, 1 << 20);
     return db ? (*db)->scalar(sql).value_or(-1) : -1;
   }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "store/detail/sqlite.h"
+#include "store/detail/db.h"
 
 namespace carillon::store::detail {
 namespace {

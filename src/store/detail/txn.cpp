@@ -6,18 +6,24 @@ namespace carillon::store::detail {
 
 Result<void> Txn::begin() {
   clear();
-  // Deferred: the files it does not write are not locked. Nobody else writes, so no upgrade can fail.
-  return db.statement("BEGIN").run();
+  outbox.begin();
+  return db.begin();
+}
+
+Result<void> Txn::flush() {
+  CARILLON_CHECK(words.failure());
+  return db.flush();
 }
 
 Result<void> Txn::commit() {
   CARILLON_CHECK(tell_completed(*this));
+  CARILLON_CHECK(words.failure());
   CARILLON_CHECK(words.write(db));
   CARILLON_CHECK(totals_.write(db, counters));
-  CARILLON_CHECK(write_notification_counts(db, notification_counts));
-  CARILLON_CHECK(write_stats(db, stats));
+  CARILLON_CHECK(totals_.write_of_notifications(db, notification_counts));
+  CARILLON_CHECK(totals_.write_stats(db, stats));
   CARILLON_FAILPOINT("store.before_commit");
-  CARILLON_CHECK(db.statement("COMMIT").run());
+  CARILLON_CHECK(db.commit());
   CARILLON_FAILPOINT("store.after_commit");
   words.settle(true);
   totals_.apply(counters);
@@ -28,8 +34,7 @@ Result<void> Txn::commit() {
 }
 
 void Txn::rollback() {
-  // After a full disk or an I/O error SQLite has rolled back by itself.
-  if (db.in_transaction()) static_cast<void>(db.statement("ROLLBACK").run());
+  db.rollback();
   words.settle(false);
   undo(Mark{});
 }

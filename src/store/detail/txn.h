@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "store/detail/counters.h"
-#include "store/detail/sqlite.h"
+#include "store/detail/db.h"
 #include "store/detail/webhook_outbox.h"
 #include "store/detail/words.h"
 
@@ -46,6 +46,9 @@ class Txn {
     count(d, to, 1);
   }
 
+  // Waits for what was only handed on to the database, and tells what went wrong with it.
+  Result<void> flush();
+
   // The writer's part.
   Result<void> begin();
   Result<void> commit();
@@ -55,7 +58,10 @@ class Txn {
   Result<void> isolated(F&& work) {
     CARILLON_CHECK(db.exec("SAVEPOINT item"));
     const Mark mark = this->mark();
-    if (Result<void> done = work(); !done) {
+    Result<void> done = work();
+    // What the database says goes before what was made of its answers.
+    if (Result<void> written = flush(); !written) done = written;
+    if (!done) {
       undo(mark);
       static_cast<void>(db.exec("ROLLBACK TO item; RELEASE item"));
       return done;

@@ -14,6 +14,8 @@
 namespace carillon::store::detail {
 namespace {
 
+constexpr std::int64_t kWriters = 2;  // of a process, at most
+
 using model::DeliveryStatus;
 using Event = model::WebhookEvent;
 
@@ -238,59 +240,93 @@ Result<void> tell_device(Txn& txn, const model::Profile& of, const model::Device
 }  // namespace
 
 // ---- who wants what
-Result<void> WebhookOutbox::load(Db& db) {
-  subscribers_.clear();
+Result<void> Subscribers::load(Db& db) {
+  std::vector<Subscriber> all;
   Statement s = db.statement("SELECT id, project, events, state FROM webhook");
   for (;;) {
     CARILLON_TRY(const bool has_row, s.next());
     if (!has_row) break;
     const std::int64_t state = s.integer(3);
-    subscribers_.push_back({s.integer(0), s.as<std::int32_t>(1),
-                            (state & kWebhookEnabled) != 0 ? s.as<model::WebhookEvents>(2) : 0,
-                            (state & kWebhookAddresses) != 0, (state & kWebhookSandbox) != 0});
+    all.push_back({s.integer(0), s.as<std::int32_t>(1),
+                   (state & kWebhookEnabled) != 0 ? s.as<model::WebhookEvents>(2) : 0,
+                   (state & kWebhookAddresses) != 0, (state & kWebhookSandbox) != 0});
   }
-  CARILLON_TRY(last_id_, db.scalar("SELECT max(id) FROM webhook_event"));
-  refresh();
+  const std::lock_guard lock(mutex_);
+  replace(std::move(all));
   return {};
 }
 
-void WebhookOutbox::put(const Subscriber& subscriber) {
-  const auto it = std::ranges::find(subscribers_, subscriber.id, &Subscriber::id);
-  if (it == subscribers_.end()) {
-    subscribers_.push_back(subscriber);
+void Subscribers::put(const Subscriber& subscriber) {
+  const std::lock_guard lock(mutex_);
+  std::vector<Subscriber> all = list_->all;
+  const auto it = std::ranges::find(all, subscriber.id, &Subscriber::id);
+  if (it == all.end()) {
+    all.push_back(subscriber);
   } else {
     *it = subscriber;
   }
-  refresh();
+  replace(std::move(all));
 }
 
-void WebhookOutbox::remove(std::int64_t id) {
-  std::erase_if(subscribers_, [id](const Subscriber& one) { return one.id == id; });
-  refresh();
+void Subscribers::remove(std::int64_t id) {
+  const std::lock_guard lock(mutex_);
+  std::vector<Subscriber> all = list_->all;
+  std::erase_if(all, [id](const Subscriber& one) { return one.id == id; });
+  replace(std::move(all));
 }
 
-void WebhookOutbox::refresh() {
-  all_ = 0;
-  for (const Subscriber& one : subscribers_) all_ |= one.events;
+// Under the lock.
+void Subscribers::replace(std::vector<Subscriber> all) {
+  auto list = std::make_shared<List>();
+  for (const Subscriber& one : all) list->wanted |= one.events;
+  list->all = std::move(all);
+  list_ = std::move(list);
   generation_.fetch_add(1);
 }
 
+std::shared_ptr<const Subscribers::List> Subscribers::list() const {
+  const std::lock_guard lock(mutex_);
+  return list_;
+}
+
+void Subscribers::on_events(std::function<void()> wake) {
+  const std::lock_guard lock(mutex_);
+  wake_ = std::move(wake);
+}
+
+void Subscribers::wake() {
+  const std::lock_guard lock(mutex_);
+  if (wake_) wake_();
+}
+
+// ---- a writer's
+void WebhookOutbox::number_as(std::int64_t node, std::int64_t writer, Time after) {
+  first_of_ms_ = node * static_cast<std::int64_t>(base::kIdPerMs) + writer;
+  last_id_ = base::id_floor(after + Millis{1}) + first_of_ms_;
+}
+
+void WebhookOutbox::begin() {
+  const std::uint64_t generation = subscribers_.generation();
+  if (generation == generation_) return;
+  generation_ = generation;
+  list_ = subscribers_.list();
+  all_ = list_->wanted;
+}
+
 bool WebhookOutbox::wants_exactly(std::int32_t project, Event event) const noexcept {
-  return std::ranges::any_of(subscribers_, [&](const Subscriber& one) {
+  return std::ranges::any_of(list_->all, [&](const Subscriber& one) {
     return one.project == project && (one.events & model::bit(event)) != 0;
   });
 }
 
 bool WebhookOutbox::wants_addresses(std::int32_t project) const noexcept {
-  return std::ranges::any_of(subscribers_, [&](const Subscriber& one) {
+  return std::ranges::any_of(list_->all, [&](const Subscriber& one) {
     return one.project == project && one.has_addresses && one.events != 0;
   });
 }
 
 std::int64_t WebhookOutbox::take_id(Time now) {
-  // Among the ids of a node that no process has: others are made of the same clock.
-  constexpr std::int64_t kNode = std::int64_t{base::kIdNodeMax} * static_cast<std::int64_t>(base::kIdPerMs);
-  return last_id_ = std::max(last_id_ + 1, base::id_floor(now) + kNode);
+  return last_id_ = std::max(last_id_ + kWriters, base::id_floor(now) + first_of_ms_);
 }
 
 void WebhookOutbox::arm(Txn& txn) {
@@ -298,14 +334,8 @@ void WebhookOutbox::arm(Txn& txn) {
   txn.after_rollback([this] { is_armed_ = false; });
   txn.after_commit([this] {
     is_armed_ = false;
-    const std::lock_guard lock(mutex_);
-    if (wake_) wake_();
+    subscribers_.wake();
   });
-}
-
-void WebhookOutbox::on_events(std::function<void()> wake) {
-  const std::lock_guard lock(mutex_);
-  wake_ = std::move(wake);
 }
 
 // ---- writing

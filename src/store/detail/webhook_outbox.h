@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -44,13 +45,42 @@ struct EventContext {
   std::string body;            // for addresses; kept only where somebody wants those
 };
 
-// Writer thread, but for what says otherwise.
-class WebhookOutbox {
+// Who wants which events, as far as this process knows. Any thread.
+class Subscribers {
  public:
+  struct List {
+    std::vector<Subscriber> all;
+    model::WebhookEvents wanted = 0;  // by any of them
+  };
   Result<void> load(Db& db);
   // In the place of what is known of that id.
   void put(const Subscriber& subscriber);
   void remove(std::int64_t id);
+  [[nodiscard]] std::shared_ptr<const List> list() const;
+  // Another one after each change.
+  [[nodiscard]] std::uint64_t generation() const noexcept { return generation_.load(); }
+
+  void on_events(std::function<void()> wake);
+  // Calls what on_events() was given.
+  void wake();
+
+ private:
+  void replace(std::vector<Subscriber> all);
+  mutable std::mutex mutex_;
+  std::shared_ptr<const List> list_ = std::make_shared<List>();
+  std::function<void()> wake_;
+  std::atomic<std::uint64_t> generation_{1};
+};
+
+// Of one writer, on its thread.
+class WebhookOutbox {
+ public:
+  explicit WebhookOutbox(Subscribers& subscribers) : subscribers_(subscribers) {}
+  // Before the first event: ids are of `node`, later than `after`, and of the two writers that a process may
+  // have each takes every second one: `writer` is 0 or 1.
+  void number_as(std::int64_t node, std::int64_t writer, Time after);
+  // A transaction begins: it knows who wants what until its end.
+  void begin();
 
   // The one look that all others pay for.
   [[nodiscard]] bool wants(std::int32_t project, model::WebhookEvent event) const noexcept {
@@ -61,17 +91,13 @@ class WebhookOutbox {
   [[nodiscard]] bool is_wanted(model::WebhookEvent event) const noexcept {
     return (all_ & model::bit(event)) != 0;
   }
-  [[nodiscard]] const std::vector<Subscriber>& all() const noexcept { return subscribers_; }
+  [[nodiscard]] const std::vector<Subscriber>& all() const noexcept { return list_->all; }
   [[nodiscard]] bool wants_addresses(std::int32_t project) const noexcept;
 
-  // An id above all earlier ones, not before `now`.
+  // An id above all earlier ones of this writer, not before `now`.
   [[nodiscard]] std::int64_t take_id(Time now);
   // Somebody is told after the commit that there is something new, once for all of it.
   void arm(Txn& txn);
-
-  // Any thread.
-  void on_events(std::function<void()> wake);
-  [[nodiscard]] std::uint64_t generation() const noexcept { return generation_.load(); }
 
   // A delivery of it has become final: the end of the transaction looks whether it was the last.
   void finished(std::int64_t notification, Time now) {
@@ -90,16 +116,14 @@ class WebhookOutbox {
 
  private:
   [[nodiscard]] bool wants_exactly(std::int32_t project, model::WebhookEvent event) const noexcept;
-  void refresh();
 
-  std::vector<Subscriber> subscribers_;
+  Subscribers& subscribers_;
+  std::shared_ptr<const Subscribers::List> list_ = subscribers_.list();
+  std::uint64_t generation_ = 0;   // of list_
+  model::WebhookEvents all_ = 0;   // list_->wanted
   std::vector<std::pair<std::int64_t, Time>> finished_;
-  model::WebhookEvents all_ = 0;
-  std::int64_t last_id_ = 0;
+  std::int64_t first_of_ms_ = 0, last_id_ = 0;
   bool is_armed_ = false;
-  std::atomic<std::uint64_t> generation_{1};
-  std::mutex mutex_;  // guards wake_
-  std::function<void()> wake_;
 };
 
 // ---- writing events; each does nothing where nobody wants it

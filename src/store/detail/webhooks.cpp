@@ -8,7 +8,7 @@
 #include "store/detail/audit.h"
 #include "store/detail/lists.h"
 #include "store/detail/pieces.h"
-#include "store/detail/sqlite_store.h"
+#include "store/detail/sql_store.h"
 
 namespace carillon::store::detail {
 namespace {
@@ -126,7 +126,7 @@ Result<bool> write_result(Txn& txn, const WebhookResult& r) {
 Result<void> write_attempt(Txn& txn, const WebhookResult& r) {
   Statement s = txn.db.statement(
       "INSERT INTO webhook_attempt(webhook, event, seq, at, took_ms, status, error, answer) VALUES(?1, ?2, "
-      "(SELECT ifnull(max(seq), 0) + 1 FROM webhook_attempt WHERE webhook = ?1 AND event = ?2), ?3, ?4, ?5, "
+      "(SELECT coalesce(max(seq), 0) + 1 FROM webhook_attempt WHERE webhook = ?1 AND event = ?2), ?3, ?4, ?5, "
       "?6, ?7)");
   s.bind(1, r.webhook).bind(2, r.event).bind(3, r.tried.at).bind(4, r.tried.took_ms);
   s.bind_or_null(5, std::int64_t{r.tried.status}).bind_or_null(6, r.tried.error);
@@ -136,20 +136,20 @@ Result<void> write_attempt(Txn& txn, const WebhookResult& r) {
 // `at`: of the first failure since the last success; nullopt: something was taken.
 Result<WebhookHealth> write_health(Txn& txn, std::int64_t webhook, std::optional<Time> at) {
   Statement s = txn.db.statement(
-      "UPDATE webhook SET failing_since = iif(?2 IS NULL, NULL, ifnull(failing_since, ?2)) WHERE id = ?1 "
-      "RETURNING failing_since");
+      "UPDATE webhook SET failing_since = CASE WHEN ?2 IS NULL THEN NULL ELSE coalesce(failing_since, ?2) END "
+      "WHERE id = ?1 RETURNING failing_since");
   CARILLON_TRY(const bool has_row, s.bind(1, webhook).bind(2, at).next());
   WebhookHealth health{.webhook = webhook};
   if (!has_row) return health;
   health.failing_since = s.optional_time(0);
-  CARILLON_CHECK(s.run());  // to its end, which is what writes it
+  CARILLON_CHECK(s.next());  // to its end, which is what writes it
   return health;
 }
 
 Result<void> make_due(Txn& txn, std::int64_t webhook, std::int64_t event, Time now) {
   Statement s = txn.db.statement(
       "INSERT INTO webhook_delivery(webhook, event, state, tries, due_at) VALUES(?1, ?2, 0, 0, ?3) ON "
-      "CONFLICT DO UPDATE SET state = 0, tries = 0, due_at = excluded.due_at");
+      "CONFLICT(webhook, event) DO UPDATE SET state = 0, tries = 0, due_at = excluded.due_at");
   return s.bind(1, webhook).bind(2, event).bind(3, now).run();
 }
 
@@ -193,16 +193,16 @@ Result<Picked> pick_all(Db& db, const WebhookReplay& which) {
 
 }  // namespace
 
-class SqliteWebhooks final : public WebhookStore {
+class SqlWebhooks final : public WebhookStore {
  public:
-  explicit SqliteWebhooks(SqliteStore& store) : store_(store) {}
+  explicit SqlWebhooks(SqlStore& store) : store_(store) {}
 
   Task<Result<std::vector<StoredWebhook>>> list(std::int32_t project) override;
   Task<Result<StoredWebhook>> get(std::int32_t project, std::string key) override;
   Task<Result<StoredWebhook>> put(StoredWebhook webhook, std::string action, Actor actor, Time now) override;
   Task<Result<void>> remove(std::int32_t project, std::string key, Actor actor, Time now) override;
-  [[nodiscard]] std::uint64_t generation() const noexcept override { return store_.outbox_.generation(); }
-  void on_events(std::function<void()> wake) override { store_.outbox_.on_events(std::move(wake)); }
+  [[nodiscard]] std::uint64_t generation() const noexcept override { return store_.subscribers_.generation(); }
+  void on_events(std::function<void()> wake) override { store_.subscribers_.on_events(std::move(wake)); }
   Task<Result<std::vector<WebhookDelivery>>> due(std::vector<WebhookDueQuery> queries, Time now) override;
   Task<Result<std::vector<WebhookHealth>>> settle(std::vector<WebhookResult> results, Time now) override;
   Task<Result<WebhookDeliveryPage>> deliveries(WebhookDeliveryFilter filter, ListPage page) override;
@@ -214,13 +214,13 @@ class SqliteWebhooks final : public WebhookStore {
   Task<Result<WebhookReplayPiece>> replay_piece(WebhookReplay which, Time now) override;
 
  private:
-  SqliteStore& store_;
+  SqlStore& store_;
 };
 
-std::unique_ptr<WebhookStore> SqliteStore::make_webhooks() { return std::make_unique<SqliteWebhooks>(*this); }
+std::unique_ptr<WebhookStore> SqlStore::make_webhooks() { return std::make_unique<SqlWebhooks>(*this); }
 
-Task<Result<std::vector<StoredWebhook>>> SqliteWebhooks::list(std::int32_t project) {
-  co_return store_.readers_->inline_read([project](Db& db) -> Result<std::vector<StoredWebhook>> {
+Task<Result<std::vector<StoredWebhook>>> SqlWebhooks::list(std::int32_t project) {
+  co_return co_await store_.look([project](Db& db) -> Result<std::vector<StoredWebhook>> {
     std::vector<StoredWebhook> found;
     Statement s = db.statement("SELECT " CARILLON_WEBHOOK_COLUMNS
                                " FROM webhook WHERE (?1 = 0 OR project = ?1) ORDER BY project, key");
@@ -234,15 +234,15 @@ Task<Result<std::vector<StoredWebhook>>> SqliteWebhooks::list(std::int32_t proje
   });
 }
 
-Task<Result<StoredWebhook>> SqliteWebhooks::get(std::int32_t project, std::string key) {
+Task<Result<StoredWebhook>> SqlWebhooks::get(std::int32_t project, std::string key) {
   auto found =
-      store_.readers_->inline_read([project, &key](Db& db) { return load_webhook(db, project, key); });
+      co_await store_.look([project, &key](Db& db) { return load_webhook(db, project, key); });
   if (!found) co_return std::unexpected(found.error());
   if (!*found) co_return fail(Errc::NotFound, fmt::format("no webhook \"{}\"", key));
   co_return std::move(**found);
 }
 
-Task<Result<StoredWebhook>> SqliteWebhooks::put(StoredWebhook webhook, std::string action, Actor actor,
+Task<Result<StoredWebhook>> SqlWebhooks::put(StoredWebhook webhook, std::string action, Actor actor,
                                                 Time now) {
   const auto call = [this, w = std::move(webhook), action = std::move(action), actor = std::move(actor),
                      now](Txn& txn) -> Result<StoredWebhook> {
@@ -273,7 +273,7 @@ Task<Result<StoredWebhook>> SqliteWebhooks::put(StoredWebhook webhook, std::stri
     }
     const std::string before = stored ? model::encode(stored->webhook) : std::string();
     CARILLON_CHECK(
-        SqliteStore::insert_audit(txn, AuditEntry{.project = next.project,
+        SqlStore::insert_audit(txn, AuditEntry{.project = next.project,
                                                   .at = now,
                                                   .actor = actor,
                                                   .action = action,
@@ -281,21 +281,21 @@ Task<Result<StoredWebhook>> SqliteWebhooks::put(StoredWebhook webhook, std::stri
                                                   .detail = audit_detail(next.version, before, data)}));
     const Subscriber subscriber{next.id, next.project, next.webhook.enabled ? next.webhook.events : 0,
                                 next.webhook.has_addresses, next.webhook.has_sandbox};
-    txn.after_commit([this, subscriber] { store_.outbox_.put(subscriber); });
+    txn.after_commit([this, subscriber] { store_.subscribers_.put(subscriber); });
     return next;
   };
   co_return co_await store_.write(call, JobClass::Other, 2);
 }
 
-Task<Result<void>> SqliteWebhooks::remove(std::int32_t project, std::string key, Actor actor, Time now) {
+Task<Result<void>> SqlWebhooks::remove(std::int32_t project, std::string key, Actor actor, Time now) {
   const auto call = [this, project, key = std::move(key), actor = std::move(actor),
                      now](Txn& txn) -> Result<void> {
     CARILLON_TRY(const auto stored, load_webhook(txn.db, project, key));
     if (!stored) return fail(Errc::NotFound, fmt::format("no webhook \"{}\"", key));
     // What it was told goes with housekeeping.
     CARILLON_CHECK(txn.db.statement("DELETE FROM webhook WHERE id = ?1").bind(1, stored->id).run());
-    txn.after_commit([this, id = stored->id] { store_.outbox_.remove(id); });
-    return SqliteStore::insert_audit(
+    txn.after_commit([this, id = stored->id] { store_.subscribers_.remove(id); });
+    return SqlStore::insert_audit(
         txn, AuditEntry{.project = project,
                         .at = now,
                         .actor = actor,
@@ -306,7 +306,7 @@ Task<Result<void>> SqliteWebhooks::remove(std::int32_t project, std::string key,
   co_return co_await store_.write(call, JobClass::Other, 2);
 }
 
-Task<Result<std::vector<WebhookDelivery>>> SqliteWebhooks::due(std::vector<WebhookDueQuery> queries,
+Task<Result<std::vector<WebhookDelivery>>> SqlWebhooks::due(std::vector<WebhookDueQuery> queries,
                                                                Time now) {
   const auto call = [queries = std::move(queries), now](Db& db) -> Result<std::vector<WebhookDelivery>> {
     std::vector<WebhookDelivery> found;
@@ -316,7 +316,7 @@ Task<Result<std::vector<WebhookDelivery>>> SqliteWebhooks::due(std::vector<Webho
   co_return co_await store_.read(call);
 }
 
-Task<Result<std::vector<WebhookHealth>>> SqliteWebhooks::settle(std::vector<WebhookResult> results, Time) {
+Task<Result<std::vector<WebhookHealth>>> SqlWebhooks::settle(std::vector<WebhookResult> results, Time) {
   const std::size_t rows = results.size() * 2;
   const auto call = [results = std::move(results)](Txn& txn) -> Result<std::vector<WebhookHealth>> {
     std::map<std::int64_t, std::optional<Time>> failing;  // nullopt: something was taken
@@ -338,7 +338,7 @@ Task<Result<std::vector<WebhookHealth>>> SqliteWebhooks::settle(std::vector<Webh
   co_return co_await store_.write(call, JobClass::Other, rows);
 }
 
-Task<Result<WebhookDeliveryPage>> SqliteWebhooks::deliveries(WebhookDeliveryFilter filter, ListPage page) {
+Task<Result<WebhookDeliveryPage>> SqlWebhooks::deliveries(WebhookDeliveryFilter filter, ListPage page) {
   const auto call = [filter, page](Db& db) -> Result<WebhookDeliveryPage> {
     WebhookDeliveryPage found;
     const bool is_indexed = filter.state && *filter.state != WebhookState::Delivered;
@@ -378,8 +378,8 @@ Task<Result<WebhookDeliveryPage>> SqliteWebhooks::deliveries(WebhookDeliveryFilt
   co_return co_await store_.read(call);
 }
 
-Task<Result<WebhookDelivery>> SqliteWebhooks::delivery(std::int64_t webhook, std::int64_t event) {
-  co_return store_.readers_->inline_read([webhook, event](Db& db) -> Result<WebhookDelivery> {
+Task<Result<WebhookDelivery>> SqlWebhooks::delivery(std::int64_t webhook, std::int64_t event) {
+  co_return co_await store_.look([webhook, event](Db& db) -> Result<WebhookDelivery> {
     Statement s =
         db.statement("SELECT " CARILLON_TOLD_COLUMNS
                      " FROM webhook_delivery d JOIN webhook_event e ON e.id = d.event WHERE d.webhook "
@@ -390,8 +390,8 @@ Task<Result<WebhookDelivery>> SqliteWebhooks::delivery(std::int64_t webhook, std
   });
 }
 
-Task<Result<std::vector<WebhookTry>>> SqliteWebhooks::attempts(std::int64_t webhook, std::int64_t event) {
-  co_return store_.readers_->inline_read([webhook, event](Db& db) -> Result<std::vector<WebhookTry>> {
+Task<Result<std::vector<WebhookTry>>> SqlWebhooks::attempts(std::int64_t webhook, std::int64_t event) {
+  co_return co_await store_.look([webhook, event](Db& db) -> Result<std::vector<WebhookTry>> {
     std::vector<WebhookTry> tries;
     Statement s = db.statement(
         "SELECT at, took_ms, status, error, answer FROM webhook_attempt WHERE webhook = ?1 AND event = ?2 "
@@ -405,7 +405,7 @@ Task<Result<std::vector<WebhookTry>>> SqliteWebhooks::attempts(std::int64_t webh
   });
 }
 
-Task<Result<WebhookBacklog>> SqliteWebhooks::backlog(std::int64_t webhook) {
+Task<Result<WebhookBacklog>> SqlWebhooks::backlog(std::int64_t webhook) {
   co_return co_await store_.read([webhook](Db& db) -> Result<WebhookBacklog> {
     WebhookBacklog found;
     for (const auto state : {WebhookState::Waiting, WebhookState::Failed}) {
@@ -421,7 +421,7 @@ Task<Result<WebhookBacklog>> SqliteWebhooks::backlog(std::int64_t webhook) {
   });
 }
 
-Task<Result<std::vector<std::int64_t>>> SqliteWebhooks::replay(WebhookReplay which,
+Task<Result<std::vector<std::int64_t>>> SqlWebhooks::replay(WebhookReplay which,
                                                                std::vector<std::int64_t> events, Time now) {
   const std::size_t rows = events.size();
   const auto call = [which, events = std::move(events), now](Txn& txn) -> Result<std::vector<std::int64_t>> {
@@ -442,7 +442,7 @@ Task<Result<std::vector<std::int64_t>>> SqliteWebhooks::replay(WebhookReplay whi
   co_return co_await store_.write(call, JobClass::Other, rows);
 }
 
-Task<Result<WebhookReplayPiece>> SqliteWebhooks::replay_piece(WebhookReplay which, Time now) {
+Task<Result<WebhookReplayPiece>> SqlWebhooks::replay_piece(WebhookReplay which, Time now) {
   const auto call = [which, now](Txn& txn) -> Result<WebhookReplayPiece> {
     CARILLON_TRY(const Picked picked,
                  which.is_failed_only ? pick_failed(txn.db, which) : pick_all(txn.db, which));

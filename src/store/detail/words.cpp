@@ -2,7 +2,7 @@
 
 #include <mutex>
 
-#include "store/detail/sqlite.h"
+#include "store/detail/db.h"
 
 namespace carillon::store::detail {
 

@@ -17,17 +17,23 @@ class Db;
 
 class Words {
  public:
+  Words() = default;
+  virtual ~Words() = default;
+  Words(const Words&) = delete;
+  Words& operator=(const Words&) = delete;
   Result<void> load(Db& db);
   // The number of `text`, given one if new; 0 for the empty text. Writer thread.
-  [[nodiscard]] std::uint32_t id(std::string_view text);
+  [[nodiscard]] virtual std::uint32_t id(std::string_view text);
   // The number if there is one, else 0 (also for the empty text). Any thread.
-  [[nodiscard]] std::uint32_t find(std::string_view text) const;
+  [[nodiscard]] virtual std::uint32_t find(std::string_view text) const;
   // The text; empty for 0 and unknown numbers. The view stays good. Any thread.
-  [[nodiscard]] std::string_view text(std::int64_t id) const;
+  [[nodiscard]] virtual std::string_view text(std::int64_t id) const;
   // Stores words not yet stored; call before COMMIT, then settle(true), or settle(false) after a
   // rollback: they are written again with the next transaction.
-  Result<void> write(Db& db);
-  void settle(bool committed) noexcept;
+  virtual Result<void> write(Db& db);
+  virtual void settle(bool committed) noexcept;
+  // Why a number could not be given since the last call; what was done with 0 in its place is worth nothing.
+  virtual Result<void> failure() { return {}; }
 
  private:
   mutable std::shared_mutex mutex_;

@@ -27,12 +27,20 @@ constexpr auto kResultsLinger = std::chrono::milliseconds(2);
 constexpr auto kSendsLinger = std::chrono::milliseconds(1);
 constexpr std::size_t kManyRows = 16, kEnoughRows = 64;  // a send to one device has two
 
+// A transaction that others got in the way of is begun again so often.
+constexpr int kAttemptsMax = 20;
+
 constexpr std::size_t index(JobClass c) noexcept { return static_cast<std::size_t>(c); }
 
 // Work that must go on when the disk is full: it frees more than it takes, and losing it means
 // sending twice.
 bool is_vital(const Job& job) noexcept {
   return job.job_class == JobClass::Record || job.job_class == JobClass::RecordCritical;
+}
+
+// Not of what was to be written: the same would fail item by item.
+bool is_of_the_store(Errc code) noexcept {
+  return code == Errc::Unavailable || code == Errc::Corruption || code == Errc::DeadlineExceeded;
 }
 
 bool is_critical(const Job& job) noexcept {
@@ -193,9 +201,9 @@ void Writer::take(JobClass job_class, std::size_t limit, std::size_t& rows, Grou
 
 void Writer::execute(Group& group) {
   const auto started = std::chrono::steady_clock::now();
-  Result<void> done = attempt(group, false);
-  if (!done && done.error().code != Errc::Unavailable && done.error().code != Errc::Corruption) {
-    done = attempt(group, true);  // on data: only the offender is to suffer
+  Result<void> done = attempt_often(group, false);
+  if (!done && !is_of_the_store(done.error().code)) {
+    done = attempt_often(group, true);  // on data: only the offender is to suffer
   }
   if (!done) {
     fail_group(group, done.error());
@@ -212,6 +220,13 @@ void Writer::execute(Group& group) {
   }
 }
 
+Result<void> Writer::attempt_often(Group& group, bool item_by_item) {
+  for (int n = 1;; ++n) {
+    Result<void> done = attempt(group, item_by_item);
+    if (done || !db_->wants_retry() || n == kAttemptsMax) return done;
+  }
+}
+
 Result<void> Writer::attempt(Group& group, bool item_by_item) {
   CARILLON_CHECK(txn_.begin());
   for (const auto& job : group) {
@@ -220,7 +235,7 @@ Result<void> Writer::attempt(Group& group, bool item_by_item) {
     Result<void> ran = in_savepoint ? job->run_items(txn_) : job->run(txn_);
     if (ran) continue;
     const bool is_disk = ran.error().code == Errc::Unavailable || !db_->in_transaction();
-    if (!in_savepoint || is_disk) {
+    if (!in_savepoint || is_disk || db_->wants_retry()) {
       txn_.rollback();
       if (is_disk) ran.error().code = Errc::Unavailable;
       return ran;
@@ -252,6 +267,10 @@ void Writer::fail_group(Group& group, const Error& error) {
     }
   }
   if (vital.empty()) return;
+  if (error.code == Errc::DeadlineExceeded) {  // perhaps it is written
+    for (auto& job : vital) job->fail_with(error);
+    return;
+  }
   const bool may_help = vital.size() < group.size() || hooks_.free_ballast();
   Result<void> done = may_help ? attempt(vital, true) : Result<void>(std::unexpected(error));
   if (!done && hooks_.free_ballast()) done = attempt(vital, true);

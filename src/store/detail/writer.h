@@ -163,6 +163,8 @@ class Writer {
   void take(JobClass job_class, std::size_t limit, std::size_t& rows, Group& group);
   void execute(Group& group);
   Result<void> attempt(Group& group, bool item_by_item);
+  // Again as long as others were in the way.
+  Result<void> attempt_often(Group& group, bool item_by_item);
   void fail_group(Group& group, const Error& error);
   void finish(Group& group);
 

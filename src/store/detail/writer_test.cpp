@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <latch>
 
+#include "store/detail/sqlite.h"
+
 namespace carillon::store::detail {
 namespace {
 
@@ -14,7 +16,7 @@ class Commits {
  public:
   Commits() {
     std::filesystem::create_directories(folder_);
-    auto db = std::move(*Db::open(folder_ + "/x.db", DbMode::Writer, 1 << 20));
+    auto db = std::move(*SqliteDb::open(folder_ + "/x.db", DbMode::Writer, 1 << 20));
     EXPECT_TRUE(db->exec("CREATE TABLE t(x)"));
     writer_ = std::make_unique<Writer>(std::move(db), words_, counters_, outbox_, nullptr,
                                        Writer::Hooks{[] { return false; }, [](bool, const Error*) {}});
@@ -77,7 +79,8 @@ class Commits {
   base::TaskGate gate_{"writer test"};
   Words words_;
   Counters counters_;
-  WebhookOutbox outbox_;
+  Subscribers subscribers_;
+  WebhookOutbox outbox_{subscribers_};
   std::vector<std::vector<std::string>> commits_;  // of the writer's thread until it ended
   bool is_committed_ = true;
   std::unique_ptr<Writer> writer_;
