@@ -2,7 +2,7 @@
 //
 //   clang++-19 -std=c++23 -O2 -Isrc src/store/store_bench.cpp libcarillon_store.a libcarillon_model.a
 //     libcarillon_base.a -lsqlite3 -lfmt -lsimdjson -lspdlog -lcrypto -o store_bench
-//   /tmp/store_bench FOLDER [PENDING]
+//   /tmp/store_bench FOLDER|postgres://… [PENDING]
 //
 // PENDING rows are accepted first (with as many event ids) and stay pending in another lane. CPU is of
 // the whole process, without the time it takes to make the input.
@@ -18,6 +18,8 @@
 
 #include "base/ids.h"
 #include "base/metrics.h"
+#include "store/postgres.h"
+#include "store/sqlite.h"
 #include "store/store.h"
 
 namespace carillon::store {
@@ -140,7 +142,10 @@ int run(int argc, char** argv) {
   base::Metrics metrics;
   const auto open = [&] {
     const double begun = wall();
-    auto store = open_sqlite(SqliteOptions{.folder = folder, .keys = &*keys, .metrics = &metrics});
+    auto store = folder.starts_with("postgres")
+                     ? open_postgres(PostgresOptions{
+                           .url = base::Secret(folder), .folder = {}, .keys = &*keys, .metrics = &metrics})
+                     : open_sqlite(SqliteOptions{.folder = folder, .keys = &*keys, .metrics = &metrics});
     if (!store) fmt::print("{}\n", store.error().message), std::exit(1);
     fmt::print("opened in {:.2f} s, {:.0f} MiB resident\n", wall() - begun, resident_mib());
     return std::move(*store);

@@ -12,11 +12,18 @@
 #include <map>
 #include <set>
 
+#include "store/detail/postgres/cluster_test.h"
+#include "store/postgres.h"
+#include "store/sqlite.h"
+
 namespace carillon::conformance {
 
 using model::DeliveryStatus;
 using store::Accepted;
 using store::AcceptItem;
+
+// What only those have whose files are their own.
+class FileStores : public StoreSuite {};
 
 namespace {
 
@@ -38,6 +45,9 @@ const base::KeyRing& test_keys() {
 
 void StoreSuite::SetUp() {
   char path[] = "/tmp/carillon-store-XXXXXX";
+  if (GetParam().why_not) {
+    if (const std::string why = GetParam().why_not(); !why.empty()) GTEST_SKIP() << why;
+  }
   ASSERT_NE(::mkdtemp(path), nullptr);
   folder_ = path;
   auto opened = GetParam().open(folder_);
@@ -53,7 +63,9 @@ void StoreSuite::SetUp() {
 void StoreSuite::TearDown() {
   if (store_) store_->close();
   store_.reset();
+  if (folder_.empty()) return;
   std::filesystem::remove_all(folder_);
+  if (GetParam().forget) GetParam().forget(folder_);
 }
 
 void StoreSuite::restart() {
@@ -345,7 +357,7 @@ TEST_P(StoreSuite, RestartKeepsEverythingAndNamesWhatWasInFlight) {
   EXPECT_EQ(scan(kLane).size(), 3U);
 }
 
-TEST_P(StoreSuite, ASecondOpenOfTheSameFolderIsRefused) {
+TEST_P(FileStores, ASecondOpenOfTheSameFolderIsRefused) {
   const auto second = GetParam().open(folder_);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, Errc::FailedPrecondition);
@@ -572,7 +584,7 @@ TEST_P(StoreSuite, AHardBounceSuppressesTheAddress) {
 }
 
 // A file that may not grow stands for the full disk.
-TEST_P(StoreSuite, AFullDiskRefusesAcceptsAndLosesNothing) {
+TEST_P(FileStores, AFullDiskRefusesAcceptsAndLosesNothing) {
   const store::AcceptResult before = accept_one(item_with_event("before"));
   ::signal(SIGXFSZ, SIG_IGN);
   rlimit old{};
@@ -625,15 +637,52 @@ TEST_P(StoreSuite, CountersAlwaysSum) {
   }));
 }
 
-std::vector<StoreBackend> store_backends() {
-  return {StoreBackend{"sqlite", [](const std::string& folder) {
-                         store::SqliteOptions options;
-                         options.folder = folder;
-                         options.disk_free_min_bytes = 0;
-                         options.keys = &test_keys();
-                         return store::open_sqlite(std::move(options));
-                       }}};
+namespace {
+
+Result<std::unique_ptr<store::Store>> open_sqlite(const std::string& folder) {
+  store::SqliteOptions options;
+  options.folder = folder;
+  options.disk_free_min_bytes = 0;
+  options.keys = &test_keys();
+  return store::open_sqlite(std::move(options));
 }
+
+// The database that stands for a folder; names in PostgreSQL are lower case unless quoted.
+std::string database_of(const std::string& folder) {
+  return "t" + base::hex(std::filesystem::path(folder).filename().string());
+}
+
+Result<std::unique_ptr<store::Store>> open_postgres(const std::string& folder) {
+  store::detail::PostgresCluster& cluster = store::detail::PostgresCluster::instance();
+  cluster.create(database_of(folder));  // fails when it is there
+  store::PostgresOptions options;
+  options.url = cluster.url(database_of(folder));
+  options.keys = &test_keys();
+  return store::open_postgres(std::move(options));
+}
+
+}  // namespace
+
+std::vector<StoreBackend> store_backends() {
+  return {StoreBackend{.name = "sqlite", .open = open_sqlite},
+          StoreBackend{.name = "postgres",
+                       .open = open_postgres,
+                       .has_files = false,
+                       .why_not = [] { return store::detail::PostgresCluster::instance().why_not(); },
+                       .forget =
+                           [](const std::string& folder) {
+                             store::detail::PostgresCluster::instance().drop(database_of(folder));
+                           }}};
+}
+
+std::vector<StoreBackend> file_backends() {
+  std::vector<StoreBackend> all = store_backends();
+  std::erase_if(all, [](const StoreBackend& backend) { return !backend.has_files; });
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, FileStores, ::testing::ValuesIn(file_backends()),
+                         [](const auto& backend) { return backend.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(Stores, StoreSuite, ::testing::ValuesIn(store_backends()),
                          [](const auto& backend) { return backend.param.name; });

@@ -25,6 +25,9 @@ struct StoreBackend {
   std::string name;
   // Opens (or opens again) the store that lives under `folder`.
   std::function<Result<std::unique_ptr<store::Store>>(const std::string& folder)> open;
+  bool has_files = true;                                    // its data is in that folder
+  std::function<std::string()> why_not{};                   // why it cannot be had here; empty: it can
+  std::function<void(const std::string& folder)> forget{};  // what it has elsewhere for it
 };
 
 // The backends of this build, for INSTANTIATE_TEST_SUITE_P.

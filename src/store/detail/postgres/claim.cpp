@@ -1,0 +1,102 @@
+// claim(): taking due rows; many processes at once, none of which waits for another.
+#include <algorithm>
+
+#include "store/detail/postgres/store.h"
+
+namespace carillon::store::detail {
+namespace {
+
+constexpr std::size_t kClaimMax = 4096;
+
+// What is taken is locked first, and its state before is known.
+#define CARILLON_TAKE_DUE                                                                    \
+  ") UPDATE delivery SET status = 2, due_at = NULL, owner = ?1, epoch = epoch + 1 FROM due " \
+  "WHERE id = due.due_id RETURNING " CARILLON_DELIVERY_COLUMNS ", due.was, due.due"
+constexpr int kWasColumn = 22, kDueColumn = 23;
+
+// By their key alone: coalesce() keeps the planner from the due index, which may look the better one where a
+// partition is new and nothing is known of it.
+constexpr const char* kById =
+    "WITH due AS (SELECT id AS due_id, status AS was, due_at AS due FROM delivery WHERE id = ANY(?2) AND "
+    "coalesce(due_at, 9223372036854775807) <= ?3 ORDER BY id FOR UPDATE SKIP LOCKED" CARILLON_TAKE_DUE;
+constexpr const char* kByLane =
+    "WITH due AS (SELECT id AS due_id, status AS was, due_at AS due FROM delivery WHERE lane = ?2 AND "
+    "due_at IS NOT NULL AND due_at <= ?3 ORDER BY due_at, id LIMIT ?4 FOR UPDATE SKIP "
+    "LOCKED" CARILLON_TAKE_DUE;
+
+}  // namespace
+
+class PgClaimJob final : public Job {
+ public:
+  PgClaimJob(PostgresStore& store, std::vector<ClaimRequest> requests, Owner owner, Time now,
+             std::size_t rows)
+      : Job(JobClass::Claim, rows), store_(store), requests_(std::move(requests)), owner_(owner), now_(now) {}
+
+  Result<void> run(Txn& txn) override {
+    claimed.clear();
+    PgArray ids;
+    for (const ClaimRequest& request : requests_) {
+      for (const std::int64_t id : request.ids) ids.add(id);
+    }
+    if (ids.size() > 0) {
+      PgStatement& s = static_cast<PgDb&>(txn.db).with_arrays(kById);
+      s.bind_integer(1, pack(owner_));
+      s.bind_array(2, ids);
+      s.bind_integer(3, to_ms(now_));
+      CARILLON_CHECK(take(txn, Statement(&s)));
+    }
+    for (const ClaimRequest& request : requests_) {
+      if (!request.ids.empty()) continue;
+      Statement s = txn.db.statement(kByLane);
+      s.bind(1, pack(owner_)).bind(2, static_cast<std::int64_t>(request.lane.index())).bind(3, now_);
+      s.bind(4, static_cast<std::int64_t>(std::min(request.limit, kClaimMax)));
+      CARILLON_CHECK(take(txn, std::move(s)));
+    }
+    return {};
+  }
+  void fail_with(const Error& error) override { failure = error; }
+
+  std::vector<model::Delivery> claimed;
+  std::optional<Error> failure;
+
+ private:
+  Result<void> take(Txn& txn, Statement s) {
+    const auto begin = static_cast<std::ptrdiff_t>(claimed.size());
+    for (;;) {
+      CARILLON_TRY(const bool has_row, s.next());
+      if (!has_row) break;
+      model::Delivery d = read_delivery(s, store_.words_);
+      d.due_at = s.optional_time(kDueColumn);
+      txn.count_move(d, s.as<model::DeliveryStatus>(kWasColumn), model::DeliveryStatus::Processing);
+      claimed.push_back(std::move(d));
+    }
+    // RETURNING has no order.
+    std::sort(claimed.begin() + begin, claimed.end(), [](const model::Delivery& a, const model::Delivery& b) {
+      return std::pair(a.due_at, a.id) < std::pair(b.due_at, b.id);
+    });
+    return {};
+  }
+
+  PostgresStore& store_;
+  const std::vector<ClaimRequest> requests_;
+  const Owner owner_;
+  const Time now_;
+};
+
+Task<Result<std::vector<model::Delivery>>> PostgresStore::claim(std::vector<ClaimRequest> requests,
+                                                                Owner owner, Time now) {
+  std::size_t rows = 0;
+  for (const ClaimRequest& r : requests) rows += r.ids.empty() ? std::min(r.limit, kClaimMax) : r.ids.size();
+  if (rows == 0) co_return std::vector<model::Delivery>{};
+  // Others take over what a process has whose lease is over; it begins nothing when it may be.
+  if (!lease_->is_held())
+    co_return fail(Errc::Unavailable,
+                   "store: this process's lease was not renewed in time; PostgreSQL is away");
+  auto job = std::make_shared<PgClaimJob>(*this, std::move(requests), owner, now,
+                                          std::max<std::size_t>(rows / 2, 1));
+  co_await writer_->run(job);
+  if (job->failure) co_return std::unexpected(*job->failure);
+  co_return std::move(job->claimed);
+}
+
+}  // namespace carillon::store::detail

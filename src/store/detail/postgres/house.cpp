@@ -1,0 +1,57 @@
+// PostgreSQL's own part of housekeeping: partitions, and one process at a time.
+#include "store/detail/postgres/schema.h"
+#include "store/detail/postgres/store.h"
+
+namespace carillon::store::detail {
+namespace {
+
+constexpr std::int64_t kHouse = 0x63'6172'686fLL;  // number of the lock of who keeps house
+constexpr std::int64_t kDayMs = 86'400'000;
+constexpr std::int64_t kLookEvery = 1'000;  // messages of the sandbox that this process adds
+
+}  // namespace
+
+Task<Result<bool>> PostgresStore::before_house(Time now) {
+  // Outside of a transaction: no lock on the tables is held longer than it takes to add a partition.
+  const auto call = [this, now](Txn& txn) -> Result<bool> {
+    const std::int64_t day = to_ms(now) / kDayMs;
+    if (partitions_day_ == day) return false;
+    CARILLON_CHECK(make_partitions(txn.db, to_ms(now), options_.dedup_window.count()));
+    partitions_day_ = day;
+    return false;
+  };
+  auto job = std::make_shared<CallJob<bool, decltype(call)>>(call, JobClass::Between, 0);
+  co_await others_->run(job);
+  co_return std::move(*job->result);
+}
+
+Result<SqlStore::House> PostgresStore::keep_house(Txn& txn, Time) {
+  Statement s = txn.db.statement("SELECT pg_try_advisory_xact_lock(?1)");
+  CARILLON_TRY(const bool has_row, s.bind(1, kHouse).next());
+  return House{.others = !has_row || s.integer(0) == 0};
+}
+
+Result<void> PostgresStore::drop_history(Txn& txn, std::int64_t below) {
+  Statement s = txn.db.statement(
+      "DELETE FROM history_address WHERE (key, notification) IN (SELECT key, notification FROM "
+      "history_address "
+      "WHERE notification < ?1 ORDER BY notification LIMIT 2000)");
+  return s.bind(1, below).run();
+}
+
+Result<void> PostgresStore::sandbox_changed(Txn& txn, std::int64_t added) {
+  if (added <= 0) return {};
+  if (sandbox_added_ < kLookEvery) {
+    sandbox_added_ += added;
+    txn.after_rollback([this, added] { sandbox_added_ -= added; });
+    if (sandbox_added_ < kLookEvery) return {};
+  }
+  Statement s = txn.db.statement(
+      "DELETE FROM sandbox_message WHERE id <= (SELECT id FROM sandbox_message ORDER BY id DESC OFFSET "
+      "100000 LIMIT 1)");
+  CARILLON_CHECK(s.run());
+  txn.after_commit([this] { sandbox_added_ = 0; });
+  return {};
+}
+
+}  // namespace carillon::store::detail

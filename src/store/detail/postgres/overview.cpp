@@ -1,0 +1,187 @@
+// What the hot path and the dashboards look at: profiles, suppressions, notifications by id, counters, lanes,
+// the recount. A round trip for all that is asked together.
+#include <algorithm>
+#include <unordered_map>
+
+#include "store/detail/postgres/store.h"
+
+namespace carillon::store::detail {
+namespace {
+
+constexpr std::size_t kKeysMax = 1024;
+
+}  // namespace
+
+Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> PostgresStore::profiles(
+    std::vector<UserKey> keys) {
+  if (keys.size() > kKeysMax) co_return fail(Errc::InvalidArgument, "at most 1,024 profiles at a time");
+  using Found = std::vector<std::shared_ptr<const model::Profile>>;
+  if (keys.empty()) co_return Found{};
+  co_return co_await look([&keys](Db& db) -> Result<Found> {
+    Found found(keys.size());
+    PgArray projects, users(PgArray::Of::Text);
+    for (const UserKey& key : keys) {
+      projects.add(std::int64_t{key.project});
+      users.add(std::string_view(key.user_id));
+    }
+    PgStatement& s = static_cast<PgDb&>(db).with_arrays(
+        "SELECT k.place, p.version, p.data FROM unnest(?1, ?2) WITH ORDINALITY AS k(project, user_id, place) "
+        "JOIN profile p ON p.project = k.project AND p.user_id = k.user_id");
+    s.bind_array(1, projects);
+    s.bind_array(2, users);
+    const Statement row(&s);
+    for (;;) {
+      CARILLON_TRY(const bool has_row, s.next());
+      if (!has_row) return found;
+      const auto i = static_cast<std::size_t>(row.integer(0)) - 1;
+      auto profile = std::make_shared<model::Profile>();
+      CARILLON_CHECK(model::decode_profile(row.text(2), *profile));
+      profile->project = keys[i].project;
+      profile->user_id = keys[i].user_id;
+      profile->version = row.integer(1);
+      found[i] = std::move(profile);
+    }
+  });
+}
+
+Task<Result<std::vector<std::optional<Suppression>>>> PostgresStore::suppressed(
+    std::int32_t project, std::vector<AddressKey> keys) {
+  using Found = std::vector<std::optional<Suppression>>;
+  if (keys.empty()) co_return Found{};
+  co_return co_await look([project, &keys](Db& db) -> Result<Found> {
+    Found found(keys.size());
+    PgArray channels, hashes(PgArray::Of::Bytes);
+    for (const AddressKey& key : keys) {
+      channels.add(static_cast<std::int64_t>(key.channel));
+      hashes.add(key.hash);
+    }
+    PgStatement& s = static_cast<PgDb&>(db).with_arrays(
+        "SELECT k.place, s.id, s.hint, s.reason, s.at FROM unnest(?2, ?3) WITH ORDINALITY AS k(channel, "
+        "hash, place) "
+        "JOIN suppression s ON s.project = ?1 AND s.channel = k.channel AND s.hash = k.hash");
+    s.bind_integer(1, project);
+    s.bind_array(2, channels);
+    s.bind_array(3, hashes);
+    const Statement row(&s);
+    for (;;) {
+      CARILLON_TRY(const bool has_row, s.next());
+      if (!has_row) return found;
+      const auto i = static_cast<std::size_t>(row.integer(0)) - 1;
+      found[i] = Suppression{.id = row.integer(1),
+                             .project = project,
+                             .channel = keys[i].channel,
+                             .hash = keys[i].hash,
+                             .hint = row.string(2),
+                             .reason = row.string(3),
+                             .at = row.time(4)};
+    }
+  });
+}
+
+Result<void> PostgresStore::insert_suppression(Txn& txn, const Suppression& suppression) {
+  Statement s = txn.db.statement(
+      "INSERT INTO suppression(project, channel, hash, hint, reason, at) VALUES(?1, ?2, ?3, ?4, ?5, ?6) "
+      "ON CONFLICT DO NOTHING");
+  s.bind(1, std::int64_t{suppression.project}).bind(2, static_cast<std::int64_t>(suppression.channel));
+  s.bind(3, suppression.hash).bind_or_null(4, suppression.hint).bind(5, suppression.reason);
+  return s.bind(6, suppression.at).run();
+}
+
+Task<Result<std::vector<std::shared_ptr<const model::Notification>>>> PostgresStore::notifications(
+    std::vector<std::int64_t> ids) {
+  using Found = std::vector<std::shared_ptr<const model::Notification>>;
+  if (ids.empty()) co_return Found{};
+  co_return co_await look([this, &ids](Db& db) -> Result<Found> {
+    std::unordered_map<std::int64_t, std::shared_ptr<const model::Notification>> by_id;
+    PgArray wanted;
+    for (const std::int64_t id : ids) {
+      if (by_id.try_emplace(id).second) wanted.add(id);
+    }
+    // The last column: whether one of its deliveries is open, as derive_status() asks.
+    PgStatement& s = static_cast<PgDb&>(db).with_arrays(
+        "SELECT " CARILLON_NOTIFICATION_COLUMNS
+        ", CASE WHEN first_delivery IS NULL THEN EXISTS (SELECT 1 FROM notification_count c WHERE "
+        "c.notification = n.id AND c.status < 4 GROUP BY c.status HAVING sum(c.n) > 0) ELSE EXISTS (SELECT 1 "
+        "FROM "
+        "delivery d WHERE d.id >= n.first_delivery AND d.id < n.first_delivery + n.delivery_count AND "
+        "d.status < 4) "
+        "END FROM notification n WHERE id = ANY(?1)");
+    s.bind_array(1, wanted);
+    const Statement row(&s);
+    for (;;) {
+      CARILLON_TRY(const bool has_row, s.next());
+      if (!has_row) break;
+      auto n = std::make_shared<model::Notification>(read_notification(row, words_));
+      if (n->status == model::NotificationStatus::Sending && row.integer(16) == 0)
+        n->status = model::NotificationStatus::Completed;
+      n->request = parse_request(n->body);
+      by_id[n->id] = std::move(n);
+    }
+    Found found;
+    found.reserve(ids.size());
+    for (const std::int64_t id : ids) found.push_back(by_id[id]);
+    return found;
+  });
+}
+
+Task<Result<std::vector<CounterRow>>> PostgresStore::counters() {
+  co_return co_await look([](Db& db) { return read_counters(db); });
+}
+
+Task<Result<std::vector<LaneDepth>>> PostgresStore::lane_depths(Time now) {
+  co_return co_await look([now](Db& db) -> Result<std::vector<LaneDepth>> {
+    CARILLON_TRY(const auto rows, read_counters(db));
+    std::vector<LaneDepth> lanes = depths_of(rows);
+    PgArray waiting;
+    for (std::size_t i = 0; i < lanes.size(); ++i) {
+      if (lanes[i].ready + lanes[i].retrying + lanes[i].held != 0) waiting.add(static_cast<std::int64_t>(i));
+    }
+    PgStatement& s = static_cast<PgDb&>(db).with_arrays(
+        "SELECT l.lane, (SELECT min(due_at) FROM delivery d WHERE d.lane = l.lane AND d.due_at IS NOT NULL "
+        "AND "
+        "d.due_at <= ?2) FROM unnest(?1) AS l(lane)");
+    s.bind_array(1, waiting);
+    s.bind_integer(2, to_ms(now));
+    const Statement row(&s);
+    for (;;) {
+      CARILLON_TRY(const bool has_row, s.next());
+      if (!has_row) break;
+      lanes[static_cast<std::size_t>(row.integer(0))].oldest_due = row.optional_time(1);
+    }
+    std::erase_if(lanes, is_idle);
+    return lanes;
+  });
+}
+
+Task<Result<std::vector<CounterRow>>> PostgresStore::recount() {
+  if (is_recounting_.exchange(true)) co_return fail(Errc::FailedPrecondition, "a recount is under way");
+  auto difference = co_await read([](Db& db) -> Result<std::vector<CounterRow>> {
+    // Rows and counters as of one moment.
+    CounterDeltas counted;
+    Statement s = db.statement(
+        "SELECT project, lane, flags & 1, status, count(*) FROM delivery GROUP BY project, lane, flags & 1, "
+        "status");
+    for (;;) {
+      CARILLON_TRY(const bool has_row, s.next());
+      if (!has_row) break;
+      const auto project = s.as<std::int32_t>(0);
+      const model::Lane lane = lane_at(s.integer(1));
+      const bool is_sandbox = s.integer(2) != 0;
+      counted[counter_key(project, lane, is_sandbox, s.as<model::DeliveryStatus>(3))] += s.integer(4);
+      counted[counter_key(project, lane, is_sandbox, std::nullopt)] += s.integer(4);
+    }
+    CARILLON_TRY(const auto rows, read_counters(db));
+    for (const CounterRow& row : rows)
+      counted[counter_key(row.project, model::Lane{row.queue, row.priority}, row.is_sandbox, row.status)] -=
+          row.n;
+    std::vector<CounterRow> differing;
+    for (const auto& [key, n] : counted) {
+      if (n != 0) differing.push_back(counter_row(key, n));
+    }
+    return differing;
+  });
+  is_recounting_.store(false);
+  co_return difference;
+}
+
+}  // namespace carillon::store::detail

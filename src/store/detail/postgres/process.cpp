@@ -1,0 +1,262 @@
+// Opening and closing, who runs here and for how long, how well it is.
+#include <pthread.h>
+#include <time.h>
+
+#include "base/ids.h"
+#include "base/log.h"
+#include "store/detail/postgres/index.h"
+#include "store/detail/postgres/schema.h"
+#include "store/detail/postgres/store.h"
+#include "store/detail/postgres/words.h"
+
+namespace carillon::store {
+
+Result<std::unique_ptr<Store>> open_postgres(PostgresOptions options) {
+  return detail::PostgresStore::open(std::move(options));
+}
+
+}  // namespace carillon::store
+
+namespace carillon::store::detail {
+namespace {
+
+constexpr std::size_t kReaderThreads = 4;
+constexpr int kRenewalsPerLease = 6;
+
+// The server's clock, in ms since 1970: the same for all processes.
+#define CARILLON_SERVER_NOW "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)"
+
+// Goes on while the machine sleeps: a lease does not wait for it.
+std::int64_t boot_ms() {
+  timespec t{};
+  ::clock_gettime(CLOCK_BOOTTIME, &t);
+  return std::int64_t{t.tv_sec} * 1'000 + t.tv_nsec / 1'000'000;
+}
+
+}  // namespace
+
+// ---- the lease
+Lease::Lease(PgOptions connection, Millis length) : options_(std::move(connection)), length_(length) {}
+
+Lease::~Lease() { release(); }
+
+void Lease::hold(Owner owner) {
+  confirmed_ms_.store(boot_ms());
+  const std::lock_guard lock(mutex_);
+  owner_ = owner;
+  if (!thread_.joinable()) thread_ = std::thread([this] { loop(); });
+}
+
+bool Lease::is_held() const noexcept { return boot_ms() - confirmed_ms_.load() < length_.count() / 2; }
+
+Result<bool> Lease::renew(Owner owner, bool is_last) {
+  if (!db_) { CARILLON_TRY(db_, PgDb::open(options_)); }
+  Statement s =
+      db_->statement("UPDATE process SET renewed_at = CASE WHEN ?3 = 1 THEN 0 ELSE " CARILLON_SERVER_NOW
+                     " END WHERE node = ?1 AND epoch = ?2");
+  const Result<void> sent = s.bind(1, std::int64_t{owner.node})
+                                .bind(2, std::int64_t{owner.epoch})
+                                .bind(3, std::int64_t{is_last})
+                                .run();
+  const std::int64_t n = sent ? db_->changes() : 0;
+  if (Result<void> done = db_->flush(); !done) {
+    db_.reset();
+    return std::unexpected(done.error());
+  }
+  return n == 1;
+}
+
+void Lease::loop() {
+  ::pthread_setname_np(::pthread_self(), "store-lease");
+  std::unique_lock lock(mutex_);
+  while (!is_closing_) {
+    wake_.wait_for(lock, length_ / kRenewalsPerLease, [this] { return is_closing_; });
+    if (is_closing_) return;
+    const Owner owner = *owner_;
+    lock.unlock();
+    const std::int64_t asked = boot_ms();
+    const Result<bool> renewed = renew(owner, false);
+    if (renewed && *renewed) {
+      confirmed_ms_.store(asked);
+    } else if (renewed) {
+      base::log_error("store: another process took over as node {}; this one takes no work any more",
+                      owner.node);
+      confirmed_ms_.store(asked - length_.count());
+    } else {
+      base::log_warn("store: the lease of node {} was not renewed: {}", owner.node, renewed.error().message);
+    }
+    lock.lock();
+  }
+}
+
+void Lease::release() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_closing_ = true;
+    wake_.notify_one();
+  }
+  if (!thread_.joinable()) return;
+  thread_.join();
+  static_cast<void>(renew(*owner_, true));
+}
+
+// ---- the store
+PostgresStore::PostgresStore(PostgresOptions options, std::unique_ptr<PgDb> for_words)
+    : SqlStore(*options.keys, std::make_unique<PgWords>(std::move(for_words)),
+               std::make_unique<PgCounters>()),
+      options_(std::move(options)) {}
+
+PostgresStore::~PostgresStore() { close(); }
+
+PgOptions PostgresStore::connection(Isolation isolation, std::string_view what) const {
+  return PgOptions{.url = options_.url, .isolation = isolation, .name = fmt::format("carillon {}", what)};
+}
+
+Result<std::unique_ptr<Store>> PostgresStore::open(PostgresOptions options) {
+  CARILLON_ASSERT(options.keys != nullptr);
+  FolderLock lock;
+  if (!options.folder.empty()) { CARILLON_TRY(lock, FolderLock::take(options.folder)); }
+  CARILLON_TRY(auto db, PgDb::open(PgOptions{.url = options.url, .name = "carillon words"}));
+  CARILLON_TRY(const bool is_new, migrate_postgres(*db));
+  std::unique_ptr<PostgresStore> store(new PostgresStore(std::move(options), std::move(db)));
+  store->lock_ = std::move(lock);
+  CARILLON_CHECK(store->start(is_new));
+  return store;
+}
+
+Result<void> PostgresStore::start(bool is_new) {
+  is_new_ = is_new;
+  // Others change what they would hold: they keep nothing.
+  notification_cache_ = std::make_unique<NotificationCache>(0);
+  profile_cache_ = std::make_unique<ProfileCache>(0);
+  index_ = std::make_unique<PgIndex>();
+  const auto open = [options =
+                         connection(Isolation::ReadCommitted, "reader")]() -> Result<std::unique_ptr<Db>> {
+    return PgDb::open(options);
+  };
+  CARILLON_TRY(auto hot, PgDb::open(connection(Isolation::ReadCommitted, "writer")));
+  CARILLON_TRY(auto others, PgDb::open(connection(Isolation::Serializable, "others")));
+  readers_ = std::make_unique<Readers>(open, kReaderThreads, false);
+  people_readers_ = readers_.get();
+  lease_ = std::make_unique<Lease>(connection(Isolation::ReadCommitted, "lease"), options_.lease);
+  writer_ = make_writer(std::move(hot), static_cast<PgCounters&>(counters_));
+  own_others_ = make_writer(std::move(others), other_counters_);
+  others_ = own_others_.get();
+  return {};
+}
+
+std::unique_ptr<Writer> PostgresStore::make_writer(std::unique_ptr<PgDb> db, PgCounters& counters) {
+  Writer::Hooks hooks{.free_ballast = [] { return false; },
+                      .disk_state =
+                          [this](bool is_failing, const Error* why) {
+                            const std::lock_guard lock(why_mutex_);
+                            why_ = why == nullptr ? std::string() : why->message;
+                            is_failing_.store(is_failing);
+                          }};
+  base::Metrics* metrics = &counters == &other_counters_ ? nullptr : options_.metrics;
+  return std::make_unique<Writer>(std::move(db), words_, counters, metrics, std::move(hooks));
+}
+
+Health PostgresStore::health() const {
+  Health h;
+  if (is_failing_.load()) {
+    const std::lock_guard lock(why_mutex_);
+    h.can_write = false;
+    h.why = why_;
+  }
+  return h;
+}
+
+namespace {
+
+// The node of that instance, else a free one, else that of a process whose lease is over the longest and of
+// whose work nothing is left: what its journal knew is known to nobody else.
+Result<std::int64_t> node_for(Db& db, const std::string& instance, Millis lease) {
+  {
+    Statement s = db.statement("SELECT node FROM process WHERE instance = ?1");
+    CARILLON_TRY(const bool has_row, s.bind(1, instance).next());
+    if (has_row) return s.integer(0);
+  }
+  {
+    Statement s = db.statement(
+        "SELECT min(n) FROM generate_series(0, ?1) AS n WHERE NOT EXISTS (SELECT 1 FROM process p WHERE "
+        "p.node = n)");
+    CARILLON_TRY(const bool has_row, s.bind(1, std::int64_t{base::kIdNodeMax}).next());
+    if (has_row && !s.is_null(0)) return s.integer(0);
+  }
+  Statement s = db.statement(
+      "DELETE FROM process WHERE node = (SELECT node FROM process WHERE renewed_at < " CARILLON_SERVER_NOW
+      " - ?1 AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.owner >= CAST(process.node AS bigint) * "
+      "4294967296 AND "
+      "d.owner < CAST(process.node + 1 AS bigint) * 4294967296) ORDER BY renewed_at LIMIT 1) RETURNING node");
+  CARILLON_TRY(const bool has_row, s.bind(1, lease.count()).next());
+  if (!has_row) return fail(Errc::ResourceExhausted, "1,024 processes run on this store; stop one");
+  return s.integer(0);
+}
+
+}  // namespace
+
+Task<Result<Registration>> PostgresStore::register_process(std::string instance, Time now) {
+  const auto call = [this, instance = std::move(instance), now](Txn& txn) -> Result<Registration> {
+    Db& db = txn.db;
+    CARILLON_TRY(const std::int64_t epoch, db.scalar("SELECT coalesce(max(epoch), 0) + 1 FROM process"));
+    CARILLON_TRY(const std::int64_t node, node_for(db, instance, options_.lease));
+    Statement s = db.statement(
+        "INSERT INTO process(node, instance, epoch, started_at, renewed_at) VALUES(?1, ?2, ?3, "
+        "?4, " CARILLON_SERVER_NOW
+        ") ON CONFLICT(instance) DO UPDATE SET epoch = excluded.epoch, "
+        "started_at = excluded.started_at, renewed_at = excluded.renewed_at");
+    CARILLON_CHECK(s.bind(1, node).bind(2, instance).bind(3, epoch).bind(4, now).run());
+    Registration r;
+    r.owner = Owner{static_cast<std::uint32_t>(node), static_cast<std::uint32_t>(epoch)};
+    CARILLON_TRY(r.highest_id,
+                 db.scalar("SELECT greatest((SELECT max(id) FROM notification), "
+                           "(SELECT max(id) FROM delivery), (SELECT max(id) FROM sandbox_message), "
+                           "(SELECT max(id) FROM object), (SELECT max(id) FROM object_abandoned), "
+                           "(SELECT max(id) FROM job), 0)"));
+    r.is_new_store = is_new_;
+    return r;
+  };
+  CARILLON_CO_TRY(Registration r, co_await write(call));
+  const auto node = static_cast<std::int64_t>(r.owner.node);
+  static_cast<PgCounters&>(counters_).count_as(2 * node);
+  other_counters_.count_as(2 * node + 1);
+  lease_->hold(r.owner);
+  CARILLON_CO_CHECK(co_await before_house(now));
+  co_return r;
+}
+
+Task<Result<std::vector<OwnedDelivery>>> PostgresStore::owned_before(Owner owner, std::int64_t after,
+                                                                     std::size_t limit) {
+  co_return co_await read([this, owner, after, limit](Db& db) -> Result<std::vector<OwnedDelivery>> {
+    std::vector<OwnedDelivery> rows;
+    Statement s =
+        db.statement("SELECT " CARILLON_DELIVERY_COLUMNS
+                     " FROM delivery WHERE owner >= ?1 AND owner < ?2 AND id > ?3 ORDER BY id LIMIT ?4");
+    s.bind(1, pack(Owner{owner.node, 0})).bind(2, pack(owner)).bind(3, after);
+    s.bind(4, static_cast<std::int64_t>(limit));
+    for (;;) {
+      CARILLON_TRY(const bool has_row, s.next());
+      if (!has_row) return rows;
+      rows.push_back(OwnedDelivery{read_delivery(s, words_), unpack_owner(s.integer(kDeliveryOwnerColumn))});
+    }
+  });
+}
+
+Task<Result<Time>> PostgresStore::copy_to(std::string, const base::Clock&, std::shared_ptr<CopyProgress>) {
+  co_return fail(Errc::FailedPrecondition,
+                 "the store is in PostgreSQL: back it up with pg_dump or pg_basebackup and WAL archiving");
+}
+
+void PostgresStore::close() {
+  // Accepted work is finished first; what is still in processing then is free for others at once.
+  if (writer_) writer_->close();
+  if (own_others_) own_others_->close();
+  if (readers_) readers_->close();
+  if (lease_) lease_->release();
+  for (const std::unique_ptr<Writer>* writer : {&writer_, &own_others_}) {
+    if (*writer) (*writer)->close_database([](Db&) {});
+  }
+}
+
+}  // namespace carillon::store::detail

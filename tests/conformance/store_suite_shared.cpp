@@ -1,0 +1,285 @@
+// What a Store must do that several processes have at a time: here, several open ones of one database.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <thread>
+
+#include "base/crypto.h"
+#include "tests/conformance/store_suite.h"
+
+namespace carillon::conformance {
+
+using model::DeliveryStatus;
+using store::Accepted;
+using store::AcceptItem;
+
+namespace {
+
+constexpr model::Lane kLane{model::Queue::Email, model::Priority::Normal};
+
+}  // namespace
+
+class SharedStores : public StoreSuite {
+ protected:
+  // Another process on the same database, with a thread of its own when it is used from one.
+  struct Other {
+    std::unique_ptr<store::Store> store;
+    store::Owner owner;
+    std::unique_ptr<base::IdGenerator> ids;
+    boost::asio::io_context io{1};
+    template <class T>
+    T run(Task<T> task) {
+      std::optional<T> value;
+      boost::asio::co_spawn(io, std::move(task), [&](std::exception_ptr e, T v) {
+        if (e) std::rethrow_exception(e);
+        value = std::move(v);
+      });
+      io.restart();
+      io.run();
+      return std::move(*value);
+    }
+  };
+  std::unique_ptr<Other> another(const std::string& instance) {
+    auto other = std::make_unique<Other>();
+    auto opened = GetParam().open(folder_);
+    EXPECT_TRUE(opened) << opened.error().message;
+    other->store = std::move(*opened);
+    const auto registered = other->run(other->store->register_process(instance, clock_.now()));
+    EXPECT_TRUE(registered) << registered.error().message;
+    EXPECT_FALSE(registered->is_new_store);
+    other->owner = registered->owner;
+    other->ids = std::make_unique<base::IdGenerator>(clock_, other->owner.node, registered->highest_id);
+    return other;
+  }
+  // As of that process's ids.
+  AcceptItem item_of(Other& other, std::size_t n = 1) {
+    std::swap(ids_, other.ids);
+    AcceptItem made = item(n);
+    std::swap(ids_, other.ids);
+    return made;
+  }
+  std::vector<model::Delivery> scan_as(Other& other, std::size_t limit) {
+    std::vector<store::ClaimRequest> requests(1);
+    requests[0].lane = kLane;
+    requests[0].limit = limit;
+    auto claimed = other.run(other.store->claim(std::move(requests), other.owner, clock_.now()));
+    EXPECT_TRUE(claimed) << claimed.error().message;
+    return std::move(*claimed);
+  }
+};
+
+TEST_P(SharedStores, EachProcessHasANodeOfItsOwn) {
+  const auto second = another("second"), third = another("third");
+  const std::set<std::uint32_t> nodes{owner_.node, second->owner.node, third->owner.node};
+  EXPECT_EQ(nodes.size(), 3U);
+  const std::set<std::uint32_t> epochs{owner_.epoch, second->owner.epoch, third->owner.epoch};
+  EXPECT_EQ(epochs.size(), 3U);
+  const auto again = another("second");
+  EXPECT_EQ(again->owner.node, second->owner.node);
+  EXPECT_GT(again->owner.epoch, third->owner.epoch);
+}
+
+TEST_P(SharedStores, WhatOneAcceptsAnotherDelivers) {
+  const auto other = another("second");
+  const AcceptItem one = item(3);
+  accept_one(one);
+  std::vector<model::Delivery> claimed = scan_as(*other, 10);
+  ASSERT_EQ(claimed.size(), 3U);
+  EXPECT_TRUE(scan(kLane).empty());
+  std::vector<store::RecordItem> items;
+  for (model::Delivery& d : claimed) {
+    store::RecordItem& record = items.emplace_back();
+    record.delivery = std::move(d);
+    record.delivery.integration = "mail";
+    record.to = DeliveryStatus::Sent;
+    record.category = "general";
+  }
+  const auto written = other->run(other->store->record(std::move(items), other->owner, clock_.now()));
+  EXPECT_EQ(*written, std::vector<bool>(3, true));
+  EXPECT_EQ(stored(one.deliveries[0].id).integration, "mail");  // a word that this one never gave a number
+  const auto seen = run(store_->notifications({one.notification.id})).value();
+  EXPECT_EQ(seen.at(0)->status, model::NotificationStatus::Completed);
+  expect_accountable();
+}
+
+TEST_P(SharedStores, AResultIsFencedByItsOwner) {
+  const auto other = another("second");
+  accept_one(item());
+  std::vector<model::Delivery> mine = scan(kLane);
+  ASSERT_EQ(mine.size(), 1U);
+  std::vector<store::RecordItem> items(1);
+  items[0].delivery = mine[0];
+  items[0].to = DeliveryStatus::Failed;
+  const auto written = other->run(other->store->record(std::move(items), other->owner, clock_.now()));
+  EXPECT_FALSE(written->at(0));
+  EXPECT_TRUE(record(mine[0], DeliveryStatus::Sent));
+  expect_accountable();
+}
+
+TEST_P(SharedStores, OfManyWhoAcceptTheSameEventOneDoes) {
+  constexpr std::size_t kProcesses = 3, kEvents = 40;
+  std::vector<std::unique_ptr<Other>> others;
+  for (std::size_t p = 0; p < kProcesses; ++p) others.push_back(another(fmt::format("racer-{}", p)));
+  std::vector<std::vector<AcceptItem>> sends(kProcesses);
+  for (std::size_t p = 0; p < kProcesses; ++p) {
+    for (std::size_t e = 0; e < kEvents; ++e) {
+      // Each in an order of its own.
+      const std::size_t event = (e * (2 * p + 1) + p) % kEvents;
+      AcceptItem named = item_with_event(fmt::format("event-{}", event));
+      AcceptItem own = item_of(*others[p]);
+      own.event = named.event;
+      own.fingerprint = named.fingerprint;
+      own.notification.event_id = named.notification.event_id;
+      sends[p].push_back(std::move(own));
+    }
+  }
+  std::vector<std::vector<store::AcceptResult>> results(kProcesses);
+  std::vector<std::thread> threads;
+  for (std::size_t p = 0; p < kProcesses; ++p) {
+    threads.emplace_back([&, p] {
+      Other& other = *others[p];
+      for (std::size_t begin = 0; begin < kEvents; begin += 4) {
+        std::vector<AcceptItem> part(sends[p].begin() + static_cast<std::ptrdiff_t>(begin),
+                                     sends[p].begin() + static_cast<std::ptrdiff_t>(begin + 4));
+        auto answers = other.run(other.store->accept(std::move(part), clock_.now()));
+        ASSERT_TRUE(answers) << answers.error().message;
+        for (auto& answer : *answers) {
+          ASSERT_TRUE(answer) << answer.error().message;
+          results[p].push_back(*answer);
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::map<std::string, std::set<std::int64_t>> by_event;
+  std::size_t accepted = 0;
+  for (std::size_t p = 0; p < kProcesses; ++p) {
+    ASSERT_EQ(results[p].size(), kEvents);
+    for (std::size_t e = 0; e < kEvents; ++e) {
+      accepted += results[p][e].kind == Accepted::New ? 1 : 0;
+      by_event[sends[p][e].notification.event_id].insert(results[p][e].notification);
+    }
+  }
+  EXPECT_EQ(accepted, kEvents);
+  for (const auto& [event, notifications] : by_event) EXPECT_EQ(notifications.size(), 1U) << event;
+  expect_accountable();
+}
+
+TEST_P(SharedStores, NoDeliveryIsTakenByTwo) {
+  constexpr std::size_t kProcesses = 3, kDeliveries = 600;
+  for (std::size_t i = 0; i < kDeliveries / 200; ++i) accept_one(item(200));
+  std::vector<std::unique_ptr<Other>> others;
+  for (std::size_t p = 0; p < kProcesses; ++p) others.push_back(another(fmt::format("racer-{}", p)));
+  std::vector<std::vector<std::int64_t>> taken(kProcesses);
+  std::vector<std::thread> threads;
+  for (std::size_t p = 0; p < kProcesses; ++p) {
+    threads.emplace_back([&, p] {
+      while (true) {
+        const auto claimed = scan_as(*others[p], 16);
+        // Rows that others are taking are left out, so that a scan may come back empty before the end.
+        for (const model::Delivery& d : claimed) taken[p].push_back(d.id);
+        if (claimed.empty()) return;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (model::Delivery& d : scan(kLane, 4096)) taken[0].push_back(d.id);
+  std::set<std::int64_t> all;
+  std::size_t total = 0;
+  for (const auto& ids : taken) {
+    all.insert(ids.begin(), ids.end());
+    total += ids.size();
+  }
+  EXPECT_EQ(total, kDeliveries);
+  EXPECT_EQ(all.size(), kDeliveries);
+  expect_accountable();
+}
+
+TEST_P(SharedStores, AChangeThatMetAnotherIsRefusedOrSeesIt) {
+  const auto other = another("second");
+  const store::Record record{.key = {"thing", 1, "x"}, .data = R"({"n":0})"};
+  ASSERT_TRUE(run(store_->put_record(record, 0, "key:ops", clock_.now())));
+  constexpr int kRounds = 25;
+  std::atomic<int> written{0};
+  const auto raise = [&](auto& runner, store::Store& store) {
+    for (int i = 0; i < kRounds; ++i) {
+      auto stored = runner(store.get_record(record.key));
+      const std::int64_t version = stored->version;
+      auto put = runner(store.put_record(std::move(*stored), version, "key:ops", clock_.now()));
+      if (put) {
+        ++written;
+      } else {
+        EXPECT_EQ(put.error().code, Errc::Conflict) << put.error().message;
+      }
+    }
+  };
+  std::thread thread([&] {
+    const auto runner = [&](auto task) { return other->run(std::move(task)); };
+    raise(runner, *other->store);
+  });
+  const auto runner = [&](auto task) { return run(std::move(task)); };
+  raise(runner, *store_);
+  thread.join();
+  EXPECT_EQ(run(store_->get_record(record.key))->version, 1 + written.load());
+}
+
+TEST_P(SharedStores, ACapHoldsForAll) {
+  const auto other = another("second");
+  const auto capped = [](AcceptItem made) {
+    made.caps.push_back({.delivery = 0,
+                         .count = 1,
+                         .cap_key = "marketing",
+                         .limit = 5,
+                         .per = Millis(3'600'000),
+                         .drop = true});
+    return made;
+  };
+  std::vector<AcceptItem> mine, theirs;
+  for (int i = 0; i < 10; ++i) {
+    mine.push_back(capped(item()));
+    theirs.push_back(capped(item_of(*other)));
+  }
+  std::atomic<int> sent{0};
+  const auto send = [&](auto& runner, store::Store& store, std::vector<AcceptItem>& items) {
+    for (AcceptItem& one : items) {
+      std::vector<AcceptItem> alone;
+      alone.push_back(std::move(one));
+      auto answers = runner(store.accept(std::move(alone), clock_.now()));
+      ASSERT_TRUE(answers) << answers.error().message;
+      sent += answers->at(0)->changed.empty() ? 1 : 0;
+    }
+  };
+  std::thread thread([&] {
+    const auto runner = [&](auto task) { return other->run(std::move(task)); };
+    send(runner, *other->store, theirs);
+  });
+  const auto runner = [&](auto task) { return run(std::move(task)); };
+  send(runner, *store_, mine);
+  thread.join();
+  EXPECT_EQ(sent.load(), 5);
+}
+
+TEST_P(SharedStores, WhatAProcessLeftIsItsOwnAgain) {
+  auto other = another("second");
+  accept_one(item(2));
+  ASSERT_EQ(scan_as(*other, 10).size(), 2U);
+  EXPECT_TRUE(run(store_->owned_before(owner_, 0, 100)).value().empty());  // somebody else's
+  other = another("second");
+  const auto left = other->run(other->store->owned_before(other->owner, 0, 100)).value();
+  ASSERT_EQ(left.size(), 2U);
+  EXPECT_EQ(left[0].owner.node, other->owner.node);
+  EXPECT_LT(left[0].owner.epoch, other->owner.epoch);
+}
+
+std::vector<StoreBackend> shared_backends() {
+  std::vector<StoreBackend> all = store_backends();
+  std::erase_if(all, [](const StoreBackend& backend) { return backend.has_files; });
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, SharedStores, ::testing::ValuesIn(shared_backends()),
+                         [](const auto& backend) { return backend.param.name; });
+
+}  // namespace carillon::conformance
