@@ -42,10 +42,11 @@ unsigned mode_of(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0 ? info.st_mode & 07777U : 0U;
 }
 
+// Of a store in files; there is none of that name where it is in PostgreSQL.
 std::string store_file(const AppOptions& options) {
   constexpr std::string_view kScheme = "sqlite:";
-  if (options.store.url.empty()) return options.data + "/carillon.db";
-  std::string path = options.store.url;
+  if (options.store.url.empty() || options.store.is_postgres()) return options.data + "/carillon.db";
+  std::string path(options.store.url.reveal());
   if (path.starts_with(kScheme)) path = path.substr(kScheme.size());
   return path.ends_with(".db") ? path : path + "/carillon.db";
 }
@@ -104,7 +105,7 @@ void check_secret_key(const AppOptions& options, Findings& findings) {
   std::error_code ec;
   const bool is_file = options.secrets_key.empty() && options.secrets_key_file.empty();
   if (is_file && !std::filesystem::exists(path, ec)) {
-    const bool has_store = std::filesystem::exists(store_file(options), ec);
+    const bool has_store = options.store.is_postgres() || std::filesystem::exists(store_file(options), ec);
     findings.push_back(
         {"secret key", has_store ? Health::Fail : Health::Warn, path + " is not there",
          has_store ? "put the key back, or give CARILLON_SECRETS_KEY; what it sealed is unreadable without"
@@ -126,6 +127,10 @@ void check_secret_key(const AppOptions& options, Findings& findings) {
 }
 
 void check_store_file(const AppOptions& options, Findings& findings) {
+  if (options.store.is_postgres()) {
+    findings.push_back({"store file", Health::Ok, "none: the store is in PostgreSQL", ""});
+    return;
+  }
   const std::string path = store_file(options);
   std::ifstream in(path, std::ios::binary);
   SqliteHead head{};

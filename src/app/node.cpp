@@ -13,6 +13,7 @@
 #include "app/keys.h"
 #include "app/restore.h"
 #include "base/log.h"
+#include "store/postgres.h"
 
 namespace carillon::app {
 namespace {
@@ -31,13 +32,14 @@ T run_on(const boost::asio::any_io_executor& executor, Task<T> task) {
   return boost::asio::co_spawn(executor, std::move(task), boost::asio::use_future).get();
 }
 
-// sqlite:PATH → the folder that holds it. Everything else comes with the cluster.
+// sqlite:PATH → the folder that holds it; the data folder when the store is elsewhere.
 Result<std::string> sqlite_folder(const AppOptions& options) {
-  const std::string& url = options.store.url;
-  if (url.empty()) return options.data;
+  const std::string url(options.store.url.reveal());
+  if (url.empty() || options.store.is_postgres()) return options.data;
   constexpr std::string_view kScheme = "sqlite:";
   if (!url.starts_with(kScheme)) {
-    return fail(Errc::InvalidArgument, fmt::format("store.url '{}' is not known; give sqlite:PATH", url));
+    return fail(Errc::InvalidArgument,
+                "store.url is not known; give sqlite:PATH or postgres://user@host/database");
   }
   const std::filesystem::path path(url.substr(kScheme.size()));
   if (path.extension() != ".db") return path.string();
@@ -109,6 +111,7 @@ Result<void> Node::open_store() {
                 fmt::format("cannot make the data folder {}: {}", options_.data, ec.message()));
   CARILLON_CHECK(finish_restore(options_.data));
   CARILLON_TRY(keys_, load_keys(options_));
+  if (options_.store.is_postgres()) return open_postgres();
   store::SqliteOptions sqlite;
   sqlite.folder = store_folder_;
   sqlite.cache_bytes = options_.store.cache_bytes;
@@ -120,6 +123,17 @@ Result<void> Node::open_store() {
   sqlite.keys = keys_.get();
   sqlite.metrics = &metrics_;
   CARILLON_TRY(store_, store::open_sqlite(std::move(sqlite)));
+  return {};
+}
+
+Result<void> Node::open_postgres() {
+  store::PostgresOptions postgres;
+  postgres.url = options_.store.url;
+  postgres.folder = options_.data;
+  postgres.dedup_window = options_.store.dedup_window;
+  postgres.keys = keys_.get();
+  postgres.metrics = &metrics_;
+  CARILLON_TRY(store_, store::open_postgres(std::move(postgres)));
   return {};
 }
 

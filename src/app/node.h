@@ -79,6 +79,7 @@ class Node {
  private:
   explicit Node(AppOptions options);
   Result<void> open_store();
+  Result<void> open_postgres();
   Result<void> open_rest(Role role);
   Result<void> open_jobs(Role role);
   Result<void> open_objects(Role role);

@@ -36,7 +36,11 @@ void describe_server(base::SettingsGroup& group, ServerOptions& o) {
 }
 
 void describe_store(base::SettingsGroup& group, StoreOptions& o) {
-  group.text("url", o.url).help("sqlite:PATH; empty takes carillon.db in the data folder.");
+  group.secret("url", o.url)
+      .help(
+          "sqlite:PATH or postgres://user:password@host:port/database?sslmode=verify-full; empty takes "
+          "carillon.db "
+          "in the data folder.");
   group.bytes("cache", o.cache_bytes).range(1 << 20, 1e12).help("Page cache of the writing connection.");
   group.bytes("profile_cache", o.profile_cache_bytes)
       .range(0, 1e12)

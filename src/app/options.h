@@ -26,13 +26,16 @@ struct ServerOptions {
 };
 
 struct StoreOptions {
-  std::string url;  // empty: sqlite:DATA/carillon.db
+  base::Secret url;  // empty: sqlite:DATA/carillon.db; may hold a password
   std::int64_t cache_bytes = 16 << 20;
   std::int64_t profile_cache_bytes = 24 << 20;
   std::int64_t notification_cache_bytes = 16 << 20;
   std::int64_t disk_free_min = 1 << 30;
   Millis dedup_window{24 * 3'600'000};
   std::int64_t dedup_memory = 256 << 20;
+  [[nodiscard]] bool is_postgres() const noexcept {
+    return url.reveal().starts_with("postgres://") || url.reveal().starts_with("postgresql://");
+  }
 };
 
 struct AppOptions {

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 import harness
+import postgres
 
 sys.path.append(str(harness.ROOT / "build" / "python"))  # libraries of others: tools/install_dependencies.sh test
 
@@ -75,3 +76,13 @@ def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     if report.when == "call":
         item.report_call = report
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster():
+    """A PostgreSQL that runs as long as the tests; without one they skip, which CI=true turns into a failure."""
+    if not postgres.binaries():
+        pytest.skip("postgres: PostgreSQL is not installed; run tools/install_dependencies.sh test")
+    cluster = postgres.Cluster()
+    yield cluster
+    cluster.end()

@@ -1,0 +1,77 @@
+"""A PostgreSQL for the scenarios: a cluster of its own in a temporary folder, reached by a socket there."""
+import os
+import pathlib
+import pwd
+import re
+import shutil
+import subprocess
+import tempfile
+
+
+
+def binaries():
+    """The folder with `postgres` and `initdb`; None when it is not installed."""
+    found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    return found[-1].parent if found else None
+
+
+class Cluster:
+    """Started when it is made; `database()` makes one and gives its URL."""
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="carillon-pg-", dir="/tmp"))
+        self._user = None
+        if os.geteuid() == 0:  # it refuses to run as root
+            names = {entry.pw_name for entry in pwd.getpwall()}
+            self._user = pwd.getpwnam("postgres" if "postgres" in names else "nobody")
+            os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
+        self._run("initdb", "-D", self.data, "-U", "carillon", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8",
+                  "--no-sync", "--no-instructions")
+        with open(self.data / "postgresql.conf", "a") as settings:
+            settings.write(f"listen_addresses = ''\nunix_socket_directories = '{self.folder}'\nfsync = off\n"
+                           "full_page_writes = off\n")
+        self._count = 0
+        self.start()
+
+    @property
+    def data(self):
+        return self.folder / "data"
+
+    def _run(self, program, *arguments):
+        def leave_root():
+            if self._user:
+                os.setgroups([])
+                os.setgid(self._user.pw_gid)
+                os.setuid(self._user.pw_uid)
+        done = subprocess.run([str(binaries() / program), *map(str, arguments)], preexec_fn=leave_root, cwd="/",
+                              env={**os.environ, "LC_ALL": "C.UTF-8"}, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=120)
+        assert done.returncode == 0, f"{program}: {done.stderr}"
+
+    def start(self):
+        self._run("pg_ctl", "-D", self.data, "-w", "-l", self.folder / "log", "start")
+
+    def stop(self, mode="immediate"):
+        """immediate: as after a crash."""
+        self._run("pg_ctl", "-D", self.data, "-w", "-m", mode, "stop")
+
+    def sql(self, statement, database="postgres"):
+        """What psql prints of one statement."""
+        done = subprocess.run([str(binaries() / "psql"), "-h", str(self.folder), "-U", "carillon", "-d", database,
+                               "-qAt", "-c", statement], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def database(self):
+        self._count += 1
+        name = f"story{self._count}"
+        self.sql(f"CREATE DATABASE {name}")
+        return f"postgresql://carillon@/{name}?host={self.folder}"
+
+    def end(self):
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def name_of(url):
+    return re.search(r"/(\w+)\?", url).group(1)
