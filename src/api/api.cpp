@@ -83,6 +83,12 @@ bool is_public(const Route& route) {
   });
 }
 
+// What every process serves, whatever it is for.
+bool says_status(const Route& route) {
+  constexpr std::string_view kPatterns[] = {"/healthz", "/readyz", "/metrics"};
+  return std::ranges::find(kPatterns, route.pattern) != std::end(kPatterns);
+}
+
 Answer unknown_path() { return failed(404, "unknown_path", "there is no such path; /docs lists them all"); }
 
 class ApiImpl final : public Api {
@@ -179,6 +185,8 @@ class ApiImpl final : public Api {
     if (!match) return unknown_path();
     call.route = match->path->find(method);
     if (entrance == Entrance::Public && !is_served_in_public(*match->path, call.route)) return unknown_path();
+    if (entrance == Entrance::Status && (call.route == nullptr || !says_status(*call.route)))
+      return unknown_path();
     if (call.route == nullptr) return wrong_method(*match->path, method, call.request);
     for (std::size_t i = 0; i < match->count; ++i) {
       auto text = net::percent_decode(match->args[i]);
@@ -206,6 +214,7 @@ class ApiImpl final : public Api {
   std::optional<Answer> authorise(Call& call, Entrance entrance) {
     switch (entrance) {
       case Entrance::Control: call.who.who = Who::Control; break;
+      case Entrance::Status:
       case Entrance::Public:
       case Entrance::Tcp: {
         auto identity = call.session ? session_identity(call)

@@ -65,6 +65,7 @@ enum class Entrance : std::uint8_t {
   Tcp,      // credentials in the request decide
   Control,  // the control socket or the command line: an administrator of this installation
   Public,   // server.public_listen: as Tcp, and only what phones, browsers and providers call
+  Status,   // of a process that serves nobody: only what says how it is
 };
 
 class Api {

@@ -21,6 +21,7 @@ struct Shell {
 void add_common(CLI::App& command, Shell& shell);
 
 void add_serve(CLI::App& root, Shell& shell);      // serve
+void add_roles(CLI::App& root, Shell& shell);      // api, router, worker, scheduler
 void add_sim(CLI::App& root, Shell& shell);        // sim
 void add_reference(CLI::App& root, Shell& shell);  // reference (generated documents), version
 void add_admin(CLI::App& root, Shell& shell);      // app key

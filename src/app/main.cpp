@@ -18,6 +18,7 @@ int run(int argc, char** argv) {
   root.require_subcommand(1);
   Shell shell;
   add_serve(root, shell);
+  add_roles(root, shell);
   add_sim(root, shell);
   add_sending(root, shell);
   add_operating(root, shell);

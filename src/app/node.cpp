@@ -58,6 +58,11 @@ Result<void> check_mix(const AppOptions& options) {
   return {};
 }
 
+pipeline::Duties duties_of(Role role, std::uint32_t queues) {
+  if (role == Role::Serve) return {};
+  return {.expands = role == Role::Router, .queues = role == Role::Worker ? queues : 0};
+}
+
 }  // namespace
 
 Worker::Worker(std::string name, int nice)
@@ -93,7 +98,13 @@ Node::Node(AppOptions options) : options_(std::move(options)) {}
 
 Result<std::unique_ptr<Node>> Node::open(AppOptions options, Role role) {
   CARILLON_CHECK(check_mix(options));
+  if (role != Role::Serve && is_running(role) && !options.store.is_postgres()) {
+    return fail(Errc::InvalidArgument,
+                "store.url: several processes share a PostgreSQL; give postgres://user@host/database, or run "
+                "everything in one process with carillon serve");
+  }
   std::unique_ptr<Node> node(new Node(std::move(options)));
+  node->role_ = role;
   CARILLON_CHECK(node->open_store());
   CARILLON_CHECK(node->open_rest(role));
   return node;
@@ -131,10 +142,42 @@ Result<void> Node::open_postgres() {
   postgres.url = options_.store.url;
   postgres.folder = options_.data;
   postgres.dedup_window = options_.store.dedup_window;
+  postgres.lease = options_.store.lease;
+  postgres.leader_lease = options_.store.leader_lease;
+  postgres.may_lead = role_ == Role::Serve || role_ == Role::Scheduler;
   postgres.keys = keys_.get();
   postgres.metrics = &metrics_;
   CARILLON_TRY(store_, store::open_postgres(std::move(postgres)));
   return {};
+}
+
+bool Node::is_new_store() const {
+  // Of several that begin together the first may be one that gives no keys.
+  return store_->is_shared() ? directory_->snapshot()->apps.empty() : is_new_store_;
+}
+
+// What one process seals, the others open.
+Result<void> Node::check_key() {
+  if (!store_->is_shared()) return {};
+  const auto main = delivery_->executor();
+  const std::string key_id = keys_->sealer.key_id();
+  store::Record record;
+  record.key = {"cluster", 0, "key_id"};
+  record.data = base::JsonWriter().object().field("key_id", key_id).end_object().str();
+  auto found = run_on(main, store_->get_record(record.key));
+  if (!found && found.error().code == Errc::NotFound) {
+    const auto key = record.key;
+    const auto put = run_on(main, store_->put_record(record, 0, std::string(), clock_.now()));
+    if (!put && put.error().code != Errc::Conflict) return std::unexpected(put.error());
+    found = run_on(main, store_->get_record(key));
+  }
+  if (!found) return std::unexpected(found.error());
+  if (found->data == record.data) return {};
+  return fail(
+      Errc::FailedPrecondition,
+      fmt::format("secrets.key: what is in the store is sealed with another key; give every process the "
+                  "same one, with CARILLON_SECRETS_KEY or as a copy of DATA/secret.key (this one is {})",
+                  key_id));
 }
 
 Result<void> Node::open_rest(Role role) {
@@ -153,15 +196,17 @@ Result<void> Node::open_rest(Role role) {
   ids_ = std::make_unique<base::IdGenerator>(clock_, owner_.node, registration.highest_id);
   queue_ = queue::make_embedded();
   cache_ = cache::make_memory();
+  CARILLON_CHECK(check_key());
   CARILLON_CHECK(open_objects(role));
   CARILLON_TRY(directory_, run_on(main, pipeline::Directory::open(*store_, *keys_, clock_)));
-  if (role == Role::Serve) {
+  if (is_running(role)) {
+    options_.pipeline.duties = duties_of(role, options_.queues);
     pipeline::Pipeline::Deps deps{*store_, *queue_,     *cache_, clock_, *keys_,          metrics_,
                                   *ids_,   *directory_, owner_,  main,   api_executors(), objects_.get()};
     CARILLON_TRY(pipeline_, pipeline::Pipeline::open(std::move(deps), options_.pipeline));
   }
   CARILLON_CHECK(open_jobs(role));
-  if (role == Role::Serve) open_webhooks();
+  if (is_running(role)) open_webhooks();
   api::Deps deps{pipeline_.get(),
                  *directory_,
                  *store_,
@@ -190,7 +235,7 @@ Result<void> Node::open_rest(Role role) {
 Result<void> Node::open_objects(Role role) {
   objects_worker_ = std::make_unique<Worker>("objects");
   CARILLON_TRY(objects_, objects::open(options_.objects, objects_worker_->executor()));
-  if (role == Role::Serve) {
+  if (is_running(role)) {
     const auto usable =
         run_on(objects_worker_->executor(), objects_->check(base::Deadline::after(kObjectsPatience)));
     if (!usable) base::log_warn("uploads and attachments do not work now: {}", usable.error().message);
@@ -215,7 +260,7 @@ Result<void> Node::open_jobs(Role role) {
                             options_.data + "/jobs"};
   CARILLON_TRY(jobs_, pipeline::Jobs::open(std::move(deps)));
   // A command on a stopped store does the jobs it makes, and leaves others to the server.
-  if (role == Role::Serve) jobs_->start();
+  if (is_running(role)) jobs_->start();
   return {};
 }
 

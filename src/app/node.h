@@ -38,9 +38,18 @@ class Worker {
 
 // What a node is for.
 enum class Role : std::uint8_t {
-  Serve,      // everything: accepts, sends, answers
-  Administer  // the command line on a stopped store: API without pipeline
+  Serve,       // everything: accepts, sends, answers
+  Api,         // accepts and answers
+  Router,      // expands groups
+  Worker,      // sends, of some queues or all
+  Scheduler,   // what one of all does: schedules, webhooks, alerts, housekeeping
+  Administer,  // the command line on a stopped store: API without pipeline
 };
+[[nodiscard]] constexpr bool is_running(Role role) noexcept { return role != Role::Administer; }
+// Answers what others ask; the rest say how they are.
+[[nodiscard]] constexpr bool is_serving(Role role) noexcept {
+  return role == Role::Serve || role == Role::Api;
+}
 
 // With a stream's pieces in its body, for who takes it whole. 503 when one cannot be had.
 Task<net::HttpResponse> gathered(net::HttpResponse response);
@@ -58,7 +67,8 @@ class Node {
   [[nodiscard]] store::Store& store() { return *store_; }
   [[nodiscard]] const AppOptions& options() const { return options_; }
   [[nodiscard]] std::vector<boost::asio::any_io_executor> api_executors();
-  [[nodiscard]] bool is_new_store() const { return is_new_store_; }
+  // Nobody has been given keys yet.
+  [[nodiscard]] bool is_new_store() const;
 
   // Where it listens, for links when there is no public_url; until it is told, what the settings say.
   [[nodiscard]] std::string listen_url();
@@ -79,6 +89,7 @@ class Node {
  private:
   explicit Node(AppOptions options);
   Result<void> open_store();
+  Result<void> check_key();
   Result<void> open_postgres();
   Result<void> open_rest(Role role);
   Result<void> open_jobs(Role role);
@@ -93,6 +104,7 @@ class Node {
   std::string store_folder_;
   std::unique_ptr<store::Store> store_;
   store::Owner owner_;
+  Role role_ = Role::Serve;
   bool is_new_store_ = false;
   std::unique_ptr<base::IdGenerator> ids_;
   std::unique_ptr<queue::Queue> queue_;

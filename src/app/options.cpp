@@ -51,6 +51,12 @@ void describe_store(base::SettingsGroup& group, StoreOptions& o) {
   group.bytes("disk_free_min", o.disk_free_min)
       .range(0, 1e15)
       .help("Sends are answered 503 while less disk is free than this or 3 percent.");
+  group.duration("lease", o.lease)
+      .range(3'000, 600'000)
+      .help("PostgreSQL: a process that was not heard of for so long is gone; others take over its work.");
+  group.duration("leader_lease", o.leader_lease)
+      .range(1'000, 60'000)
+      .help("PostgreSQL: likewise of the process that does what one of all does; another one leads then.");
 }
 
 void describe_rest(base::Settings& settings, AppOptions& o) {

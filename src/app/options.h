@@ -33,6 +33,7 @@ struct StoreOptions {
   std::int64_t disk_free_min = 1 << 30;
   Millis dedup_window{24 * 3'600'000};
   std::int64_t dedup_memory = 256 << 20;
+  Millis lease{30'000}, leader_lease{5'000};  // of a store that is shared
   [[nodiscard]] bool is_postgres() const noexcept {
     return url.reveal().starts_with("postgres://") || url.reveal().starts_with("postgresql://");
   }
@@ -51,6 +52,7 @@ struct AppOptions {
   objects::Options objects;
   pipeline::Options pipeline;
   api::Options api;
+  std::uint32_t queues = pipeline::Duties{}.queues;  // of a worker; no setting
 };
 
 // Declares all of it on `settings`; `options` must outlive `settings`.

@@ -25,6 +25,13 @@ namespace {
 constexpr int kExitFailure = 1;
 constexpr int kExitUsage = 2;
 
+std::string queue_names() {
+  std::string names;
+  for (std::size_t i = 0; i < model::kQueueCount; ++i)
+    names.append(i == 0 ? "" : ", ").append(model::name(static_cast<model::Queue>(i)));
+  return names;
+}
+
 int failed(const Error& error) {
   std::fprintf(stderr, "carillon: %s\n", error.message.c_str());
   return error.code == Errc::InvalidArgument ? kExitUsage : kExitFailure;
@@ -109,7 +116,11 @@ void print_welcome(const FirstSecrets& s, const std::string& url) {
 // On a terminal they are printed, else they go into a file only this user can read.
 Result<void> first_run(Node& node, const std::string& url) {
   if (!node.is_new_store()) return {};
-  CARILLON_TRY(const FirstSecrets secrets, make_first_secrets(node));
+  auto made = make_first_secrets(node);
+  // Another process that began at the same time made them.
+  if (!made && node.store().is_shared() && made.error().code == Errc::Conflict) return {};
+  if (!made) return std::unexpected(made.error());
+  const FirstSecrets& secrets = *made;
   if (::isatty(STDOUT_FILENO) == 1) {
     print_welcome(secrets, url);
     return {};
@@ -121,7 +132,7 @@ Result<void> first_run(Node& node, const std::string& url) {
 }
 
 Result<std::unique_ptr<net::HttpServer>> open_listener(Node& node, const std::string& listen,
-                                                       bool is_public) {
+                                                       api::Entrance entrance) {
   CARILLON_TRY(const auto address, parse_listen(listen));
   const auto& server = node.options().server;
   net::HttpServerOptions http;
@@ -131,11 +142,10 @@ Result<std::unique_ptr<net::HttpServer>> open_listener(Node& node, const std::st
   http.tls_key_file = server.tls_key;
   // Most routes take less.
   constexpr auto kObjectMax = static_cast<std::size_t>(pipeline::kObjectMax);
-  if (!is_public) http.body_max = std::max(pipeline::kImportMax, kObjectMax);
+  if (entrance == api::Entrance::Tcp) http.body_max = std::max(pipeline::kImportMax, kObjectMax);
   http.spool_folder = node.spool_folder();
   http.connections_max = static_cast<std::size_t>(server.connections);
   api::Api* const api = &node.api();
-  const auto entrance = is_public ? api::Entrance::Public : api::Entrance::Tcp;
   net::HttpHandler handler = [api, entrance](net::HttpRequest request, net::HttpPeer peer) {
     return api->handle(std::move(request), std::move(peer), entrance);
   };
@@ -146,18 +156,21 @@ Result<std::unique_ptr<net::HttpServer>> open_listener(Node& node, const std::st
                                &api::Api::body_limit, std::move(check), &api::Api::is_spooled);
 }
 
-int serve(const CommandLine& line) {
+// Of a role that serves others, as that; of the rest, as one of status.
+int serve(const CommandLine& line, Role role, std::uint32_t queues = pipeline::Duties{}.queues) {
   auto options = load_options(line, environ);
   if (!options) return failed(options.error());
   setup_log(*options);
-  auto node = Node::open(std::move(*options), Role::Serve);
+  options->queues = queues;
+  auto node = Node::open(std::move(*options), role);
   if (!node) return failed(node.error());
   const auto& server = (*node)->options().server;
-  auto http = open_listener(**node, server.listen, false);
+  auto http =
+      open_listener(**node, server.listen, is_serving(role) ? api::Entrance::Tcp : api::Entrance::Status);
   if (!http) return failed(http.error());
   std::unique_ptr<net::HttpServer> public_http;
-  if (!server.public_listen.empty()) {
-    auto opened = open_listener(**node, server.public_listen, true);
+  if (is_serving(role) && !server.public_listen.empty()) {
+    auto opened = open_listener(**node, server.public_listen, api::Entrance::Public);
     if (!opened) return failed(opened.error());
     public_http = std::move(*opened);
     const auto address = parse_listen(server.public_listen);
@@ -169,7 +182,9 @@ int serve(const CommandLine& line) {
   const auto address = parse_listen(server.listen);
   const std::string url = url_of(server, address->first, (*http)->port());
   (*node)->set_listen_url(url);
-  if (const auto first = first_run(**node, url); !first) return failed(first.error());
+  if (is_serving(role)) {
+    if (const auto first = first_run(**node, url); !first) return failed(first.error());
+  }
   const auto snapshot = (*node)->directory().snapshot();
   const auto* project = snapshot->project(pipeline::kDefaultProject);
   if (project != nullptr && project->sandbox_is_default) {
@@ -207,7 +222,51 @@ void add_serve(CLI::App& root, Shell& shell) {
   add_common(*command, shell);
   command->add_option("--listen", shell.line.listen, "HOST:PORT (default 127.0.0.1:8080)");
   command->footer("Example: carillon serve --data ./carillon-data --listen 127.0.0.1:8080");
-  command->callback([&shell] { shell.run = [&shell] { return serve(shell.line); }; });
+  command->callback([&shell] { shell.run = [&shell] { return serve(shell.line, Role::Serve); }; });
+}
+
+namespace {
+
+void add_role(CLI::App& root, Shell& shell, const char* name, Role role, const char* help,
+              const char* example) {
+  auto* command = root.add_subcommand(name, help);
+  add_common(*command, shell);
+  command->add_option("--listen", shell.line.listen, "HOST:PORT (default 127.0.0.1:8080)");
+  command->footer(
+      fmt::format("It shares a PostgreSQL (store.url) with the others; each process has a data folder of "
+                  "its own.\nExample: {}",
+                  example));
+  if (role != Role::Worker) {
+    command->callback([&shell, role] { shell.run = [&shell, role] { return serve(shell.line, role); }; });
+    return;
+  }
+  static std::vector<std::string> names;
+  command->add_option("--queues", names, "Whose deliveries it sends, as push.ios,sms; default: all")
+      ->delimiter(',')
+      ->check([](const std::string& text) {
+        const auto queue = model::parse_queue(text);
+        const bool is_real = queue && static_cast<std::size_t>(*queue) < model::kQueueCount;
+        return is_real ? std::string() : fmt::format("'{}' is no queue; use one of: {}", text, queue_names());
+      });
+  command->callback([&shell] {
+    std::uint32_t queues = names.empty() ? pipeline::Duties{}.queues : 0;
+    for (const auto& text : names) queues |= 1U << static_cast<unsigned>(*model::parse_queue(text));
+    shell.run = [&shell, queues] { return serve(shell.line, Role::Worker, queues); };
+  });
+}
+
+}  // namespace
+
+void add_roles(CLI::App& root, Shell& shell) {
+  add_role(root, shell, "api", Role::Api, "Accept sends and answer requests; others send",
+           "carillon api --data ./api-1 --listen 0.0.0.0:8080");
+  add_role(root, shell, "router", Role::Router, "Expand groups and planned sends",
+           "carillon router --data ./router-1 --listen 127.0.0.1:8091");
+  add_role(root, shell, "worker", Role::Worker, "Hand deliveries to the providers",
+           "carillon worker --data ./worker-1 --queues push.ios,push.android,sms --listen 127.0.0.1:8092");
+  add_role(root, shell, "scheduler", Role::Scheduler,
+           "Do what one of all does: schedules, webhooks, alerts, housekeeping; more of them stand by",
+           "carillon scheduler --data ./scheduler-1 --listen 127.0.0.1:8093");
 }
 
 void add_sim(CLI::App& root, Shell& shell) {

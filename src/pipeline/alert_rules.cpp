@@ -92,6 +92,7 @@ Millis AlertOptions::age_limit(model::Priority priority) const noexcept {
 }
 
 void AlertBook::load(const std::vector<model::Alert>& open) {
+  entries_.clear();
   for (const auto& alert : open) {
     Entry entry;
     entry.is_open = true;

@@ -43,7 +43,7 @@ struct Observed {
 class AlertBook {
  public:
   explicit AlertBook(const AlertOptions& options) : options_(options) {}
-  // At the start: what the Store has open.
+  // In the place of all it knows: what the Store has open.
   void load(const std::vector<model::Alert>& open);
   // What changes by this look. The caller stores it and then calls done(); when it could not, the next look
   // gives it again. To whom an opening is told is the caller's to fill in.

@@ -47,7 +47,7 @@ void AlertTally::Count::move_to(std::int64_t slot) noexcept {
 }
 
 void AlertTally::failure(std::int32_t project, std::string_view subject, std::string_view code,
-                         std::string_view detail, Time now) {
+                         std::string_view detail, Time now, std::int64_t n) {
   Key key{project, std::string(subject), cut(code, kCodeMax)};
   const std::lock_guard lock(mutex_);
   auto it = failures_.find(key);
@@ -58,8 +58,8 @@ void AlertTally::failure(std::int32_t project, std::string_view subject, std::st
   }
   Count& count = it->second;
   count.move_to(slot_of(now));
-  ++count.slots[static_cast<std::size_t>(count.newest % kSlots)];
-  ++count.fresh;
+  count.slots[static_cast<std::size_t>(count.newest % kSlots)] += n;
+  count.fresh += n;
 }
 
 std::vector<AlertTally::Failures> AlertTally::take_failures(Time now) {

@@ -27,9 +27,9 @@ class AlertTally {
 
   // Deliveries are held because nothing carries their channel.
   void no_route(std::int32_t project, model::Channel channel, std::int64_t n);
-  // A failure with `code` of `subject`: an integration, or what was to be said.
+  // `n` failures with `code` of `subject`: an integration, or what was to be said.
   void failure(std::int32_t project, std::string_view subject, std::string_view code, std::string_view detail,
-               Time now);
+               Time now, std::int64_t n = 1);
 
   struct NoRoute {
     std::int32_t project = 0;

@@ -75,7 +75,7 @@ void Alerts::tick() {
 }
 
 Task<void> Alerts::run() {
-  const auto looked = co_await look();
+  const auto looked = deps_.store.is_leader() ? co_await look() : co_await report();
   // One line for a store that is away, not one a second.
   if (!looked && !is_failing_) base::log_warn("alerts cannot be kept now: {}", looked.error().message);
   is_failing_ = !looked;
@@ -84,7 +84,47 @@ Task<void> Alerts::run() {
   is_running_ = false;
 }
 
+Task<Result<void>> Alerts::report() {
+  is_loaded_ = false;  // others change what is open until this one leads
+  const Time now = deps_.clock.now();
+  std::vector<store::AlertReport> reports;
+  for (const auto& one : tally_.take_no_route())
+    reports.push_back({.project = one.project, .no_route = one.channel, .n = one.n, .at = now});
+  for (auto& one : tally_.take_failures(now)) {
+    if (one.fresh == 0) continue;
+    reports.push_back({.project = one.project,
+                       .subject = std::move(one.subject),
+                       .code = std::move(one.code),
+                       .detail = std::move(one.detail),
+                       .n = one.fresh,
+                       .at = now});
+  }
+  if (reports.empty()) co_return Result<void>{};
+  const auto kept = reports;
+  const auto reported = co_await deps_.store.alerts().report(std::move(reports));
+  if (!reported) count(kept);  // for the next time
+  co_return reported;
+}
+
+void Alerts::count(const std::vector<store::AlertReport>& reports) {
+  for (const auto& r : reports) {
+    if (r.no_route) tally_.no_route(r.project, *r.no_route, r.n);
+    if (!r.no_route) tally_.failure(r.project, r.subject, r.code, r.detail, r.at, r.n);
+  }
+}
+
+Task<Result<void>> Alerts::take_reports() {
+  std::size_t taken = store::kReportsTaken;
+  while (taken == store::kReportsTaken) {
+    CARILLON_CO_TRY(const auto reports, co_await deps_.store.alerts().take_reports());
+    count(reports);
+    taken = reports.size();
+  }
+  co_return Result<void>{};
+}
+
 Task<Result<Observed>> Alerts::observe() {
+  if (deps_.store.is_shared()) CARILLON_CO_CHECK(co_await take_reports());
   Observed seen;
   seen.now = deps_.clock.now();
   seen.snapshot = deps_.directory.snapshot();

@@ -48,6 +48,10 @@ class Alerts {
  private:
   Task<void> run();
   Task<Result<void>> look();
+  // To the process that looks, and what that takes in from the others.
+  Task<Result<void>> report();
+  Task<Result<void>> take_reports();
+  void count(const std::vector<store::AlertReport>& reports);
   Task<Result<Observed>> observe();
   // To whom an opening is told: as the project's settings say now.
   void address(std::vector<store::AlertChange>& changes, const Snapshot& snapshot) const;

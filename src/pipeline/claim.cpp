@@ -36,6 +36,7 @@ void Deliverer::start() {
   gate_.spawn(deps_.delivery, "claim", [this] { return claim_loop(); });
   for (std::size_t q = 0; q < model::kQueueCount; ++q) {
     const auto queue = static_cast<model::Queue>(q);
+    if (!options_.duties.sends(queue)) continue;
     gate_.spawn(deps_.delivery, "queue", [this, queue] { return run_queue(queue); });
   }
 }
@@ -64,6 +65,7 @@ void Deliverer::taken(std::vector<Taken> rows) {
 }
 
 void Deliverer::scan(model::Lane lane) {
+  if (!options_.duties.sends(lane.queue)) return;
   scan_wanted_[lane.index()] = true;
   older_wait(lane);
   claim_wake_.set();
@@ -99,6 +101,7 @@ std::vector<store::ClaimRequest> Deliverer::wanted_claims() {
   for (std::size_t i = 0; i < model::kLaneCount; ++i) {
     const model::Lane lane{static_cast<model::Queue>(i / model::kPriorityCount),
                            static_cast<model::Priority>(i % model::kPriorityCount)};
+    if (!options_.duties.sends(lane.queue)) continue;
     // A nearly full window waits until a quarter is free: claims in handfuls cost a commit each.
     if (is_claiming_[i] || !windows_.is_worth_a_claim(lane)) continue;
     const bool is_critical = lane.priority == model::Priority::Critical;

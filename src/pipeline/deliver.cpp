@@ -78,6 +78,11 @@ Task<void> Deliverer::run_queue(model::Queue queue) {
       release_rest();  // what came back since stop()
       break;
     }
+    if (!deps_.store.holds_lease()) {
+      co_await put_back_all(flights,
+                            Error{Errc::Unavailable, "the lease of this process was not renewed in time"});
+      continue;
+    }
     for (auto& flight : flights) {
       if (Attacher::is_needed(*flight)) attacher_.add(std::move(flight));
     }

@@ -275,6 +275,7 @@ std::shared_ptr<const Snapshot> Directory::snapshot() const {
 
 Task<Result<void>> Directory::reload() {
   auto next = std::make_shared<Snapshot>();
+  const std::uint64_t read = ++reads_;
   CARILLON_CO_TRY(auto projects, co_await all_records(store_, std::string(kKindProject), 0));
   for (std::size_t i = 0; i < projects.size(); ++i) {
     const ProjectRecord project = decode_project(projects[i].data);
@@ -309,8 +310,19 @@ Task<Result<void>> Directory::reload() {
   }
   CARILLON_CO_CHECK(co_await read_members(*next));
   const std::lock_guard lock(mutex_);
+  // One that was begun later, and knows more, may be done already.
+  if (read < current_read_) co_return Result<void>{};
+  current_read_ = read;
   next->generation = current_->generation + 1;
   current_ = std::move(next);
+  co_return Result<void>{};
+}
+
+Task<Result<void>> Directory::follow() {
+  const std::uint64_t revision = store_.revision().records;
+  if (revision == followed_) co_return Result<void>{};
+  CARILLON_CO_CHECK(co_await reload());
+  followed_ = revision;
   co_return Result<void>{};
 }
 

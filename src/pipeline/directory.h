@@ -5,6 +5,7 @@
 // commit it to the Store (audited) and swap the snapshot before they return.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -138,6 +139,9 @@ class Directory {
                                   store::Actor actor);
   Task<Result<void>> remove(store::RecordKey key, store::Actor actor);
   Task<Result<void>> reload();
+  // Reads again what other processes changed since the last call; one call at a time. Errors: those of the
+  // Store.
+  Task<Result<void>> follow();
 
   // Makes an app with a live and a test key. `secret` of the answer is shown once.
   struct NewKey {
@@ -215,6 +219,9 @@ class Directory {
   std::shared_ptr<const Snapshot> current_;
   TextMap<std::shared_ptr<const model::Template>> versions_;
   TextMap<std::shared_ptr<const model::Layout>> layouts_;
+  std::atomic<std::uint64_t> reads_{0};  // begun
+  std::uint64_t current_read_ = 0;       // that made current_; under mutex_
+  std::uint64_t followed_ = 0;           // revision of the store; follow()'s
 };
 
 }  // namespace carillon::pipeline

@@ -84,12 +84,19 @@ Task<Result<void>> Jobs::look() {
   for (const store::StoredJob& job : open) files.insert(file_of(job.id));
   spool_.keep_only(files);
   for (store::StoredJob& job : open) {
-    if (is_stopping_ || !busy_.insert(job.kind).second) continue;
+    if (is_stopping_ || !is_ours(job) || !busy_.insert(job.kind).second) continue;
     const std::string kind = job.kind;
     const bool is_begun = gate_.spawn(deps_.executor, kind, [this, j = std::move(job)] { return run(j); });
     if (!is_begun) busy_.erase(kind);
   }
   co_return Result<void>{};
+}
+
+// A file is where it was uploaded; what needs none is done by one of all processes.
+bool Jobs::is_ours(const store::StoredJob& job) const {
+  if (!deps_.store.is_shared()) return true;
+  const bool has_file = job.kind == kJobImportUsers || job.kind == kJobImportMembers;
+  return has_file ? spool_.has(file_of(job.id)) : deps_.store.is_leader();
 }
 
 Task<void> Jobs::run(store::StoredJob job) {

@@ -80,6 +80,7 @@ class Jobs {
   void wake();
   Task<void> loop();
   Task<Result<void>> look();
+  [[nodiscard]] bool is_ours(const store::StoredJob& job) const;
   Task<void> run(store::StoredJob job);
   Task<Result<void>> work(store::StoredJob job);
   // On the executor: writes the file and counts its rows.

@@ -29,6 +29,7 @@ constexpr std::size_t kUnholdChunk = 4096;
 constexpr std::size_t kCancelChunk = 4096;
 constexpr Millis kHintGrace{200};
 constexpr auto kHousekeepingEvery = std::chrono::seconds(5);
+constexpr auto kReapEvery = std::chrono::seconds(2);
 
 // Runs a task on an executor and blocks this thread until it ended.
 template <class T>
@@ -118,6 +119,7 @@ class PipelineImpl final : public Pipeline {
     gate_.spawn(deps_.delivery, "tick", [this] { return tick(); });
     gate_.spawn(deps_.delivery, "housekeeping", [this] { return housekeeping(); });
     gate_.spawn(deps_.delivery, "objects", [this] { return sweep(); });
+    gate_.spawn(deps_.delivery, "reaper", [this] { return reap_lost(); });
   }
 
   Task<std::vector<SendResult>> send(Caller caller, std::vector<SendItem> items) override {
@@ -232,6 +234,7 @@ class PipelineImpl final : public Pipeline {
       tick_.set();
       housekeeping_wake_.set();
       sweep_wake_.set();
+      reap_wake_.set();
     });
     CARILLON_FAILPOINT("drain.released");
     run_on(deps_.delivery, finish(deadline));
@@ -298,6 +301,7 @@ class PipelineImpl final : public Pipeline {
   void reconfigure() {
     integrations_.apply(*deps_.directory.snapshot());
     seen_generation_ = deps_.directory.snapshot()->generation;
+    // Whoever held something by an older configuration does this when it learns of the newer one.
     for (const auto reason : kConfigurationHolds) {
       gate_.spawn(deps_.delivery, "unhold", [this, reason] { return unhold(reason); });
     }
@@ -317,6 +321,7 @@ class PipelineImpl final : public Pipeline {
 
   // Any thread.
   void expand() {
+    if (!options_.duties.expands) return;
     gate_.spawn(deps_.delivery, "expand", [this] { return expander_.run(); });
   }
 
@@ -347,14 +352,18 @@ class PipelineImpl final : public Pipeline {
     while (!is_draining_) {
       co_await tick_.wait(base::Deadline::after(options_.refill_interval));
       if (is_draining_) co_return;
+      if (const auto followed = co_await deps_.directory.follow(); !followed)
+        base::log_warn("what others changed cannot be read now: {}", followed.error().message);
       if (deps_.directory.snapshot()->generation != seen_generation_) reconfigure();
       co_await look_for_due();
       is_idle_ = windows_.open_total() == 0;
-      scheduler_.tick();
       expand();
       alerts_.tick();
-      recounter_.tick();
-      gate_.spawn(deps_.delivery, "revive", [this] { return reviver_.run(); });
+      scheduler_.tick();
+      if (deps_.store.is_leader()) recounter_.tick();
+      // Who sends sees what was lost, and that a provider is back.
+      if (options_.duties.queues != 0)
+        gate_.spawn(deps_.delivery, "revive", [this] { return reviver_.run(); });
     }
   }
 
@@ -424,7 +433,7 @@ class PipelineImpl final : public Pipeline {
   Task<void> housekeeping() {
     while (!is_draining_) {
       co_await housekeeping_wake_.wait(base::Deadline::after(kHousekeepingEvery));
-      bool has_more = true;
+      bool has_more = deps_.store.is_leader();
       while (has_more && !is_draining_) {
         const auto more = co_await deps_.store.housekeeping(options_.retention, deps_.clock.now());
         if (!more) base::log_warn("housekeeping failed: {}", more.error().message);
@@ -437,13 +446,23 @@ class PipelineImpl final : public Pipeline {
   Task<void> sweep() {
     while (!is_draining_) {
       co_await sweep_wake_.wait(base::Deadline::after(kHousekeepingEvery));
-      bool has_more = true;
+      bool has_more = deps_.store.is_leader();
       while (has_more && !is_draining_) {
         const auto more = co_await sweep_objects(object_access(deps_, options_), deps_.clock.now());
         if (!more)
           base::log_warn("objects that are not needed could not be removed: {}", more.error().message);
         has_more = more && *more;
       }
+    }
+  }
+
+  Task<void> reap_lost() {
+    while (!is_draining_) {
+      co_await reap_wake_.wait(base::Deadline::after(kReapEvery));
+      if (is_draining_) co_return;
+      if (!deps_.store.is_leader()) continue;
+      if (const auto taken = co_await reap(deps_); !taken)
+        base::log_warn("looking after processes that are gone failed: {}", taken.error().message);
     }
   }
 
@@ -485,6 +504,7 @@ class PipelineImpl final : public Pipeline {
   base::Signal tick_;
   base::Signal housekeeping_wake_{deps_.delivery};
   base::Signal sweep_wake_{deps_.delivery};
+  base::Signal reap_wake_{deps_.delivery};
   std::uint64_t seen_generation_ = 0;
   std::mutex depths_mutex_;
   std::vector<store::LaneDepth> depths_;  // as of the last tick

@@ -94,6 +94,15 @@ struct Explained {
   std::int64_t recipients = 0, shown = 0;
 };
 
+// Which part of the work a process does. All accept, read and, when they lead, do what one of all does.
+struct Duties {
+  bool expands = true;                                    // groups and what was planned for later
+  std::uint32_t queues = (1U << model::kQueueCount) - 1;  // bits: those whose deliveries it sends
+  [[nodiscard]] bool sends(model::Queue queue) const noexcept {
+    return (queues >> static_cast<unsigned>(queue) & 1U) != 0;
+  }
+};
+
 struct ApprovalOptions {
   Millis expires_after{72LL * 3'600'000};  // a send that waits for somebody's word so long is never sent
 };
@@ -111,6 +120,7 @@ struct Options {
   WebhookOptions webhooks;
   ObjectOptions objects;
   store::Retention retention;
+  Duties duties;  // no setting: the command says
 };
 void describe(base::SettingsGroup& group, Options& options);
 void describe(base::SettingsGroup& group, store::Retention& retention);

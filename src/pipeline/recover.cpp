@@ -1,5 +1,8 @@
 #include "pipeline/recover.h"
 
+#include <functional>
+#include <map>
+
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "model/local_time.h"
@@ -62,38 +65,48 @@ store::RecordItem judge(Flight& flight, const Journal::Replay& journal, Time now
                  now);
 }
 
+using Judge = std::function<store::RecordItem(Flight& flight, Time now)>;
+
+// Records what `judge` makes of each row, as the owner that left it.
+Task<Result<void>> settle(const Pipeline::Deps& deps, std::vector<store::OwnedDelivery> rows,
+                          const Judge& judge) {
+  const auto snapshot = deps.directory.snapshot();
+  std::vector<std::int64_t> ids;
+  for (const auto& row : rows) ids.push_back(row.delivery.notification);
+  CARILLON_CO_TRY(auto notifications, co_await deps.store.notifications(std::move(ids)));
+  const Time now = deps.clock.now();
+  std::map<std::uint64_t, std::pair<store::Owner, std::vector<store::RecordItem>>> by_owner;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    Flight flight;
+    flight.delivery = std::move(rows[i].delivery);
+    flight.notification = std::move(notifications[i]);
+    flight.category = category_of(*snapshot, flight.notification.get());
+    flight.begun_at = now;
+    flight.begun = std::chrono::steady_clock::now();
+    const std::uint64_t key = (static_cast<std::uint64_t>(rows[i].owner.node) << 32U) | rows[i].owner.epoch;
+    auto& group = by_owner[key];
+    group.first = rows[i].owner;
+    group.second.push_back(judge(flight, now));
+  }
+  for (auto& [key, group] : by_owner) {
+    CARILLON_CO_CHECK(co_await deps.store.record(std::move(group.second), group.first, now));
+    CARILLON_FAILPOINT("recover.after_page");
+  }
+  co_return Result<void>{};
+}
+
 }  // namespace
 
 Task<Result<Recovered>> recover(const Pipeline::Deps& deps, std::string journal_folder) {
   Recovered counts;
   CARILLON_CO_TRY(const Journal::Replay journal, Journal::read(journal_folder));
-  const auto snapshot = deps.directory.snapshot();
+  const Judge by_journal = [&](Flight& flight, Time now) { return judge(flight, journal, now, counts); };
   std::int64_t after = 0;
   while (true) {
     CARILLON_CO_TRY(auto rows, co_await deps.store.owned_before(deps.owner, after, kPage));
     if (rows.empty()) break;
     after = rows.back().delivery.id;
-    std::vector<std::int64_t> ids;
-    for (const auto& row : rows) ids.push_back(row.delivery.notification);
-    CARILLON_CO_TRY(auto notifications, co_await deps.store.notifications(std::move(ids)));
-    const Time now = deps.clock.now();
-    std::map<std::uint64_t, std::pair<store::Owner, std::vector<store::RecordItem>>> by_owner;
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      Flight flight;
-      flight.delivery = std::move(rows[i].delivery);
-      flight.notification = std::move(notifications[i]);
-      flight.category = category_of(*snapshot, flight.notification.get());
-      flight.begun_at = now;
-      flight.begun = std::chrono::steady_clock::now();
-      const std::uint64_t key = (static_cast<std::uint64_t>(rows[i].owner.node) << 32U) | rows[i].owner.epoch;
-      auto& group = by_owner[key];
-      group.first = rows[i].owner;
-      group.second.push_back(judge(flight, journal, now, counts));
-    }
-    for (auto& [key, group] : by_owner) {
-      CARILLON_CO_CHECK(co_await deps.store.record(std::move(group.second), group.first, now));
-      CARILLON_FAILPOINT("recover.after_page");
-    }
+    CARILLON_CO_CHECK(co_await settle(deps, std::move(rows), by_journal));
   }
   CARILLON_FAILPOINT("recover.before_discard");
   Journal::discard(journal_folder, deps.owner);
@@ -105,6 +118,23 @@ Task<Result<Recovered>> recover(const Pipeline::Deps& deps, std::string journal_
         total, counts.replayed, counts.ambiguous, counts.released);
   }
   co_return counts;
+}
+
+Task<Result<std::size_t>> reap(const Pipeline::Deps& deps) {
+  const Judge as_unknown = [](Flight& flight, Time now) {
+    return decided(flight, model::Outcome::ambiguous("the process that sent this is gone"), now);
+  };
+  std::size_t total = 0;
+  std::int64_t after = 0;
+  while (true) {
+    CARILLON_CO_TRY(auto rows, co_await deps.store.owned_by_lost(after, kPage));
+    if (rows.empty()) break;
+    after = rows.back().delivery.id;
+    total += rows.size();
+    CARILLON_CO_CHECK(co_await settle(deps, std::move(rows), as_unknown));
+  }
+  if (total > 0) base::log_info("took over {} deliveries of processes that are gone", total);
+  co_return total;
 }
 
 }  // namespace carillon::pipeline

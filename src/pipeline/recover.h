@@ -19,4 +19,8 @@ struct Recovered {
 // journal folder's.
 Task<Result<Recovered>> recover(const Pipeline::Deps& deps, std::string journal_folder);
 
+// Takes over what processes on other machines have in processing that are gone: their journals are there, so
+// all of it may have been sent. How many. Any number of processes at a time. Errors: the Store's.
+Task<Result<std::size_t>> reap(const Pipeline::Deps& deps);
+
 }  // namespace carillon::pipeline

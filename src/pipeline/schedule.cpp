@@ -134,8 +134,13 @@ Scheduler::Scheduler(const Pipeline::Deps& deps, Send send) : deps_(deps), send_
 
 void Scheduler::tick() {
   if (is_stopping_) return;
-  if (!is_loaded_) {
-    if (!is_loading_) is_loading_ = gate_.spawn(deps_.delivery, "load", [this] { return load(); });
+  if (!deps_.store.is_leader()) {
+    loaded_.reset();  // others may change any of them until this one leads again
+    return;
+  }
+  if (const std::uint64_t revision = deps_.store.revision().schedules; loaded_ != revision) {
+    if (!is_loading_)
+      is_loading_ = gate_.spawn(deps_.delivery, "load", [this, revision] { return load(revision); });
     return;
   }
   const Time now = deps_.clock.now();
@@ -146,7 +151,7 @@ void Scheduler::tick() {
 }
 
 void Scheduler::changed(std::int32_t project, std::string key) {
-  if (is_stopping_) return;
+  if (is_stopping_ || !deps_.store.is_leader()) return;
   const Key name{project, std::move(key)};
   Entry& entry = entries_[name];
   if (entry.is_busy) {
@@ -156,16 +161,21 @@ void Scheduler::changed(std::int32_t project, std::string key) {
   }
 }
 
-Task<void> Scheduler::load() {
+Task<void> Scheduler::load(std::uint64_t revision) {
   const auto snapshot = deps_.directory.snapshot();
-  is_loaded_ = true;
+  for (auto& [key, entry] : entries_) {
+    entry.is_stale = entry.is_busy;
+    if (!entry.is_busy) place(key, entry, Time{});
+  }
+  bool is_complete = true;
   for (const auto& [project, view] : snapshot->projects) {
     const auto loaded = co_await load_project(project);
     if (loaded) continue;
     base::log_warn("the schedules cannot be read now: {}", loaded.error().message);
-    is_loaded_ = false;
+    is_complete = false;
     break;
   }
+  if (is_complete) loaded_ = revision;
   is_loading_ = false;
 }
 

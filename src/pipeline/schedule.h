@@ -68,7 +68,7 @@ class Scheduler {
     bool is_busy = false;     // attended to right now
     bool is_stale = false;    // changed meanwhile
   };
-  Task<void> load();
+  Task<void> load(std::uint64_t revision);
   Task<Result<void>> load_project(std::int32_t project);
   void begin(const Key& key, Entry& entry);
   Task<void> attend(Key key);
@@ -86,7 +86,8 @@ class Scheduler {
   std::map<Key, Entry> entries_;
   std::set<std::pair<Time, Key>> due_;
   std::size_t busy_ = 0;
-  bool is_loading_ = false, is_loaded_ = false, is_stopping_ = false;
+  std::optional<std::uint64_t> loaded_;  // revision of the store; nullopt: not loaded
+  bool is_loading_ = false, is_stopping_ = false;
   base::Counter fired_, refused_, missed_;
   base::TaskGate gate_{"schedule"};
 };

@@ -56,6 +56,8 @@ Result<std::string> Spool::read(const std::string& name) const {
   return content;
 }
 
+bool Spool::has(const std::string& name) const noexcept { return ::access(path_of(name).c_str(), F_OK) == 0; }
+
 void Spool::remove(const std::string& name) const noexcept { ::unlink(path_of(name).c_str()); }
 
 void Spool::keep_only(const std::set<std::string>& names) const noexcept {

@@ -20,6 +20,7 @@ class Spool {
   Result<void> write(const std::string& name, std::string_view content) const;
   // Errors: NotFound · Unavailable.
   [[nodiscard]] Result<std::string> read(const std::string& name) const;
+  [[nodiscard]] bool has(const std::string& name) const noexcept;
   // Not finding it is no error.
   void remove(const std::string& name) const noexcept;
   // Removes all others: what a crash left between a file and its job.

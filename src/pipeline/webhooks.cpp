@@ -121,7 +121,7 @@ void Webhooks::stop() {
 
 Task<void> Webhooks::loop() {
   while (!is_stopping_) {
-    const auto looked = co_await look();
+    const auto looked = deps_.store.is_leader() ? co_await look() : Result<void>{};
     // One line for a store that is away, not one a second.
     if (!looked && !is_failing_)
       base::log_warn("events for webhooks have to wait: {}", looked.error().message);

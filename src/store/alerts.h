@@ -83,6 +83,17 @@ struct NoticeResult {
 inline constexpr std::size_t kOpenAlertsMax = 10'000;
 inline constexpr std::size_t kWaitingNoticesMax = 1'000;  // looked at together, of one target
 
+inline constexpr std::size_t kReportsTaken = 2'000;
+
+// Something that went wrong `n` times in one process.
+struct AlertReport {
+  std::int32_t project = 0;
+  std::optional<model::Channel> no_route{};  // nothing carries it; nullopt: a failure
+  std::string subject{}, code{}, detail{};   // of a failure
+  std::int64_t n = 0;
+  Time at{};
+};
+
 class AlertStore {
  public:
   virtual ~AlertStore() = default;
@@ -113,6 +124,11 @@ class AlertStore {
   // repeat of it is known as one.
   virtual Task<Result<void>> plan(std::vector<std::vector<std::int64_t>> messages, Time now) = 0;
   virtual Task<Result<void>> settle(std::vector<NoticeResult> results, Time now) = 0;
+
+  // Of a store that is shared: what this process counted, for the one that looks; and what all others left so
+  // far, gone from the store with it, at most kReportsTaken.
+  virtual Task<Result<void>> report(std::vector<AlertReport> reports) = 0;
+  virtual Task<Result<std::vector<AlertReport>>> take_reports() = 0;
 };
 
 }  // namespace carillon::store

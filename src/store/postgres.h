@@ -20,7 +20,9 @@ struct PostgresOptions {
   base::Secret url;
   std::string folder;  // the data folder: one process at a time has it; empty: nothing is locked
   Millis dedup_window{24 * 3'600'000};
-  Millis lease{30'000};                 // of a process: as long as one is not renewed, its rows are its own
+  Millis lease{30'000};                 // of a process: after it, others take over what it has in processing
+  Millis leader_lease{5'000};           // after it another process leads
+  bool may_lead = true;                 // does what one of all processes does
   const base::KeyRing* keys = nullptr;  // outlives the store
   base::Metrics* metrics = nullptr;     // outlives the store; may be null
 };

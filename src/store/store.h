@@ -23,6 +23,7 @@
 #include "store/privacy.h"
 #include "store/receipts.h"
 #include "store/sessions.h"
+#include "store/sharing.h"
 #include "store/sqlite.h"
 #include "store/store_drafts.h"
 #include "store/store_types.h"
@@ -33,10 +34,8 @@ namespace carillon::store {
 
 struct CopyProgress;  // backup.h
 
-class Store {
+class Store : public Sharing {
  public:
-  virtual ~Store() = default;
-
   // ---- process
   // Registers this process: a node id and an epoch above every earlier one of this store; rows of
   // earlier epochs of the same `instance` are this process's to recover at once.
@@ -70,6 +69,11 @@ class Store {
   // `after`, at most `limit`. Their record() is fenced by the epoch they carry, with that old owner.
   virtual Task<Result<std::vector<OwnedDelivery>>> owned_before(Owner owner, std::int64_t after,
                                                                 std::size_t limit) = 0;
+  // Likewise those of processes whose lease is over; of a store that is not shared none.
+  virtual Task<Result<std::vector<OwnedDelivery>>> owned_by_lost(std::int64_t after, std::size_t limit) {
+    static_cast<void>(after), static_cast<void>(limit);
+    co_return std::vector<OwnedDelivery>{};
+  }
 
   // ---- acting on what is stored
   // Audited the first time.

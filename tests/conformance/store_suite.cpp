@@ -658,6 +658,8 @@ Result<std::unique_ptr<store::Store>> open_postgres(const std::string& folder) {
   store::PostgresOptions options;
   options.url = cluster.url(database_of(folder));
   options.keys = &test_keys();
+  options.lease = Millis{3'000};
+  options.leader_lease = Millis{1'000};
   return store::open_postgres(std::move(options));
 }
 

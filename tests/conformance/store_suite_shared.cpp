@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "base/crypto.h"
+#include "tests/conformance/eventually.h"
 #include "tests/conformance/store_suite.h"
 
 namespace carillon::conformance {
@@ -271,6 +272,99 @@ TEST_P(SharedStores, WhatAProcessLeftIsItsOwnAgain) {
   ASSERT_EQ(left.size(), 2U);
   EXPECT_EQ(left[0].owner.node, other->owner.node);
   EXPECT_LT(left[0].owner.epoch, other->owner.epoch);
+}
+
+TEST_P(SharedStores, OneOfAllLeads) {
+  ASSERT_TRUE(eventually([&] { return store_->is_leader(); }));
+  const auto other = another("second");
+  const store::Revision before = other->store->revision();
+  // It has been heard, and does not lead.
+  ASSERT_TRUE(run(store_->put_record({.key = {"thing", 1, "x"}, .data = "{}"}, 0, "key:ops", clock_.now())));
+  ASSERT_TRUE(eventually([&] { return other->store->revision() != before; }));
+  EXPECT_TRUE(store_->is_leader());
+  EXPECT_FALSE(other->store->is_leader());
+  store_->close();
+  EXPECT_FALSE(store_->is_leader());
+  EXPECT_TRUE(eventually([&] { return other->store->is_leader(); }));
+}
+
+TEST_P(SharedStores, WhatOneChangesOthersSee) {
+  const auto other = another("second");
+  const auto records = [&] { return other->store->revision().records; };
+  const auto schedules = [&] { return other->store->revision().schedules; };
+  const auto before = std::pair(records(), schedules());
+  ASSERT_TRUE(
+      run(store_->put_record({.key = {"schedule", 1, "x"}, .data = "{}"}, 0, "key:ops", clock_.now())));
+  ASSERT_TRUE(eventually([&] { return schedules() != before.second; }));
+  const std::uint64_t seen = records();
+  ASSERT_TRUE(
+      run(store_->put_record({.key = {"category", 1, "x"}, .data = "{}"}, 0, "key:ops", clock_.now())));
+  ASSERT_TRUE(eventually([&] { return records() != seen; }));
+  const std::uint64_t again = records();
+  ASSERT_TRUE(run(store_->delete_record({"category", 1, "x"}, "key:ops", clock_.now())));
+  EXPECT_TRUE(eventually([&] { return records() != again; }));
+}
+
+TEST_P(SharedStores, WhatOneCountsTheOtherLooksAt) {
+  const auto other = another("second");
+  std::vector<store::AlertReport> reports{
+      {.project = 1, .no_route = model::Channel::Sms, .n = 3},
+      {.project = 2, .subject = "mail", .code = "550", .detail = "no", .n = 7}};
+  ASSERT_TRUE(other->run(other->store->alerts().report(reports)));
+  auto taken = run(store_->alerts().take_reports()).value();
+  ASSERT_EQ(taken.size(), 2U);
+  std::ranges::sort(taken, {}, &store::AlertReport::project);
+  EXPECT_EQ(taken[0].no_route, model::Channel::Sms);
+  EXPECT_EQ(taken[0].n, 3);
+  EXPECT_EQ(taken[1].no_route, std::nullopt);
+  EXPECT_EQ(taken[1].subject + taken[1].code + taken[1].detail, "mail550no");
+  EXPECT_TRUE(run(store_->alerts().take_reports()).value().empty());
+}
+
+// How many events of that type wait for the webhook.
+std::size_t count_told(const std::vector<store::WebhookDelivery>& due, model::WebhookEvent type) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(due, [type](const auto& told) { return told.event.type == type; }));
+}
+
+TEST_P(SharedStores, AWebhookIsToldOfWhatAnyProcessDoes) {
+  store::StoredWebhook w;
+  w.project = 1;
+  w.webhook.key = "shop";
+  w.webhook.url = "https://shop.example.com/hook";
+  w.webhook.patterns = {"*"};
+  w.webhook.events = model::webhook_events_of("*");
+  w.webhook.sealed_secret = "v1:sealed";
+  const auto other = another("second");
+  const auto made = run(store_->webhooks().put(w, "webhook.create", "key:ops", clock_.now())).value();
+  const auto due = [&] { return run(store_->webhooks().due({{made.id, 1'000, {}}}, clock_.now())).value(); };
+  const auto send = [&](Other& by, std::vector<model::Delivery> claimed) {
+    std::vector<store::RecordItem> items;
+    for (model::Delivery& d : claimed) {
+      store::RecordItem& record = items.emplace_back();
+      record.delivery = std::move(d);
+      record.to = DeliveryStatus::Sent;
+    }
+    ASSERT_TRUE(by.run(by.store->record(std::move(items), by.owner, clock_.now())));
+  };
+  ASSERT_TRUE(eventually([&] {
+    accept_one(item());
+    send(*other, scan_as(*other, 10));
+    return count_told(due(), model::WebhookEvent::DeliverySent) > 0;
+  })) << "the other process knows of the webhook";
+  // Of the two who end its last deliveries at the same time one says that it is complete.
+  const auto third = another("third");
+  const std::size_t before = count_told(due(), model::WebhookEvent::NotificationCompleted);
+  constexpr std::size_t kRounds = 20;
+  for (std::size_t round = 0; round < kRounds; ++round) {
+    accept_one(item(2));
+    auto mine = scan_as(*other, 1), theirs = scan_as(*third, 1);
+    ASSERT_EQ(mine.size() + theirs.size(), 2U);
+    std::thread thread([&] { send(*other, std::move(mine)); });
+    send(*third, std::move(theirs));
+    thread.join();
+  }
+  EXPECT_EQ(count_told(due(), model::WebhookEvent::NotificationCompleted) - before, kRounds);
 }
 
 std::vector<StoreBackend> shared_backends() {

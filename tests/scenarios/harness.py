@@ -235,14 +235,16 @@ class Process:
 
 
 class Server(Process):
-    """`carillon serve` on a data folder of its own, with the test clock.
+    """`carillon serve`, or another role, on a data folder of its own, with the test clock.
 
-    `settings`: group.name → value, given as --set; change them between stop() and start().
+    `settings`: group.name → value, given as --set; change them between stop() and start(). `command`: the role
+    and its own flags.
     Credentials of the first start: app, test (key, secret) and token.
     """
 
-    def __init__(self, folder, settings=None, environment=None):
+    def __init__(self, folder, settings=None, environment=None, command=("serve",)):
         super().__init__(folder, "serve")
+        self.command = list(command)
         self.data = self.folder / "data"
         self.settings = {"server.test_clock": "true", **(settings or {})}
         self.environment = environment or {}
@@ -253,7 +255,7 @@ class Server(Process):
     def start(self, ready=True):
         """Starts and, unless told not to, waits for /readyz. Returns itself."""
         settings = [part for k, v in self.settings.items() for part in ("--set", f"{k}={v}")]
-        self._spawn(["serve", "--data", self.data, "--listen", f"127.0.0.1:{self.port}", *settings],
+        self._spawn([*self.command, "--data", self.data, "--listen", f"127.0.0.1:{self.port}", *settings],
                     self.environment)
         if ready:
             self.wait_ready()

@@ -207,6 +207,8 @@ class SqlAlerts final : public AlertStore {
   Task<Result<NoticeBoard>> board(Time since) override;
   Task<Result<void>> plan(std::vector<std::vector<std::int64_t>> messages, Time now) override;
   Task<Result<void>> settle(std::vector<NoticeResult> results, Time now) override;
+  Task<Result<void>> report(std::vector<AlertReport> reports) override;
+  Task<Result<std::vector<AlertReport>>> take_reports() override;
 
  private:
   SqlStore& store_;
@@ -371,6 +373,46 @@ Task<Result<void>> SqlAlerts::settle(std::vector<NoticeResult> results, Time now
     return {};
   };
   co_return co_await store_.write(call, JobClass::Other, 2);
+}
+
+Task<Result<void>> SqlAlerts::report(std::vector<AlertReport> reports) {
+  const std::size_t rows = reports.size();
+  const auto call = [reports = std::move(reports)](Txn& txn) -> Result<void> {
+    for (const AlertReport& r : reports) {
+      Statement s = txn.db.statement(
+          "INSERT INTO alert_report(project, channel, subject, code, detail, n, at) VALUES(?1, ?2, ?3, ?4, "
+          "?5, "
+          "?6, ?7)");
+      s.bind(1, std::int64_t{r.project}).bind(2, r.no_route ? static_cast<std::int64_t>(*r.no_route) : -1);
+      s.bind(3, r.subject).bind(4, r.code).bind(5, r.detail).bind(6, r.n).bind(7, r.at);
+      CARILLON_CHECK(s.run());
+    }
+    return {};
+  };
+  co_return co_await store_.write(call, JobClass::Other, rows);
+}
+
+Task<Result<std::vector<AlertReport>>> SqlAlerts::take_reports() {
+  const auto call = [](Txn& txn) -> Result<std::vector<AlertReport>> {
+    std::vector<AlertReport> reports;
+    Statement s = txn.db.statement(
+        "DELETE FROM alert_report WHERE id IN (SELECT id FROM alert_report ORDER BY id LIMIT ?1) RETURNING "
+        "project, channel, subject, code, detail, n, at");
+    s.bind(1, static_cast<std::int64_t>(kReportsTaken));
+    for (;;) {
+      CARILLON_TRY(const bool has_row, s.next());
+      if (!has_row) return reports;
+      AlertReport& r = reports.emplace_back();
+      r.project = s.as<std::int32_t>(0);
+      if (s.integer(1) >= 0) r.no_route = s.as<model::Channel>(1);
+      r.subject = s.string(2);
+      r.code = s.string(3);
+      r.detail = s.string(4);
+      r.n = s.integer(5);
+      r.at = s.time(6);
+    }
+  };
+  co_return co_await store_.write(call, JobClass::Other, kReportsTaken);
 }
 
 Result<bool> drop_alerts(Txn& txn, Time before) {

@@ -1,5 +1,5 @@
 // A connection to the database and its statements, whichever engine it is: what is asked and stored is
-// written once, for SQLite and PostgreSQL (decision 0017).
+// written once, for SQLite and PostgreSQL (decision 0019).
 //
 // SQL is that of SQLite 3.40 as far as PostgreSQL has it too: `?1` for a parameter, ON CONFLICT with its
 // columns, RETURNING, CASE, coalesce(), IS NOT DISTINCT FROM. Each engine leaves out of a text what only the

@@ -1,12 +1,17 @@
 // Pieces of housekeeping that need nothing but the transaction; true when there may be more to drop.
 #pragma once
 
+#include <string_view>
+
 #include "store/detail/txn.h"
 
 namespace carillon::store::detail {
 
 // Members of deleted groups (groups.cpp).
 Result<bool> drop_deleted_groups(Txn& txn);
+// Tells other processes that there is another state of what they hold in memory: "records", "schedules" or
+// "webhooks" (records.cpp).
+Result<void> note_change(Txn& txn, std::string_view what);
 // Kept answers past `now` (records.cpp).
 Result<bool> trim_answers(Txn& txn, Time now);
 // The audit trail before `before` (audit.cpp).

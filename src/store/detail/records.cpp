@@ -8,7 +8,10 @@ namespace carillon::store::detail {
 namespace {
 
 constexpr std::int64_t kTrimRows = 2'000;  // per call
-constexpr std::string_view kKindOfMembers = "member";
+// Kinds of pipeline/directory.h that are more than a record here. What a schedule did changes with each run,
+// and nobody holds it.
+constexpr std::string_view kKindOfMembers = "member", kKindOfSchedules = "schedule",
+                           kKindOfRuns = "schedule_state";
 constexpr std::size_t kKeyMax = 512;        // bytes of kind and key each
 constexpr std::size_t kDataMax = 4U << 20;  // bytes of one record
 
@@ -52,10 +55,20 @@ Result<void> write_record(Txn& txn, Record& record, bool is_new) {
 // A version of a template or layout stays as it is and can be read: the trail need not repeat it.
 bool tells(const RecordKey& key) { return !key.kind.ends_with("_version"); }
 
+Result<void> note_change_of(Txn& txn, std::string_view kind) {
+  if (kind == kKindOfRuns) return {};
+  return note_change(txn, kind == kKindOfSchedules ? "schedules" : "records");
+}
+
 }  // namespace
 
+Result<void> note_change(Txn& txn, std::string_view what) {
+  if (!txn.db.is_server()) return {};
+  return txn.db.statement("UPDATE meta SET value = value + 1 WHERE key = ?1").bind(1, what).run();
+}
+
 Task<Result<Record>> SqlStore::get_record(RecordKey key) {
-  auto found = readers_->inline_read([&](Db& db) { return load_record(db, key); });
+  auto found = co_await look([&](Db& db) { return load_record(db, key); });
   if (!found) co_return std::unexpected(found.error());
   if (!*found) co_return fail(Errc::NotFound, fmt::format("no {} \"{}\"", key.kind, key.key));
   co_return std::move(**found);
@@ -83,6 +96,7 @@ Task<Result<Record>> SqlStore::put_record(Record record, std::optional<std::int6
     next.created_at = stored ? stored->created_at : now;
     next.updated_at = now;
     CARILLON_CHECK(write_record(txn, next, !stored));
+    CARILLON_CHECK(note_change_of(txn, next.key.kind));
     if (actor.empty()) return next;
     CARILLON_CHECK(insert_audit(
         txn, AuditEntry{.project = next.key.project,
@@ -102,6 +116,7 @@ Task<Result<void>> SqlStore::delete_record(RecordKey key, Actor actor, Time now)
     CARILLON_TRY(const auto stored, load_record(txn.db, key));
     if (!stored) return fail(Errc::NotFound, fmt::format("no {} \"{}\"", key.kind, key.key));
     CARILLON_CHECK(txn.db.statement("DELETE FROM record WHERE id = ?1").bind(1, stored->id).run());
+    CARILLON_CHECK(note_change_of(txn, key.kind));
     if (key.kind == kKindOfMembers) CARILLON_CHECK(forget_member(txn, key.key));
     if (actor.empty()) return {};
     return insert_audit(txn, AuditEntry{.project = key.project,

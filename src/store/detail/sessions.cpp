@@ -246,14 +246,14 @@ class SqlSessions final : public SessionStore {
         CARILLON_CHECK(write_login(txn, invitation.member, *reset));
         CARILLON_CHECK(end_but(txn, invitation.member, 0));
       }
-      CARILLON_CHECK(
-          txn.db.statement("INSERT INTO invitation(member, hash, expires_at) VALUES(?1, ?2, ?3) "
-                           "ON CONFLICT(member) DO UPDATE SET hash = excluded.hash, expires_at = "
-                           "excluded.expires_at")
-              .bind(1, invitation.member)
-              .bind(2, invitation.hash)
-              .bind(3, invitation.expires_at)
-              .run());
+      CARILLON_CHECK(txn.db
+                         .statement("INSERT INTO invitation(member, hash, expires_at) VALUES(?1, ?2, ?3) "
+                                    "ON CONFLICT(member) DO UPDATE SET hash = excluded.hash, expires_at = "
+                                    "excluded.expires_at")
+                         .bind(1, invitation.member)
+                         .bind(2, invitation.hash)
+                         .bind(3, invitation.expires_at)
+                         .run());
       return SqlStore::insert_audit(
           txn, entry_of(actor, reset ? "password.reset" : "invitation.create", invitation.member, now));
     };

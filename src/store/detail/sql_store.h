@@ -1,4 +1,4 @@
-// What the Store does in the same SQL on every engine (decision 0017); an engine derives from this and
+// What the Store does in the same SQL on every engine (decision 0019); an engine derives from this and
 // supplies what it does in its own way: accepting, claiming, recording, who runs here, what is kept in
 // memory.
 //
@@ -74,7 +74,6 @@ class SqlStore : public Store {
   Task<Result<void>> put_suppression(Suppression suppression, bool is_removed, Actor actor,
                                      Time now) override;
   Task<Result<std::vector<Suppression>>> list_suppressions(std::int32_t project, ListPage page) override;
-
   Task<Result<Group>> put_group(std::int32_t project, std::string key, std::string name, Actor actor,
                                 Time now) override;
   Task<Result<void>> delete_group(std::int32_t project, std::string key, Actor actor, Time now) override;
@@ -102,7 +101,6 @@ class SqlStore : public Store {
   Task<Result<bool>> close_event_letter(std::int64_t id, std::int64_t notification, std::string rest,
                                         Actor actor, Time now) override;
   Task<Result<std::vector<StatsRow>>> stats(StatsQuery query) override;
-
   AlertStore& alerts() override { return *alerts_; }
   ReceiptStore& receipts() override { return *receipts_; }
   SessionStore& sessions() override { return *sessions_; }
@@ -193,16 +191,14 @@ class SqlStore : public Store {
                                         const ProfileChange& change, Time now);
   // Removes an anonymous user whose device is somebody's now; false: there is none (put_profile.cpp).
   Result<bool> claim_anonymous(Txn& txn, const UserKey& who);
-  // ---- groups.cpp
-  // One piece of change_members(), its users in order. Errors: NotFound.
+  // One piece of change_members(), its users in order (groups.cpp). Errors: NotFound.
   static Result<MembershipChange> change_members_in(Txn& txn, std::int32_t project, const std::string& key,
                                                     std::span<const std::string> piece, bool is_removal,
                                                     const Actor& actor, Time now);
-  // ---- recorded.cpp
-  // All that goes with `item` besides its row, which has been written.
+  // All that goes with `item` besides its row, which has been written (recorded.cpp).
   Result<void> recorded(Txn& txn, const RecordItem& item, Time now);
-  // ---- fallback.cpp
-  // `d` has become `to`, or `receipt` says something of it: those that wait for it go on or end.
+  // fallback.cpp: `d` has become `to`, or `receipt` says something of it: those that wait for it go on or
+  // end.
   Result<void> advance_fallback(Txn& txn, const model::Delivery& d, model::DeliveryStatus to,
                                 std::optional<model::ReceiptKind> receipt, Time now);
   // ---- audit.cpp

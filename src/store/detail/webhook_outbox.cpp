@@ -362,6 +362,8 @@ Result<void> tell_completed(Txn& txn) {
   std::int64_t last = 0;
   for (const auto& [id, now] : finished) {
     if (std::exchange(last, id) == id) continue;
+    // Of two whose last deliveries end at the same time, the second sees what the first did.
+    CARILLON_CHECK(txn.db.lock(id));
     CARILLON_TRY(const Completed completed, look_at(txn, id));
     if (completed.is_it) CARILLON_CHECK(tell_of_completion(txn, id, completed, now));
   }

@@ -119,8 +119,8 @@ class WebhookOutbox {
 
   Subscribers& subscribers_;
   std::shared_ptr<const Subscribers::List> list_ = subscribers_.list();
-  std::uint64_t generation_ = 0;   // of list_
-  model::WebhookEvents all_ = 0;   // list_->wanted
+  std::uint64_t generation_ = 0;  // of list_
+  model::WebhookEvents all_ = 0;  // list_->wanted
   std::vector<std::pair<std::int64_t, Time>> finished_;
   std::int64_t first_of_ms_ = 0, last_id_ = 0;
   bool is_armed_ = false;

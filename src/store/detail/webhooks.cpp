@@ -126,7 +126,8 @@ Result<bool> write_result(Txn& txn, const WebhookResult& r) {
 Result<void> write_attempt(Txn& txn, const WebhookResult& r) {
   Statement s = txn.db.statement(
       "INSERT INTO webhook_attempt(webhook, event, seq, at, took_ms, status, error, answer) VALUES(?1, ?2, "
-      "(SELECT coalesce(max(seq), 0) + 1 FROM webhook_attempt WHERE webhook = ?1 AND event = ?2), ?3, ?4, ?5, "
+      "(SELECT coalesce(max(seq), 0) + 1 FROM webhook_attempt WHERE webhook = ?1 AND event = ?2), ?3, ?4, "
+      "?5, "
       "?6, ?7)");
   s.bind(1, r.webhook).bind(2, r.event).bind(3, r.tried.at).bind(4, r.tried.took_ms);
   s.bind_or_null(5, std::int64_t{r.tried.status}).bind_or_null(6, r.tried.error);
@@ -136,7 +137,8 @@ Result<void> write_attempt(Txn& txn, const WebhookResult& r) {
 // `at`: of the first failure since the last success; nullopt: something was taken.
 Result<WebhookHealth> write_health(Txn& txn, std::int64_t webhook, std::optional<Time> at) {
   Statement s = txn.db.statement(
-      "UPDATE webhook SET failing_since = CASE WHEN ?2 IS NULL THEN NULL ELSE coalesce(failing_since, ?2) END "
+      "UPDATE webhook SET failing_since = CASE WHEN ?2 IS NULL THEN NULL ELSE coalesce(failing_since, ?2) "
+      "END "
       "WHERE id = ?1 RETURNING failing_since");
   CARILLON_TRY(const bool has_row, s.bind(1, webhook).bind(2, at).next());
   WebhookHealth health{.webhook = webhook};
@@ -201,7 +203,9 @@ class SqlWebhooks final : public WebhookStore {
   Task<Result<StoredWebhook>> get(std::int32_t project, std::string key) override;
   Task<Result<StoredWebhook>> put(StoredWebhook webhook, std::string action, Actor actor, Time now) override;
   Task<Result<void>> remove(std::int32_t project, std::string key, Actor actor, Time now) override;
-  [[nodiscard]] std::uint64_t generation() const noexcept override { return store_.subscribers_.generation(); }
+  [[nodiscard]] std::uint64_t generation() const noexcept override {
+    return store_.subscribers_.generation();
+  }
   void on_events(std::function<void()> wake) override { store_.subscribers_.on_events(std::move(wake)); }
   Task<Result<std::vector<WebhookDelivery>>> due(std::vector<WebhookDueQuery> queries, Time now) override;
   Task<Result<std::vector<WebhookHealth>>> settle(std::vector<WebhookResult> results, Time now) override;
@@ -235,15 +239,14 @@ Task<Result<std::vector<StoredWebhook>>> SqlWebhooks::list(std::int32_t project)
 }
 
 Task<Result<StoredWebhook>> SqlWebhooks::get(std::int32_t project, std::string key) {
-  auto found =
-      co_await store_.look([project, &key](Db& db) { return load_webhook(db, project, key); });
+  auto found = co_await store_.look([project, &key](Db& db) { return load_webhook(db, project, key); });
   if (!found) co_return std::unexpected(found.error());
   if (!*found) co_return fail(Errc::NotFound, fmt::format("no webhook \"{}\"", key));
   co_return std::move(**found);
 }
 
 Task<Result<StoredWebhook>> SqlWebhooks::put(StoredWebhook webhook, std::string action, Actor actor,
-                                                Time now) {
+                                             Time now) {
   const auto call = [this, w = std::move(webhook), action = std::move(action), actor = std::move(actor),
                      now](Txn& txn) -> Result<StoredWebhook> {
     CARILLON_TRY(const auto stored, load_webhook(txn.db, w.project, w.webhook.key));
@@ -265,6 +268,7 @@ Task<Result<StoredWebhook>> SqlWebhooks::put(StoredWebhook webhook, std::string 
     next.failing_since = stored && !is_resumed ? stored->failing_since : std::nullopt;
     const std::string data = model::encode(next.webhook);
     CARILLON_CHECK(write_webhook(txn, next, data));
+    CARILLON_CHECK(note_change(txn, "webhooks"));
     if (is_resumed) {
       Statement s = txn.db.statement(
           "UPDATE webhook_delivery SET due_at = ?2 WHERE (webhook, event) IN (SELECT webhook, event FROM "
@@ -274,11 +278,11 @@ Task<Result<StoredWebhook>> SqlWebhooks::put(StoredWebhook webhook, std::string 
     const std::string before = stored ? model::encode(stored->webhook) : std::string();
     CARILLON_CHECK(
         SqlStore::insert_audit(txn, AuditEntry{.project = next.project,
-                                                  .at = now,
-                                                  .actor = actor,
-                                                  .action = action,
-                                                  .object = next.webhook.key,
-                                                  .detail = audit_detail(next.version, before, data)}));
+                                               .at = now,
+                                               .actor = actor,
+                                               .action = action,
+                                               .object = next.webhook.key,
+                                               .detail = audit_detail(next.version, before, data)}));
     const Subscriber subscriber{next.id, next.project, next.webhook.enabled ? next.webhook.events : 0,
                                 next.webhook.has_addresses, next.webhook.has_sandbox};
     txn.after_commit([this, subscriber] { store_.subscribers_.put(subscriber); });
@@ -294,20 +298,20 @@ Task<Result<void>> SqlWebhooks::remove(std::int32_t project, std::string key, Ac
     if (!stored) return fail(Errc::NotFound, fmt::format("no webhook \"{}\"", key));
     // What it was told goes with housekeeping.
     CARILLON_CHECK(txn.db.statement("DELETE FROM webhook WHERE id = ?1").bind(1, stored->id).run());
+    CARILLON_CHECK(note_change(txn, "webhooks"));
     txn.after_commit([this, id = stored->id] { store_.subscribers_.remove(id); });
-    return SqlStore::insert_audit(
-        txn, AuditEntry{.project = project,
-                        .at = now,
-                        .actor = actor,
-                        .action = "webhook.delete",
-                        .object = key,
-                        .detail = audit_detail(0, model::encode(stored->webhook), {})});
+    return SqlStore::insert_audit(txn,
+                                  AuditEntry{.project = project,
+                                             .at = now,
+                                             .actor = actor,
+                                             .action = "webhook.delete",
+                                             .object = key,
+                                             .detail = audit_detail(0, model::encode(stored->webhook), {})});
   };
   co_return co_await store_.write(call, JobClass::Other, 2);
 }
 
-Task<Result<std::vector<WebhookDelivery>>> SqlWebhooks::due(std::vector<WebhookDueQuery> queries,
-                                                               Time now) {
+Task<Result<std::vector<WebhookDelivery>>> SqlWebhooks::due(std::vector<WebhookDueQuery> queries, Time now) {
   const auto call = [queries = std::move(queries), now](Db& db) -> Result<std::vector<WebhookDelivery>> {
     std::vector<WebhookDelivery> found;
     for (const WebhookDueQuery& query : queries) CARILLON_CHECK(read_due(db, query, now, found));
@@ -411,7 +415,8 @@ Task<Result<WebhookBacklog>> SqlWebhooks::backlog(std::int64_t webhook) {
     for (const auto state : {WebhookState::Waiting, WebhookState::Failed}) {
       Statement s = db.statement(
           "SELECT count(*), min(event) FROM (SELECT event FROM webhook_delivery INDEXED BY "
-          "webhook_delivery_open WHERE state <> 1 AND webhook = ?1 AND state = ?2 ORDER BY event LIMIT ?3)");
+          "webhook_delivery_open WHERE state <> 1 AND webhook = ?1 AND state = ?2 ORDER BY event LIMIT ?3) "
+          "AS w");
       s.bind(1, webhook).bind(2, static_cast<std::int64_t>(state)).bind(3, kWebhookCountMax);
       CARILLON_CHECK(s.next());
       (state == WebhookState::Waiting ? found.waiting : found.failed) = s.integer(0);
@@ -422,7 +427,7 @@ Task<Result<WebhookBacklog>> SqlWebhooks::backlog(std::int64_t webhook) {
 }
 
 Task<Result<std::vector<std::int64_t>>> SqlWebhooks::replay(WebhookReplay which,
-                                                               std::vector<std::int64_t> events, Time now) {
+                                                            std::vector<std::int64_t> events, Time now) {
   const std::size_t rows = events.size();
   const auto call = [which, events = std::move(events), now](Txn& txn) -> Result<std::vector<std::int64_t>> {
     std::vector<std::int64_t> replayed;

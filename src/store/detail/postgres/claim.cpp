@@ -89,7 +89,7 @@ Task<Result<std::vector<model::Delivery>>> PostgresStore::claim(std::vector<Clai
   for (const ClaimRequest& r : requests) rows += r.ids.empty() ? std::min(r.limit, kClaimMax) : r.ids.size();
   if (rows == 0) co_return std::vector<model::Delivery>{};
   // Others take over what a process has whose lease is over; it begins nothing when it may be.
-  if (!lease_->is_held())
+  if (!heartbeat_->is_held())
     co_return fail(Errc::Unavailable,
                    "store: this process's lease was not renewed in time; PostgreSQL is away");
   auto job = std::make_shared<PgClaimJob>(*this, std::move(requests), owner, now,

@@ -1,4 +1,4 @@
-// One connection to PostgreSQL, behind the same words as one to SQLite (decision 0017).
+// One connection to PostgreSQL, behind the same words as one to SQLite (decision 0019).
 //
 // What run() is given is sent, in libpq's pipeline mode, and its answer waited for only where somebody asks:
 // with the next row that is read, changes(), flush(), the commit. A transaction of a hundred writes is a few

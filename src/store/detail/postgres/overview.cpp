@@ -78,13 +78,16 @@ Task<Result<std::vector<std::optional<Suppression>>>> PostgresStore::suppressed(
   });
 }
 
-Result<void> PostgresStore::insert_suppression(Txn& txn, const Suppression& suppression) {
+Result<bool> PostgresStore::insert_suppression(Txn& txn, const Suppression& suppression) {
   Statement s = txn.db.statement(
       "INSERT INTO suppression(project, channel, hash, hint, reason, at) VALUES(?1, ?2, ?3, ?4, ?5, ?6) "
       "ON CONFLICT DO NOTHING");
   s.bind(1, std::int64_t{suppression.project}).bind(2, static_cast<std::int64_t>(suppression.channel));
   s.bind(3, suppression.hash).bind_or_null(4, suppression.hint).bind(5, suppression.reason);
-  return s.bind(6, suppression.at).run();
+  CARILLON_CHECK(s.bind(6, suppression.at).run());
+  if (txn.db.changes() == 0) return false;
+  CARILLON_CHECK(tell_suppression(txn, suppression, false, suppression.at));
+  return true;
 }
 
 Task<Result<std::vector<std::shared_ptr<const model::Notification>>>> PostgresStore::notifications(

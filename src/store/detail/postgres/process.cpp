@@ -1,7 +1,4 @@
 // Opening and closing, who runs here and for how long, how well it is.
-#include <pthread.h>
-#include <time.h>
-
 #include "base/ids.h"
 #include "base/log.h"
 #include "store/detail/postgres/index.h"
@@ -21,86 +18,8 @@ namespace carillon::store::detail {
 namespace {
 
 constexpr std::size_t kReaderThreads = 4;
-constexpr int kRenewalsPerLease = 6;
-
-// The server's clock, in ms since 1970: the same for all processes.
-#define CARILLON_SERVER_NOW "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)"
-
-// Goes on while the machine sleeps: a lease does not wait for it.
-std::int64_t boot_ms() {
-  timespec t{};
-  ::clock_gettime(CLOCK_BOOTTIME, &t);
-  return std::int64_t{t.tv_sec} * 1'000 + t.tv_nsec / 1'000'000;
-}
-
 }  // namespace
 
-// ---- the lease
-Lease::Lease(PgOptions connection, Millis length) : options_(std::move(connection)), length_(length) {}
-
-Lease::~Lease() { release(); }
-
-void Lease::hold(Owner owner) {
-  confirmed_ms_.store(boot_ms());
-  const std::lock_guard lock(mutex_);
-  owner_ = owner;
-  if (!thread_.joinable()) thread_ = std::thread([this] { loop(); });
-}
-
-bool Lease::is_held() const noexcept { return boot_ms() - confirmed_ms_.load() < length_.count() / 2; }
-
-Result<bool> Lease::renew(Owner owner, bool is_last) {
-  if (!db_) { CARILLON_TRY(db_, PgDb::open(options_)); }
-  Statement s =
-      db_->statement("UPDATE process SET renewed_at = CASE WHEN ?3 = 1 THEN 0 ELSE " CARILLON_SERVER_NOW
-                     " END WHERE node = ?1 AND epoch = ?2");
-  const Result<void> sent = s.bind(1, std::int64_t{owner.node})
-                                .bind(2, std::int64_t{owner.epoch})
-                                .bind(3, std::int64_t{is_last})
-                                .run();
-  const std::int64_t n = sent ? db_->changes() : 0;
-  if (Result<void> done = db_->flush(); !done) {
-    db_.reset();
-    return std::unexpected(done.error());
-  }
-  return n == 1;
-}
-
-void Lease::loop() {
-  ::pthread_setname_np(::pthread_self(), "store-lease");
-  std::unique_lock lock(mutex_);
-  while (!is_closing_) {
-    wake_.wait_for(lock, length_ / kRenewalsPerLease, [this] { return is_closing_; });
-    if (is_closing_) return;
-    const Owner owner = *owner_;
-    lock.unlock();
-    const std::int64_t asked = boot_ms();
-    const Result<bool> renewed = renew(owner, false);
-    if (renewed && *renewed) {
-      confirmed_ms_.store(asked);
-    } else if (renewed) {
-      base::log_error("store: another process took over as node {}; this one takes no work any more",
-                      owner.node);
-      confirmed_ms_.store(asked - length_.count());
-    } else {
-      base::log_warn("store: the lease of node {} was not renewed: {}", owner.node, renewed.error().message);
-    }
-    lock.lock();
-  }
-}
-
-void Lease::release() {
-  {
-    const std::lock_guard lock(mutex_);
-    is_closing_ = true;
-    wake_.notify_one();
-  }
-  if (!thread_.joinable()) return;
-  thread_.join();
-  static_cast<void>(renew(*owner_, true));
-}
-
-// ---- the store
 PostgresStore::PostgresStore(PostgresOptions options, std::unique_ptr<PgDb> for_words)
     : SqlStore(*options.keys, std::make_unique<PgWords>(std::move(for_words)),
                std::make_unique<PgCounters>()),
@@ -134,18 +53,26 @@ Result<void> PostgresStore::start(bool is_new) {
                          connection(Isolation::ReadCommitted, "reader")]() -> Result<std::unique_ptr<Db>> {
     return PgDb::open(options);
   };
+  CARILLON_TRY(auto by_itself, open());
+  CARILLON_CHECK(subscribers_.load(*by_itself));
   CARILLON_TRY(auto hot, PgDb::open(connection(Isolation::ReadCommitted, "writer")));
   CARILLON_TRY(auto others, PgDb::open(connection(Isolation::Serializable, "others")));
   readers_ = std::make_unique<Readers>(open, kReaderThreads, false);
   people_readers_ = readers_.get();
-  lease_ = std::make_unique<Lease>(connection(Isolation::ReadCommitted, "lease"), options_.lease);
-  writer_ = make_writer(std::move(hot), static_cast<PgCounters&>(counters_));
-  own_others_ = make_writer(std::move(others), other_counters_);
+  heartbeat_ = std::make_unique<Heartbeat>(
+      Heartbeat::Options{.connection = connection(Isolation::ReadCommitted, "heartbeat"),
+                         .lease = options_.lease,
+                         .leader_lease = options_.leader_lease,
+                         .may_lead = options_.may_lead,
+                         .webhooks_changed = [this](Db& db) { return subscribers_.load(db); }});
+  writer_ = make_writer(std::move(hot), static_cast<PgCounters&>(counters_), outbox_);
+  own_others_ = make_writer(std::move(others), other_counters_, other_outbox_);
   others_ = own_others_.get();
   return {};
 }
 
-std::unique_ptr<Writer> PostgresStore::make_writer(std::unique_ptr<PgDb> db, PgCounters& counters) {
+std::unique_ptr<Writer> PostgresStore::make_writer(std::unique_ptr<PgDb> db, PgCounters& counters,
+                                                   WebhookOutbox& outbox) {
   Writer::Hooks hooks{.free_ballast = [] { return false; },
                       .disk_state =
                           [this](bool is_failing, const Error* why) {
@@ -154,7 +81,7 @@ std::unique_ptr<Writer> PostgresStore::make_writer(std::unique_ptr<PgDb> db, PgC
                             is_failing_.store(is_failing);
                           }};
   base::Metrics* metrics = &counters == &other_counters_ ? nullptr : options_.metrics;
-  return std::make_unique<Writer>(std::move(db), words_, counters, metrics, std::move(hooks));
+  return std::make_unique<Writer>(std::move(db), words_, counters, outbox, metrics, std::move(hooks));
 }
 
 Health PostgresStore::health() const {
@@ -196,6 +123,22 @@ Result<std::int64_t> node_for(Db& db, const std::string& instance, Millis lease)
 
 }  // namespace
 
+// On the threads of the writers, whose events they number.
+Task<Result<void>> PostgresStore::number_events(std::int64_t node) {
+  CARILLON_CO_TRY(const std::int64_t last, co_await read([](Db& db) -> Result<std::int64_t> {
+                    return db.scalar("SELECT max(id) FROM webhook_event");
+                  }));
+  for (Writer* writer : {writer_.get(), others_}) {
+    const std::int64_t number = writer == others_ ? 1 : 0;
+    const auto call = [=](Txn& txn) -> Result<void> {
+      txn.outbox.number_as(node, number, base::id_time(last));
+      return {};
+    };
+    CARILLON_CO_CHECK(co_await write_on(*writer, call, JobClass::Other, 1));
+  }
+  co_return Result<void>{};
+}
+
 Task<Result<Registration>> PostgresStore::register_process(std::string instance, Time now) {
   const auto call = [this, instance = std::move(instance), now](Txn& txn) -> Result<Registration> {
     Db& db = txn.db;
@@ -221,7 +164,8 @@ Task<Result<Registration>> PostgresStore::register_process(std::string instance,
   const auto node = static_cast<std::int64_t>(r.owner.node);
   static_cast<PgCounters&>(counters_).count_as(2 * node);
   other_counters_.count_as(2 * node + 1);
-  lease_->hold(r.owner);
+  heartbeat_->hold(r.owner);
+  CARILLON_CO_CHECK(co_await number_events(node));
   CARILLON_CO_CHECK(co_await before_house(now));
   co_return r;
 }
@@ -243,6 +187,22 @@ Task<Result<std::vector<OwnedDelivery>>> PostgresStore::owned_before(Owner owner
   });
 }
 
+Task<Result<std::vector<OwnedDelivery>>> PostgresStore::owned_by_lost(std::int64_t after, std::size_t limit) {
+  co_return co_await read([this, after, limit](Db& db) -> Result<std::vector<OwnedDelivery>> {
+    std::vector<OwnedDelivery> rows;
+    Statement s = db.statement(
+        "SELECT " CARILLON_DELIVERY_COLUMNS
+        " FROM delivery WHERE owner IS NOT NULL AND id > ?1 AND NOT EXISTS (SELECT 1 FROM process p WHERE "
+        "p.node = owner / 4294967296 AND p.renewed_at >= " CARILLON_SERVER_NOW " - ?2) ORDER BY id LIMIT ?3");
+    s.bind(1, after).bind(2, options_.lease.count()).bind(3, static_cast<std::int64_t>(limit));
+    for (;;) {
+      CARILLON_TRY(const bool has_row, s.next());
+      if (!has_row) return rows;
+      rows.push_back(OwnedDelivery{read_delivery(s, words_), unpack_owner(s.integer(kDeliveryOwnerColumn))});
+    }
+  });
+}
+
 Task<Result<Time>> PostgresStore::copy_to(std::string, const base::Clock&, std::shared_ptr<CopyProgress>) {
   co_return fail(Errc::FailedPrecondition,
                  "the store is in PostgreSQL: back it up with pg_dump or pg_basebackup and WAL archiving");
@@ -253,7 +213,7 @@ void PostgresStore::close() {
   if (writer_) writer_->close();
   if (own_others_) own_others_->close();
   if (readers_) readers_->close();
-  if (lease_) lease_->release();
+  if (heartbeat_) heartbeat_->release();
   for (const std::unique_ptr<Writer>* writer : {&writer_, &own_others_}) {
     if (*writer) (*writer)->close_database([](Db&) {});
   }

@@ -82,12 +82,15 @@ void PgDeliveryRows::add(Txn& txn, const model::Delivery& d, const Origin& origi
   txn.count(d, std::nullopt, 1);
   txn.count(d, status, 1);
   roll_up(txn, d, origin, model::DeliveryStatus::Pending, now);
-  if (is_final) roll_up(txn, d, origin, d.status, now);
+  if (!is_final) return;
+  roll_up(txn, d, origin, d.status, now);
+  if (!d.is_counted) txn.outbox.finished(d.notification, now);
+  if (txn.outbox.is_any()) told_.push_back({d, now});
 }
 
 Result<void> PgDeliveryRows::insert(Txn& txn) {
   if (ids_.size() == 0) return {};
-  return run_with(
+  CARILLON_CHECK(run_with(
       txn,
       "INSERT INTO delivery(id, notification, project, lane, status, reason, flags, epoch, due_at, "
       "finished_at, expires_at, to_index, generation, integration, owner, user_id, device_id, "
@@ -95,7 +98,10 @@ Result<void> PgDeliveryRows::insert(Txn& txn) {
       "?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19) AS i",
       {&ids_, &notifications_, &projects_, &lanes_, &statuses_, &reasons_, &flags_, &epochs_, &due_,
        &finished_, &expires_, &to_index_, &generations_, &integrations_, &owners_, &users_, &devices_,
-       &provider_ids_, &notes_});
+       &provider_ids_, &notes_}));
+  // What is told of one says what its notification has, which is there by now.
+  for (const auto& [delivery, at] : told_) CARILLON_CHECK(tell_status(txn, delivery, at));
+  return {};
 }
 
 }  // namespace carillon::store::detail

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "model/notification.h"
 #include "store/detail/insert.h"
@@ -34,6 +36,7 @@ class PgDeliveryRows {
       expires_, to_index_, generations_, integrations_, owners_;
   PgArray users_{PgArray::Of::Text}, devices_{PgArray::Of::Text}, provider_ids_{PgArray::Of::Text},
       notes_{PgArray::Of::Text};
+  std::vector<std::pair<model::Delivery, Time>> told_;  // final ones, when a webhook may want them
 };
 
 }  // namespace carillon::store::detail

@@ -17,6 +17,10 @@ namespace {
 constexpr std::int64_t kFirstStep = 14;  // of SQLite's steps, what the foundation comes to
 constexpr std::array kSteps{
 #include "store/schema/postgres/0014_foundation.sql"
+    ,
+#include "store/schema/postgres/0015_webhooks.sql"
+    ,
+#include "store/schema/postgres/0016_sessions.sql"
 };
 constexpr std::int64_t kMigrating = 0x63'6172'696cLL;  // number of the lock; any but ours
 constexpr std::int64_t kDayMs = 86'400'000, kDaysAhead = 3;

@@ -1,4 +1,4 @@
-// The Store on PostgreSQL: any number of processes on one database (decision 0017).
+// The Store on PostgreSQL: any number of processes on one database (decision 0019).
 //
 // Two writers: one commits sends, claims and results in groups, READ COMMITTED, naming the rows at which it
 // may meet others; the other everything else, SERIALIZABLE, again when others were in between. Nothing is
@@ -6,46 +6,17 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <memory>
 #include <mutex>
-#include <thread>
 
 #include "store/detail/folder_lock.h"
 #include "store/detail/postgres/connection.h"
 #include "store/detail/postgres/counters.h"
+#include "store/detail/postgres/heartbeat.h"
 #include "store/detail/sql_store.h"
 #include "store/postgres.h"
 
 namespace carillon::store::detail {
-
-// Says to the database, on a connection of its own, that this process is alive.
-class Lease {
- public:
-  Lease(PgOptions connection, Millis length);
-  ~Lease();
-  Lease(const Lease&) = delete;
-  Lease& operator=(const Lease&) = delete;
-  // From now on this registration is renewed, three times in the time it takes to run out.
-  void hold(Owner owner);
-  // False: half of it is over since the database last confirmed it, or somebody else has it.
-  [[nodiscard]] bool is_held() const noexcept;
-  // Gives it back. Blocks.
-  void release();
-
- private:
-  void loop();
-  Result<bool> renew(Owner owner, bool is_last);
-  const PgOptions options_;
-  const Millis length_;
-  std::unique_ptr<PgDb> db_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::optional<Owner> owner_;
-  bool is_closing_ = false;
-  std::atomic<std::int64_t> confirmed_ms_{0};  // of the clock since boot
-  std::thread thread_;
-};
 
 class PostgresStore final : public SqlStore {
  public:
@@ -54,6 +25,11 @@ class PostgresStore final : public SqlStore {
 
   Task<Result<Registration>> register_process(std::string instance, Time now) override;
   Health health() const override;
+  [[nodiscard]] bool is_shared() const noexcept override { return true; }
+  [[nodiscard]] bool is_leader() const noexcept override { return heartbeat_->is_leader(); }
+  [[nodiscard]] bool holds_lease() const noexcept override { return heartbeat_->is_held(); }
+  [[nodiscard]] Revision revision() const noexcept override { return heartbeat_->revision(); }
+  Task<Result<std::vector<OwnedDelivery>>> owned_by_lost(std::int64_t after, std::size_t limit) override;
   Task<Result<std::vector<Result<AcceptResult>>>> accept(std::vector<AcceptItem> items, Time now) override;
   Task<Result<std::vector<model::Delivery>>> claim(std::vector<ClaimRequest> requests, Owner owner,
                                                    Time now) override;
@@ -86,20 +62,22 @@ class PostgresStore final : public SqlStore {
   [[nodiscard]] bool accepts_writes() const override { return true; }
   Result<void> insert_deliveries(Txn& txn, std::span<const model::Delivery> deliveries, const Origin& origin,
                                  Time now, std::optional<Owner> owner) override;
-  Result<void> insert_suppression(Txn& txn, const Suppression& suppression) override;
+  Result<bool> insert_suppression(Txn& txn, const Suppression& suppression) override;
   Task<Result<bool>> before_house(Time now) override;
   Result<House> keep_house(Txn& txn, Time now) override;
   Result<void> drop_history(Txn& txn, std::int64_t below) override;
   Result<void> sandbox_changed(Txn& txn, std::int64_t added) override;
 
   Result<void> start(bool is_new);
+  Task<Result<void>> number_events(std::int64_t node);
   [[nodiscard]] PgOptions connection(Isolation isolation, std::string_view what) const;
-  std::unique_ptr<Writer> make_writer(std::unique_ptr<PgDb> db, PgCounters& counters);
+  std::unique_ptr<Writer> make_writer(std::unique_ptr<PgDb> db, PgCounters& counters, WebhookOutbox& outbox);
 
   PostgresOptions options_;
   FolderLock lock_;
   PgCounters other_counters_;
-  std::unique_ptr<Lease> lease_;
+  WebhookOutbox other_outbox_{subscribers_};
+  std::unique_ptr<Heartbeat> heartbeat_;
   std::unique_ptr<Writer> own_others_;
   bool is_new_ = false;
   std::atomic<bool> is_recounting_{false};
