@@ -20,7 +20,7 @@ def test_a_dead_letter_is_sent_again(world, open_as):
     page.get_by_role("button", name="Send again…").click()
     page.get_by_role("dialog").get_by_role("button", name="Send again").click()
     window.said("It is being sent again.")
-    page.get_by_text("1 of 1 rows, 0 refused").wait_for()
+    page.get_by_text("1 of 1 done, 0 refused").wait_for()
     page.get_by_text("Nothing was given up on.").wait_for()
     assert "Better+late" in world.simulator.messages("twilio")[0]["content"]
     page.get_by_text("All", exact=True).click()

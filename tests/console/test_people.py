@@ -99,7 +99,7 @@ def test_a_file_of_users_is_mapped_imported_and_its_bad_row_told(world, open_as)
     page.locator("input[aria-haspopup=listbox]").and_(dialog.get_by_label("internal")).click()
     page.get_by_role("option", name="leave out").click()
     dialog.get_by_role("button", name="Import").click()
-    dialog.get_by_text("2 of 3 rows, 1 refused").wait_for()
+    dialog.get_by_text("2 of 3 done, 1 refused").wait_for()
     dialog.get_by_text("Line 3:").wait_for()
     assert world.server.get("/v1/users/imp1")["attributes"] == {"plan": "gold"}
     assert world.server.api("GET", "/v1/users/imp2").status == 404

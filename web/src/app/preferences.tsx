@@ -2,6 +2,7 @@
 
 import { Button, Menu, useMantineColorScheme } from '@mantine/core';
 import type { MantineColorScheme } from '@mantine/core';
+import type { ReactNode } from 'react';
 import { type Language, LANGUAGES, setLanguage, texts, useLanguage, useText } from '@/text/language';
 import { IconLanguage, IconMoon, IconScreen, IconSun } from '@/ui/icons';
 
@@ -10,9 +11,17 @@ const preferenceTexts = texts(
   { language: '언어', colors: '화면 색', light: '밝게', dark: '어둡게', auto: '시스템 설정' },
 );
 
-export function LanguageButton() {
-  const t = useText(preferenceTexts);
-  const present = useLanguage();
+interface ChoiceProps<Value extends string> {
+  label: string;
+  icon: ReactNode;
+  present: Value;
+  choices: { value: Value; label: string; lang?: string }[];
+  onChoose: (value: Value) => void;
+}
+
+/** A button that shows the present choice and opens a menu of all. */
+function ChoiceMenu<Value extends string>({ label, icon, present, choices, onChoose }: ChoiceProps<Value>) {
+  const shown = choices.find((choice) => choice.value === present)?.label ?? present;
   return (
     <Menu>
       <Menu.Target>
@@ -20,22 +29,39 @@ export function LanguageButton() {
           variant="subtle"
           color="gray"
           size="compact-sm"
-          leftSection={<IconLanguage />}
-          aria-label={`${t.language}: ${LANGUAGES[present]}`}
+          leftSection={icon}
+          aria-label={`${label}: ${shown}`}
         >
-          {LANGUAGES[present]}
+          {shown}
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
-        <Menu.RadioGroup value={present} onChange={(code) => setLanguage(code as Language)}>
-          {(Object.keys(LANGUAGES) as Language[]).map((code) => (
-            <Menu.RadioItem key={code} value={code} lang={code}>
-              {LANGUAGES[code]}
+        <Menu.RadioGroup value={present} onChange={(value) => onChoose(value as Value)}>
+          {choices.map((choice) => (
+            <Menu.RadioItem key={choice.value} value={choice.value} lang={choice.lang}>
+              {choice.label}
             </Menu.RadioItem>
           ))}
         </Menu.RadioGroup>
       </Menu.Dropdown>
     </Menu>
+  );
+}
+
+export function LanguageButton() {
+  const t = useText(preferenceTexts);
+  return (
+    <ChoiceMenu
+      label={t.language}
+      icon={<IconLanguage />}
+      present={useLanguage()}
+      choices={(Object.keys(LANGUAGES) as Language[]).map((code) => ({
+        value: code,
+        label: LANGUAGES[code],
+        lang: code,
+      }))}
+      onChoose={setLanguage}
+    />
   );
 }
 
@@ -46,30 +72,12 @@ export function ColorSchemeButton() {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const Picture = PICTURES[colorScheme];
   return (
-    <Menu>
-      <Menu.Target>
-        <Button
-          variant="subtle"
-          color="gray"
-          size="compact-sm"
-          leftSection={<Picture />}
-          aria-label={`${t.colors}: ${t[colorScheme]}`}
-        >
-          {t[colorScheme]}
-        </Button>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.RadioGroup
-          value={colorScheme}
-          onChange={(scheme) => setColorScheme(scheme as MantineColorScheme)}
-        >
-          {(Object.keys(PICTURES) as MantineColorScheme[]).map((scheme) => (
-            <Menu.RadioItem key={scheme} value={scheme}>
-              {t[scheme]}
-            </Menu.RadioItem>
-          ))}
-        </Menu.RadioGroup>
-      </Menu.Dropdown>
-    </Menu>
+    <ChoiceMenu
+      label={t.colors}
+      icon={<Picture />}
+      present={colorScheme}
+      choices={(Object.keys(PICTURES) as MantineColorScheme[]).map((value) => ({ value, label: t[value] }))}
+      onChoose={setColorScheme}
+    />
   );
 }

@@ -20,15 +20,14 @@ import { useAccess } from '@/app/session';
 import { common } from '@/text/common';
 import { formatNumber } from '@/text/format';
 import { useText } from '@/text/language';
-import { CopyButton, Empty, Facts, Loading, Mono, Page, ProblemNote, Section, Tag, Time } from '@/ui/basics';
+import { Empty, Facts, Loading, Mono, Page, ProblemNote, Section, Tag, Time } from '@/ui/basics';
 import { Confirm, say } from '@/ui/feedback';
 import { QueryTable } from '@/ui/query-table';
+import { type Secrets, SecretsDialog, secretsOf } from '@/ui/secrets';
 import { DataTable } from '@/ui/table';
 import { administerTexts } from './texts';
-import { Dialog } from '@/ui/dialog';
 
 type App = Body<'App'>;
-type Secrets = Record<string, string>;
 
 interface Key {
   key: string;
@@ -68,56 +67,14 @@ export function AppsPage() {
           }}
         />
       )}
-      {secrets && <SecretsDialog secrets={secrets} onClose={() => setSecrets(undefined)} />}
+      {secrets && (
+        <SecretsDialog secrets={secrets} onClose={() => setSecrets(undefined)}>
+          {t.secretHelp}
+        </SecretsDialog>
+      )}
     </Page>
   );
 }
-
-/** Shown once: closing asks for nothing, but only the button closes it. */
-function SecretsDialog({ secrets, onClose }: { secrets: Secrets; onClose: () => void }) {
-  const t = useText(administerTexts);
-  return (
-    <Dialog
-      size="lg"
-      title={t.secretTitle}
-      onClose={onClose}
-      withCloseButton={false}
-      closeOnClickOutside={false}
-    >
-      <Stack gap="sm">
-        <Text size="sm">{t.secretHelp}</Text>
-        <dl style={{ margin: 0 }}>
-          {Object.entries(secrets).map(([name, value]) => (
-            <div key={name}>
-              <dt>
-                <Text size="xs" c="dimmed">
-                  {name}
-                </Text>
-              </dt>
-              <dd style={{ margin: 0 }}>
-                <Group gap="xs" justify="space-between" wrap="nowrap">
-                  <Mono>{value}</Mono>
-                  <CopyButton value={value} />
-                </Group>
-              </dd>
-            </div>
-          ))}
-        </dl>
-        <Group justify="flex-end">
-          <Button onClick={onClose}>{t.secretDone}</Button>
-        </Group>
-      </Stack>
-    </Dialog>
-  );
-}
-
-const secretsOf = (answer: object, names: string[]): Secrets =>
-  Object.fromEntries(
-    names.flatMap((name) => {
-      const value = (answer as Record<string, unknown>)[name];
-      return typeof value === 'string' ? [[name, value]] : [];
-    }),
-  );
 
 function NewApp({ onClose, onMade }: { onClose: () => void; onMade: (secrets: Secrets) => void }) {
   const t = useText(administerTexts);

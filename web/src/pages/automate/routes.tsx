@@ -22,7 +22,7 @@ import { Page } from '@/ui/basics';
 import { Confirm, say } from '@/ui/feedback';
 import { IconPlus, IconTrash } from '@/ui/icons';
 import { QueryTable } from '@/ui/query-table';
-import { RemoveDialog } from './remove';
+import { RemoveDialog } from '@/ui/remove-dialog';
 import { automateTexts } from './texts';
 
 type Route = Body<'Route'>;
@@ -99,7 +99,7 @@ export function RoutesPage() {
       )}
       {removing && (
         <RemoveDialog
-          name={removing}
+          title={t.removeTitle(removing)}
           help={t.removeRouteHelp}
           shownBy="routes"
           remove={() => body(api.DELETE('/v1/routes/{key}', { params: { path: { key: removing } } }))}

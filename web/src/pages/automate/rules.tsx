@@ -1,19 +1,19 @@
 import { Alert, Button, Group, NumberInput, SimpleGrid, Stack, Switch, TextInput } from '@mantine/core';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { type FormEvent, useState } from 'react';
+import { useMutation, useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
 import { complaint } from '@/api/problem';
 import type { PageProps } from '@/app/pages';
-import { go, to } from '@/app/router';
+import { to } from '@/app/router';
 import { useAccess } from '@/app/session';
 import { common } from '@/text/common';
 import { formatNumber } from '@/text/format';
 import { useText } from '@/text/language';
-import { Loading, Mono, Page, ProblemNote, Section, StateTag, TextLink } from '@/ui/basics';
-import { say } from '@/ui/feedback';
+import { Mono, Page, ProblemNote, Section, StateTag, TextLink } from '@/ui/basics';
+import { EditorPage, StoredPage, useSave } from '@/ui/editor';
 import { JsonField, parseObject } from '@/ui/json-field';
 import { QueryTable } from '@/ui/query-table';
-import { RemoveDialog } from './remove';
+import { RemoveDialog } from '@/ui/remove-dialog';
 import { automateTexts } from './texts';
 
 type Rule = Body<'Rule'>;
@@ -90,7 +90,7 @@ function ListPage() {
       />
       {removing && (
         <RemoveDialog
-          name={removing}
+          title={t.removeTitle(removing)}
           help={t.removeRuleHelp}
           shownBy="rules"
           remove={() => body(api.DELETE('/v1/rules/{key}', { params: { path: { key: removing } } }))}
@@ -109,11 +109,10 @@ function OnePage({ name }: { name: string }) {
     gcTime: 0,
     staleTime: Infinity,
   });
-  if (stored.data) return <Form stored={stored.data} />;
   return (
-    <Page title={name} above={<TextLink to={to(['rules'])}>← {t.rules}</TextLink>}>
-      {stored.isError ? <ProblemNote error={stored.error} /> : <Loading />}
-    </Page>
+    <StoredPage name={name} parent={{ title: t.rules, address: to(['rules']) }} query={stored}>
+      {(found) => <Form stored={found} />}
+    </StoredPage>
   );
 }
 
@@ -133,8 +132,6 @@ const SAMPLE_EVENT = {
 
 function Form({ stored }: { stored: Rule | undefined }) {
   const t = useText(automateTexts);
-  const c = useText(common);
-  const client = useQueryClient();
   const [key, setKey] = useState(stored?.key ?? '');
   const [position, setPosition] = useState<number | string>(stored?.position ?? 0);
   const [isEnabled, setEnabled] = useState(stored?.enabled !== false);
@@ -149,75 +146,56 @@ function Form({ stored }: { stored: Rule | undefined }) {
       send: parseObject(send),
       ...(stored?.event_id ? { event_id: stored.event_id } : {}),
     }) as unknown as Rule;
-  const save = useMutation({
-    mutationFn: () =>
-      body(api.PUT('/v1/rules/{key}', { params: { path: { key: key.trim() } }, body: rule() })),
-    onSuccess: () => {
-      say(c.saved);
-      void client.invalidateQueries({ queryKey: ['rules'] });
-      go(to(['rules']));
-    },
-  });
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    save.mutate();
-  };
+  const save = useSave(
+    () => body(api.PUT('/v1/rules/{key}', { params: { path: { key: key.trim() } }, body: rule() })),
+    { shownBy: 'rules', next: to(['rules']) },
+  );
   return (
-    <Page title={stored?.key ?? t.freshRule} above={<TextLink to={to(['rules'])}>← {t.rules}</TextLink>}>
-      <form onSubmit={submit} noValidate>
-        <Section title={stored?.key ?? t.freshRule}>
-          <Stack gap="sm">
-            <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="sm">
-              <TextInput
-                label={t.key}
-                description={t.keyHelp}
-                required
-                readOnly={stored !== undefined}
-                value={key}
-                onChange={(e) => setKey(e.currentTarget.value)}
-                error={complaint(save.error, '/key')}
-              />
-              <NumberInput
-                label={t.position}
-                description={t.positionHelp}
-                hideControls
-                value={position}
-                onChange={setPosition}
-                error={complaint(save.error, '/position')}
-              />
-              <JsonField
-                label={t.when}
-                description={t.whenHelp}
-                required
-                value={when}
-                onChange={(e) => setWhen(e.currentTarget.value)}
-                error={complaint(save.error, '/when')}
-              />
-              <JsonField
-                label={t.send}
-                description={t.sendHelp}
-                required
-                value={send}
-                onChange={(e) => setSend(e.currentTarget.value)}
-                error={complaint(save.error, '/send')}
-              />
-            </SimpleGrid>
-            <Switch
-              label={t.enabled}
-              checked={isEnabled}
-              onChange={(e) => setEnabled(e.currentTarget.checked)}
-            />
-            {save.error && <ProblemNote error={save.error} shown={['/key', '/position', '/when', '/send']} />}
-            <Group>
-              <Button type="submit" loading={save.isPending} disabled={!isReadable || key.trim() === ''}>
-                {c.save}
-              </Button>
-            </Group>
-          </Stack>
-        </Section>
-      </form>
-      <TryRule name={key.trim() || 'new-rule'} rule={rule} isReadable={isReadable} />
-    </Page>
+    <EditorPage
+      title={stored?.key ?? t.freshRule}
+      parent={{ title: t.rules, address: to(['rules']) }}
+      save={save}
+      shown={['/key', '/position', '/when', '/send']}
+      isReady={isReadable && key.trim() !== ''}
+      after={<TryRule name={key.trim() || 'new-rule'} rule={rule} isReadable={isReadable} />}
+    >
+      <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="sm">
+        <TextInput
+          label={t.key}
+          description={t.keyHelp}
+          required
+          readOnly={stored !== undefined}
+          value={key}
+          onChange={(e) => setKey(e.currentTarget.value)}
+          error={complaint(save.error, '/key')}
+        />
+        <NumberInput
+          label={t.position}
+          description={t.positionHelp}
+          hideControls
+          value={position}
+          onChange={setPosition}
+          error={complaint(save.error, '/position')}
+        />
+        <JsonField
+          label={t.when}
+          description={t.whenHelp}
+          required
+          value={when}
+          onChange={(e) => setWhen(e.currentTarget.value)}
+          error={complaint(save.error, '/when')}
+        />
+        <JsonField
+          label={t.send}
+          description={t.sendHelp}
+          required
+          value={send}
+          onChange={(e) => setSend(e.currentTarget.value)}
+          error={complaint(save.error, '/send')}
+        />
+      </SimpleGrid>
+      <Switch label={t.enabled} checked={isEnabled} onChange={(e) => setEnabled(e.currentTarget.checked)} />
+    </EditorPage>
   );
 }
 

@@ -1,19 +1,20 @@
-import { Button, Group, Select, SimpleGrid, Stack, Switch, Text, TextInput } from '@mantine/core';
+import { Button, Group, Select, SimpleGrid, Switch, Text, TextInput } from '@mantine/core';
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { type FormEvent, useState } from 'react';
+import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
 import { complaint } from '@/api/problem';
 import type { PageProps } from '@/app/pages';
-import { go, to } from '@/app/router';
+import { to } from '@/app/router';
 import { useAccess } from '@/app/session';
 import { common } from '@/text/common';
 import { useText } from '@/text/language';
-import { Loading, Mono, Page, ProblemNote, Section, TextLink, Time } from '@/ui/basics';
+import { Mono, Page, ProblemNote, TextLink, Time } from '@/ui/basics';
+import { EditorPage, StoredPage, useSave } from '@/ui/editor';
 import { say } from '@/ui/feedback';
 import { JsonField, parseObject } from '@/ui/json-field';
 import { QueryTable } from '@/ui/query-table';
+import { RemoveDialog } from '@/ui/remove-dialog';
 import { useCursor } from '@/ui/table';
-import { RemoveDialog } from './remove';
 import { automateTexts } from './texts';
 
 type Schedule = Body<'Schedule'>;
@@ -77,7 +78,7 @@ function ListPage() {
       />
       {removing && (
         <RemoveDialog
-          name={removing}
+          title={t.removeTitle(removing)}
           help={t.removeScheduleHelp}
           shownBy="schedules"
           remove={() => body(api.DELETE('/v1/schedules/{key}', { params: { path: { key: removing } } }))}
@@ -177,11 +178,10 @@ function OnePage({ name }: { name: string }) {
     gcTime: 0,
     staleTime: Infinity,
   });
-  if (stored.data) return <Form stored={stored.data} />;
   return (
-    <Page title={name} above={<TextLink to={to(['schedules'])}>← {t.schedules}</TextLink>}>
-      {stored.isError ? <ProblemNote error={stored.error} /> : <Loading />}
-    </Page>
+    <StoredPage name={name} parent={{ title: t.schedules, address: to(['schedules']) }} query={stored}>
+      {(found) => <Form stored={found} />}
+    </StoredPage>
   );
 }
 
@@ -194,16 +194,14 @@ const SAMPLE = {
 
 function Form({ stored }: { stored: Schedule | undefined }) {
   const t = useText(automateTexts);
-  const c = useText(common);
-  const client = useQueryClient();
   const [key, setKey] = useState(stored?.key ?? '');
   const [cron, setCron] = useState(stored?.cron ?? '0 9 * * mon-fri');
   const [zone, setZone] = useState(stored?.time_zone ?? '');
   const [missed, setMissed] = useState<string>(stored?.missed ?? 'run_once');
   const [text, setText] = useState(JSON.stringify(stored?.notification ?? SAMPLE, null, 2));
   const notification = parseObject(text);
-  const save = useMutation({
-    mutationFn: () =>
+  const save = useSave(
+    () =>
       body(
         api.PUT('/v1/schedules/{key}', {
           params: { path: { key: key.trim() } },
@@ -216,78 +214,59 @@ function Form({ stored }: { stored: Schedule | undefined }) {
           } as Schedule,
         }),
       ),
-    onSuccess: () => {
-      say(c.saved);
-      void client.invalidateQueries({ queryKey: ['schedules'] });
-      go(to(['schedules']));
-    },
-  });
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    save.mutate();
-  };
+    { shownBy: 'schedules', next: to(['schedules']) },
+  );
   return (
-    <Page
+    <EditorPage
       title={stored?.key ?? t.freshSchedule}
-      above={<TextLink to={to(['schedules'])}>← {t.schedules}</TextLink>}
+      parent={{ title: t.schedules, address: to(['schedules']) }}
+      save={save}
+      shown={['/key', '/cron', '/time_zone', '/notification']}
+      isReady={notification !== undefined && key.trim() !== ''}
     >
-      <form onSubmit={submit} noValidate>
-        <Section title={stored?.key ?? t.freshSchedule}>
-          <Stack gap="sm">
-            <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="sm">
-              <TextInput
-                label={t.key}
-                description={t.keyHelp}
-                required
-                readOnly={stored !== undefined}
-                value={key}
-                onChange={(e) => setKey(e.currentTarget.value)}
-                error={complaint(save.error, '/key')}
-              />
-              <TextInput
-                label={t.cron}
-                description={t.cronHelp}
-                required
-                value={cron}
-                onChange={(e) => setCron(e.currentTarget.value)}
-                error={complaint(save.error, '/cron')}
-              />
-              <TextInput
-                label={t.zone}
-                description={t.zoneHelp}
-                placeholder="Asia/Seoul"
-                value={zone}
-                onChange={(e) => setZone(e.currentTarget.value)}
-                error={complaint(save.error, '/time_zone')}
-              />
-              <Select
-                label={t.missed}
-                description={'\u00a0'}
-                allowDeselect={false}
-                data={Object.entries(t.missedKinds).map(([value, label]) => ({ value, label }))}
-                value={missed}
-                onChange={(value) => setMissed(value ?? 'run_once')}
-              />
-            </SimpleGrid>
-            <JsonField
-              label={t.notification}
-              description={t.notificationHelp}
-              required
-              value={text}
-              onChange={(e) => setText(e.currentTarget.value)}
-              error={complaint(save.error, '/notification')}
-            />
-            {save.error && (
-              <ProblemNote error={save.error} shown={['/key', '/cron', '/time_zone', '/notification']} />
-            )}
-            <Group>
-              <Button type="submit" loading={save.isPending} disabled={!notification || key.trim() === ''}>
-                {c.save}
-              </Button>
-            </Group>
-          </Stack>
-        </Section>
-      </form>
-    </Page>
+      <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="sm">
+        <TextInput
+          label={t.key}
+          description={t.keyHelp}
+          required
+          readOnly={stored !== undefined}
+          value={key}
+          onChange={(e) => setKey(e.currentTarget.value)}
+          error={complaint(save.error, '/key')}
+        />
+        <TextInput
+          label={t.cron}
+          description={t.cronHelp}
+          required
+          value={cron}
+          onChange={(e) => setCron(e.currentTarget.value)}
+          error={complaint(save.error, '/cron')}
+        />
+        <TextInput
+          label={t.zone}
+          description={t.zoneHelp}
+          placeholder="Asia/Seoul"
+          value={zone}
+          onChange={(e) => setZone(e.currentTarget.value)}
+          error={complaint(save.error, '/time_zone')}
+        />
+        <Select
+          label={t.missed}
+          description={'\u00a0'}
+          allowDeselect={false}
+          data={Object.entries(t.missedKinds).map(([value, label]) => ({ value, label }))}
+          value={missed}
+          onChange={(value) => setMissed(value ?? 'run_once')}
+        />
+      </SimpleGrid>
+      <JsonField
+        label={t.notification}
+        description={t.notificationHelp}
+        required
+        value={text}
+        onChange={(e) => setText(e.currentTarget.value)}
+        error={complaint(save.error, '/notification')}
+      />
+    </EditorPage>
   );
 }

@@ -1,5 +1,5 @@
 import { Button, Group, Select, SegmentedControl, SimpleGrid, Text, TextInput } from '@mantine/core';
-import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { keepPreviousData, useQuery, type UseQueryResult } from '@tanstack/react-query';
 import { type FormEvent, type ReactNode, useState } from 'react';
 import { api, type Body, body } from '@/api/client';
 import { useCategories } from '@/api/lists';
@@ -163,40 +163,36 @@ function FilterForm({ filters, states, view, error }: FilterFormProps) {
   );
 }
 
-interface FrameProps {
+interface FrameProps<Row> {
   filters: Filters;
   states: string[];
   view: string;
   cursor: Cursor;
-  list: {
-    isPending: boolean;
-    error: unknown;
-    rows: number;
-    next: string | null | undefined;
-    refetch: () => void;
-  };
-  children: ReactNode;
+  query: UseQueryResult<{ data: Row[]; page?: { next?: string | null } }>;
+  children: (rows: Row[], isStale: boolean) => ReactNode;
 }
 
 const FILTER_POINTERS = FILTERS.map((name) => `?${name}`);
 
-function ListFrame({ filters, states, view, cursor, list, children }: FrameProps) {
+/** The filters, and below them the list in each of its states; what a filter is refused for stands at its field. */
+function ListFrame<Row>({ filters, states, view, cursor, query, children }: FrameProps<Row>) {
   const t = useText(historyTexts);
+  const rows = query.data?.data ?? [];
   return (
     <>
       <Section title={t.filters}>
-        <FilterForm filters={filters} states={states} view={view} error={list.error} />
+        <FilterForm filters={filters} states={states} view={view} error={query.error} />
       </Section>
-      {list.error ? (
-        <ProblemNote error={list.error} shown={FILTER_POINTERS} retry={list.refetch} />
-      ) : list.isPending ? (
+      {query.error ? (
+        <ProblemNote error={query.error} shown={FILTER_POINTERS} retry={() => void query.refetch()} />
+      ) : query.isPending ? (
         <Loading />
-      ) : list.rows === 0 && cursor.depth === 0 ? (
+      ) : rows.length === 0 && cursor.depth === 0 ? (
         <Empty>{Object.keys(filters).length > 0 ? t.emptyFiltered : t.empty}</Empty>
       ) : (
-        children
+        children(rows, query.isPlaceholderData)
       )}
-      <Pager cursor={cursor} next={list.next} isByTime />
+      <Pager cursor={cursor} next={query.data?.page?.next} isByTime />
     </>
   );
 }
@@ -219,69 +215,68 @@ export function Notifications({ filters }: { filters: Filters }) {
     placeholderData: keepPreviousData,
     refetchInterval: followFirst(cursor),
   });
-  const rows = list.data?.data ?? [];
   return (
     <ListFrame
       filters={filters}
       states={NOTIFICATION_STATES}
       view="notifications"
       cursor={cursor}
-      list={{
-        isPending: list.isPending,
-        error: list.error,
-        rows: rows.length,
-        next: list.data?.page?.next,
-        refetch: () => void list.refetch(),
-      }}
+      query={list}
     >
-      <DataTable<Body<'Notification'>>
-        caption={t.notifications}
-        rows={rows}
-        isStale={list.isPlaceholderData}
-        id={(row) => row.id ?? ''}
-        columns={[
-          {
-            name: t.accepted,
-            cell: (row) => (
-              <TextLink to={to(['history', row.id ?? ''])}>
-                <Time at={row.accepted_at} />
-              </TextLink>
-            ),
-          },
-          {
-            name: t.what,
-            cell: (row) => {
-              const template = row.template as { key: string } | null;
-              return (
-                <>
-                  <Text size="sm">{row.event_id ?? template?.key ?? t.ownText}</Text>
-                  <Text size="xs" c="dimmed">
-                    {[row.event_id && template?.key, row.category, ...((row.tags ?? []) as string[])]
-                      .filter(Boolean)
-                      .join(' · ')}
-                  </Text>
-                </>
-              );
+      {(rows, isStale) => (
+        <DataTable<Body<'Notification'>>
+          caption={t.notifications}
+          rows={rows}
+          isStale={isStale}
+          id={(row) => row.id ?? ''}
+          columns={[
+            {
+              name: t.accepted,
+              cell: (row) => (
+                <TextLink to={to(['history', row.id ?? ''])}>
+                  <Time at={row.accepted_at} />
+                </TextLink>
+              ),
             },
-          },
-          {
-            name: c.status,
-            cell: (row) => (
-              <Group gap={4}>
-                <StateTag state={row.status ?? ''} />
-                {row.sandbox && <Tag tone="off">{c.sandbox}</Tag>}
-              </Group>
-            ),
-          },
-          {
-            name: c.priority,
-            cell: (row) => c.priorities[row.priority ?? ''] ?? row.priority,
-            isMinor: true,
-          },
-          { name: t.app, cell: (row) => row.app ?? t.console, isMinor: true },
-          { name: t.deliveriesTotal, cell: (row) => formatNumber(row.deliveries_total ?? 0), isNumber: true },
-        ]}
-      />
+            {
+              name: t.what,
+              cell: (row) => {
+                const template = row.template as { key: string } | null;
+                return (
+                  <>
+                    <Text size="sm">{row.event_id ?? template?.key ?? t.ownText}</Text>
+                    <Text size="xs" c="dimmed">
+                      {[row.event_id && template?.key, row.category, ...((row.tags ?? []) as string[])]
+                        .filter(Boolean)
+                        .join(' · ')}
+                    </Text>
+                  </>
+                );
+              },
+            },
+            {
+              name: c.status,
+              cell: (row) => (
+                <Group gap={4}>
+                  <StateTag state={row.status ?? ''} />
+                  {row.sandbox && <Tag tone="off">{c.sandbox}</Tag>}
+                </Group>
+              ),
+            },
+            {
+              name: c.priority,
+              cell: (row) => c.priorities[row.priority ?? ''] ?? row.priority,
+              isMinor: true,
+            },
+            { name: t.app, cell: (row) => row.app ?? t.console, isMinor: true },
+            {
+              name: t.deliveriesTotal,
+              cell: (row) => formatNumber(row.deliveries_total ?? 0),
+              isNumber: true,
+            },
+          ]}
+        />
+      )}
     </ListFrame>
   );
 }
@@ -300,22 +295,9 @@ function Deliveries({ filters }: { filters: Filters }) {
     placeholderData: keepPreviousData,
     refetchInterval: followFirst(cursor),
   });
-  const rows = list.data?.data ?? [];
   return (
-    <ListFrame
-      filters={filters}
-      states={DELIVERY_STATES}
-      view="deliveries"
-      cursor={cursor}
-      list={{
-        isPending: list.isPending,
-        error: list.error,
-        rows: rows.length,
-        next: list.data?.page?.next,
-        refetch: () => void list.refetch(),
-      }}
-    >
-      <DeliveryTable caption={t.deliveries} rows={rows} isStale={list.isPlaceholderData} />
+    <ListFrame filters={filters} states={DELIVERY_STATES} view="deliveries" cursor={cursor} query={list}>
+      {(rows, isStale) => <DeliveryTable caption={t.deliveries} rows={rows} isStale={isStale} />}
     </ListFrame>
   );
 }

@@ -3,16 +3,16 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
 import { LIVE, pollEvery } from '@/api/live';
-import { complaint } from '@/api/problem';
 import type { PageProps } from '@/app/pages';
 import { to } from '@/app/router';
 import { useAccess } from '@/app/session';
 import { common } from '@/text/common';
 import { useText } from '@/text/language';
 import { Page, ProblemNote, StateTag, Tag, TextLink, Time } from '@/ui/basics';
-import { Confirm, say } from '@/ui/feedback';
+import { say } from '@/ui/feedback';
 import { QueryTable } from '@/ui/query-table';
-import { Textarea } from '@mantine/core';
+import { ReasonDialog } from '@/ui/reason-dialog';
+import { RemoveDialog } from '@/ui/remove-dialog';
 import { IntegrationForm } from './integration-form';
 import { operateTexts } from './texts';
 
@@ -143,76 +143,25 @@ function RowActions({ integration }: { integration: Integration }) {
       </div>
       {(test.error ?? resume.error) && <ProblemNote error={test.error ?? resume.error} />}
       {dialog === 'pause' && (
-        <PauseDialog name={integration.key ?? ''} onClose={() => setDialog(undefined)} />
+        <ReasonDialog
+          title={t.pauseTitle}
+          help={t.pauseHelp}
+          action={t.pause.replace('…', '')}
+          done={t.paused}
+          shownBy={LIVE}
+          act={(reason) => body(api.POST('/v1/integrations/{key}/pause', { params, body: { reason } }))}
+          onClose={() => setDialog(undefined)}
+        />
       )}
       {dialog === 'remove' && (
-        <RemoveDialog name={integration.key ?? ''} onClose={() => setDialog(undefined)} />
+        <RemoveDialog
+          title={t.removeTitle}
+          help={t.removeHelp}
+          shownBy={LIVE}
+          remove={() => body(api.DELETE('/v1/integrations/{key}', { params }))}
+          onClose={() => setDialog(undefined)}
+        />
       )}
     </div>
-  );
-}
-
-function PauseDialog({ name, onClose }: { name: string; onClose: () => void }) {
-  const t = useText(operateTexts);
-  const c = useText(common);
-  const client = useQueryClient();
-  const [reason, setReason] = useState('');
-  const pause = useMutation({
-    mutationFn: () =>
-      body(api.POST('/v1/integrations/{key}/pause', { params: { path: { key: name } }, body: { reason } })),
-    onSuccess: () => {
-      say(t.paused);
-      void client.invalidateQueries({ queryKey: [LIVE] });
-      onClose();
-    },
-  });
-  return (
-    <Confirm
-      title={t.pauseTitle}
-      action={t.pause.replace('…', '')}
-      isBusy={pause.isPending}
-      error={pause.error}
-      shown={['/reason']}
-      onConfirm={() => pause.mutate()}
-      onClose={onClose}
-    >
-      <Text size="sm">{t.pauseHelp}</Text>
-      <Textarea
-        label={c.reason}
-        autosize
-        minRows={2}
-        data-autofocus
-        value={reason}
-        onChange={(e) => setReason(e.currentTarget.value)}
-        error={complaint(pause.error, '/reason')}
-      />
-    </Confirm>
-  );
-}
-
-function RemoveDialog({ name, onClose }: { name: string; onClose: () => void }) {
-  const t = useText(operateTexts);
-  const c = useText(common);
-  const client = useQueryClient();
-  const remove = useMutation({
-    mutationFn: () => body(api.DELETE('/v1/integrations/{key}', { params: { path: { key: name } } })),
-    onSuccess: () => {
-      say(c.removed);
-      void client.invalidateQueries({ queryKey: [LIVE] });
-      onClose();
-    },
-  });
-  return (
-    <Confirm
-      title={t.removeTitle}
-      action={t.remove.replace('…', '')}
-      isDangerous
-      isBusy={remove.isPending}
-      error={remove.error}
-      onConfirm={() => remove.mutate()}
-      onClose={onClose}
-    >
-      {t.removeHelp}
-    </Confirm>
   );
 }

@@ -1,16 +1,15 @@
-import { FileInput, List, Progress, Select, SimpleGrid, Stack, Text, Button, Group } from '@mantine/core';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Button, FileInput, Group, Select, SimpleGrid, Stack, Text } from '@mantine/core';
+import { useMutation } from '@tanstack/react-query';
 import Papa from 'papaparse';
-import { useEffect, useState } from 'react';
-import { api, type Body, body, call } from '@/api/client';
+import { useState } from 'react';
+import { type Body, call } from '@/api/client';
 import { common } from '@/text/common';
-import { formatNumber } from '@/text/format';
 import { useText } from '@/text/language';
-import { ProblemNote, StateTag } from '@/ui/basics';
-import { peopleTexts } from './texts';
+import { ProblemNote } from '@/ui/basics';
 import { Dialog } from '@/ui/dialog';
+import { JobProgress } from '@/ui/job';
+import { peopleTexts } from './texts';
 
-const ENDED = new Set(['completed', 'failed', 'cancelled']);
 const USER_COLUMNS = [
   'user_id',
   'name',
@@ -148,55 +147,5 @@ export function renamed(text: string, columns: string[], mapping: Record<string,
     {
       newline: '\n',
     },
-  );
-}
-
-export function JobProgress({ id }: { id: string }) {
-  const t = useText(peopleTexts);
-  const client = useQueryClient();
-  const job = useQuery({
-    queryKey: ['job', id],
-    queryFn: () => body(api.GET('/v1/jobs/{id}', { params: { path: { id } } })),
-    refetchInterval: (query) => (ENDED.has(query.state.data?.state ?? '') ? false : 500),
-  });
-  const isDone = ENDED.has(job.data?.state ?? '');
-  useEffect(() => {
-    if (isDone)
-      void client.invalidateQueries({
-        predicate: (q) => q.queryKey[0] !== 'session' && q.queryKey[0] !== 'job',
-      });
-  }, [isDone, client]);
-  if (job.isError) return <ProblemNote error={job.error} />;
-  const { done = 0, total = 0, failed = 0, state = 'queued', errors = [], detail } = job.data ?? {};
-  const text = t.progress(formatNumber(done), formatNumber(total), formatNumber(failed));
-  return (
-    <Stack gap="xs" aria-live="polite">
-      <Group gap="xs">
-        <StateTag state={state} />
-        <Text size="sm">{text}</Text>
-      </Group>
-      <Progress value={total > 0 ? ((done + failed) / total) * 100 : isDone ? 100 : 0} aria-label={text} />
-      {detail && <Text size="sm">{detail}</Text>}
-      {errors.length > 0 && (
-        <div>
-          <Text size="sm" fw={600}>
-            {t.errors}
-          </Text>
-          <List size="sm" style={{ maxHeight: '12rem', overflowY: 'auto' }}>
-            {errors.map((error, index) => (
-              <List.Item key={index}>
-                {error.line ? `${t.line(error.line)}: ` : ''}
-                {error.pointer} {error.detail}
-              </List.Item>
-            ))}
-          </List>
-          {failed > errors.length && (
-            <Text size="sm" c="dimmed">
-              {t.moreErrors}
-            </Text>
-          )}
-        </div>
-      )}
-    </Stack>
   );
 }

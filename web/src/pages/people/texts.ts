@@ -85,10 +85,6 @@ export const peopleTexts = texts(
     renameHelp: 'What each column of the file is.',
     ignore: 'leave out',
     start: 'Import',
-    progress: (done: string, total: string, failed: string) => `${done} of ${total} rows, ${failed} refused`,
-    errors: 'Refused rows',
-    line: (n: number) => `Line ${n}`,
-    moreErrors: 'More rows were refused; these are the first.',
     done: 'Imported.',
     suppressions: 'Suppressed addresses',
     suppressionsHelp: 'Never contacted, whatever a send says: bounced, complained, STOP, or by hand.',
@@ -188,11 +184,6 @@ export const peopleTexts = texts(
     renameHelp: '파일의 각 열이 무엇인지 정합니다.',
     ignore: '사용 안 함',
     start: '가져오기',
-    progress: (done: string, total: string, failed: string) =>
-      `전체 ${total}행 중 ${done}행 완료, ${failed}행 거절`,
-    errors: '거절된 행',
-    line: (n: number) => `${n}번째 줄`,
-    moreErrors: '거절된 행이 더 있습니다. 처음 일부만 표시합니다.',
     done: '가져오기를 마쳤습니다.',
     suppressions: '발송 금지 주소',
     suppressionsHelp:

@@ -1,33 +1,35 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { common } from '@/text/common';
 import { useText } from '@/text/language';
-import { Confirm, say } from '@/ui/feedback';
-import { automateTexts } from './texts';
+import { Confirm, say } from './feedback';
 
 interface Props {
-  name: string;
+  title: string;
   help: string;
   remove: () => Promise<unknown>;
   /** The first part of the keys of queries that show it. */
   shownBy: string;
   onClose: () => void;
+  /** Where to go when the page itself is of what was removed. */
+  onRemoved?: () => void;
 }
 
-export function RemoveDialog({ name, help, remove, shownBy, onClose }: Props) {
-  const t = useText(automateTexts);
+export function RemoveDialog({ title, help, remove, shownBy, onClose, onRemoved }: Props) {
   const c = useText(common);
   const client = useQueryClient();
   const act = useMutation({
     mutationFn: remove,
     onSuccess: () => {
       say(c.removed);
-      void client.invalidateQueries({ queryKey: [shownBy] });
+      // First away: what is removed must not be asked for again.
       onClose();
+      onRemoved?.();
+      void client.invalidateQueries({ queryKey: [shownBy] });
     },
   });
   return (
     <Confirm
-      title={t.removeTitle(name)}
+      title={title}
       action={c.remove}
       isDangerous
       isBusy={act.isPending}
