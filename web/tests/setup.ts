@@ -1,5 +1,8 @@
-import { cleanup } from '@testing-library/react';
+import { cleanup, configure } from '@testing-library/react';
 import { afterEach, vi } from 'vitest';
+
+// A busy machine may take seconds over a form of many fields.
+configure({ asyncUtilTimeout: 10_000 });
 
 afterEach(() => {
   cleanup();

@@ -12,6 +12,7 @@ import {
   IconFlask,
   IconGroup,
   IconHistory,
+  IconHook,
   IconKey,
   IconMembers,
   IconOverview,
@@ -137,6 +138,12 @@ export const pages: PageEntry[] = [
     menu: { text: 'routes', group: 'operate', icon: IconRoute },
     role: 'viewer',
     page: page(() => import('@/pages/automate/routes'), 'RoutesPage'),
+  },
+  {
+    path: 'webhooks',
+    menu: { text: 'webhooks', group: 'operate', icon: IconHook },
+    role: 'viewer',
+    page: page(() => import('@/pages/webhooks/webhooks'), 'WebhooksPage'),
   },
   {
     path: 'alerts',

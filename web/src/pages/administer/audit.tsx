@@ -4,13 +4,13 @@ import { type FormEvent, useState } from 'react';
 import { api, type Body, body } from '@/api/client';
 import { complaint } from '@/api/problem';
 import { useAccess } from '@/app/session';
-import { instantOf } from '@/pages/history/filters';
 import { common } from '@/text/common';
 import { useText } from '@/text/language';
 import { Mono, Page, Section, Time } from '@/ui/basics';
 import { QueryTable } from '@/ui/query-table';
 import { useCursor } from '@/ui/table';
 import classes from './administer.module.css';
+import { instantOf } from '@/ui/time-field';
 import { administerTexts } from './texts';
 
 type Entry = Body<'Audit'>;

@@ -30,21 +30,6 @@ export function toQuery(filters: Filters, more: Query = {}): Query {
   return { ...more, ...filters };
 }
 
-/** RFC 3339 from what <input type="datetime-local"> gives, which is in the browser's zone; undefined when it is none. */
-export function instantOf(local: string): string | undefined {
-  const at = new Date(local);
-  return Number.isNaN(at.getTime()) ? undefined : at.toISOString();
-}
-
-/** The other way round. */
-export function localOf(instant: string | undefined): string {
-  if (!instant) return '';
-  const at = new Date(instant);
-  if (Number.isNaN(at.getTime())) return '';
-  const shifted = new Date(at.getTime() - at.getTimezoneOffset() * 60_000);
-  return shifted.toISOString().slice(0, 16);
-}
-
 export const NOTIFICATION_STATES = [
   'draft',
   'awaiting_approval',

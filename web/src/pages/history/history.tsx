@@ -12,6 +12,7 @@ import { formatNumber } from '@/text/format';
 import { useText } from '@/text/language';
 import { Empty, Loading, Page, ProblemNote, Section, StateTag, Tag, TextLink, Time } from '@/ui/basics';
 import { type Cursor, DataTable, Pager, useCursor } from '@/ui/table';
+import { instantOf, localOf } from '@/ui/time-field';
 import { DeliveryPage } from './delivery';
 import {
   DELIVERY_STATES,
@@ -19,8 +20,6 @@ import {
   FILTERS,
   type Filters,
   filtersOf,
-  instantOf,
-  localOf,
   LOG_STATES,
   NOTIFICATION_STATES,
   toQuery,
