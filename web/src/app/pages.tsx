@@ -20,6 +20,7 @@ import {
   IconRoute,
   IconRule,
   IconSend,
+  IconSender,
   IconSettings,
   IconStop,
   IconTag,
@@ -132,6 +133,12 @@ export const pages: PageEntry[] = [
     menu: { text: 'integrations', group: 'operate', icon: IconPlug },
     role: 'viewer',
     page: page(() => import('@/pages/operate/integrations'), 'IntegrationsPage'),
+  },
+  {
+    path: 'senders',
+    menu: { text: 'senders', group: 'operate', icon: IconSender },
+    role: 'viewer',
+    page: page(() => import('@/pages/senders/senders'), 'SendersPage'),
   },
   {
     path: 'routes',

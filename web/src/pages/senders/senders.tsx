@@ -1,0 +1,207 @@
+import { Button, MultiSelect, Select, SimpleGrid, TextInput } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, type Body, body } from '@/api/client';
+import { LIVE } from '@/api/live';
+import { complaint, Problem } from '@/api/problem';
+import type { PageProps } from '@/app/pages';
+import { to } from '@/app/router';
+import { useAccess } from '@/app/session';
+import { common } from '@/text/common';
+import { useText } from '@/text/language';
+import { Mono, Page, TextLink } from '@/ui/basics';
+import { EditorPage, StoredPage, useSave } from '@/ui/editor';
+import { QueryTable } from '@/ui/query-table';
+import { RemoveDialog } from '@/ui/remove-dialog';
+import { senderTexts } from './texts';
+
+type Sender = Body<'Sender'>;
+const KINDS = ['email', 'domain', 'phone', 'alphanumeric'] as const;
+type Kind = (typeof KINDS)[number];
+
+const kindOf = (sender: Sender | undefined): Kind => KINDS.find((kind) => sender?.[kind]) ?? 'email';
+
+/** #/senders, …/new, …/edit/KEY */
+export function SendersPage({ rest }: PageProps) {
+  const { can } = useAccess();
+  if (rest[0] === 'new' && can('administrator')) return <Form key="new" stored={undefined} />;
+  if (rest[0] === 'edit' && rest[1] && can('administrator')) return <OnePage key={rest[1]} name={rest[1]} />;
+  return <ListPage />;
+}
+
+const useSenders = () => useQuery({ queryKey: ['senders'], queryFn: () => body(api.GET('/v1/senders')) });
+
+function ListPage() {
+  const t = useText(senderTexts);
+  const c = useText(common);
+  const { can } = useAccess();
+  const [removing, setRemoving] = useState<string>();
+  const list = useSenders();
+  const fresh = can('administrator') && (
+    <Button component="a" href={to(['senders', 'new'])}>
+      {t.fresh}
+    </Button>
+  );
+  return (
+    <Page title={t.title} help={t.help} actions={fresh}>
+      <QueryTable<Sender>
+        query={list}
+        caption={t.title}
+        empty={t.none}
+        emptyAction={fresh}
+        id={(row) => row.key ?? ''}
+        columns={[
+          {
+            name: c.key,
+            cell: (row) =>
+              can('administrator') ? (
+                <TextLink to={to(['senders', 'edit', row.key ?? ''])}>{row.key}</TextLink>
+              ) : (
+                row.key
+              ),
+          },
+          { name: t.kind, cell: (row) => t.kinds[kindOf(row)], isMinor: true },
+          { name: t.identity, cell: (row) => <Mono>{row[kindOf(row)]}</Mono> },
+          { name: t.name, cell: (row) => row.name ?? '–', isMinor: true },
+          {
+            name: t.integrations,
+            cell: (row) => (row.integrations?.length ? row.integrations.join(', ') : t.everyone),
+          },
+          ...(can('administrator')
+            ? [
+                {
+                  name: c.actions,
+                  cell: (row: Sender) => (
+                    <Button
+                      size="compact-xs"
+                      variant="subtle"
+                      color="red"
+                      aria-label={t.removeLabel(row.key ?? '')}
+                      onClick={() => setRemoving(row.key)}
+                    >
+                      {t.remove}
+                    </Button>
+                  ),
+                },
+              ]
+            : []),
+        ]}
+      />
+      {removing && (
+        <RemoveDialog
+          title={t.removeTitle(removing)}
+          help={t.removeHelp}
+          shownBy="senders"
+          remove={() => body(api.DELETE('/v1/senders/{key}', { params: { path: { key: removing } } }))}
+          onClose={() => setRemoving(undefined)}
+        />
+      )}
+    </Page>
+  );
+}
+
+function OnePage({ name }: { name: string }) {
+  const t = useText(senderTexts);
+  const stored = useQuery({
+    queryKey: ['senders', 'one', name],
+    queryFn: () => body(api.GET('/v1/senders/{key}', { params: { path: { key: name } } })),
+    gcTime: 0,
+    staleTime: Infinity,
+  });
+  return (
+    <StoredPage name={name} parent={{ title: t.title, address: to(['senders']) }} query={stored}>
+      {(found) => <Form stored={found} />}
+    </StoredPage>
+  );
+}
+
+function Form({ stored }: { stored: Sender | undefined }) {
+  const t = useText(senderTexts);
+  const c = useText(common);
+  const [key, setKey] = useState(stored?.key ?? '');
+  const [kind, setKind] = useState<Kind>(kindOf(stored));
+  const [identity, setIdentity] = useState(stored?.[kind] ?? '');
+  const [name, setName] = useState(stored?.name ?? '');
+  const [carriers, setCarriers] = useState(stored?.integrations ?? []);
+  const senders = useSenders();
+  const integrations = useQuery({
+    queryKey: [LIVE, 'integrations'],
+    queryFn: () => body(api.GET('/v1/integrations')),
+  });
+  const trimmed = key.trim();
+  // Writing over another one by mistake would let callers write as somebody else.
+  const isTaken = !stored && (senders.data?.data ?? []).some((one) => one.key === trimmed);
+  const save = useSave(
+    () =>
+      body(
+        api.PUT('/v1/senders/{key}', {
+          params: { path: { key: trimmed } },
+          body: {
+            [kind]: identity.trim(),
+            integrations: carriers,
+            ...(name.trim() ? { name: name.trim() } : {}),
+          },
+        }),
+      ),
+    { shownBy: 'senders', next: to(['senders']) },
+  );
+  // What is said of the whole is about which of the four was given.
+  const ofAll =
+    save.error instanceof Problem
+      ? save.error.errors.find((one) => (one.pointer ?? '') === '')?.detail
+      : undefined;
+  return (
+    <EditorPage
+      title={stored?.key ?? t.fresh}
+      parent={{ title: t.title, address: to(['senders']) }}
+      save={save}
+      shown={['', '/key', '/name', '/integrations', ...KINDS.map((one) => `/${one}`)]}
+      isReady={trimmed !== '' && !isTaken}
+    >
+      <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="sm">
+        <TextInput
+          label={c.key}
+          description={t.keyHelp}
+          required
+          readOnly={stored !== undefined}
+          value={key}
+          onChange={(e) => setKey(e.currentTarget.value)}
+          error={isTaken ? t.taken : complaint(save.error, '/key')}
+        />
+        <TextInput
+          label={t.name}
+          description={t.nameHelp}
+          value={name}
+          onChange={(e) => setName(e.currentTarget.value)}
+          error={complaint(save.error, '/name')}
+        />
+        <Select
+          label={t.kind}
+          description={'\u00a0'}
+          allowDeselect={false}
+          data={KINDS.map((value) => ({ value, label: t.kinds[value] ?? value }))}
+          value={kind}
+          onChange={(value) => value && setKind(value as Kind)}
+        />
+        <TextInput
+          label={t.identity}
+          description={t.helps[kind]}
+          placeholder={t.hints[kind]}
+          required
+          value={identity}
+          onChange={(e) => setIdentity(e.currentTarget.value)}
+          error={complaint(save.error, `/${kind}`) ?? ofAll}
+        />
+      </SimpleGrid>
+      <MultiSelect
+        label={t.integrations}
+        description={t.integrationsHelp}
+        placeholder={carriers.length === 0 ? t.everyone : undefined}
+        data={[...new Set([...(integrations.data?.data ?? []).map((one) => one.key ?? ''), ...carriers])]}
+        value={carriers}
+        onChange={setCarriers}
+        error={complaint(save.error, '/integrations')}
+      />
+    </EditorPage>
+  );
+}
