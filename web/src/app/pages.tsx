@@ -14,6 +14,7 @@ import {
   IconHistory,
   IconHook,
   IconKey,
+  IconLayout,
   IconMembers,
   IconOverview,
   IconPlug,
@@ -79,6 +80,12 @@ export const pages: PageEntry[] = [
     menu: { text: 'templates', group: 'content', icon: IconTemplate },
     role: 'viewer',
     page: page(() => import('@/pages/templates/templates'), 'TemplatesPage'),
+  },
+  {
+    path: 'layouts',
+    menu: { text: 'layouts', group: 'content', icon: IconLayout },
+    role: 'viewer',
+    page: page(() => import('@/pages/layouts/layouts'), 'LayoutsPage'),
   },
   {
     path: 'categories',

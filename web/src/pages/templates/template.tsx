@@ -12,6 +12,7 @@ import { useText } from '@/text/language';
 import { Facts, Loading, Page, ProblemNote, Section, StateTag, Tag, TextLink } from '@/ui/basics';
 import { Confirm, say } from '@/ui/feedback';
 import { DataTable } from '@/ui/table';
+import { VersionButtons } from '@/ui/versions';
 import type { Template } from './model';
 import classes from './templates.module.css';
 import { templateTexts } from './texts';
@@ -182,29 +183,11 @@ function Preview({ template }: { template: Template }) {
 }
 
 function Versions({ name, shown, onShow }: { name: string; shown: number; onShow: (n: number) => void }) {
-  const t = useText(templateTexts);
   const versions = useQuery({
     queryKey: ['template', name, 'versions'],
     queryFn: () => body(api.GET('/v1/templates/{key}/versions', { params: { path: { key: name } } })),
   });
-  if (versions.isPending) return <Loading />;
-  if (versions.isError) return <ProblemNote error={versions.error} />;
-  return (
-    <Group gap="xs">
-      {versions.data.data.map(({ version = 0, published }) => (
-        <Button
-          key={version}
-          size="xs"
-          variant={version === shown ? 'filled' : 'default'}
-          aria-pressed={version === shown}
-          onClick={() => onShow(version)}
-        >
-          {version}
-          {published && ` · ${t.inUse}`}
-        </Button>
-      ))}
-    </Group>
-  );
+  return <VersionButtons query={versions} shown={shown} onShow={onShow} />;
 }
 
 function Changes({ name, version }: { name: string; version: number }) {
