@@ -6,6 +6,7 @@ export interface StatsRow {
   hour: string;
   channel: string;
   category: string | null;
+  integration?: string | null;
   status: string;
   n: number;
 }
@@ -14,6 +15,7 @@ export interface StatsSum {
   channel?: string;
   category?: string;
   template?: string | null;
+  integration?: string | null;
   accepted: number;
   sent: number;
   delivered: number;

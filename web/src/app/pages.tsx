@@ -9,6 +9,7 @@ import {
   IconBlocked,
   IconClock,
   IconDead,
+  IconEngagement,
   IconFlask,
   IconGroup,
   IconHistory,
@@ -68,6 +69,12 @@ export const pages: PageEntry[] = [
     menu: { text: 'history', group: 'work', icon: IconHistory },
     role: 'viewer',
     page: page(() => import('@/pages/history/history'), 'HistoryPage'),
+  },
+  {
+    path: 'engagement',
+    menu: { text: 'engagement', group: 'work', icon: IconEngagement },
+    role: 'viewer',
+    page: page(() => import('@/pages/engagement/engagement'), 'EngagementPage'),
   },
   {
     path: 'approvals',

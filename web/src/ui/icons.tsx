@@ -83,6 +83,7 @@ export const IconOffline = icon(
 );
 export const IconSender = icon(<path d="M3 6h18v12H3zM3 7l9 6 9-6M7 18v3M17 18v3" />);
 export const IconLayout = icon(<path d="M4 4h16v16H4zM4 9h16M4 16h16" />);
+export const IconEngagement = icon(<path d="M4 20V4M4 20h16M7 15l4-5 3 3 5-7" />);
 export const IconHook = icon(
   <path d="M14 7a3 3 0 1 0-3 3v6a4 4 0 0 1-8 0v-2M3 14l-1.5 2M3 14l2 1.5M14 7h7" />,
 );

@@ -11,6 +11,7 @@ import { common } from '@/text/common';
 import { formatDuration, formatNumber, formatShare } from '@/text/format';
 import { language, useText } from '@/text/language';
 import { Empty, Loading, Page, ProblemNote, Section, StateTag, Tag, TextLink, Time } from '@/ui/basics';
+import { Card } from '@/ui/card';
 import { DataTable } from '@/ui/table';
 import classes from './overview.module.css';
 import { byHour, failedOf, notSentOf, sentOf } from './sums';
@@ -110,43 +111,28 @@ function Numbers() {
   );
 }
 
-function Card({
-  name,
-  value,
-  help,
-  tone,
-}: {
-  name: string;
-  value: number;
-  help: string;
-  tone?: 'bad' | undefined;
-}) {
-  return (
-    <div className={classes.card} data-tone={tone}>
-      <Text size="sm" c="dimmed">
-        {name}
-      </Text>
-      <Text className={classes.value}>{formatNumber(value)}</Text>
-      <Text size="xs" c="dimmed">
-        {help}
-      </Text>
-    </div>
-  );
-}
-
 function Cards({ total }: { total: StatsSum }) {
   const t = useText(overviewTexts);
   const sent = sentOf(total);
   const failed = failedOf(total);
   return (
     <SimpleGrid cols={{ base: 2, sm: 3, lg: 5 }} spacing="sm">
-      <Card name={t.accepted} value={total.accepted} help={t.acceptedHelp} />
-      <Card name={t.success} value={sent} help={t.successHelp(formatShare(sent, sent + failed))} />
-      <Card name={t.failed} value={failed} help={t.failedHelp} tone={failed > 0 ? 'bad' : undefined} />
-      <Card name={t.notSent} value={notSentOf(total)} help={t.notSentHelp} />
+      <Card name={t.accepted} value={formatNumber(total.accepted)} help={t.acceptedHelp} />
+      <Card
+        name={t.success}
+        value={formatNumber(sent)}
+        help={t.successHelp(formatShare(sent, sent + failed))}
+      />
+      <Card
+        name={t.failed}
+        value={formatNumber(failed)}
+        help={t.failedHelp}
+        tone={failed > 0 ? 'bad' : undefined}
+      />
+      <Card name={t.notSent} value={formatNumber(notSentOf(total))} help={t.notSentHelp} />
       <Card
         name={t.engagement}
-        value={total.opened}
+        value={formatNumber(total.opened)}
         help={t.engagementHelp(formatShare(total.clicked, sent))}
       />
     </SimpleGrid>
