@@ -19,7 +19,7 @@ links = ln -sfn release/carillon build/carillon && ln -sfn build/release/compile
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: deps
 deps: ## install what building needs (Debian 12, root or sudo)
@@ -86,6 +86,16 @@ chaos: build ## kill -9 under load, CHAOS_ROUNDS times (default 40)
 demo: build ## a server, a simulator and one notification of every kind
 	@tools/install_dependencies.sh test
 	@tools/demo.py
+
+.PHONY: cluster
+cluster: build ## PostgreSQL, Redis, Kafka and each role on this machine, until Ctrl-C (CLUSTER=--without-kafka: see tools/cluster.py -h)
+	@tools/install_dependencies.sh test
+	@exec tools/cluster.py $(CLUSTER)
+
+.PHONY: cluster-demo
+cluster-demo: build ## the same, one notification of every kind, and a worker killed while it sends
+	@tools/install_dependencies.sh test
+	@tools/cluster_demo.py $(CLUSTER)
 
 .PHONY: docs
 docs: build ## write the generated pages of docs/reference

@@ -1,8 +1,8 @@
 """PostgreSQL, Redis and a Kafka broker on this machine, each with its data in a folder of its own.
 
-For tools/cluster.py. They listen on 127.0.0.1 only, are this user's processes, and end with the process that started them. What they
-need is installed by `tools/install_dependencies.sh test`. PostgreSQL and Redis ask for a password; the broker,
-which holds ids of deliveries only, does not.
+For tools/cluster.py. They listen on 127.0.0.1 only, are this user's processes, and end with the process that started
+them. What they need is installed by `tools/install_dependencies.sh test`. PostgreSQL and Redis ask for a password; the
+broker, which holds ids of deliveries only, does not.
 """
 import base64
 import ctypes

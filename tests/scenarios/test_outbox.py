@@ -201,7 +201,8 @@ def carried(request):
                                         "PGPASSWORD": "secret", "PGDATABASE": "shop"}).install()
         shop.sql("CREATE ROLE carillon_cdc LOGIN REPLICATION PASSWORD 'cdc' IN ROLE carillon_outbox_reader")
         (folder / "database.properties").write_text("password=cdc\n")
-        here = {"127.0.0.1:9092": f"127.0.0.1:{broker.port}", "heartbeat.interval.ms=10000": "heartbeat.interval.ms=1000",
+        here = {"127.0.0.1:9092": f"127.0.0.1:{broker.port}",
+                "heartbeat.interval.ms=10000": "heartbeat.interval.ms=1000",
                 "127.0.0.1:8083": f"127.0.0.1:{cluster_engines.free_port()}",
                 "/var/lib/carillon-outbox": str(folder), "/etc/carillon-outbox": str(folder),
                 "/opt/kafka-plugins": str(folder / "plugins"), "database.port=5432": f"database.port={database.port}"}
