@@ -300,11 +300,11 @@ class Cluster:
             lines.append(f"  {engine.name:<12} {engine.pid:>8}  127.0.0.1:{engine.port}")
         lines += ["", *(f"  {note}" for note in self.notes), *([""] if self.notes else [])]
         if self.keys:
+            body = json.dumps({"to": [{"email": "ok@sandbox.carillon.test"}], "channels": ["email"], "title": "Hello",
+                               "body": "The bells ring."})
             lines += ["Send something to the sandbox, with the test key:", "",
                       f"curl -u {self.keys['test_app_key']}:{self.keys['test_app_secret']} {self.api.url}"
-                      "/v1/notifications -H 'Content-Type: application/json' -d '{\"to\":[{\"email\":"
-                      "\"ok@sandbox.carillon.test\"}],\"channels\":[\"email\"],\"title\":\"Hello\",\"body\":\"The bells "
-                      "ring.\"}'", ""]
+                      f"/v1/notifications -H 'Content-Type: application/json' -d '{body}'", ""]
         lines += [f"Command line: carillon status --data {self.api.folder}/data",
                   "kill -9 any of the processes and watch it come back. Ctrl-C stops all in order."]
         say("\n".join(lines))
@@ -343,7 +343,7 @@ def run_cluster(arguments, wanted):
 
 def read_arguments(words):
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0], epilog="See docs/operating/cluster.md.")
-    parser.add_argument("--folder", default="carillon-cluster", help="all is there (default ./carillon-cluster)")
+    parser.add_argument("--folder", default="carillon-cluster", help="of all of it (default ./carillon-cluster)")
     parser.add_argument("--listen", default="127.0.0.1:8080", help="HOST:PORT of API and console; port 0: any")
     parser.add_argument("--workers", type=int, default=2, help="how many (default 2, at most 32)")
     parser.add_argument("--without-kafka", action="store_true", help="workers look into PostgreSQL for work")
