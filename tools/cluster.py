@@ -9,7 +9,8 @@ kill -9 for example, is started again. Ctrl-C stops all in order: what takes sen
 kills all, which loses nothing either. tools/cluster_demo.py shows that it works.
 
 In the folder: `keys.json` (the first keys), `secrets.json` (passwords, and the key that all processes share),
-`status.json` while it runs (addresses and process ids), `logs/`, and a folder for each process.
+`carillon.env` (the same for the command line), `status.json` while it runs (addresses and process ids), `logs/`, and a
+folder for each process.
 """
 import argparse
 import base64
@@ -20,6 +21,7 @@ import os
 import pathlib
 import re
 import secrets
+import shlex
 import signal
 import sys
 import tempfile
@@ -179,6 +181,8 @@ class Cluster:
         if self.kafka:
             environment["CARILLON_QUEUE_URL"] = self.kafka.url
         (self.folder / "objects").mkdir(mode=0o700, exist_ok=True)
+        write_private(self.folder / "carillon.env",
+                      "".join(f"{name}={shlex.quote(value)}\n" for name, value in environment.items()))
 
         def role(name, command):
             made = Role(name, command, self.folder, self.logs, environment, self.settings)
@@ -305,7 +309,7 @@ class Cluster:
             lines += ["Send something to the sandbox, with the test key:", "",
                       f"curl -u {self.keys['test_app_key']}:{self.keys['test_app_secret']} {self.api.url}"
                       f"/v1/notifications -H 'Content-Type: application/json' -d '{body}'", ""]
-        lines += [f"Command line: carillon status --data {self.api.folder}/data",
+        lines += [f"Command line: set -a; . {self.folder}/carillon.env; carillon status --data {self.api.folder}/data",
                   "kill -9 any of the processes and watch it come back. Ctrl-C stops all in order."]
         say("\n".join(lines))
 

@@ -84,6 +84,11 @@ def runs(pid):
     return True
 
 
+def has_ended(pid):
+    """Also when nobody took notice yet."""
+    return not runs(pid) or pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+
+
 def send(cluster):
     return cluster.server.send(auth="test", **MAIL)["id"]
 
@@ -129,11 +134,31 @@ def test_nothing_is_left_when_it_is_killed(local_cluster):
 def test_secrets_are_this_users_and_on_no_command_line(local_cluster):
     local_cluster.start()
     kept = local_cluster.file("secrets.json")
-    for name in ("secrets.json", "keys.json", "status.json"):
+    for name in ("secrets.json", "keys.json", "status.json", "carillon.env"):
         assert (local_cluster.folder / "c" / name).stat().st_mode & 0o077 == 0, name
     for pid in local_cluster.pids().values():
         words = pathlib.Path(f"/proc/{pid}/cmdline").read_text()
         assert not [name for name, value in kept.items() if value in words], words
+
+
+def test_the_command_line_knows_the_cluster(local_cluster):
+    local_cluster.start()
+    notification = send(local_cluster)
+    local_cluster.server.wait_final(notification)
+    folder = local_cluster.folder / "c"
+    command = f"{harness.BINARY} status {notification} --data {folder}/api/data --json"
+    script = f"set -a; . {folder}/carillon.env; exec {command}"
+    # Also without the process whose folder it is: then it looks into PostgreSQL itself.
+    for process in ("running", "stopped"):
+        if process == "stopped":
+            os.kill(local_cluster.process.pid, signal.SIGSTOP)  # nobody starts it again
+            os.kill(local_cluster.pids()["api"], signal.SIGTERM)
+            harness.wait_until(lambda: has_ended(local_cluster.pids()["api"]), local_cluster.log)
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60,
+                              env=harness.clean_environment())
+        assert done.returncode == 0 and "completed" in done.stdout, done
+    os.kill(local_cluster.process.pid, signal.SIGCONT)
+    assert local_cluster.stop() == 0
 
 
 def test_the_demo_of_a_cluster_ends_well():
