@@ -11,12 +11,13 @@ build=(
   clang-19 lld-19
   libboost1.81-dev libnghttp2-dev libssl-dev libcurl4-openssl-dev libsimdjson-dev libfmt-dev libspdlog-dev
   dpkg-dev tcl libcli11-dev libtomlplusplus-dev libkainjow-mustache-dev libhowardhinnant-date-dev libgmime-3.0-dev
-  libmimalloc-dev libargon2-dev libicu-dev libidn2-dev liburing-dev libphonenumber8 libprotobuf-dev libabsl-dev
-  libgtest-dev libgmock-dev librapidcheck-dev
+  libmimalloc-dev libargon2-dev libicu-dev libidn2-dev liburing-dev libhiredis-dev libphonenumber8 libprotobuf-dev
+  libabsl-dev libgtest-dev libgmock-dev librapidcheck-dev
 )
 # The console is built with Node. Whoever has one, from wherever, keeps it.
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then build+=(nodejs npm); fi
-test=("${build[@]}" python3-pytest python3-pip python3-croniter python3-botocore sqlite3 curl openssl chromium)
+test=("${build[@]}" python3-pytest python3-pip python3-croniter python3-botocore sqlite3 curl openssl chromium
+  redis-server)
 verify=("${test[@]}" libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19)
 bench=("${build[@]}" nghttp2-client wrk)
 
