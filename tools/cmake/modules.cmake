@@ -21,6 +21,7 @@ set(CARILLON_THIRD_PARTY_base spdlog::spdlog tomlplusplus::tomlplusplus PkgConfi
 set(CARILLON_THIRD_PARTY_model carillon_phonenumber date::date-tz PkgConfig::IDN2 PkgConfig::ICU)
 set(CARILLON_THIRD_PARTY_net PkgConfig::NGHTTP2 CURL::libcurl PkgConfig::URING PkgConfig::HIREDIS)
 set(CARILLON_THIRD_PARTY_store carillon_sqlite)
+set(CARILLON_THIRD_PARTY_queue PkgConfig::RDKAFKA)
 set(CARILLON_THIRD_PARTY_providers PkgConfig::GMIME)
 set(CARILLON_THIRD_PARTY_sim PkgConfig::NGHTTP2)
 
