@@ -143,6 +143,7 @@ class Deliverer final : public providers::JobSink {
   std::array<std::unique_ptr<base::Signal>, model::kQueueCount> queue_wake_;
   std::array<bool, model::kLaneCount> scan_wanted_{};
   std::array<bool, model::kLaneCount> is_claiming_{};
+  std::array<std::uint64_t, model::kLaneCount> polled_{};  // token of the last batch of hints
   std::array<std::atomic<bool>, model::kLaneCount> is_open_{};  // nothing older waits in that lane
   std::unordered_map<std::string, std::shared_ptr<model::CompiledTemplate>> compiled_;
   struct {
