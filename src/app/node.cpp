@@ -11,6 +11,7 @@
 
 #include "api/sessions.h"
 #include "app/keys.h"
+#include "app/mix.h"
 #include "app/restore.h"
 #include "base/log.h"
 
@@ -37,23 +38,11 @@ Result<std::string> sqlite_folder(const AppOptions& options) {
   if (url.empty()) return options.data;
   constexpr std::string_view kScheme = "sqlite:";
   if (!url.starts_with(kScheme)) {
-    return fail(Errc::InvalidArgument, fmt::format("store.url '{}' is not known; give sqlite:PATH", url));
+    return fail(Errc::InvalidArgument, "store.url: give sqlite:PATH");
   }
   const std::filesystem::path path(url.substr(kScheme.size()));
   if (path.extension() != ".db") return path.string();
   return path.has_parent_path() ? path.parent_path().string() : std::string(".");
-}
-
-Result<void> check_mix(const AppOptions& options) {
-  if (options.queue_url != "embedded:") {
-    return fail(Errc::InvalidArgument,
-                fmt::format("queue.url '{}' is not known; give embedded:", options.queue_url));
-  }
-  if (options.cache_url != "memory:") {
-    return fail(Errc::InvalidArgument,
-                fmt::format("cache.url '{}' is not known; give memory:", options.cache_url));
-  }
-  return {};
 }
 
 }  // namespace
@@ -90,7 +79,7 @@ Task<net::HttpResponse> gathered(net::HttpResponse response) {
 Node::Node(AppOptions options) : options_(std::move(options)) {}
 
 Result<std::unique_ptr<Node>> Node::open(AppOptions options, Role role) {
-  CARILLON_CHECK(check_mix(options));
+  CARILLON_CHECK(check_mix(options.store.url, options.queue_url, options.cache_url));
   std::unique_ptr<Node> node(new Node(std::move(options)));
   CARILLON_CHECK(node->open_store());
   CARILLON_CHECK(node->open_rest(role));
