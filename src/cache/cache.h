@@ -44,6 +44,11 @@ class Cache {
   // Errors: Unavailable; some may be remembered then.
   virtual Task<Result<void>> mark_sent(std::vector<std::string> keys, Millis ttl, Time now) = 0;
   virtual Task<Result<std::vector<bool>>> were_sent(std::vector<std::string> keys, Time now) = 0;
+  // Whether it outlives this process: a mark is worth making only where somebody else may read it.
+  [[nodiscard]] virtual bool is_shared() const noexcept = 0;
+  // Why it cannot be asked at this moment, and what is done without it; empty: it can be. For people: names
+  // the server, never a password.
+  [[nodiscard]] virtual std::string trouble() const = 0;
 };
 
 struct Options {
@@ -56,7 +61,8 @@ struct Options {
 };
 void describe(base::SettingsGroup& group, Options& options);
 
-// Opens what `options.url` names; a server is asked before this returns. Blocks. `metrics` outlives it. No
+// Opens what `options.url` names; a server is asked before this returns, and while it is away each process
+// counts its buckets by itself (with_local_limits). Blocks. `metrics` outlives it. No
 // call may be under way when it goes. Errors, each naming the setting: InvalidArgument (what is written) ·
 // Unavailable · DeadlineExceeded (nobody answers there) · FailedPrecondition (credentials, database) ·
 // Corruption (not Redis).
@@ -71,5 +77,10 @@ std::unique_ptr<Cache> make_memory(MemoryOptions options = {});
 // A Redis of version 7 or newer, on a thread of its own. What cannot be answered within `timeout` is
 // Unavailable, and while nobody answers everything is, at once. Errors: those of open().
 Result<std::unique_ptr<Cache>> open_redis(const Options& options, base::Metrics& metrics);
+
+// `shared`, and buckets of this process for the takes that it does not answer: who guesses passwords would
+// wait for the moment at which nobody counts. They are full at first, and forgotten as those of make_memory()
+// are. take() has no errors then; marks have those of `shared`.
+std::unique_ptr<Cache> with_local_limits(std::unique_ptr<Cache> shared);
 
 }  // namespace carillon::cache

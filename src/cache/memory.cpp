@@ -116,6 +116,9 @@ class Memory final : public Cache {
     co_return result;
   }
 
+  bool is_shared() const noexcept override { return false; }
+  std::string trouble() const override { return {}; }
+
  private:
   Shard& shard_of(std::string_view key) {
     // The high bits: the map inside uses the low ones.

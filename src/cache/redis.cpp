@@ -15,6 +15,7 @@
 #include <chrono>
 #include <functional>
 #include <future>
+#include <mutex>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -231,6 +232,14 @@ class Redis final : public Cache, private net::RedisObserver {
     co_return result;
   }
 
+  bool is_shared() const noexcept override { return true; }
+
+  std::string trouble() const override {
+    if (is_usable_.load(std::memory_order_relaxed)) return {};
+    const std::lock_guard lock(why_mutex_);
+    return away(why_.empty() ? "it does not answer" : why_);
+  }
+
  private:
   // A script with its arguments: so many for a chunk and so many for each of its keys, behind the keys.
   struct Run {
@@ -330,8 +339,18 @@ class Redis final : public Cache, private net::RedisObserver {
 
   void on_usable(bool is_usable) override { is_usable_.store(is_usable, std::memory_order_relaxed); }
 
+  std::string away(std::string_view why) const {
+    return fmt::format("Redis at {} is away, each process limits rates by itself meanwhile: {}", shown_, why);
+  }
+
+  void note_why(std::string why) {
+    const std::lock_guard lock(why_mutex_);
+    why_ = std::move(why);
+  }
+
   void on_connected() override {
     meters_.connects.add();
+    note_why({});
     has_connected_ = true;
     if (meters_.standing->fetch_add(1) == 0 && !said_.empty()) {
       base::log_info("cache: Redis at {} is back", shown_);
@@ -343,10 +362,11 @@ class Redis final : public Cache, private net::RedisObserver {
   void on_lost(const Error& why, bool was_up) override {
     if (was_up) meters_.losses.add();
     const int standing = was_up ? meters_.standing->fetch_sub(1) - 1 : meters_.standing->load();
+    if (standing == 0) note_why(why.message);
     // Said once for as long as it stays so; not before it was there, which is the caller's to say.
     if (has_connected_ && standing == 0 && said_ != why.message) {
       said_ = why.message;
-      base::log_warn("cache: Redis at {} is away, rates are not limited meanwhile: {}", shown_, why.message);
+      base::log_warn("cache: {}", away(why.message));
     }
     end_first(std::unexpected(why));
   }
@@ -365,6 +385,8 @@ class Redis final : public Cache, private net::RedisObserver {
   std::promise<Result<void>> first_;
   bool is_first_ended_ = false, has_connected_ = false;
   std::string said_;  // the last line about Redis being away; empty: it is not
+  mutable std::mutex why_mutex_;
+  std::string why_;  // no connection stands; under why_mutex_
   asio::io_context context_{1};
   asio::executor_work_guard<asio::io_context::executor_type> guard_ = asio::make_work_guard(context_);
   std::unique_ptr<net::RedisClient> client_;

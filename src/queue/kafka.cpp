@@ -135,6 +135,12 @@ class Kafka final : public Queue, private ProducerEvents, private ConsumerEvents
   void on_ready(std::function<void(model::Lane)> wake) override { lanes_.on_ready(std::move(wake)); }
   std::size_t size(model::Lane lane) const override { return lanes_.size(lane); }
 
+  std::string trouble() const override {
+    if (is_up_->load(std::memory_order_relaxed)) return {};
+    const std::lock_guard lock(said_mutex_);
+    return said_;
+  }
+
  private:
   std::shared_ptr<KafkaProducer> producer() const {
     const std::lock_guard lock(producer_mutex_);
@@ -205,12 +211,18 @@ class Kafka final : public Queue, private ProducerEvents, private ConsumerEvents
   }
 
   void set_away(const std::string& why) {
-    is_up_->store(false);
     const auto now = std::chrono::steady_clock::now();
-    if (why == said_ && now < say_again_at_) return;
-    said_ = why;
+    const std::string text =
+        fmt::format("Kafka at {} is away, the store is scanned for work: {}", config_.shown(), why);
+    const bool is_said = text == said_ && now < say_again_at_;
+    if (!is_said) {
+      const std::lock_guard lock(said_mutex_);
+      said_ = text;
+    }
+    is_up_->store(false);
+    if (is_said) return;
     say_again_at_ = now + kSayAgainAfter;
-    base::log_warn("queue: Kafka at {} is away, the store is scanned for work: {}", config_.shown(), why);
+    base::log_warn("queue: {}", text);
   }
 
   void on_acknowledged(model::Lane, std::chrono::microseconds latency) override {
@@ -255,7 +267,8 @@ class Kafka final : public Queue, private ProducerEvents, private ConsumerEvents
   net::Backoff backoff_{Millis(250), Millis(2000)};
   SteadyTime probe_at_{}, probed_at_{};
   SteadyTime say_again_at_{};
-  std::string said_;
+  mutable std::mutex said_mutex_;
+  std::string said_;     // when it was away last; written by its thread alone, under said_mutex_
   std::string trouble_;  // the last thing librdkafka said
   bool is_fatal_ = false;
   bool is_running_ = false;  // start() has done its part

@@ -44,6 +44,9 @@ class Queue {
   // already woke somebody: a drop wakes nobody.
   virtual void on_ready(std::function<void(model::Lane)> wake) = 0;
   [[nodiscard]] virtual std::size_t size(model::Lane lane) const = 0;
+  // Why hints do not go from process to process at this moment; empty: they do. For people: names the
+  // servers, never a password.
+  [[nodiscard]] virtual std::string trouble() const = 0;
 };
 
 struct Options {
@@ -73,7 +76,7 @@ struct EmbeddedOptions {
 };
 std::unique_ptr<Queue> make_embedded(EmbeddedOptions options = {});
 
-// A topic per lane, a consumer group per queue (docs/internals/decisions/0018). Threads of its own;
+// A topic per lane, a consumer group per queue (docs/internals/decisions/0020). Threads of its own;
 // publishing goes through librdkafka's buffer, so that Ok means "on its way". While no broker answers
 // publish() is refused at once, and every lane says every second that it overflowed. Errors: those of open().
 Result<std::unique_ptr<Queue>> open_kafka(const Options& options, std::span<const model::Queue> queues,

@@ -30,7 +30,7 @@ class RedisCache : public testing::Test {
     options_.timeout = 20s;  // a busy machine is no failure
   }
   void open() {
-    auto opened = cache::open(options_, metrics_);
+    auto opened = cache::open_redis(options_, metrics_);
     ASSERT_TRUE(opened) << opened.error().message;
     cache_ = std::move(*opened);
   }
@@ -151,12 +151,17 @@ TEST_F(RedisCache, RefusesAtOnceWhileTheServerIsKilledAndGoesOnAfterItsRestart) 
   START();
   open();
   ASSERT_TRUE(take());
+  EXPECT_EQ(cache_->trouble(), "");
   server_->kill();
   wait_away();
+  EXPECT_TRUE(
+      cache_->trouble().starts_with("Redis at 127.0.0.1:" + std::to_string(server_->port()) + " is away"))
+      << cache_->trouble();
   EXPECT_GE(metrics_.value("carillon_cache_losses_total"), 1U);
   EXPECT_GE(errors("away"), 200U);
   server_->restart();
   wait_back();
+  EXPECT_EQ(cache_->trouble(), "");
   EXPECT_EQ(remaining(), 0);
   EXPECT_GE(metrics_.value("carillon_cache_connects_total"), 2U);
 }

@@ -234,8 +234,10 @@ class KafkaOutage : public KafkaQueue {
 TEST_F(KafkaOutage, RefusesWhileTheBrokerIsDeadSaysSoToLanesAndComesBack) {
   const auto queue = open();
   publish_until_it_comes(*queue, 7);
+  EXPECT_EQ(queue->trouble(), "");
   server_->kill();
   publish_until_it_is_refused(*queue);
+  EXPECT_TRUE(queue->trouble().starts_with("Kafka at 127.0.0.1:")) << queue->trouble();
   for (int i = 0; i < 3; ++i) {
     EXPECT_TRUE(eventually([&] { return queue->poll(kLane, 1000).overflowed; }));
   }
@@ -245,6 +247,7 @@ TEST_F(KafkaOutage, RefusesWhileTheBrokerIsDeadSaysSoToLanesAndComesBack) {
   queue->on_ready(nullptr);
   server_->restart();
   publish_until_it_comes(*queue, 8);
+  EXPECT_TRUE(eventually([&] { return queue->trouble().empty(); })) << queue->trouble();
 }
 
 TEST_F(KafkaOutage, NeverWaitsForABrokerThatHangs) {
