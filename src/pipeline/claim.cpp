@@ -27,6 +27,8 @@ Deliverer::Deliverer(const Pipeline::Deps& deps, const Options& options, Journal
   for (auto& wake : queue_wake_) wake = std::make_unique<base::Signal>(deps.delivery);
   claim_size_ = deps.metrics.histogram("carillon_claim_rows", "Rows taken by one claim.",
                                        base::Metrics::count_buckets());
+  marks_found_ = deps.metrics.counter("carillon_sent_marks_found_total",
+                                      "Deliveries not sent again because a mark says that they were sent.");
 }
 
 Deliverer::~Deliverer() = default;

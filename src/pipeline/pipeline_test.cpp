@@ -337,6 +337,77 @@ TEST(Pipeline, CommitsHintsOnlyWhenTheirClaimIsDurable) {
   EXPECT_TRUE(world.ends_as(answer->id, DeliveryStatus::Sent));
 }
 
+// A cache that says that others use it too.
+class SharedCache final : public cache::Cache {
+ public:
+  Task<Result<std::vector<cache::Taken>>> take(std::vector<cache::Take> takes, Time now) override {
+    return inner_->take(std::move(takes), now);
+  }
+  Task<Result<void>> mark_sent(std::vector<std::string> keys, Millis ttl, Time now) override {
+    if (is_away) co_return fail(Errc::Unavailable, "away");
+    co_return co_await inner_->mark_sent(std::move(keys), ttl, now);
+  }
+  Task<Result<std::vector<bool>>> were_sent(std::vector<std::string> keys, Time now) override {
+    if (is_away) co_return fail(Errc::Unavailable, "away");
+    co_return co_await inner_->were_sent(std::move(keys), now);
+  }
+  bool is_shared() const noexcept override { return true; }
+  std::string trouble() const override { return {}; }
+
+  std::atomic<bool> is_away{false};
+
+ private:
+  const std::unique_ptr<cache::Cache> inner_ = cache::make_memory();
+};
+
+constexpr const char* kFailingMail =
+    R"({"to":[{"email":"tempfail@sandbox.carillon.test"}],"channels":["email"],"title":"Hi","body":"x"})";
+
+TEST(SentMarks, AreMadeOfWhatWasSentAndOfNothingElse) {
+  World world(nullptr, std::make_unique<SharedCache>());
+  const auto sent = world.send(kMail), failed = world.send(kFailingMail);
+  ASSERT_TRUE(sent && failed);
+  ASSERT_TRUE(world.ends_as(sent->id, DeliveryStatus::Sent));
+  ASSERT_TRUE(world.ends_as(failed->id, DeliveryStatus::Retrying));
+  const auto mark_of = [&](std::int64_t notification) {
+    return fmt::format("{}:0", world.deliveries(notification).front().id);
+  };
+  const auto marks =
+      world.run(world.cache_->were_sent({mark_of(sent->id), mark_of(failed->id)}, world.clock_.now()));
+  ASSERT_TRUE(marks);
+  EXPECT_EQ(*marks, (std::vector<bool>{true, false}));
+}
+
+TEST(SentMarks, KeepAnotherProcessFromSendingAgain) {
+  World world(nullptr, std::make_unique<SharedCache>());
+  const auto answer = world.send(kFailingMail);
+  ASSERT_TRUE(answer);
+  ASSERT_TRUE(world.ends_as(answer->id, DeliveryStatus::Retrying));
+  const auto before = world.deliveries(answer->id).front();
+  // As if a process that is gone had sent it.
+  ASSERT_TRUE(world.run(
+      world.cache_->mark_sent({fmt::format("{}:0", before.id)}, std::chrono::hours(1), world.clock_.now())));
+  world.clock_.advance(std::chrono::minutes(2));
+  world.pipeline_->nudge();
+  ASSERT_TRUE(world.ends_as(answer->id, DeliveryStatus::Sent));
+  EXPECT_EQ(world.deliveries(answer->id).front().attempts, before.attempts);
+  EXPECT_NE(world.metrics_->text().find("carillon_sent_marks_found_total 1"), std::string::npos);
+}
+
+TEST(SentMarks, AreDoneWithoutWhileTheCacheIsAway) {
+  auto owned = std::make_unique<SharedCache>();
+  owned->is_away = true;
+  World world(nullptr, std::move(owned));
+  const auto sent = world.send(kMail), failed = world.send(kFailingMail);
+  ASSERT_TRUE(sent && failed);
+  EXPECT_TRUE(world.ends_as(sent->id, DeliveryStatus::Sent));
+  ASSERT_TRUE(world.ends_as(failed->id, DeliveryStatus::Retrying));
+  const auto before = world.deliveries(failed->id).front().attempts;
+  world.clock_.advance(std::chrono::minutes(2));
+  world.pipeline_->nudge();
+  EXPECT_TRUE(world.eventually([&] { return world.deliveries(failed->id).front().attempts > before; }));
+}
+
 TEST(Pipeline, ListensToNoQueueOnceItHasEnded) {
   auto owned = std::make_unique<WatchedQueue>();
   auto& queue = *owned;
