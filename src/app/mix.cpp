@@ -20,24 +20,22 @@ Result<void> check_mix(std::string_view store_url, std::string_view queue_url, s
   const bool is_kafka = is_one_of(queue_url, "kafka://", "kafkas://");
   if (queue_url != "embedded:" && !is_kafka) {
     return bad(
-        "queue.url: give embedded: or, with a store on PostgreSQL, kafka://host:port or kafkas://host:port");
+        "queue.url: give embedded: or, with a store on PostgreSQL, kafka://HOST:PORT or kafkas://HOST:PORT");
   }
   const bool is_redis = is_one_of(cache_url, "redis://", "rediss://");
   if (cache_url != "memory:" && !is_redis) {
     return bad(
-        "cache.url: give memory: or, with a store on PostgreSQL, redis://host:port or rediss://host:port");
+        "cache.url: give memory: or, with a store on PostgreSQL, redis://HOST:PORT or rediss://HOST:PORT");
   }
   if (is_sqlite && is_kafka) {
     return bad(
-        "queue.url: a store on SQLite serves one process, whose queue is embedded:; for Kafka store.url has "
-        "to be "
-        "postgres://…");
+        "queue.url: a store on SQLite serves one process, whose queue is embedded:; for Kafka, set store.url "
+        "to postgres://…");
   }
   if (is_sqlite && is_redis) {
     return bad(
-        "cache.url: a store on SQLite serves one process, whose cache is memory:; for Redis store.url has to "
-        "be "
-        "postgres://…");
+        "cache.url: a store on SQLite serves one process, whose cache is memory:; for Redis, set store.url "
+        "to postgres://…");
   }
   return {};
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
 #include <filesystem>
@@ -26,6 +27,12 @@ constexpr int kJobsNice = 15;
 // A start does not wait long for a bucket, which most of what is sent does not need.
 constexpr std::chrono::seconds kObjectsPatience{5};
 constexpr std::string_view kFirstMember = "admin";
+// What a process takes work of.
+constexpr auto kQueues = [] {
+  std::array<model::Queue, model::kQueueCount> all{};
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<model::Queue>(i);
+  return all;
+}();
 
 template <class T>
 T run_on(const boost::asio::any_io_executor& executor, Task<T> task) {
@@ -37,9 +44,7 @@ Result<std::string> sqlite_folder(const AppOptions& options) {
   const std::string& url = options.store.url;
   if (url.empty()) return options.data;
   constexpr std::string_view kScheme = "sqlite:";
-  if (!url.starts_with(kScheme)) {
-    return fail(Errc::InvalidArgument, "store.url: give sqlite:PATH");
-  }
+  if (!url.starts_with(kScheme)) { return fail(Errc::InvalidArgument, "store.url: give sqlite:PATH"); }
   const std::filesystem::path path(url.substr(kScheme.size()));
   if (path.extension() != ".db") return path.string();
   return path.has_parent_path() ? path.parent_path().string() : std::string(".");
@@ -79,7 +84,7 @@ Task<net::HttpResponse> gathered(net::HttpResponse response) {
 Node::Node(AppOptions options) : options_(std::move(options)) {}
 
 Result<std::unique_ptr<Node>> Node::open(AppOptions options, Role role) {
-  CARILLON_CHECK(check_mix(options.store.url, options.queue_url, options.cache_url));
+  CARILLON_CHECK(check_mix(options.store.url, options.queue.url, options.cache.url));
   std::unique_ptr<Node> node(new Node(std::move(options)));
   CARILLON_CHECK(node->open_store());
   CARILLON_CHECK(node->open_rest(role));
@@ -121,13 +126,12 @@ Result<void> Node::open_rest(Role role) {
   for (std::int64_t i = 0; i < threads; ++i)
     api_workers_.push_back(std::make_unique<Worker>(fmt::format("api-{}", i), kApiNice));
   const auto main = delivery_->executor();
+  CARILLON_CHECK(open_shared(role));
   CARILLON_TRY(const std::string instance, load_instance(options_.data));
   CARILLON_TRY(const auto registration, run_on(main, store_->register_process(instance, clock_.now())));
   owner_ = registration.owner;
   is_new_store_ = registration.is_new_store;
   ids_ = std::make_unique<base::IdGenerator>(clock_, owner_.node, registration.highest_id);
-  queue_ = queue::make_embedded();
-  cache_ = cache::make_memory();
   CARILLON_CHECK(open_objects(role));
   CARILLON_TRY(directory_, run_on(main, pipeline::Directory::open(*store_, *keys_, clock_)));
   if (role == Role::Serve) {
@@ -153,12 +157,25 @@ Result<void> Node::open_rest(Role role) {
                  jobs_.get(),
                  objects_.get(),
                  webhooks_.get(),
-                 [this] { return listen_url(); }};
+                 [this] { return listen_url(); },
+                 queue_.get()};
   api_ = api::Api::open(std::move(deps), options_.api);
   backups_ = std::make_unique<Backups>(
       Backups::Deps{*store_, options_, clock_, store_folder_, keys_->sealer.key_id(), instance});
   CARILLON_CHECK(run_on(main, backups_->load_last()));
   register_process_metrics();
+  return {};
+}
+
+// A command on a stopped store sends nothing and limits nobody: it needs neither.
+Result<void> Node::open_shared(Role role) {
+  if (role == Role::Administer) {
+    cache_ = cache::make_memory();
+    queue_ = queue::make_embedded();
+    return {};
+  }
+  CARILLON_TRY(cache_, cache::open(options_.cache, metrics_));
+  CARILLON_TRY(queue_, queue::open(options_.queue, kQueues, metrics_));
   return {};
 }
 
