@@ -11,13 +11,13 @@ build=(
   clang-19 lld-19
   libboost1.81-dev libnghttp2-dev libssl-dev libcurl4-openssl-dev libsimdjson-dev libfmt-dev libspdlog-dev
   dpkg-dev tcl libcli11-dev libtomlplusplus-dev libkainjow-mustache-dev libhowardhinnant-date-dev libgmime-3.0-dev
-  libmimalloc-dev libargon2-dev libpq-dev libicu-dev libidn2-dev liburing-dev libphonenumber8 libprotobuf-dev libabsl-dev
-  libgtest-dev libgmock-dev librapidcheck-dev
+  libmimalloc-dev libargon2-dev libpq-dev libicu-dev libidn2-dev liburing-dev libhiredis-dev librdkafka-dev
+  libphonenumber8 libprotobuf-dev libabsl-dev libgtest-dev libgmock-dev librapidcheck-dev
 )
 # The console is built with Node. Whoever has one, from wherever, keeps it.
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then build+=(nodejs npm); fi
-test=("${build[@]}" python3-pytest python3-pip python3-croniter python3-botocore sqlite3 postgresql-15 curl openssl chromium
-  openjdk-17-jre-headless maven)
+test=("${build[@]}" python3-pytest python3-pip python3-croniter python3-botocore sqlite3 postgresql-15 redis-server
+  curl openssl chromium openjdk-17-jre-headless maven)
 verify=("${test[@]}" libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19)
 bench=("${build[@]}" nghttp2-client wrk)
 
@@ -28,18 +28,22 @@ pip=(http_ece==1.2.1 cryptography==50.0.2 playwright==1.65.2 "moto[s3,server]==5
 # Kafka Connect with Debezium, from Maven Central into build/debezium/lib.
 debezium=tools/debezium/pom.xml
 
+# A Kafka broker, from Maven Central into build/kafka/lib.
+kafka=tools/kafka/pom.xml
+
 say() { printf 'deps: %s\n' "$*"; }
 give_up() { printf 'deps: error: %s\n' "$*" >&2; exit 1; }
 
 wanted=()
 wants_pip=no
 wants_debezium=no
+wants_kafka=no
 for group in "${@:-build}"; do
   case "$group" in
     build | test | verify | bench)
       declare -n packages="$group"
       wanted+=("${packages[@]}")
-      [[ $group != test && $group != verify ]] || wants_pip=yes wants_debezium=yes
+      [[ $group != test && $group != verify ]] || wants_pip=yes wants_debezium=yes wants_kafka=yes
       ;;
     *) give_up "unknown group '$group'; the groups are: build test verify bench" ;;
   esac
@@ -62,9 +66,11 @@ headers=build/phonenumber/usr/include/phonenumbers/phonenumberutil.h
 sqlite=build/sqlite/sqlite3.c
 pip_done=build/python/installed
 debezium_done=build/debezium/installed
+kafka_done=build/kafka/installed
 has_debezium() { [[ $wants_debezium == no ]] || cmp -s $debezium $debezium_done; }
+has_kafka() { [[ $wants_kafka == no ]] || cmp -s $kafka $kafka_done; }
 has_pip() { [[ $wants_pip == no || $(cat $pip_done 2>/dev/null) == "${pip[*]}" ]]; }
-if [[ ${#missing[@]} -eq 0 && -f $headers && -f $sqlite ]] && has_pip && has_debezium; then
+if [[ ${#missing[@]} -eq 0 && -f $headers && -f $sqlite ]] && has_pip && has_debezium && has_kafka; then
   say "all there (${*:-build})"
   exit 0
 fi
@@ -157,6 +163,17 @@ if ! has_debezium; then
   else
     tail -20 "$work/log" >&2
     say "warning: mvn failed; the test that runs Debezium is skipped, and with CI=true fails"
+  fi
+fi
+if ! has_kafka; then
+  say "installing a Kafka broker into build/kafka"
+  rm -rf build/kafka
+  if mvn -B -q -f $kafka dependency:copy-dependencies -DincludeScope=runtime \
+    -DoutputDirectory="$PWD/build/kafka/lib" >"$work/log" 2>&1; then
+    cp $kafka $kafka_done
+  else
+    tail -20 "$work/log" >&2
+    say "warning: mvn failed; tests that need a Kafka broker are skipped, and with CI=true fail"
   fi
 fi
 say "ready (${*:-build})"

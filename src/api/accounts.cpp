@@ -142,7 +142,8 @@ Verdict Accounts::check_code(const Attempt& attempt, store::Login& login) const 
   return Verdict::Right;
 }
 
-// How long until another guess is free; nullopt: one is. With the cache away everything is allowed.
+// How long until another guess is free; nullopt: one is. A cache that does not answer (none that
+// cache::open() gives) allows everything.
 Task<std::optional<Millis>> Accounts::refuse(const Attempt& attempt) {
   auto takes = takes_of(attempt, 0);
   const auto looked = co_await cache_.take(takes, attempt.now);

@@ -25,6 +25,7 @@
 #include "pipeline/objects.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/webhooks.h"
+#include "queue/queue.h"
 #include "store/store.h"
 
 namespace carillon::api {
@@ -58,6 +59,7 @@ struct Deps {
   pipeline::Webhooks* webhooks = nullptr;     // null: their tests answer 503 not_running
   // "http://127.0.0.1:8080": where this process listens, for links when there is no public_url. Any thread.
   std::function<std::string()> listen_url = [] { return std::string("http://127.0.0.1:8080"); };
+  const queue::Queue* queue = nullptr;  // null: none runs here
 };
 
 // Who is asking, decided by where the request came in.

@@ -113,6 +113,37 @@ TEST_F(ApiTest, HealthReadinessAndMetricsAnswerWithoutACredential) {
   EXPECT_EQ(at(call("GET", "/openapi.json"), "/openapi"), "3.1.0");
 }
 
+// A cache that has gone away.
+class AwayCache final : public cache::Cache {
+ public:
+  explicit AwayCache(std::unique_ptr<cache::Cache> inner) : inner_(std::move(inner)) {}
+  Task<Result<std::vector<cache::Taken>>> take(std::vector<cache::Take> takes, Time now) override {
+    return inner_->take(std::move(takes), now);
+  }
+  Task<Result<void>> mark_sent(std::vector<std::string> keys, Millis ttl, Time now) override {
+    return inner_->mark_sent(std::move(keys), ttl, now);
+  }
+  Task<Result<std::vector<bool>>> were_sent(std::vector<std::string> keys, Time now) override {
+    return inner_->were_sent(std::move(keys), now);
+  }
+  bool is_shared() const noexcept override { return true; }
+  std::string trouble() const override { return "Redis at h:6379 is away"; }
+
+ private:
+  const std::unique_ptr<cache::Cache> inner_;  // the pipeline's
+};
+
+TEST_F(ApiTest, ReadinessTellsWhatIsDoneWithoutAndStaysReady) {
+  cache_ = std::make_unique<AwayCache>(std::move(cache_));
+  open_api();
+  const auto answer = call("GET", "/readyz");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.body, R"({"status":"degraded","reasons":[],"degraded":)"
+                         R"([{"part":"cache","reason":"Redis at h:6379 is away"}]})");
+  open_api(false);
+  EXPECT_EQ(at(call("GET", "/readyz"), "/status"), "not_ready");
+}
+
 TEST_F(ApiTest, TheTestClockMovesForAnAdministratorOnly) {
   EXPECT_EQ(as_app("POST", "/v1/test/clock", R"({"advance":"5m"})").status, 403);
   const Time before = clock_.now();

@@ -22,10 +22,22 @@ Task<Answer> readyz(Call& call) {
   }
   const auto health = call.deps.store.health();
   if (!health.can_write) reasons.emplace_back("store", health.why);
+  // What is done without them is done all the same.
+  std::vector<std::pair<std::string_view, std::string>> degraded;
+  if (auto why = call.deps.cache.trouble(); !why.empty()) degraded.emplace_back("cache", std::move(why));
+  if (call.deps.queue != nullptr) {
+    if (auto why = call.deps.queue->trouble(); !why.empty()) degraded.emplace_back("queue", std::move(why));
+  }
+  const char* const well = degraded.empty() ? "ready" : "degraded";
   base::JsonWriter out;
-  out.object().field("status", reasons.empty() ? "ready" : "not_ready").key("reasons").array();
-  for (const auto& [part, why] : reasons) out.object().field("part", part).field("reason", why).end_object();
-  out.end_array();
+  const auto list = [&out](const char* name, const auto& parts) {
+    out.key(name).array();
+    for (const auto& [part, why] : parts) out.object().field("part", part).field("reason", why).end_object();
+    out.end_array();
+  };
+  out.object().field("status", reasons.empty() ? well : "not_ready");
+  list("reasons", reasons);
+  if (!degraded.empty()) list("degraded", degraded);
   // It takes sends and keeps them: that is no reason to send it no traffic.
   const auto snapshot = call.deps.directory.snapshot();
   if (const auto pauses = snapshot->restored_pauses(); !pauses.empty()) {

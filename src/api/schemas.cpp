@@ -724,8 +724,9 @@ constexpr Schema kSchemas[] = {
     // ---- running
     {"Health", R"({"type":"object","properties":{"status":{"type":"string"}}})", ""},
     {"Readiness",
-     R"({"type":"object","properties":{"status":{"enum":["ready","not_ready"]},)"
+     R"({"type":"object","properties":{"status":{"enum":["ready","degraded","not_ready"]},)"
      R"("reasons":{"type":"array","items":{"type":"object"}},)"
+     R"("degraded":{"type":"array","items":{"type":"object"}},)"
      R"("notices":{"type":"array","items":{"type":"object"}}}})",
      ""},
     {"SandboxMessage",

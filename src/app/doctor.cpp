@@ -77,6 +77,18 @@ void check_integration(Transport& transport, base::JsonElement integration, Find
        is_ok ? "" : fmt::format("mend it with: carillon integration add {} --provider …", key)});
 }
 
+// What a server that is ready does without.
+void check_degraded(const std::string& readiness, Findings& findings) {
+  base::JsonDocument document;
+  const auto root = document.parse(readiness);
+  base::JsonArray list;
+  if (!root || (*root)["degraded"].get(list) != simdjson::SUCCESS) return;
+  for (const auto entry : list) {
+    findings.push_back({cell_at(entry, "part"), Health::Warn, cell_at(entry, "reason"),
+                        "the server comes back to it by itself as soon as it answers"});
+  }
+}
+
 int doctor(const Shell& shell) {
   Client client(shell);
   Transport& transport = client.transport();
@@ -92,6 +104,7 @@ int doctor(const Shell& shell) {
     check_journal(**options, findings);
     check_clock(**options, std::chrono::time_point_cast<Millis>(std::chrono::system_clock::now()), findings);
     check_file_limit(**options, findings);
+    check_shared(**options, findings);
   }
   const auto health = transport.call("GET", "/healthz");
   if (!health) {
@@ -152,6 +165,7 @@ void check_store(Transport& transport, Findings& findings) {
         {"store", Health::Fail, "the server is not ready: " + printable(why), "see the server's log"});
   } else {
     findings.push_back({"store", Health::Ok, "the server is ready", ""});
+    check_degraded(answer->body, findings);
   }
 }
 

@@ -32,6 +32,9 @@ void check_journal(const AppOptions& options, Findings& findings);
 // Files of the data folder are not from the future, and the kernel calls its clock synchronised.
 void check_clock(const AppOptions& options, Time now, Findings& findings);
 void check_file_limit(const AppOptions& options, Findings& findings);
+// Redis and Kafka, where settings name them: as at a start, so that topics that are missing are made. Takes
+// as long as they do to answer, a quarter of a minute at most.
+void check_shared(const AppOptions& options, Findings& findings);
 
 // The JSON of a call that succeeded; otherwise a finding says what went wrong, and it is null.
 struct Asked {

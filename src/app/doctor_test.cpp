@@ -57,6 +57,16 @@ TEST_F(Doctor, RemindsOfTheFirstKeysLeftInClear) {
   EXPECT_EQ(found_[1].health, Health::Warn);
 }
 
+TEST_F(Doctor, FailsOnEnginesThatDoNotGoTogether) {
+  check_shared(options_, found_);
+  EXPECT_TRUE(found_.empty());
+  options_.queue.url = "kafka://ann:hunter2@127.0.0.1:1";
+  check_shared(options_, found_);
+  ASSERT_EQ(found_.size(), 1U);
+  EXPECT_EQ(found_[0].health, Health::Fail);
+  EXPECT_TRUE(found_[0].detail.starts_with("queue.url: a store on SQLite")) << found_[0].detail;
+}
+
 TEST_F(Doctor, FailsOnAKeyOthersMayRead) {
   write("secret.key", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", 0644);
   check_secret_key(options_, found_);

@@ -11,6 +11,7 @@
 
 #include "api/sessions.h"
 #include "app/keys.h"
+#include "app/mix.h"
 #include "app/restore.h"
 #include "base/log.h"
 #include "store/postgres.h"
@@ -26,7 +27,6 @@ constexpr int kJobsNice = 15;
 // A start does not wait long for a bucket, which most of what is sent does not need.
 constexpr std::chrono::seconds kObjectsPatience{5};
 constexpr std::string_view kFirstMember = "admin";
-
 template <class T>
 T run_on(const boost::asio::any_io_executor& executor, Task<T> task) {
   return boost::asio::co_spawn(executor, std::move(task), boost::asio::use_future).get();
@@ -44,18 +44,6 @@ Result<std::string> sqlite_folder(const AppOptions& options) {
   const std::filesystem::path path(url.substr(kScheme.size()));
   if (path.extension() != ".db") return path.string();
   return path.has_parent_path() ? path.parent_path().string() : std::string(".");
-}
-
-Result<void> check_mix(const AppOptions& options) {
-  if (options.queue_url != "embedded:") {
-    return fail(Errc::InvalidArgument,
-                fmt::format("queue.url '{}' is not known; give embedded:", options.queue_url));
-  }
-  if (options.cache_url != "memory:") {
-    return fail(Errc::InvalidArgument,
-                fmt::format("cache.url '{}' is not known; give memory:", options.cache_url));
-  }
-  return {};
 }
 
 pipeline::Duties duties_of(Role role, std::uint32_t queues) {
@@ -97,7 +85,7 @@ Task<net::HttpResponse> gathered(net::HttpResponse response) {
 Node::Node(AppOptions options) : options_(std::move(options)) {}
 
 Result<std::unique_ptr<Node>> Node::open(AppOptions options, Role role) {
-  CARILLON_CHECK(check_mix(options));
+  CARILLON_CHECK(check_mix(options.store.url.reveal(), options.queue.url, options.cache.url));
   if (role != Role::Serve && is_running(role) && !options.store.is_postgres()) {
     return fail(Errc::InvalidArgument,
                 "store.url: several processes share a PostgreSQL; give postgres://user@host/database, or run "
@@ -189,13 +177,12 @@ Result<void> Node::open_rest(Role role) {
   for (std::int64_t i = 0; i < threads; ++i)
     api_workers_.push_back(std::make_unique<Worker>(fmt::format("api-{}", i), kApiNice));
   const auto main = delivery_->executor();
+  CARILLON_CHECK(open_shared(role));
   CARILLON_TRY(const std::string instance, load_instance(options_.data));
   CARILLON_TRY(const auto registration, run_on(main, store_->register_process(instance, clock_.now())));
   owner_ = registration.owner;
   is_new_store_ = registration.is_new_store;
   ids_ = std::make_unique<base::IdGenerator>(clock_, owner_.node, registration.highest_id);
-  queue_ = queue::make_embedded();
-  cache_ = cache::make_memory();
   CARILLON_CHECK(check_key());
   CARILLON_CHECK(open_objects(role));
   CARILLON_TRY(directory_, run_on(main, pipeline::Directory::open(*store_, *keys_, clock_)));
@@ -223,12 +210,31 @@ Result<void> Node::open_rest(Role role) {
                  jobs_.get(),
                  objects_.get(),
                  webhooks_.get(),
-                 [this] { return listen_url(); }};
+                 [this] { return listen_url(); },
+                 queue_.get()};
   api_ = api::Api::open(std::move(deps), options_.api);
   backups_ = std::make_unique<Backups>(
       Backups::Deps{*store_, options_, clock_, store_folder_, keys_->sealer.key_id(), instance});
   CARILLON_CHECK(run_on(main, backups_->load_last()));
   register_process_metrics();
+  return {};
+}
+
+// A command on a stopped store sends nothing and limits nobody: it needs neither.
+Result<void> Node::open_shared(Role role) {
+  if (role == Role::Administer) {
+    cache_ = cache::make_memory();
+    queue_ = queue::make_embedded();
+    return {};
+  }
+  CARILLON_TRY(cache_, cache::open(options_.cache, metrics_));
+  // Who sends nothing takes no hints from those who do.
+  const pipeline::Duties duties = duties_of(role, options_.queues);
+  std::vector<model::Queue> queues;
+  for (std::size_t i = 0; i < model::kQueueCount; ++i) {
+    if (const auto queue = static_cast<model::Queue>(i); duties.sends(queue)) queues.push_back(queue);
+  }
+  CARILLON_TRY(queue_, queue::open(options_.queue, queues, metrics_));
   return {};
 }
 

@@ -93,6 +93,7 @@ class Node {
   Result<void> open_postgres();
   Result<void> open_rest(Role role);
   Result<void> open_jobs(Role role);
+  Result<void> open_shared(Role role);
   Result<void> open_objects(Role role);
   void open_webhooks();
   void register_process_metrics();

@@ -60,8 +60,8 @@ void describe_store(base::SettingsGroup& group, StoreOptions& o) {
 }
 
 void describe_rest(base::Settings& settings, AppOptions& o) {
-  settings.group("queue").text("url", o.queue_url).help("embedded: keeps hints in this process.");
-  settings.group("cache").text("url", o.cache_url).help("memory: keeps rate buckets in this process.");
+  queue::describe(settings.group("queue"), o.queue);
+  cache::describe(settings.group("cache"), o.cache);
   auto& dedup = settings.group("dedup");
   dedup.duration("window", o.store.dedup_window)
       .range(60'000, kYear)

@@ -9,8 +9,10 @@
 #include "api/api.h"
 #include "base/log.h"
 #include "base/settings.h"
+#include "cache/cache.h"
 #include "objects/objects.h"
 #include "pipeline/pipeline.h"
+#include "queue/queue.h"
 
 namespace carillon::app {
 
@@ -44,8 +46,8 @@ struct AppOptions {
   std::string config;  // file that was read; empty: none
   ServerOptions server;
   StoreOptions store;
-  std::string queue_url = "embedded:";
-  std::string cache_url = "memory:";
+  queue::Options queue;
+  cache::Options cache;
   base::Secret secrets_key;  // base64 of 32 bytes
   std::string secrets_key_file;
   std::string log_level = "info", log_format = "auto";

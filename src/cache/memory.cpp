@@ -7,7 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "base/crypto.h"
+#include "cache/bucket.h"
 #include "cache/cache.h"
 
 namespace carillon::cache {
@@ -15,13 +15,9 @@ namespace {
 
 constexpr std::size_t kShardsMax = 16;
 constexpr std::size_t kShardEntriesMin = 64;  // smaller ones would forget long before all are full
-constexpr std::size_t kKeyMax = 256;          // bytes; a longer key is kept as its hash
 
-constexpr std::int64_t kNsPerMs = 1'000'000;
-
-// Nanoseconds, because a bucket of 10,000 per second gets a token each 0.1 ms.
+// Nanoseconds since 1970.
 std::int64_t to_ns(Time t) { return to_ms(t) * kNsPerMs; }
-Millis to_millis_up(std::int64_t ns) { return Millis((ns + kNsPerMs - 1) / kNsPerMs); }
 
 // A value and the moment it means nothing any more. Not thread-safe.
 class Shard {
@@ -60,27 +56,20 @@ class Shard {
   std::unordered_map<std::string_view, std::list<Entry>::iterator> index_;
 };
 
-// The generic cell rate algorithm (ITU-T I.371 annex A): all there is to know of a bucket is `full_at`, the
-// moment it will be full again.
+// `full_at`: the moment the bucket will be full again.
 Taken take_from(std::int64_t& full_at, const Take& take, std::int64_t now) {
-  const std::int64_t limit = std::max<std::int64_t>(take.limit, 1);
-  const std::int64_t per = std::max<std::int64_t>(take.per.count(), 1) * kNsPerMs;
-  const std::int64_t interval = std::max<std::int64_t>(per / limit, 1);  // one token
-  const std::int64_t burst = interval * limit;
-  const std::int64_t cost = std::max<std::int64_t>(take.cost, 0);
-  // Beyond `burst` only when the clock stepped back or the limit was lowered: then the bucket is empty.
-  full_at = std::clamp(full_at, now, now + burst);
-  Taken taken;
-  taken.allowed = take.limit >= 1 && cost <= limit && full_at + cost * interval <= now + burst;
-  if (taken.allowed) {
-    full_at += cost * interval;
-  } else {
-    const bool is_never = cost > limit || take.limit < 1;
-    taken.retry_after = is_never ? Millis(take.per) : to_millis_up(full_at + cost * interval - burst - now);
+  const Bucket bucket = Bucket::of(take);
+  std::int64_t until_full = std::max<std::int64_t>(full_at - now, 0);
+  // Only when the clock stepped back or the limit was lowered: then the bucket is empty.
+  bool is_changed = until_full > bucket.burst;
+  if (is_changed) until_full = bucket.burst;
+  const bool allowed = bucket.allows(until_full);
+  if (allowed && bucket.cost > 0) {
+    until_full += bucket.cost;
+    is_changed = true;
   }
-  taken.remaining = take.limit < 1 ? 0 : (now + burst - full_at) / interval;
-  taken.reset_after = to_millis_up(full_at - now);
-  return taken;
+  if (is_changed) full_at = now + until_full;
+  return answer(take, bucket, allowed, until_full);
 }
 
 class Memory final : public Cache {
@@ -127,14 +116,10 @@ class Memory final : public Cache {
     co_return result;
   }
 
- private:
-  static std::string stored_key(char kind, std::string_view key) {
-    std::string stored(1, kind);
-    if (key.size() > kKeyMax) stored.append(base::sha256(key));
-    else stored.append(key);
-    return stored;
-  }
+  bool is_shared() const noexcept override { return false; }
+  std::string trouble() const override { return {}; }
 
+ private:
   Shard& shard_of(std::string_view key) {
     // The high bits: the map inside uses the low ones.
     return *shards_[(std::hash<std::string_view>{}(key) >> 40U) % shards_.size()];

@@ -47,21 +47,6 @@ TEST(MemoryCache, StaysWithinItsBoundWhateverTheKeys) {
   EXPECT_TRUE(left.back());
 }
 
-TEST(MemoryCache, TellsLongKeysApart) {
-  const auto cache = make_memory();
-  const std::string common(10'000, 'k');
-  ASSERT_TRUE(run(cache->mark_sent({common + "a"}, Millis(1000), kStart)));
-  EXPECT_EQ(*run(cache->were_sent({common + "a", common + "b"}, kStart)), (std::vector<bool>{true, false}));
-}
-
-TEST(MemoryCache, RecoversWithinOnePeriodFromAClockThatSteppedBack) {
-  const auto cache = make_memory();
-  const Take two{"k", 1, 2, Millis(1000)};
-  EXPECT_TRUE(take(*cache, two, kStart + std::chrono::hours(5)).allowed);
-  EXPECT_FALSE(take(*cache, two, kStart).allowed);
-  EXPECT_TRUE(take(*cache, two, kStart + Millis(500)).allowed);
-}
-
 TEST(MemoryCache, NeverAllowsMoreThanBurstAndRefillWhateverTheOrderOfCalls) {
   EXPECT_TRUE(rc::check([] {
     const auto limit = *rc::gen::inRange<std::int64_t>(1, 50);

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <random>
 
 #include "base/log.h"
+#include "net/backoff.h"
 #include "net/http2_connection.h"
 
 namespace carillon::net {
@@ -22,8 +22,6 @@ std::string_view Http2Response::header(std::string_view name) const noexcept {
 
 namespace {
 
-constexpr auto kBackoffMin = std::chrono::milliseconds(100);
-constexpr auto kBackoffMax = std::chrono::milliseconds(10'000);
 constexpr std::size_t kReadBufferBytes = 64 * 1024;
 constexpr std::size_t kAssumedStreams =
     100;  // of a connection not yet opened (RFC 9113 §6.5.2 advises ≥ 100)
@@ -32,7 +30,7 @@ constexpr auto kClosePoll = 1ms;
 class Client final : public Http2Client, private Http2ConnectionOwner {
  public:
   Client(asio::any_io_executor executor, Http2Options options, Url url, std::shared_ptr<const TlsContext> tls)
-      : executor_(std::move(executor)), timer_(executor_), random_(std::random_device{}()) {
+      : executor_(std::move(executor)), timer_(executor_) {
     const bool is_default_port = url.port == (url.is_tls() ? 443 : 80);
     const std::string host = url.host.contains(':') ? "[" + url.host + "]" : url.host;
     context_.authority = is_default_port ? host : fmt::format("{}:{}", host, url.port);
@@ -70,7 +68,7 @@ class Client final : public Http2Client, private Http2ConnectionOwner {
 
   [[nodiscard]] bool is_healthy() const noexcept override {
     const bool is_any_up = std::ranges::any_of(connections_, [](const auto& c) { return c->is_up(); });
-    return is_any_up || failures_ == 0;
+    return is_any_up || !backoff_.has_failed();
   }
 
   [[nodiscard]] bool speaks_http2() const noexcept override { return speaks_http2_; }
@@ -155,10 +153,10 @@ class Client final : public Http2Client, private Http2ConnectionOwner {
     const bool has_answered = connection.has_answered();
     std::erase_if(connections_, [&](const auto& c) { return c.get() == &connection; });
     if (has_answered) {
-      failures_ = 0;
+      backoff_.reset();
       next_attempt_ = {};
     } else if (!is_closing_ && !connection.was_drained()) {
-      back_off();
+      next_attempt_ = std::chrono::steady_clock::now() + backoff_.next();
     }
     if (error != nullptr) {
       speaks_http2_ = error->code != Errc::FailedPrecondition;
@@ -176,13 +174,6 @@ class Client final : public Http2Client, private Http2ConnectionOwner {
     const bool has_room = std::ranges::any_of(connections_, [](const auto& c) { return c->room() > 0; });
     if (has_room) post_dispatch();
     else open_if_needed();
-  }
-
-  void back_off() {
-    failures_ = std::min(failures_ + 1, 16U);
-    const auto full = std::min(kBackoffMax, kBackoffMin * (1 << std::min(failures_ - 1, 10U)));
-    std::uniform_int_distribution<std::int64_t> jitter(full.count() / 2, full.count());
-    next_attempt_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(jitter(random_));
   }
 
   void arm_timer(SteadyTime at) {
@@ -215,8 +206,7 @@ class Client final : public Http2Client, private Http2ConnectionOwner {
   asio::steady_timer timer_;
   SteadyTime timer_at_ = SteadyTime::max();
   SteadyTime next_attempt_{};
-  std::minstd_rand random_;
-  unsigned failures_ = 0;
+  Backoff backoff_;
   std::size_t known_limit_ = kAssumedStreams;
   std::size_t first_ = 0;
   int pumping_ = 0;

@@ -27,6 +27,8 @@ Deliverer::Deliverer(const Pipeline::Deps& deps, const Options& options, Journal
   for (auto& wake : queue_wake_) wake = std::make_unique<base::Signal>(deps.delivery);
   claim_size_ = deps.metrics.histogram("carillon_claim_rows", "Rows taken by one claim.",
                                        base::Metrics::count_buckets());
+  marks_found_ = deps.metrics.counter("carillon_sent_marks_found_total",
+                                      "Deliveries not sent again because a mark says that they were sent.");
 }
 
 Deliverer::~Deliverer() = default;
@@ -113,7 +115,7 @@ std::vector<store::ClaimRequest> Deliverer::wanted_claims() {
     if (!scan_wanted_[i]) {
       queue::Batch batch = deps_.queue.poll(lane, room);
       if (batch.overflowed) scan_wanted_[i] = true;
-      deps_.queue.commit(lane, batch.token);
+      if (batch.token != 0) polled_[i] = batch.token;
       if (batch.ids.empty() && !scan_wanted_[i]) {
         // A hint that comes between the poll and this is only overtaken by what comes at the same moment.
         is_open_[i].store(true, std::memory_order_relaxed);
@@ -179,6 +181,8 @@ Task<void> Deliverer::claim_loop() {
       auto rows = co_await deps_.store.claim(asked, deps_.owner, deps_.clock.now());
       if (rows) {
         CARILLON_FAILPOINT("claim.after_store");
+        // The claim is durable: the hints have done their part. After a failure they wait for the scan's.
+        for (const auto& request : asked) deps_.queue.commit(request.lane, polled_[request.lane.index()]);
         take_claimed(std::move(*rows), asked);
       } else {
         base::log_warn("due deliveries cannot be taken from the store: {}", rows.error().message);

@@ -12,6 +12,7 @@
 #include "pipeline/route.h"
 #include "pipeline/senders.h"
 #include "pipeline/sensitive.h"
+#include "pipeline/sent_marks.h"
 
 namespace carillon::pipeline {
 namespace {
@@ -99,9 +100,22 @@ Task<void> Deliverer::put_back_all(std::vector<FlightPtr>& flights, const Error&
   co_await base::sleep_for(kStoreRetry);
 }
 
+// What a process that is gone has sent and could not record.
+Task<void> Deliverer::record_sent(std::vector<FlightPtr>& flights) {
+  const auto were = co_await were_sent(deps_, flights);
+  for (std::size_t i = 0; i < flights.size(); ++i) {
+    if (!were[i]) continue;
+    marks_found_.add();
+    recorder_.decided(std::move(flights[i]), DeliveryStatus::Sent, Reason::None, std::nullopt,
+                      R"({"check":"sent_mark","value":"another claim of it was sent; its process is gone"})");
+  }
+  std::erase_if(flights, [](const FlightPtr& flight) { return !flight; });
+}
+
 Task<void> Deliverer::prepare(std::vector<FlightPtr>& flights) {
   const auto loaded = co_await load(flights);
   if (!loaded) co_return co_await put_back_all(flights, loaded.error());
+  co_await record_sent(flights);
   const auto asked = co_await load_suppressed(flights);
   if (!asked) co_return co_await put_back_all(flights, asked.error());
   const auto& suppressed = *asked;

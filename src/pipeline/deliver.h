@@ -97,6 +97,7 @@ class Deliverer final : public providers::JobSink {
   Task<void> prepare(std::vector<FlightPtr>& flights);
   Task<Result<void>> load(std::vector<FlightPtr>& flights);
   Task<Result<std::vector<bool>>> load_suppressed(std::vector<FlightPtr>& flights);
+  Task<void> record_sent(std::vector<FlightPtr>& flights);
   Task<void> put_back_all(std::vector<FlightPtr>& flights, const Error& error);
   Task<void> render(std::vector<FlightPtr>& flights);
   Task<Result<void>> open_said(const Flight& flight, Said& said);
@@ -143,6 +144,7 @@ class Deliverer final : public providers::JobSink {
   std::array<std::unique_ptr<base::Signal>, model::kQueueCount> queue_wake_;
   std::array<bool, model::kLaneCount> scan_wanted_{};
   std::array<bool, model::kLaneCount> is_claiming_{};
+  std::array<std::uint64_t, model::kLaneCount> polled_{};       // token of the last batch of hints
   std::array<std::atomic<bool>, model::kLaneCount> is_open_{};  // nothing older waits in that lane
   std::unordered_map<std::string, std::shared_ptr<model::CompiledTemplate>> compiled_;
   struct {
@@ -159,6 +161,7 @@ class Deliverer final : public providers::JobSink {
                       .failed = [this](FlightPtr f, const Error& why) { cannot_say(std::move(f), why); },
                       .unused = [this](FlightPtr flight) { give_back(std::move(flight)); }}};
   base::Histogram claim_size_;
+  base::Counter marks_found_;
   base::TaskGate gate_{"deliver"};
 };
 

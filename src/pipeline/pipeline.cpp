@@ -225,6 +225,8 @@ class PipelineImpl final : public Pipeline {
       call_on(acceptor->executor(), [&] { acceptor->close(); });
       acceptor->wait();
     }
+    // A queue that others use goes on hearing of work: what it has posted runs before what is posted next.
+    deps_.queue.on_ready({});
     call_on(deps_.delivery, [&] {
       expander_.stop();
       reviver_.stop();

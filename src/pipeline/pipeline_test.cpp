@@ -8,9 +8,13 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_future.hpp>
+#include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <filesystem>
 #include <future>
+#include <map>
+#include <set>
 #include <thread>
 
 namespace carillon::pipeline {
@@ -32,7 +36,8 @@ struct Thread {
 // A store in a folder of its own, with everything on top; restart() is a clean stop and a new start.
 class World {
  public:
-  World() {
+  explicit World(std::unique_ptr<queue::Queue> queue = nullptr, std::unique_ptr<cache::Cache> cache = nullptr)
+      : queue_(std::move(queue)), cache_(std::move(cache)) {
     std::string path = (std::filesystem::temp_directory_path() / "carillon-pipeline-XXXXXX").string();
     folder_ = ::mkdtemp(path.data());
     auto ring = base::KeyRing::derive(base::Secret(std::string(32, 'k')));
@@ -58,8 +63,8 @@ class World {
     const auto registration = run(store_->register_process("test", clock_.now()));
     ASSERT_TRUE(registration) << registration.error().message;
     ids_ = std::make_unique<base::IdGenerator>(clock_, registration->owner.node, registration->highest_id);
-    queue_ = queue::make_embedded();
-    cache_ = cache::make_memory();
+    if (!queue_) queue_ = queue::make_embedded();
+    if (!cache_) cache_ = cache::make_memory();
     auto directory = run(Directory::open(*store_, *keys_, clock_));
     ASSERT_TRUE(directory) << directory.error().message;
     directory_ = std::move(*directory);
@@ -90,6 +95,7 @@ class World {
     api_.reset();
     delivery_.reset();
     store_.reset();
+    queue_.reset();
   }
 
   template <class T>
@@ -251,6 +257,164 @@ TEST(Pipeline, RetriesWhatFailsForNowAndGivesUpVisibly) {
   const auto dead = world.run(world.store_->list_dead_letters(kDefaultProject, {}));
   ASSERT_TRUE(dead);
   EXPECT_EQ(dead->rows.size(), 1U);
+}
+
+// The embedded queue, watched: what was polled, and what is committed when.
+class WatchedQueue final : public queue::Queue {
+ public:
+  Result<void> publish(model::Lane lane, std::span<const std::int64_t> ids) override {
+    return inner_->publish(lane, ids);
+  }
+  queue::Batch poll(model::Lane lane, std::size_t limit) override {
+    auto batch = inner_->poll(lane, limit);
+    const std::lock_guard lock(mutex_);
+    polled_.insert(lane.index());
+    batch.token = batch.ids.empty() ? 0 : ++last_token_;
+    if (batch.token != 0) batches_[lane.index()].emplace_back(batch.token, batch.ids);
+    return batch;
+  }
+  void commit(model::Lane lane, std::uint64_t token) override {
+    std::vector<std::int64_t> ids;
+    {
+      const std::lock_guard lock(mutex_);
+      auto& batches = batches_[lane.index()];
+      while (!batches.empty() && batches.front().first <= token) {
+        ids.insert(ids.end(), batches.front().second.begin(), batches.front().second.end());
+        batches.pop_front();
+      }
+    }
+    if (!ids.empty() && on_commit) on_commit(ids);
+  }
+  void on_ready(std::function<void(model::Lane)> wake) override {
+    has_listener_ = static_cast<bool>(wake);
+    inner_->on_ready(std::move(wake));
+  }
+  std::size_t size(model::Lane lane) const override { return inner_->size(lane); }
+  std::string trouble() const override { return {}; }
+
+  // The first scan of the Store has found nothing more there: from now on the lane lives on hints.
+  bool is_polled(model::Lane lane) {
+    const std::lock_guard lock(mutex_);
+    return polled_.contains(lane.index());
+  }
+  bool has_listener() const { return has_listener_; }
+
+  std::function<void(const std::vector<std::int64_t>& ids)> on_commit;  // set before the pipeline is opened
+
+ private:
+  const std::unique_ptr<queue::Queue> inner_ = queue::make_embedded();
+  std::mutex mutex_;
+  std::set<std::size_t> polled_;
+  std::map<std::size_t, std::deque<std::pair<std::uint64_t, std::vector<std::int64_t>>>> batches_;
+  std::uint64_t last_token_ = 0;
+  std::atomic<bool> has_listener_{false};
+};
+
+TEST(Pipeline, CommitsHintsOnlyWhenTheirClaimIsDurable) {
+  auto owned = std::make_unique<WatchedQueue>();
+  auto& queue = *owned;
+  std::atomic<std::size_t> committed{0}, unclaimed{0};
+  World* all = nullptr;
+  queue.on_commit = [&](const std::vector<std::int64_t>& ids) {
+    for (const std::int64_t id : ids) {
+      const auto seen = all->run(all->store_->delivery(id));
+      const bool is_claimed = seen && seen->delivery.status != DeliveryStatus::Pending;
+      (is_claimed ? committed : unclaimed).fetch_add(1);
+    }
+  };
+  World world(std::move(owned));
+  all = &world;
+  const model::Lane lane{model::Queue::Email, model::Priority::Bulk};
+  ASSERT_TRUE(world.eventually([&] { return queue.is_polled(lane); }));
+  std::string to;
+  for (int i = 0; i < 300; ++i) to += fmt::format("{}{{\"email\":\"user{}@example.com\"}}", i ? "," : "", i);
+  const auto answer = world.send(
+      fmt::format(R"({{"to":[{}],"channels":["email"],"priority":"bulk","title":"Hi","body":"There"}})", to));
+  ASSERT_TRUE(answer) << answer.error().detail;
+  ASSERT_TRUE(world.eventually([&] { return committed + unclaimed == 300U; }))
+      << committed << " " << unclaimed;
+  EXPECT_EQ(unclaimed, 0U);
+  EXPECT_TRUE(world.ends_as(answer->id, DeliveryStatus::Sent));
+}
+
+// A cache that says that others use it too.
+class SharedCache final : public cache::Cache {
+ public:
+  Task<Result<std::vector<cache::Taken>>> take(std::vector<cache::Take> takes, Time now) override {
+    return inner_->take(std::move(takes), now);
+  }
+  Task<Result<void>> mark_sent(std::vector<std::string> keys, Millis ttl, Time now) override {
+    if (is_away) co_return fail(Errc::Unavailable, "away");
+    co_return co_await inner_->mark_sent(std::move(keys), ttl, now);
+  }
+  Task<Result<std::vector<bool>>> were_sent(std::vector<std::string> keys, Time now) override {
+    if (is_away) co_return fail(Errc::Unavailable, "away");
+    co_return co_await inner_->were_sent(std::move(keys), now);
+  }
+  bool is_shared() const noexcept override { return true; }
+  std::string trouble() const override { return {}; }
+
+  std::atomic<bool> is_away{false};
+
+ private:
+  const std::unique_ptr<cache::Cache> inner_ = cache::make_memory();
+};
+
+constexpr const char* kFailingMail =
+    R"({"to":[{"email":"tempfail@sandbox.carillon.test"}],"channels":["email"],"title":"Hi","body":"x"})";
+
+TEST(SentMarks, AreMadeOfWhatWasSentAndOfNothingElse) {
+  World world(nullptr, std::make_unique<SharedCache>());
+  const auto sent = world.send(kMail), failed = world.send(kFailingMail);
+  ASSERT_TRUE(sent && failed);
+  ASSERT_TRUE(world.ends_as(sent->id, DeliveryStatus::Sent));
+  ASSERT_TRUE(world.ends_as(failed->id, DeliveryStatus::Retrying));
+  const auto mark_of = [&](std::int64_t notification) {
+    return fmt::format("{}:0", world.deliveries(notification).front().id);
+  };
+  const auto marks =
+      world.run(world.cache_->were_sent({mark_of(sent->id), mark_of(failed->id)}, world.clock_.now()));
+  ASSERT_TRUE(marks);
+  EXPECT_EQ(*marks, (std::vector<bool>{true, false}));
+}
+
+TEST(SentMarks, KeepAnotherProcessFromSendingAgain) {
+  World world(nullptr, std::make_unique<SharedCache>());
+  const auto answer = world.send(kFailingMail);
+  ASSERT_TRUE(answer);
+  ASSERT_TRUE(world.ends_as(answer->id, DeliveryStatus::Retrying));
+  const auto before = world.deliveries(answer->id).front();
+  // As if a process that is gone had sent it.
+  ASSERT_TRUE(world.run(
+      world.cache_->mark_sent({fmt::format("{}:0", before.id)}, std::chrono::hours(1), world.clock_.now())));
+  world.clock_.advance(std::chrono::minutes(2));
+  world.pipeline_->nudge();
+  ASSERT_TRUE(world.ends_as(answer->id, DeliveryStatus::Sent));
+  EXPECT_EQ(world.deliveries(answer->id).front().attempts, before.attempts);
+  EXPECT_NE(world.metrics_->text().find("carillon_sent_marks_found_total 1"), std::string::npos);
+}
+
+TEST(SentMarks, AreDoneWithoutWhileTheCacheIsAway) {
+  auto owned = std::make_unique<SharedCache>();
+  owned->is_away = true;
+  World world(nullptr, std::move(owned));
+  const auto sent = world.send(kMail), failed = world.send(kFailingMail);
+  ASSERT_TRUE(sent && failed);
+  EXPECT_TRUE(world.ends_as(sent->id, DeliveryStatus::Sent));
+  ASSERT_TRUE(world.ends_as(failed->id, DeliveryStatus::Retrying));
+  const auto before = world.deliveries(failed->id).front().attempts;
+  world.clock_.advance(std::chrono::minutes(2));
+  world.pipeline_->nudge();
+  EXPECT_TRUE(world.eventually([&] { return world.deliveries(failed->id).front().attempts > before; }));
+}
+
+TEST(Pipeline, ListensToNoQueueOnceItHasEnded) {
+  auto owned = std::make_unique<WatchedQueue>();
+  auto& queue = *owned;
+  World world(std::move(owned));
+  EXPECT_TRUE(queue.has_listener());
+  world.pipeline_->drain();
+  EXPECT_FALSE(queue.has_listener());
 }
 
 TEST(Pipeline, ExpandsMoreThan256EndpointsInTheBackground) {

@@ -8,6 +8,7 @@
 #include "model/local_time.h"
 #include "pipeline/replay_changes.h"
 #include "pipeline/route.h"
+#include "pipeline/sent_marks.h"
 
 namespace carillon::pipeline {
 namespace {
@@ -256,6 +257,8 @@ Task<void> Recorder::write(Batch batch) {
   }
   CARILLON_FAILPOINT("record.after_journal");
   const auto items = std::make_shared<const std::vector<store::RecordItem>>(std::move(batch.items));
+  co_await mark_sent(deps_, items);
+  CARILLON_FAILPOINT("record.after_marks");
   while (true) {
     const auto applied = co_await deps_.store.record(items, deps_.owner, deps_.clock.now());
     if (applied) {

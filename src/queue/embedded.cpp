@@ -56,6 +56,8 @@ class Embedded final : public Queue {
     return slot->ids.size();
   }
 
+  std::string trouble() const override { return {}; }
+
  private:
   struct Slot {
     mutable std::mutex mutex;

@@ -19,8 +19,9 @@ set_target_properties(carillon_test_pch PROPERTIES EXCLUDE_FROM_ALL ON)
 
 set(CARILLON_THIRD_PARTY_base spdlog::spdlog tomlplusplus::tomlplusplus PkgConfig::ARGON2)
 set(CARILLON_THIRD_PARTY_model carillon_phonenumber date::date-tz PkgConfig::IDN2 PkgConfig::ICU)
-set(CARILLON_THIRD_PARTY_net PkgConfig::NGHTTP2 CURL::libcurl PkgConfig::URING)
+set(CARILLON_THIRD_PARTY_net PkgConfig::NGHTTP2 CURL::libcurl PkgConfig::URING PkgConfig::HIREDIS)
 set(CARILLON_THIRD_PARTY_store carillon_sqlite PkgConfig::PQ)
+set(CARILLON_THIRD_PARTY_queue PkgConfig::RDKAFKA)
 set(CARILLON_THIRD_PARTY_providers PkgConfig::GMIME)
 set(CARILLON_THIRD_PARTY_sim PkgConfig::NGHTTP2)
 

@@ -1,0 +1,223 @@
+#include "queue/kafka_consumers.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <functional>
+#include <future>
+
+#include "base/log.h"
+#include "queue/hint.h"
+
+namespace carillon::queue {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kTurnMessages = 256;  // of one queue, before the next gets its turn
+constexpr int kIdleMs = 100;  // librdkafka rings when something comes; this is for the case that it does not
+constexpr auto kStoreEvery = 200ms;
+constexpr auto kLeaveMax = 5s;
+
+using Rebalance = std::function<void(rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*)>;
+
+void on_rebalance(rd_kafka_t*, rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t* partitions,
+                  void* opaque) {
+  (*static_cast<const Rebalance*>(opaque))(what, partitions);
+}
+
+}  // namespace
+
+// Called from inside of a poll, on the thread of the consumers.
+void KafkaConsumers::Consumer::rebalance(rd_kafka_resp_err_t what,
+                                         rd_kafka_topic_partition_list_t* partitions) {
+  const auto each = [&](auto act) {
+    for (int i = 0; i < partitions->cnt; ++i) {
+      const auto& partition = partitions->elems[i];
+      if (const auto lane = topics.find(std::string_view(partition.topic)); lane != topics.end()) {
+        act(lane->second, partition.partition);
+      }
+    }
+  };
+  if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+    each([&](model::Lane lane, std::int32_t partition) { lanes->assign(lane, partition); });
+    rd_kafka_assign(client.get(), partitions);
+    return;
+  }
+  // What is stored is committed by librdkafka when it gives the partitions up.
+  store();
+  each([&](model::Lane lane, std::int32_t partition) { lanes->revoke(lane, partition); });
+  rd_kafka_assign(client.get(), nullptr);
+}
+
+void KafkaConsumers::Consumer::store() {
+  PartitionsPtr offsets;
+  for (const auto& [topic, lane] : topics) {
+    for (const auto& [partition, offset] : lanes->progress(lane)) {
+      if (!offsets) offsets.reset(rd_kafka_topic_partition_list_new(8));
+      rd_kafka_topic_partition_list_add(offsets.get(), topic.c_str(), partition)->offset = offset;
+    }
+  }
+  // A partition that is not ours any more is refused there, which is right.
+  if (offsets) rd_kafka_offsets_store(client.get(), offsets.get());
+}
+
+Result<std::unique_ptr<KafkaConsumers>> KafkaConsumers::open(const KafkaConfig& config,
+                                                             const std::string& prefix,
+                                                             std::span<const model::Queue> queues,
+                                                             Lanes& lanes, ConsumerEvents& events) {
+  std::unique_ptr<KafkaConsumers> consumers(new KafkaConsumers(lanes, events));
+  consumers->ready_ = base::Descriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!consumers->ready_)
+    return fail(Errc::Unavailable, "cannot make an eventfd; raise the limit of open files");
+  for (const model::Queue queue : queues) CARILLON_CHECK(consumers->join(config, prefix, queue));
+  consumers->thread_ = std::thread([self = consumers.get()] {
+    ::pthread_setname_np(::pthread_self(), "queue-in");
+    self->run();
+  });
+  return consumers;
+}
+
+KafkaConsumers::~KafkaConsumers() {
+  is_stopping_ = true;
+  const std::uint64_t one = 1;
+  if (ready_) static_cast<void>(::write(ready_.get(), &one, sizeof one));
+  if (thread_.joinable()) thread_.join();
+}
+
+Result<void> KafkaConsumers::join(const KafkaConfig& config, const std::string& prefix, model::Queue queue) {
+  auto consumer = std::make_unique<Consumer>();
+  consumer->lanes = &lanes_;
+  consumer->on_rebalance = [self = consumer.get()](auto what, auto* partitions) {
+    self->rebalance(what, partitions);
+  };
+  ConfPtr conf = config.make({
+      {"group.id", group_of(prefix, queue)},
+      {"enable.auto.offset.store", "false"},  // stored by store(), when the claim is durable
+      {"enable.auto.commit", "true"},
+      {"auto.commit.interval.ms", "1000"},
+      {"auto.offset.reset", "earliest"},
+      {"partition.assignment.strategy", "range"},
+      {"session.timeout.ms", "10000"},
+      {"heartbeat.interval.ms", "3000"},
+      {"queued.min.messages", "1000"},
+      {"queued.max.messages.kbytes", "1024"},
+  });
+  rd_kafka_conf_set_opaque(conf.get(), &consumer->on_rebalance);
+  rd_kafka_conf_set_rebalance_cb(conf.get(), on_rebalance);
+  std::array<char, 256> why{};
+  consumer->client.reset(rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), why.data(), why.size()));
+  if (!consumer->client) return fail(Errc::InvalidArgument, printable(why.data()));
+  static_cast<void>(conf.release());  // the client's now
+  rd_kafka_t* const client = consumer->client.get();
+  rd_kafka_poll_set_consumer(client);
+  const PartitionsPtr topics(rd_kafka_topic_partition_list_new(model::kPriorityCount));
+  for (std::size_t p = 0; p < model::kPriorityCount; ++p) {
+    const model::Lane lane{queue, static_cast<model::Priority>(p)};
+    const std::string topic = topic_of(prefix, lane);
+    rd_kafka_topic_partition_list_add(topics.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
+    consumer->topics.emplace(topic, lane);
+  }
+  consumer->queue.reset(rd_kafka_queue_get_consumer(client));
+  const std::uint64_t one = 1;
+  rd_kafka_queue_io_event_enable(consumer->queue.get(), ready_.get(), &one, sizeof one);
+  const auto code = rd_kafka_subscribe(client, topics.get());
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return fail(Errc::InvalidArgument, kafka_text(code));
+  consumers_.push_back(std::move(consumer));
+  return {};
+}
+
+void KafkaConsumers::run() {
+  bool has_more = false;
+  auto store_at = std::chrono::steady_clock::now();
+  while (!is_stopping_) {
+    pollfd waiting{ready_.get(), POLLIN, 0};
+    if (::poll(&waiting, 1, has_more ? 0 : kIdleMs) > 0) {
+      std::uint64_t rung = 0;
+      static_cast<void>(::read(ready_.get(), &rung, sizeof rung));
+    }
+    has_more = false;
+    for (const auto& consumer : consumers_) has_more |= drain(*consumer);
+    if (const auto now = std::chrono::steady_clock::now(); now >= store_at) {
+      for (const auto& consumer : consumers_) consumer->store();
+      store_at = now + kStoreEvery;
+    }
+  }
+  leave();
+}
+
+bool KafkaConsumers::drain(Consumer& consumer) {
+  for (int i = 0; i < kTurnMessages; ++i) {
+    const MessagePtr message(rd_kafka_consumer_poll(consumer.client.get(), 0));
+    if (!message) return false;
+    take(consumer, *message);
+  }
+  return true;
+}
+
+void KafkaConsumers::take(Consumer& consumer, const rd_kafka_message_t& message) {
+  if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    base::log_debug("kafka: {}", printable(rd_kafka_message_errstr(&message)));
+    return;
+  }
+  const auto lane = consumer.topics.find(std::string_view(rd_kafka_topic_name(message.rkt)));
+  if (lane == consumer.topics.end()) return;
+  const auto ids = decode_hint({static_cast<const char*>(message.payload), message.len});
+  if (!ids) {
+    events_.on_malformed();
+    lanes_.skip(lane->second, message.partition, message.offset);
+    return;
+  }
+  const bool is_whole = lanes_.add(lane->second, *ids, message.partition, message.offset);
+  events_.on_received(ids->size(), !is_whole);
+}
+
+// All at the same time, and no longer than kLeaveMax: a group finds out by itself who is gone.
+void KafkaConsumers::leave() {
+  const auto deadline = base::Deadline::after(kLeaveMax);
+  std::vector<KafkaQueuePtr> queues;
+  for (const auto& consumer : consumers_) {
+    rd_kafka_queue_io_event_enable(consumer->queue.get(), -1, nullptr, 0);
+    consumer->store();
+    queues.emplace_back(rd_kafka_queue_new(consumer->client.get()));
+    const KafkaErrorPtr error(rd_kafka_consumer_close_queue(consumer->client.get(), queues.back().get()));
+  }
+  for (std::size_t i = 0; i < consumers_.size();) {
+    if (rd_kafka_consumer_closed(consumers_[i]->client.get()) != 0 || deadline.passed()) {
+      ++i;
+      continue;
+    }
+    // As events: messages come here too, which the call for call-backs cannot take (it asserts).
+    const EventPtr event(rd_kafka_queue_poll(queues[i].get(), 10));
+    if (event && rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_REBALANCE) {
+      consumers_[i]->rebalance(rd_kafka_event_error(event.get()),
+                               rd_kafka_event_topic_partition_list(event.get()));
+    }
+  }
+  queues.clear();
+  destroy();
+}
+
+// librdkafka 2.0.2 waits for ever in its destructor when a partition was removed from the cluster while it
+// was read (its issue 4724, mended in 2.5): then its threads stay until the process ends, which is about to.
+void KafkaConsumers::destroy() {
+  std::promise<void> gone;
+  auto is_gone = gone.get_future();
+  auto thread = std::make_unique<std::thread>(
+      [consumers = std::exchange(consumers_, {}), gone = std::move(gone)]() mutable {
+        consumers.clear();
+        gone.set_value();
+      });
+  if (is_gone.wait_for(kLeaveMax) == std::future_status::ready) {
+    thread->join();
+  } else {
+    base::log_warn("queue: a Kafka client does not end; it is left behind");
+    static_cast<void>(thread.release());
+  }
+}
+
+}  // namespace carillon::queue

@@ -1,0 +1,71 @@
+// The listening half: a consumer for each queue, all on one thread, filling the lanes.
+//
+// Within the limits of librdkafka 2.0.2 (RELIABILITY §1.2): one message at a time and never the batch calls,
+// the range assignor, no pausing. What a lane has no room for is dropped, so that a slow lane holds up
+// nobody.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/descriptor.h"
+#include "queue/kafka_handles.h"
+#include "queue/lanes.h"
+
+namespace carillon::queue {
+
+// Counts what came. Called on the consumers' thread.
+class ConsumerEvents {
+ public:
+  virtual ~ConsumerEvents() = default;
+  virtual void on_received(std::size_t ids, bool is_dropped) = 0;
+  virtual void on_malformed() = 0;
+};
+
+class KafkaConsumers {
+ public:
+  // Joins the group of each queue. `lanes` and `events` outlive it. Errors: InvalidArgument (TLS files).
+  static Result<std::unique_ptr<KafkaConsumers>> open(const KafkaConfig& config, const std::string& prefix,
+                                                      std::span<const model::Queue> queues, Lanes& lanes,
+                                                      ConsumerEvents& events);
+  // Stores what is settled and leaves the groups; a broker that is away is not waited for.
+  ~KafkaConsumers();
+  KafkaConsumers(const KafkaConsumers&) = delete;
+  KafkaConsumers& operator=(const KafkaConsumers&) = delete;
+
+ private:
+  struct Consumer {
+    Lanes* lanes = nullptr;
+    std::map<std::string, model::Lane, std::less<>> topics;
+    std::function<void(rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*)>
+        on_rebalance;  // for the client
+    ClientPtr client;
+    KafkaQueuePtr queue;
+    void rebalance(rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t* partitions);
+    void store();
+  };
+
+  KafkaConsumers(Lanes& lanes, ConsumerEvents& events) : lanes_(lanes), events_(events) {}
+  Result<void> join(const KafkaConfig& config, const std::string& prefix, model::Queue queue);
+  void run();
+  // True when there may be more.
+  bool drain(Consumer& consumer);
+  void take(Consumer& consumer, const rd_kafka_message_t& message);
+  void leave();
+  void destroy();
+
+  Lanes& lanes_;
+  ConsumerEvents& events_;
+  base::Descriptor ready_;  // an eventfd that librdkafka rings
+  std::vector<std::unique_ptr<Consumer>> consumers_;
+  std::atomic<bool> is_stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace carillon::queue
