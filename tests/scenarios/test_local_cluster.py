@@ -108,7 +108,8 @@ def test_it_survives_what_is_done_to_it(local_cluster):
                             env={**os.environ, "CARILLON_BIN": str(harness.BINARY)}, capture_output=True, text=True,
                             timeout=PATIENCE_S)
     assert second.returncode == 1 and "runs in" in second.stderr and "Traceback" not in second.stderr
-    # What is killed comes back. What met PostgreSQL as it went may be tried again a minute later: nobody waits for that.
+    # What is killed comes back. What met PostgreSQL as it went may be tried again a minute later: nobody waits
+    # for that.
     accepted = [first]
     for name in ("worker-1", "PostgreSQL", "api"):
         pid = local_cluster.pids()[name]
