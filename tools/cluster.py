@@ -325,8 +325,10 @@ def end_in_order(cluster):
         os._exit(1)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, at_once)
+    began = any(child.process for child in [*cluster.engines, *cluster.roles])
     cluster.stop()
-    say("stopped; the next start on this folder goes on")
+    if began:
+        say("stopped; the next start on this folder goes on")
 
 
 def run_cluster(arguments, wanted):
@@ -364,7 +366,8 @@ def read_arguments(words):
 
 def main(words):
     arguments = read_arguments(words)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
+    for number in (signal.SIGINT, signal.SIGTERM):  # the first too: a shell's background jobs ignore it
+        signal.signal(number, signal.default_int_handler)
     wanted = {engine for engine in ("kafka", "redis") if not getattr(arguments, f"without_{engine}")}
     try:
         return run_cluster(arguments, wanted)

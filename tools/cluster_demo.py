@@ -131,7 +131,8 @@ def main(words):
     parser.add_argument("--without-kafka", action="store_true")
     parser.add_argument("--without-redis", action="store_true")
     arguments = parser.parse_args(words)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
+    for number in (signal.SIGINT, signal.SIGTERM):  # the first too: a shell's background jobs ignore it
+        signal.signal(number, signal.default_int_handler)
     try:
         return run({engine for engine in ("kafka", "redis") if not getattr(arguments, f"without_{engine}")})
     except cluster.Failed as problem:

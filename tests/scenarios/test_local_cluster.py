@@ -33,6 +33,8 @@ class LocalCluster:
                 [sys.executable, TOOLS / "cluster.py", "--folder", self.folder / "c", "--listen", "127.0.0.1:0",
                  "--without-kafka", "--without-redis", "--set", "store.lease=3s"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                # As a shell's background job; it has to heed it all the same.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
                 env={**os.environ, "CARILLON_BIN": str(harness.BINARY)})
         harness.wait_until(lambda: self.status() or self.process.poll() is not None, self.log, PATIENCE_S)
         assert self.process.poll() is None, self.log()
@@ -108,8 +110,7 @@ def test_it_survives_what_is_done_to_it(local_cluster):
                             env={**os.environ, "CARILLON_BIN": str(harness.BINARY)}, capture_output=True, text=True,
                             timeout=PATIENCE_S)
     assert second.returncode == 1 and "runs in" in second.stderr and "Traceback" not in second.stderr
-    # What is killed comes back. What met PostgreSQL as it went may be tried again a minute later: nobody waits
-    # for that.
+    # What is killed comes back. What met PostgreSQL as it went may be tried again a minute later; nobody waits here.
     accepted = [first]
     for name in ("worker-1", "PostgreSQL", "api"):
         pid = local_cluster.pids()[name]
