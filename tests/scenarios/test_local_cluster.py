@@ -64,8 +64,10 @@ class LocalCluster:
 
     def end(self):
         if self.process and self.process.poll() is None:
-            self.process.kill()  # what it started ends with it
+            pids = self.pids() if self.status() else {}
+            self.process.kill()  # what it started ends with it, PostgreSQL with a last write
             self.process.wait()
+            harness.wait_until(lambda: not [pid for pid in pids.values() if runs(pid)], pids, PATIENCE_S)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
