@@ -260,7 +260,7 @@ Task<Result<std::unique_ptr<Directory>>> Directory::open(store::Store& store, co
   if (!found) {
     Record record;
     record.key = std::move(key);
-    record.data = encode_project({"default", true, {}});
+    record.data = encode_project({"default", !store.is_shared(), {}});
     const auto stored = co_await store.put_record(std::move(record), 0, "system", clock.now());
     if (!stored && stored.error().code != Errc::Conflict) co_return std::unexpected(stored.error());
   }

@@ -1,6 +1,7 @@
 #include "store/detail/postgres/connection.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <simdjson.h>
 
 #include <algorithm>
@@ -79,7 +80,7 @@ Result<void> PgDb::connect() {
   PQfinish(std::exchange(conn_, nullptr));
   waiting_.clear();
   error_.reset();
-  in_transaction_ = is_committing_ = false;
+  in_transaction_ = is_committing_ = wants_retry_ = false;
   ++generation_;
   const std::string url(options_.url.reveal());
   // What stands before the URL is what it need not say, what stands after it goes whatever it says.
@@ -120,8 +121,16 @@ Result<void> PgDb::connect() {
 
 Result<void> PgDb::ensure() {
   if (!waiting_.empty()) static_cast<void>(drain());
-  if (conn_ != nullptr && PQstatus(conn_) == CONNECTION_OK) return {};
+  if (conn_ != nullptr && PQstatus(conn_) == CONNECTION_OK && !is_ended()) return {};
   return connect();
+}
+
+// The server closed a connection that nothing was asked on.
+bool PgDb::is_ended() const noexcept {
+  pollfd socket{.fd = PQsocket(conn_), .events = POLLIN | POLLRDHUP, .revents = 0};
+  if (::poll(&socket, 1, 0) <= 0) return false;
+  const bool is_read = PQconsumeInput(conn_) == 1 && PQstatus(conn_) == CONNECTION_OK;
+  return !is_read || (socket.revents & (POLLHUP | POLLRDHUP | POLLERR)) != 0;
 }
 
 Error PgDb::lost() {
@@ -129,11 +138,21 @@ Error PgDb::lost() {
   const Errc code = is_committing_ ? Errc::DeadlineExceeded : Errc::Unavailable;
   PQfinish(std::exchange(conn_, nullptr));
   waiting_.clear();
+  // What had not come to its commit is not there: the same again may do.
+  wants_retry_ = code != Errc::DeadlineExceeded;
+  is_lost_ = is_lost_ || in_transaction_;
   in_transaction_ = is_committing_ = false;
   Error error{code, fmt::format("store: the connection to PostgreSQL was lost: {}", message)};
   // Whatever was said before: the commit may have been carried out.
   if (!error_ || code == Errc::DeadlineExceeded) error_ = error;
   return error;
+}
+
+// The rest of a transaction must not run by itself on the next connection.
+Result<void> PgDb::still_there() const {
+  if (is_lost_)
+    return fail(Errc::Unavailable, "store: the transaction ended with its connection to PostgreSQL");
+  return {};
 }
 
 Result<void> PgDb::so_far() const {
@@ -143,6 +162,7 @@ Result<void> PgDb::so_far() const {
 
 Result<void> PgDb::ready() {
   CARILLON_CHECK(so_far());
+  CARILLON_CHECK(still_there());
   if (conn_ == nullptr) { CARILLON_CHECK(ensure()); }
   if (PQpipelineStatus(conn_) == PQ_PIPELINE_OFF && PQenterPipelineMode(conn_) == 0)
     return std::unexpected(lost());
@@ -276,6 +296,7 @@ Statement PgDb::statement(const char* sql) { return Statement(&with_arrays(sql))
 Result<void> PgDb::exec(const char* sql) {
   if (std::strchr(sql, ';') == nullptr) return send_text(sql);
   CARILLON_CHECK(drain());
+  CARILLON_CHECK(still_there());
   if (conn_ == nullptr) CARILLON_CHECK(ensure());
   if (PQpipelineStatus(conn_) != PQ_PIPELINE_OFF && PQexitPipelineMode(conn_) == 0)
     return std::unexpected(lost());
@@ -298,6 +319,7 @@ std::int64_t PgDb::last_id() noexcept {
 }
 
 Result<void> PgDb::begin() {
+  is_lost_ = false;
   CARILLON_CHECK(ensure());
   error_.reset();
   wants_retry_ = false;
@@ -318,6 +340,7 @@ Result<void> PgDb::commit() {
 void PgDb::rollback() noexcept {
   static_cast<void>(drain());
   error_.reset();
+  is_lost_ = false;
   if (conn_ != nullptr && in_transaction_) static_cast<void>(exec("ROLLBACK;"));
   in_transaction_ = false;
 }

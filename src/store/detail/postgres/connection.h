@@ -92,7 +92,9 @@ class PgDb final : public Db {
   void take(const Waiting& waiting);
   void note(const PGresult* result, bool is_prepare);
   Error lost();  // the connection is: says so, and forgets it
+  [[nodiscard]] bool is_ended() const noexcept;
   Result<void> so_far() const;
+  Result<void> still_there() const;
 
   PgOptions options_;
   PGconn* conn_ = nullptr;
@@ -102,6 +104,7 @@ class PgDb final : public Db {
   std::optional<Error> error_;  // the first since flush()
   std::int64_t changes_ = 0;
   bool in_transaction_ = false, wants_retry_ = false, is_committing_ = false;
+  bool is_lost_ = false;  // the transaction that the caller is in went with its connection
 };
 
 // A column of many rows as one parameter, for `unnest`. Bound with bind_array() of a PgStatement.

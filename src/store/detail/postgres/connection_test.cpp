@@ -63,6 +63,37 @@ class Postgres : public testing::Test {
   std::unique_ptr<PgDb> db_;
 };
 
+TEST_F(Postgres, AnEndedConnectionIsMadeAnewForTheNextTransaction) {
+  const std::int64_t id = db_->scalar("SELECT pg_backend_pid()").value();
+  auto other = open();
+  const std::string end = fmt::format("SELECT pg_terminate_backend({}, 10000);", id);
+  ASSERT_TRUE(other->exec(end.c_str()));
+  ASSERT_TRUE(db_->begin());
+  ASSERT_TRUE(insert(*db_, 1));
+  ASSERT_TRUE(db_->commit());
+  EXPECT_EQ(count(), 1);
+}
+
+TEST_F(Postgres, WhatIsLeftOfALostTransactionDoesNotRunByItself) {
+  ASSERT_TRUE(db_->begin());
+  ASSERT_TRUE(insert(*db_, 1));
+  const std::int64_t id = db_->scalar("SELECT pg_backend_pid()").value();
+  auto other = open();
+  const std::string end = fmt::format("SELECT pg_terminate_backend({}, 10000);", id);
+  ASSERT_TRUE(other->exec(end.c_str()));
+  static_cast<void>(insert(*db_, 2));
+  EXPECT_FALSE(db_->flush());
+  EXPECT_TRUE(db_->wants_retry());
+  EXPECT_FALSE(insert(*db_, 3));
+  EXPECT_FALSE(db_->commit());
+  db_->rollback();
+  EXPECT_EQ(count(), 0);
+  ASSERT_TRUE(db_->begin());
+  ASSERT_TRUE(insert(*db_, 4));
+  ASSERT_TRUE(db_->commit());
+  EXPECT_EQ(count(), 1);
+}
+
 TEST_F(Postgres, GivesBackWhatWasBound) {
   const base::Hash128 hash{1, 0, 255, 4};
   ASSERT_TRUE(db_->begin());

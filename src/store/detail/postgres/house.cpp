@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::int64_t kHouse = 0x63'6172'686fLL;  // number of the lock of who keeps house
 constexpr std::int64_t kDayMs = 86'400'000;
+constexpr int kAttemptsMax = 20;
 constexpr std::int64_t kLookEvery = 1'000;  // messages of the sandbox that this process adds
 
 }  // namespace
@@ -16,7 +17,11 @@ Task<Result<bool>> PostgresStore::before_house(Time now) {
   const auto call = [this, now](Txn& txn) -> Result<bool> {
     const std::int64_t day = to_ms(now) / kDayMs;
     if (partitions_day_ == day) return false;
-    CARILLON_CHECK(make_partitions(txn.db, to_ms(now), options_.dedup_window.count()));
+    // Others may be at it, too: each statement is a transaction of its own here.
+    Result<void> made = make_partitions(txn.db, to_ms(now), options_.dedup_window.count());
+    for (int n = 0; !made && txn.db.wants_retry() && n < kAttemptsMax; ++n)
+      made = make_partitions(txn.db, to_ms(now), options_.dedup_window.count());
+    CARILLON_CHECK(made);
     partitions_day_ = day;
     return false;
   };

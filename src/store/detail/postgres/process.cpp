@@ -1,4 +1,6 @@
 // Opening and closing, who runs here and for how long, how well it is.
+#include <filesystem>
+
 #include "base/ids.h"
 #include "base/log.h"
 #include "store/detail/postgres/index.h"
@@ -86,6 +88,10 @@ std::unique_ptr<Writer> PostgresStore::make_writer(std::unique_ptr<PgDb> db, PgC
 
 Health PostgresStore::health() const {
   Health h;
+  // Of the data folder: how full the database's disk is, its server knows.
+  std::error_code ec;
+  const auto space = std::filesystem::space(options_.folder.empty() ? "." : options_.folder, ec);
+  h.disk_free_bytes = ec ? INT64_MAX : static_cast<std::int64_t>(space.available);
   if (is_failing_.load()) {
     const std::lock_guard lock(why_mutex_);
     h.can_write = false;
