@@ -1,4 +1,6 @@
+import { Button } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
 import { common } from '@/text/common';
 import { useText } from '@/text/language';
 import { Confirm, say } from './feedback';
@@ -39,5 +41,31 @@ export function RemoveDialog({ title, help, remove, shownBy, onClose, onRemoved 
     >
       {help}
     </Confirm>
+  );
+}
+
+interface ButtonProps extends Omit<Props, 'onClose' | 'onRemoved'> {
+  /** What it says; the same in every row. */
+  text: string;
+  /** What it says to those who do not see the row. */
+  label: string;
+}
+
+/** In a row of a list: asks, and removes what the row shows. */
+export function RemoveButton({ text, label, ...asked }: ButtonProps) {
+  const [isAsking, setAsking] = useState(false);
+  return (
+    <>
+      <Button
+        size="compact-xs"
+        variant="subtle"
+        color="red"
+        aria-label={label}
+        onClick={() => setAsking(true)}
+      >
+        {text}
+      </Button>
+      {isAsking && <RemoveDialog {...asked} onClose={() => setAsking(false)} />}
+    </>
   );
 }

@@ -22,7 +22,7 @@ import { Page } from '@/ui/basics';
 import { Confirm, say } from '@/ui/feedback';
 import { IconPlus, IconTrash } from '@/ui/icons';
 import { QueryTable } from '@/ui/query-table';
-import { RemoveDialog } from '@/ui/remove-dialog';
+import { RemoveButton } from '@/ui/remove-dialog';
 import { automateTexts } from './texts';
 
 type Route = Body<'Route'>;
@@ -33,7 +33,6 @@ export function RoutesPage() {
   const c = useText(common);
   const { can } = useAccess();
   const [editing, setEditing] = useState<Route | 'new'>();
-  const [removing, setRemoving] = useState<string>();
   const list = useQuery({ queryKey: ['routes'], queryFn: () => body(api.GET('/v1/routes')) });
   const matchText = (match: Match | undefined) => {
     const words: Record<string, Record<string, string>> = { channel: c.channels, platform: c.platforms };
@@ -78,15 +77,16 @@ export function RoutesPage() {
                       >
                         {c.edit}
                       </Button>
-                      <Button
-                        size="compact-xs"
-                        variant="subtle"
-                        color="red"
-                        aria-label={t.removeLabel(row.key ?? '')}
-                        onClick={() => setRemoving(row.key)}
-                      >
-                        {t.remove}
-                      </Button>
+                      <RemoveButton
+                        text={t.remove}
+                        label={t.removeLabel(row.key ?? '')}
+                        title={t.removeTitle(row.key ?? '')}
+                        help={t.removeRouteHelp}
+                        shownBy="routes"
+                        remove={() =>
+                          body(api.DELETE('/v1/routes/{key}', { params: { path: { key: row.key ?? '' } } }))
+                        }
+                      />
                     </Group>
                   ),
                 },
@@ -96,15 +96,6 @@ export function RoutesPage() {
       />
       {editing && (
         <RouteDialog route={editing === 'new' ? undefined : editing} onClose={() => setEditing(undefined)} />
-      )}
-      {removing && (
-        <RemoveDialog
-          title={t.removeTitle(removing)}
-          help={t.removeRouteHelp}
-          shownBy="routes"
-          remove={() => body(api.DELETE('/v1/routes/{key}', { params: { path: { key: removing } } }))}
-          onClose={() => setRemoving(undefined)}
-        />
       )}
     </Page>
   );

@@ -13,7 +13,7 @@ import { Mono, Page, ProblemNote, Section, StateTag, TextLink } from '@/ui/basic
 import { EditorPage, StoredPage, useSave } from '@/ui/editor';
 import { JsonField, parseObject } from '@/ui/json-field';
 import { QueryTable } from '@/ui/query-table';
-import { RemoveDialog } from '@/ui/remove-dialog';
+import { RemoveButton } from '@/ui/remove-dialog';
 import { automateTexts } from './texts';
 
 type Rule = Body<'Rule'>;
@@ -29,7 +29,6 @@ function ListPage() {
   const t = useText(automateTexts);
   const c = useText(common);
   const { can } = useAccess();
-  const [removing, setRemoving] = useState<string>();
   const list = useQuery({ queryKey: ['rules'], queryFn: () => body(api.GET('/v1/rules')) });
   const fresh = can('administrator') && (
     <Button component="a" href={to(['rules', 'new'])}>
@@ -73,30 +72,22 @@ function ListPage() {
                 {
                   name: c.actions,
                   cell: (row: Rule) => (
-                    <Button
-                      size="compact-xs"
-                      variant="subtle"
-                      color="red"
-                      aria-label={t.removeLabel(row.key ?? '')}
-                      onClick={() => setRemoving(row.key)}
-                    >
-                      {t.remove}
-                    </Button>
+                    <RemoveButton
+                      text={t.remove}
+                      label={t.removeLabel(row.key ?? '')}
+                      title={t.removeTitle(row.key ?? '')}
+                      help={t.removeRuleHelp}
+                      shownBy="rules"
+                      remove={() =>
+                        body(api.DELETE('/v1/rules/{key}', { params: { path: { key: row.key ?? '' } } }))
+                      }
+                    />
                   ),
                 },
               ]
             : []),
         ]}
       />
-      {removing && (
-        <RemoveDialog
-          title={t.removeTitle(removing)}
-          help={t.removeRuleHelp}
-          shownBy="rules"
-          remove={() => body(api.DELETE('/v1/rules/{key}', { params: { path: { key: removing } } }))}
-          onClose={() => setRemoving(undefined)}
-        />
-      )}
     </Page>
   );
 }

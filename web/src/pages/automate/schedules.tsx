@@ -13,7 +13,7 @@ import { EditorPage, StoredPage, useSave } from '@/ui/editor';
 import { say } from '@/ui/feedback';
 import { JsonField, parseObject } from '@/ui/json-field';
 import { QueryTable } from '@/ui/query-table';
-import { RemoveDialog } from '@/ui/remove-dialog';
+import { RemoveButton } from '@/ui/remove-dialog';
 import { useCursor } from '@/ui/table';
 import { automateTexts } from './texts';
 
@@ -30,7 +30,6 @@ function ListPage() {
   const t = useText(automateTexts);
   const c = useText(common);
   const { can } = useAccess();
-  const [removing, setRemoving] = useState<string>();
   const cursor = useCursor();
   const list = useQuery({
     queryKey: ['schedules', cursor.after],
@@ -68,23 +67,12 @@ function ListPage() {
                 { name: t.enabled, cell: (row: Schedule) => <EnabledSwitch schedule={row} /> },
                 {
                   name: c.actions,
-                  cell: (row: Schedule) => (
-                    <RowActions schedule={row} onRemove={() => setRemoving(row.key)} />
-                  ),
+                  cell: (row: Schedule) => <RowActions schedule={row} />,
                 },
               ]
             : []),
         ]}
       />
-      {removing && (
-        <RemoveDialog
-          title={t.removeTitle(removing)}
-          help={t.removeScheduleHelp}
-          shownBy="schedules"
-          remove={() => body(api.DELETE('/v1/schedules/{key}', { params: { path: { key: removing } } }))}
-          onClose={() => setRemoving(undefined)}
-        />
-      )}
     </Page>
   );
 }
@@ -132,7 +120,7 @@ function EnabledSwitch({ schedule }: { schedule: Schedule }) {
   );
 }
 
-function RowActions({ schedule, onRemove }: { schedule: Schedule; onRemove: () => void }) {
+function RowActions({ schedule }: { schedule: Schedule }) {
   const t = useText(automateTexts);
   const client = useQueryClient();
   const key = schedule.key ?? '';
@@ -155,15 +143,14 @@ function RowActions({ schedule, onRemove }: { schedule: Schedule; onRemove: () =
         >
           {t.run}
         </Button>
-        <Button
-          size="compact-xs"
-          variant="subtle"
-          color="red"
-          aria-label={t.removeLabel(key)}
-          onClick={onRemove}
-        >
-          {t.remove}
-        </Button>
+        <RemoveButton
+          text={t.remove}
+          label={t.removeLabel(key)}
+          title={t.removeTitle(key)}
+          help={t.removeScheduleHelp}
+          shownBy="schedules"
+          remove={() => body(api.DELETE('/v1/schedules/{key}', { params: { path: { key: key } } }))}
+        />
       </Group>
       {run.error && <ProblemNote error={run.error} />}
     </>

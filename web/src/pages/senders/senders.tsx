@@ -12,7 +12,7 @@ import { useText } from '@/text/language';
 import { Mono, Page, TextLink } from '@/ui/basics';
 import { EditorPage, StoredPage, useSave } from '@/ui/editor';
 import { QueryTable } from '@/ui/query-table';
-import { RemoveDialog } from '@/ui/remove-dialog';
+import { RemoveButton } from '@/ui/remove-dialog';
 import { senderTexts } from './texts';
 
 type Sender = Body<'Sender'>;
@@ -35,7 +35,6 @@ function ListPage() {
   const t = useText(senderTexts);
   const c = useText(common);
   const { can } = useAccess();
-  const [removing, setRemoving] = useState<string>();
   const list = useSenders();
   const fresh = can('administrator') && (
     <Button component="a" href={to(['senders', 'new'])}>
@@ -72,30 +71,22 @@ function ListPage() {
                 {
                   name: c.actions,
                   cell: (row: Sender) => (
-                    <Button
-                      size="compact-xs"
-                      variant="subtle"
-                      color="red"
-                      aria-label={t.removeLabel(row.key ?? '')}
-                      onClick={() => setRemoving(row.key)}
-                    >
-                      {t.remove}
-                    </Button>
+                    <RemoveButton
+                      text={t.remove}
+                      label={t.removeLabel(row.key ?? '')}
+                      title={t.removeTitle(row.key ?? '')}
+                      help={t.removeHelp}
+                      shownBy="senders"
+                      remove={() =>
+                        body(api.DELETE('/v1/senders/{key}', { params: { path: { key: row.key ?? '' } } }))
+                      }
+                    />
                   ),
                 },
               ]
             : []),
         ]}
       />
-      {removing && (
-        <RemoveDialog
-          title={t.removeTitle(removing)}
-          help={t.removeHelp}
-          shownBy="senders"
-          remove={() => body(api.DELETE('/v1/senders/{key}', { params: { path: { key: removing } } }))}
-          onClose={() => setRemoving(undefined)}
-        />
-      )}
     </Page>
   );
 }
