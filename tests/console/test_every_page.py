@@ -7,11 +7,13 @@ import re
 import pytest
 from people import only
 
-PATHS = ["", "send", "history", "history?view=deliveries", "approvals", "templates", "templates/order_shipped",
-         "templates/order_shipped/edit", "templates/new", "categories", "categories/offers", "users", "users/mina",
-         "groups", "groups/regulars", "suppressions", "schedules", "schedules/new", "rules", "rules/new", "routes",
-         "settings", "stops", "dead-letters", "integrations", "integrations/new",
-         "integrations/edit/twilio", "alerts", "sandbox", "apps", "members", "audit", "account", "no-such-page"]
+PATHS = ["", "send", "history", "history?view=deliveries", "engagement", "engagement?by=channel&span=week",
+         "approvals", "templates", "templates/order_shipped", "templates/order_shipped/edit", "templates/new",
+         "layouts", "layouts/new", "categories", "categories/offers", "users", "users/mina", "groups",
+         "groups/regulars", "suppressions", "schedules", "schedules/new", "rules", "rules/new", "routes", "settings",
+         "stops", "dead-letters", "integrations", "integrations/new", "integrations/edit/twilio", "senders",
+         "senders/new", "webhooks", "webhooks/new", "alerts", "sandbox", "apps", "members", "audit", "account",
+         "no-such-page"]
 
 
 def name_of(path):
