@@ -13,7 +13,7 @@ struct Layout {
   std::string key;
   int version = 0;  // 1, 2, …
   bool is_published = false;
-  // Each has {{{content}}} once and may name brand.…, user.…, subject, preheader and locale.
+  // Each has {{{content}}} once and may name brand.…, user.…, links.…, subject, preheader and locale.
   std::string html;
   std::string text;  // of the plain text part; empty: it is not framed
 };

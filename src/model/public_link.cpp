@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/crypto.h"
+#include "model/profile.h"
 #include "model/token_bytes.h"
 
 namespace carillon::model {
@@ -14,9 +15,19 @@ using detail::take_number;
 
 constexpr std::size_t kMacBytes = 8, kShortMacBytes = 6;
 constexpr std::size_t kObjectMacBytes = 16;  // it gives something away
-constexpr std::size_t kHashBytes = 16;      // of an address
-constexpr std::size_t kTokenTextMax = 512;  // longer ones are nobody's
-enum class Kind : char { Open = 'o', Click = 'c', Short = 's', Unsubscribe = 'u', Object = 'b' };
+constexpr std::size_t kOwnMacBytes = 16;     // it shows what somebody got
+constexpr std::size_t kHashBytes = 16;       // of an address
+constexpr std::size_t kTokenTextMax = 512;   // longer ones are nobody's
+constexpr unsigned kHasChannel = 1, kHasDelivery = 2, kHasAddress = 4;
+enum class Kind : char {
+  Open = 'o',
+  Click = 'c',
+  Short = 's',
+  Unsubscribe = 'u',
+  Object = 'b',
+  Preferences = 'p',
+  Address = 'a'
+};
 
 std::string mac(Kind kind, std::string_view bytes, std::string_view url, const base::Secret& key,
                 std::size_t size) {
@@ -145,6 +156,52 @@ std::optional<Unsubscription> read_unsubscribe_token(std::string_view token, con
   const char subject = rest[category];
   (subject == 'u' ? what.user_id : what.address_hash) = rest.substr(category + 1);
   return what;
+}
+
+// Project, end, what follows, then: channel, delivery, check of the address, user. A text message pays for
+// each character, so what is not told is not there.
+std::string preference_token(const PreferenceLink& link, const base::Secret& key) {
+  CARILLON_ASSERT(!link.user_id.empty() && link.user_id.size() <= kUserIdMax);
+  std::string bytes;
+  put_number(bytes, static_cast<std::uint32_t>(link.project), 4);
+  put_number(bytes, static_cast<std::uint64_t>(to_ms(link.expires_at)), 6);
+  const unsigned told = (link.channel ? kHasChannel : 0U) | (link.delivery != 0 ? kHasDelivery : 0U) |
+                        (link.address_check != 0 ? kHasAddress : 0U);
+  put_number(bytes, told, 1);
+  if (link.channel) put_number(bytes, static_cast<std::uint64_t>(*link.channel), 1);
+  if (link.delivery != 0) put_number(bytes, static_cast<std::uint64_t>(link.delivery), 8);
+  if (link.address_check != 0) put_number(bytes, link.address_check, 4);
+  bytes += link.user_id;
+  return sealed(Kind::Preferences, std::move(bytes), {}, key, kOwnMacBytes);
+}
+
+std::optional<PreferenceLink> read_preference_token(std::string_view token, const base::Secret& key) {
+  const auto content = opened(Kind::Preferences, token, {}, key, kOwnMacBytes);
+  constexpr std::size_t kHead = 4 + 6 + 1;
+  if (!content || content->size() <= kHead) return std::nullopt;
+  std::string_view rest = *content;
+  PreferenceLink link;
+  link.project = static_cast<std::int32_t>(take_number(rest, 4));
+  link.expires_at = from_ms(static_cast<std::int64_t>(take_number(rest, 6)));
+  const auto told = static_cast<unsigned>(take_number(rest, 1));
+  const std::size_t size = ((told & kHasChannel) != 0 ? 1U : 0U) + ((told & kHasDelivery) != 0 ? 8U : 0U) +
+                           ((told & kHasAddress) != 0 ? 4U : 0U);
+  if (rest.size() <= size) return std::nullopt;
+  if ((told & kHasChannel) != 0) {
+    const std::uint64_t channel = take_number(rest, 1);
+    if (channel >= kChannelCount) return std::nullopt;
+    link.channel = static_cast<Channel>(channel);
+  }
+  if ((told & kHasDelivery) != 0) link.delivery = static_cast<std::int64_t>(take_number(rest, 8));
+  if ((told & kHasAddress) != 0) link.address_check = static_cast<std::uint32_t>(take_number(rest, 4));
+  link.user_id = rest;
+  return link;
+}
+
+std::uint32_t address_check(std::string_view address, const base::Secret& key) {
+  const std::string bytes = mac(Kind::Address, address, {}, key, 4);
+  std::string_view rest = bytes;
+  return std::max<std::uint32_t>(static_cast<std::uint32_t>(take_number(rest, 4)), 1);
 }
 
 }  // namespace carillon::model

@@ -57,4 +57,23 @@ struct Unsubscription {
 [[nodiscard]] std::optional<Unsubscription> read_unsubscribe_token(std::string_view token,
                                                                    const base::Secret& key);
 
+// /p: what a person wants and got. Names the user, so it ends; a fresh one goes where this one went.
+inline constexpr Millis kPreferenceLinkTtl{30LL * 86'400'000};
+struct PreferenceLink {
+  std::int32_t project = 0;
+  std::string user_id;  // at most 128 bytes
+  Time expires_at{};    // kPreferenceLinkTtl after it was made
+  // By which it left; nullopt: somebody asked for it, and it left by no message.
+  std::optional<Channel> channel{};
+  std::int64_t delivery = 0;        // in which it left; 0: not told
+  std::uint32_t address_check = 0;  // address_check() of where it went; 0: not told
+  friend bool operator==(const PreferenceLink&, const PreferenceLink&) = default;
+};
+[[nodiscard]] std::string preference_token(const PreferenceLink& link, const base::Secret& key);
+// Also of one that has expired.
+[[nodiscard]] std::optional<PreferenceLink> read_preference_token(std::string_view token,
+                                                                  const base::Secret& key);
+// Tells, without naming it, whether an address is still the one a link went to. Never 0.
+[[nodiscard]] std::uint32_t address_check(std::string_view address, const base::Secret& key);
+
 }  // namespace carillon::model

@@ -74,5 +74,33 @@ TEST(PublicLink, OfAnObjectSaysWhichAndUntilWhen) {
   }
 }
 
+TEST(PublicLink, OfPreferencesNamesItsUserUntilItEnds) {
+  PreferenceLink link{.project = 3, .user_id = "u/1", .expires_at = from_ms(1'900'000'000'123)};
+  const std::string brief = preference_token(link, kKey);
+  EXPECT_EQ(read_preference_token(brief, kKey), link);
+  link.channel = Channel::Sms;
+  link.address_check = address_check("+821012345678", kKey);
+  EXPECT_LE(preference_token(link, kKey).size(), 48U) << "it stands in text messages";
+  EXPECT_EQ(read_preference_token(preference_token(link, kKey), kKey), link);
+  link.channel = Channel::Email;
+  link.delivery = kDelivery;
+  const std::string token = preference_token(link, kKey);
+  EXPECT_EQ(read_preference_token(token, kKey), link);
+  EXPECT_FALSE(read_preference_token(token, kOther));
+  EXPECT_FALSE(read_unsubscribe_token(token, kKey));
+  EXPECT_FALSE(read_preference_token(object_token({1, from_ms(1'900'000'000'000)}, kKey), kKey));
+  for (std::size_t i = 0; i + 1 < token.size(); ++i) {
+    std::string forged = token;
+    forged[i] = forged[i] == 'A' ? 'B' : 'A';
+    EXPECT_FALSE(read_preference_token(forged, kKey)) << i;
+  }
+}
+
+TEST(PublicLink, KnowsTheAddressItWentToAgain) {
+  EXPECT_EQ(address_check("a@example.test", kKey), address_check("a@example.test", kKey));
+  EXPECT_NE(address_check("a@example.test", kKey), address_check("b@example.test", kKey));
+  EXPECT_NE(address_check("a@example.test", kKey), address_check("a@example.test", kOther));
+}
+
 }  // namespace
 }  // namespace carillon::model

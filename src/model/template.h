@@ -90,7 +90,9 @@ class CompiledTemplate {
     // text's) and as the clock of this zone shows them (IANA; empty or unknown: UTC).
     std::string_view own_locale, time_zone;
     const BrandVariables* brand = nullptr;  // brand.…; outlives the call
-    bool hide_sensitive = false;          // history: ••• instead
+    // links.…: where the recipient sets preferences, and says no to this kind of message. Empty: nowhere.
+    std::string_view preferences_link, unsubscribe_link;
+    bool hide_sensitive = false;          // history: ••• instead, and of links.… too
     bool skip_hidden = false;             // a parameter that is ••• is not there: what it was is wiped
   };
   // Escaping per part: HTML in HTML only; JSON in JSON parts; none in SMS, push, subject; URLs checked
@@ -104,6 +106,8 @@ class CompiledTemplate {
   // is at fault and names it (missing, wrong type, URL scheme not allowed, output over 256 KB).
   [[nodiscard]] Result<Message> render(const Input& input) const;
   [[nodiscard]] bool has_sensitive() const noexcept;  // of the template
+  // Whether it, or its layout, names one of links.…; who renders need not make them otherwise.
+  [[nodiscard]] bool needs_links() const noexcept;
 
   ~CompiledTemplate();
   CompiledTemplate(const CompiledTemplate&) = delete;

@@ -213,7 +213,7 @@ struct CompiledTemplate::Impl {
   base::JsonDocument defaults_document;
   std::vector<std::optional<base::JsonElement>> defaults;  // by parameter
   std::vector<std::vector<std::string>> from_paths;        // by parameter; user attribute, or empty
-  bool needs_attributes = false;
+  bool needs_attributes = false, needs_links = false;
   std::optional<Frame> frame;  // of e-mails
   // Scratch of render(): one CompiledTemplate belongs to one thread.
   Parsed params, overrides, attributes;
@@ -356,6 +356,7 @@ class Renderer {
         const auto found = input_.brand->find(reference.path.front());
         return found != input_.brand->end() ? text_value(found->second) : Value{};
       }
+      case Reference::Root::Link: return link_value(reference.path.front());
       case Reference::Root::Subject: return text_value(framed_ ? std::string_view(framed_->subject) : "");
       case Reference::Root::Preheader: return text_value(framed_ ? std::string_view(framed_->preheader) : "");
       case Reference::Root::Locale: return text_value(text_locale_);
@@ -395,6 +396,15 @@ class Renderer {
     if (text.empty()) return value;
     value.kind = Value::Kind::Text;
     value.text = text;
+    return value;
+  }
+
+  // Who has the link acts for the recipient: it is hidden as what is sensitive is.
+  [[nodiscard]] Value link_value(std::string_view which) const {
+    Value value = text_value(input_.hide_sensitive    ? kHiddenValue
+                             : which == "preferences" ? input_.preferences_link
+                                                      : input_.unsubscribe_link);
+    value.is_hidden = true;
     return value;
   }
 
@@ -579,6 +589,9 @@ void CompiledTemplate::Impl::note_tags(const Part& part) {
   needs_attributes = needs_attributes || std::ranges::any_of(part.tokens, [](const Token& token) {
                        return token.reference.root == Reference::Root::UserAttribute;
                      });
+  needs_links = needs_links || std::ranges::any_of(part.tokens, [](const Token& token) {
+                  return token.reference.root == Reference::Root::Link;
+                });
 }
 
 Result<void> CompiledTemplate::Impl::prepare_params() {
@@ -714,5 +727,7 @@ Result<Message> CompiledTemplate::render(const Input& input) const {
 bool CompiledTemplate::has_sensitive() const noexcept {
   return impl_->source && impl_->source->has_sensitive;
 }
+
+bool CompiledTemplate::needs_links() const noexcept { return impl_->needs_links; }
 
 }  // namespace carillon::model

@@ -264,10 +264,16 @@ class Compiler {
     return false;
   }
 
-  // brand.x; in a layout also what it frames.
+  // brand.x, links.x; in a layout also what it frames.
   [[nodiscard]] bool resolve_surroundings(Reference& out) const {
     if (out.head == "brand" && out.path.size() == 1) {
       out.root = Reference::Root::Brand;
+      return true;
+    }
+    const bool is_link = out.head == "links" && out.path.size() == 1 &&
+                         (out.path.front() == "preferences" || out.path.front() == "unsubscribe");
+    if (is_link) {
+      out.root = Reference::Root::Link;
       return true;
     }
     if (!names_.is_layout || !out.path.empty()) return false;

@@ -30,7 +30,7 @@ enum class PartKind : std::uint8_t {
 // Where a tag's value comes from.
 struct Reference {
   enum class Root : std::uint8_t {
-    Param, UserName, UserEmail, UserPhone, UserAttribute, Brand, Item,
+    Param, UserName, UserEmail, UserPhone, UserAttribute, Brand, Link, Item,
     Subject, Preheader, Locale,  // of the e-mail around which a layout stands
   };
   // A value of some types is shown in the recipient's language, or in one of its other forms.
@@ -41,7 +41,7 @@ struct Reference {
   std::uint16_t param = 0;        // Root::Param: its index
   std::string name;               // as written, for errors
   std::string head;               // the first name; empty for "." and for user.…
-  std::vector<std::string> path;  // what follows: "order.total" → {"total"}; of brand.… the variable
+  std::vector<std::string> path;  // what follows: "order.total" → {"total"}; of brand.…, links.… which
 };
 
 struct Token {

@@ -240,6 +240,37 @@ TEST(Template, SensitiveValuesAreHiddenWhereAsked) {
   EXPECT_FALSE(compiled(R"({"params":[{"name":"a"}],"content":{"en":{"body":"{{a}}"}}})")->has_sensitive());
 }
 
+TEST(Template, LinksAreTheRecipientsAndHiddenFromOthers) {
+  const auto t = compiled(R"({"params":[],"content":{"en":{"body":"{{links.preferences}}",
+      "email":{"subject":"s",
+               "html":"<a href=\"{{links.unsubscribe}}\">no</a>{{^links.preferences}}-{{/links.preferences}}"}
+      }}})");
+  EXPECT_TRUE(t->needs_links());
+  auto input = on(Channel::Sms);
+  EXPECT_EQ(render(*t, input).body, "") << "there is none";
+  input.preferences_link = "https://n.example/p/a";
+  input.unsubscribe_link = "https://n.example/u/b";
+  EXPECT_EQ(render(*t, input).body, "https://n.example/p/a");
+  input.channel = Channel::Email;
+  EXPECT_EQ(render(*t, input).html, "<a href=\"https://n.example/u/b\">no</a>");
+  input.hide_sensitive = true;
+  EXPECT_EQ(render(*t, input).html, "<a href=\"•••\">no</a>");
+  EXPECT_EQ(render(*t, input).body, "•••");
+  // A parameter of that name is the caller's own.
+  const auto own = compiled(R"({"params":[{"name":"links","type":"object"}],
+      "content":{"en":{"body":"{{links.preferences}}"}}})");
+  EXPECT_FALSE(own->needs_links());
+  EXPECT_EQ(render(*own, on(Channel::Sms, R"({"links":{"preferences":"mine"}})")).body, "mine");
+}
+
+TEST(Template, NamesNoLinkThatThereIsNot) {
+  for (const char* tag : {"links.home", "links", "links.preferences.x"}) {
+    const Read r = read(fmt::format(R"({{"params":[],"content":{{"en":{{"body":"{{{{{}}}}}"}}}}}})", tag));
+    ASSERT_FALSE(r.problems.empty()) << tag;
+    EXPECT_EQ(r.problems.front().code, "undeclared_name") << tag;
+  }
+}
+
 TEST(Template, WhatWasWipedIsNeverSaid) {
   const auto t = compiled(R"({"params":[{"name":"code","sensitive":true,"required":true},{"name":"name"}],
       "content":{"en":{"body":"{{code}} {{name}}"}}})");

@@ -13,6 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static_cast<void>(model::read_click_token(text, text, kKey));
   static_cast<void>(model::read_short_click_token(text, kKey));
   static_cast<void>(model::read_unsubscribe_token(text, kKey));
+  static_cast<void>(model::read_preference_token(text, kKey));
   model::Message message;
   message.html = message.body = text;
   const model::Tracking tracking{.public_url = "https://n.example",
