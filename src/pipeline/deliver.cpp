@@ -225,19 +225,24 @@ namespace {
 // What the delivery says, or why it cannot.
 Result<model::Message> render_one(const Flight& flight, const Deliverer::Said& said,
                                   const model::CompiledTemplate& content, const ProjectView* view,
-                                  const std::string& public_url, const base::KeyRing& keys) {
+                                  const std::string& public_url, const base::KeyRing& keys, Time now) {
   const model::SendRequest& request = *said.request;
+  const LinkInput linking{*flight.notification,      flight.delivery, flight.category.get(),
+                          flight.job.target.address, public_url,      keys};
   auto input = render_input(request, flight.delivery, flight.profile.get(), view, said.changes);
   input.skip_hidden = said.is_wiped;
+  OwnLinks links;
+  if (content.needs_links()) {
+    links = own_links(linking, flight.profile.get(), now);
+    input.preferences_link = links.preferences;
+    input.unsubscribe_link = links.unsubscribe;
+  }
   auto message = content.render(input);
   if (message) {
-    add_links(*message,
-              {*flight.notification, flight.delivery, flight.category.get(), flight.job.target.address,
-               public_url, keys},
-              [&] {
-                input.hide_sensitive = true;
-                return content.render(input);
-              });
+    add_links(*message, linking, [&] {
+      input.hide_sensitive = true;
+      return content.render(input);
+    });
   }
   if (message) apply_from(*message, flight.delivery.channel(), view, request);
   return message;
@@ -303,7 +308,8 @@ Task<void> Deliverer::render(std::vector<FlightPtr>& flights) {
     }
     const auto* view = snapshot->project(n.project);
     auto message = !known    ? Result<model::Message>(std::unexpected(known.error()))
-                   : content ? render_one(*flight, said, *content, view, options_.public_url, deps_.keys)
+                   : content ? render_one(*flight, said, *content, view, options_.public_url, deps_.keys,
+                                          deps_.clock.now())
                              : Result<model::Message>(fail(Errc::NotFound, "the template version is gone"));
     if (message && message->image.starts_with(base::kObjectPrefix)) {
       const auto linked = co_await link(n.project, *message, said);

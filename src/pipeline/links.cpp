@@ -1,5 +1,7 @@
 #include "pipeline/links.h"
 
+#include <algorithm>
+
 #include "model/public_link.h"
 #include "model/tracking.h"
 #include "pipeline/route.h"
@@ -24,7 +26,35 @@ std::string unsubscription(const LinkInput& input) {
   return model::unsubscribe_token(what, input.keys.link_key);
 }
 
+// Whoever holds that address later has no say, so the link is bound to it; what leaves by other channels
+// reaches who is signed in.
+std::uint32_t check_of(const LinkInput& input, Channel channel) {
+  const bool is_bound = channel == Channel::Email || channel == Channel::Sms || channel == Channel::Voice;
+  return is_bound && !input.address.empty() ? model::address_check(input.address, input.keys.link_key) : 0;
+}
+
 }  // namespace
+
+OwnLinks own_links(const LinkInput& input, const model::Profile* profile, Time now) {
+  OwnLinks links;
+  if (input.category == nullptr || input.public_url.empty()) return links;
+  const Channel channel = input.delivery.channel();
+  const bool is_bare_device = input.delivery.user_id.empty() && channel == Channel::Push;
+  if (!input.category->mandatory && !is_bare_device)
+    links.unsubscribe = input.public_url + "/u/" + unsubscription(input);
+  if (input.delivery.user_id.empty() || profile == nullptr || profile->is_anonymous) {
+    links.preferences = links.unsubscribe;
+    return links;
+  }
+  model::PreferenceLink link{.project = input.delivery.project,
+                             .user_id = input.delivery.user_id,
+                             .expires_at = std::max(now, profile->tokens_after) + model::kPreferenceLinkTtl,
+                             .channel = channel,
+                             .delivery = channel == Channel::Email ? input.delivery.id : 0,
+                             .address_check = check_of(input, channel)};
+  links.preferences = input.public_url + "/p/" + model::preference_token(link, input.keys.link_key);
+  return links;
+}
 
 void add_links(model::Message& message, const LinkInput& input,
                const std::function<Result<model::Message>()>& render_hidden) {
