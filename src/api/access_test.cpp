@@ -133,7 +133,8 @@ TEST_F(AccessTest, ThePublicEntranceServesClientsOnly) {
                             route->access.is_publishable || route->access.is_any;
     if (route->access.is_open && !is_outside) {
       const bool is_link = route->pattern.starts_with("/t/") || route->pattern.starts_with("/u/") ||
-                           route->pattern.starts_with("/o/") || route->pattern.starts_with("/v1/callbacks/");
+                           route->pattern.starts_with("/p/") || route->pattern.starts_with("/o/") ||
+                           route->pattern.starts_with("/v1/callbacks/");
       const auto answer = call(std::string(route->method), path, {}, {}, Entrance::Public);
       EXPECT_EQ(answer.body.contains("unknown_path"), !is_link) << name << answer.body;
       continue;

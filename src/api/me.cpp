@@ -1,8 +1,9 @@
 // /v1/me: what a signed-in phone or browser does for its own user. The user is the token's, never the
 // request's, so that nothing of anybody else can be named here.
+#include "api/me.h"
+
 #include <algorithm>
 
-#include "api/history.h"
 #include "api/people.h"
 #include "api/rate.h"
 #include "api/sending.h"
@@ -30,6 +31,8 @@ bool is_visible(const Call& call, const model::Preference& preference) {
   return it != call.view().categories.end() && it->second->visible;
 }
 
+}  // namespace
+
 std::vector<const model::Category*> visible_categories(const Call& call) {
   std::vector<const model::Category*> found;
   for (const auto& [key, category] : call.view().categories) {
@@ -38,6 +41,8 @@ std::vector<const model::Category*> visible_categories(const Call& call) {
   std::ranges::sort(found, {}, &model::Category::key);
   return found;
 }
+
+namespace {
 
 // What a page of preferences is drawn from.
 void write_categories(base::JsonWriter& out, const Call& call) {
@@ -129,65 +134,80 @@ Task<Answer> write_preferences(Call& call) {
 }
 
 // ---- history
-// What was said, without sensitive parameters; nothing of a category whose content is sensitive.
-void write_said(base::JsonWriter& out, const model::Message* message) {
-  const std::string_view title = message == nullptr       ? std::string_view()
-                                 : message->title.empty() ? message->subject
-                                                          : message->title;
-  out.field_or_null("title", title);
-  out.field_or_null("body", message == nullptr ? std::string_view() : std::string_view(message->body));
-  out.field_or_null("url", message == nullptr ? std::string_view() : std::string_view(message->url));
-}
-
 bool is_shown(const Call& call, std::string_view key) {
   const auto it = call.view().categories.find(key);
   return it != call.view().categories.end() && !it->second->sensitive;
 }
 
-void write_entry(base::JsonWriter& out, const model::Delivery& d, std::string_view category,
-                 const model::Message* message) {
-  out.object();
-  write_id(out, "id", base::kDeliveryPrefix, d.id);
-  write_id(out, "notification_id", base::kNotificationPrefix, d.notification);
-  out.field_or_null("category", category);
-  out.field("channel", model::name(d.channel()));
-  out.field_or_null("device_id", d.device_id);
-  out.field("status", model::name(d.status));
-  out.field_or_null("reason", model::name(d.reason));
-  out.field("created_at", to_rfc3339(base::id_time(d.id)));
-  out.field_or_null("finished_at", d.finished_at);
-  write_said(out, message);
-  out.end_object();
+}  // namespace
+
+std::string_view title_of(const model::Message& said) noexcept {
+  return said.title.empty() ? std::string_view(said.subject) : std::string_view(said.title);
 }
 
-Task<Answer> list_mine(Call& call) {
-  CARILLON_CO_TRY(const Paging paging, read_paging(call));
+Task<std::expected<OwnHistory, Failure>> own_history(Call& call, const Paging& paging,
+                                                     std::optional<model::Channel> channel) {
   store::HistoryFilter filter;
-  CARILLON_CO_TRY(filter.channel, channel_param(call, "channel"));
+  filter.channel = channel;
   filter.project = call.who.project;
   filter.user_id = call.who.user_id;
   filter.after = paging.after.id;
   filter.limit = std::min(paging.limit, kHistoryPageMax);
-  CARILLON_CO_TRY(const auto page, co_await call.deps.store.list_deliveries(std::move(filter)));
+  CARILLON_CO_TRY(auto page, co_await call.deps.store.list_deliveries(std::move(filter)));
   std::vector<std::int64_t> ids;
   for (const auto& d : page.rows) ids.push_back(d.notification);
   std::vector<std::shared_ptr<const model::Notification>> notifications;
   if (!ids.empty()) {
     CARILLON_CO_TRY(notifications, co_await call.deps.store.notifications(std::move(ids)));
   }
-  base::JsonWriter out(512 * page.rows.size() + 64);
-  out.object().key("data").array();
+  OwnHistory history;
+  history.next = page.next;
   for (std::size_t i = 0; i < page.rows.size(); ++i) {
-    const model::Delivery& d = page.rows[i];
-    const std::string category = notifications[i] ? notifications[i]->category : std::string();
-    Result<model::Message> message = fail(Errc::NotFound, "not shown");
-    if (call.deps.pipeline != nullptr && is_shown(call, category)) {
-      message = co_await call.deps.pipeline->rendered(d.id);
+    OwnEntry entry;
+    entry.delivery = std::move(page.rows[i]);
+    if (notifications[i]) entry.category = notifications[i]->category;
+    if (call.deps.pipeline != nullptr && is_shown(call, entry.category)) {
+      auto message = co_await call.deps.pipeline->rendered(entry.delivery.id);
+      if (message) entry.said = std::move(*message);
     }
-    write_entry(out, d, category, message ? &*message : nullptr);
+    history.entries.push_back(std::move(entry));
   }
+  co_return history;
+}
+
+namespace {
+
+void write_said(base::JsonWriter& out, const model::Message* said) {
+  out.field_or_null("title", said == nullptr ? std::string_view() : title_of(*said));
+  out.field_or_null("body", said == nullptr ? std::string_view() : std::string_view(said->body));
+  out.field_or_null("url", said == nullptr ? std::string_view() : std::string_view(said->url));
+}
+
+void write_entry(base::JsonWriter& out, const OwnEntry& entry) {
+  const model::Delivery& d = entry.delivery;
+  out.object();
+  write_id(out, "id", base::kDeliveryPrefix, d.id);
+  write_id(out, "notification_id", base::kNotificationPrefix, d.notification);
+  out.field_or_null("category", entry.category);
+  out.field("channel", model::name(d.channel()));
+  out.field_or_null("device_id", d.device_id);
+  out.field("status", model::name(d.status));
+  out.field_or_null("reason", model::name(d.reason));
+  out.field("created_at", to_rfc3339(base::id_time(d.id)));
+  out.field_or_null("finished_at", d.finished_at);
+  write_said(out, entry.said ? &*entry.said : nullptr);
+  out.end_object();
+}
+
+Task<Answer> list_mine(Call& call) {
+  CARILLON_CO_TRY(const Paging paging, read_paging(call));
+  CARILLON_CO_TRY(const auto channel, channel_param(call, "channel"));
+  CARILLON_CO_TRY(const OwnHistory history, co_await own_history(call, paging, channel));
+  base::JsonWriter out(512 * history.entries.size() + 64);
+  out.object().key("data").array();
+  for (const OwnEntry& entry : history.entries) write_entry(out, entry);
   out.end_array();
-  write_page(out, call, paging, page.next);
+  write_page(out, call, paging, history.next);
   co_return json_reply(out);
 }
 

@@ -1,5 +1,7 @@
 #include "api/pages.h"
 
+#include <algorithm>
+
 #include "api/router.h"
 #include "api/schemas.h"
 #include "base/crypto.h"
@@ -22,7 +24,15 @@ label{display:block;margin:.5rem 0}input{font:inherit;padding:.3rem;width:24rem;
 button{font:inherit;padding:.35rem .9rem}
 .method{display:inline-block;min-width:4.5rem;font-weight:600}
 .message{border:1px solid var(--line);border-radius:.4rem;padding:.7rem;margin:.7rem 0}
-.quiet{opacity:.75}
+.quiet{opacity:.8}
+fieldset{border:1px solid var(--line);border-radius:.4rem;margin:0 0 1rem;padding:.6rem .9rem}
+legend{font-weight:600;padding:0 .3rem}
+.choices{display:flex;flex-wrap:wrap;gap:0 1.4rem;margin-bottom:.4rem}
+.choices label{padding:.3rem 0;margin:0}
+input[type=checkbox]{width:1.3rem;height:1.3rem;vertical-align:-.2rem}input[type=time]{width:auto}
+.list{list-style:none;padding:0}.list li{border-bottom:1px solid var(--line);padding:.6rem 0}
+[role=alert],.done{border:2px solid;border-radius:.4rem;padding:.5rem .8rem}
+:focus-visible{outline:3px solid;outline-offset:2px}
 )css";
 
 // The key stays in this tab (sessionStorage); everything shown is set as text, never as HTML.
@@ -269,6 +279,14 @@ Reply html_reply(const Page& page) {
       page.language, escape_html(page.title), kStyle, page.body);
   if (!page.script.empty()) reply.body += fmt::format("<script>{}</script>", page.script);
   reply.body += "</body></html>\n";
+  return reply;
+}
+
+Reply uncached(Reply reply) {
+  reply.headers.emplace_back("Cache-Control", "no-store, max-age=0");
+  const bool has_policy =
+      std::ranges::any_of(reply.headers, [](const auto& each) { return each.first == "Referrer-Policy"; });
+  if (!has_policy) reply.headers.emplace_back("Referrer-Policy", "no-referrer");
   return reply;
 }
 

@@ -64,7 +64,7 @@ Task<std::expected<Changed, Failure>> change_profile(Call& call, ChangeOptions o
     if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
     model::seal_secrets(call.deps.keys.sealer, changed.profile);
     const bool is_own = call.who.who == Who::Client || call.who.who == Who::Publishable;
-    store::ProfileChange note{call.actor(),          call.source(),
+    store::ProfileChange note{call.actor(),          options.source.empty() ? call.source() : options.source,
                               options.is_preference, call.view().settings.unique_email,
                               options.claims,        !is_own};
     const auto written = co_await call.deps.store.put_profile(changed.profile, std::move(note), call.now);

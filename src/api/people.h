@@ -28,6 +28,7 @@ struct ChangeOptions {
   bool has_body = true;
   bool is_anonymous = false;  // of a user that is made or changed
   std::string claims{};       // store::ProfileChange::claims
+  std::string source{};       // of the preference log; empty: Call::source()
 };
 struct Changed {
   model::Profile profile;

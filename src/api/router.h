@@ -109,6 +109,7 @@ std::span<const Route> app_routes();
 std::span<const Route> callback_routes();
 std::span<const Route> sender_routes();
 std::span<const Route> tracking_routes();
+std::span<const Route> recipient_page_routes();
 std::span<const Route> running_routes();
 std::span<const Route> session_routes();
 std::span<const Route> own_login_routes();

@@ -572,6 +572,8 @@ constexpr Schema kSchemas[] = {
      R"({"type":"object","properties":{"token":{"type":"string","examples":["ct_…"]},)"
      R"("expires_at":{"type":"string"},"scopes":{"type":"array","items":{"type":"string"}}}})",
      ""},
+    {"PreferenceLink",
+     R"({"type":"object","properties":{"url":{"type":"string"},"expires_at":{"type":"string"}}})", ""},
     {"MyPreferences",
      R"({"allOf":[{"$ref":"#/components/schemas/Preferences"},{"type":"object","properties":)"
      R"({"categories":{"type":"array","items":{"type":"object","properties":{"key":{"type":"string"},)"

@@ -120,6 +120,7 @@ struct Shown {
   const model::Profile* profile = nullptr;
   const pipeline::ProjectView& view;
   std::string params;
+  std::string preferences_link, unsubscribe_link;  // what they look like; they lead nowhere
 };
 
 std::expected<void, Failure> write_channels(base::JsonWriter& out, const Shown& shown,
@@ -133,6 +134,8 @@ std::expected<void, Failure> write_channels(base::JsonWriter& out, const Shown& 
     if (!locale.empty()) input.locales.push_back(input.own_locale = locale);
     if (shown.profile != nullptr) pipeline::speak_to(input, *shown.profile, nullptr);
     pipeline::speak_for(input, shown.view);
+    input.preferences_link = shown.preferences_link;
+    input.unsubscribe_link = shown.unsubscribe_link;
     const auto message = shown.compiled.render(input);
     if (!message) return failed_at("/params", "invalid_parameter", message.error().message);
     out.key(model::name(channel));
@@ -200,7 +203,14 @@ Task<Answer> preview_template(Call& call) {
   model::check_params(*t, params, {}, "/params", problems);
   if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
   if (wanted.channels.empty()) wanted.channels = covered_channels(*t);
-  const Shown shown{wanted, *compiled, profile.get(), call.view(), std::move(params)};
+  const std::string base = call.options.public_url.empty() ? call.deps.listen_url() : call.options.public_url;
+  const Shown shown{wanted,
+                    *compiled,
+                    profile.get(),
+                    call.view(),
+                    std::move(params),
+                    base + "/p/example",
+                    base + "/u/example"};
   co_return write_preview(shown, *t, layout.get());
 }
 

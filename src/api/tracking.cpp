@@ -1,10 +1,13 @@
 // What recipients do with a message: they open it, follow a link, say no. Links carry a MAC
 // (model/public_link.h), so nothing can be named that was not sent; whatever goes wrong here, the reader
 // still arrives.
+#include "api/tracking.h"
+
 #include <algorithm>
 #include <iterator>
 
 #include "api/pages.h"
+#include "api/recipient_words.h"
 #include "api/router.h"
 #include "base/log.h"
 #include "model/public_link.h"
@@ -22,12 +25,6 @@ constexpr std::string_view kPixel(
     "GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00"
     "\x01\x00\x01\x00\x00\x02\x02\x44\x01\x00;",
     43);
-
-Reply uncached(Reply reply) {
-  reply.headers.emplace_back("Cache-Control", "no-store, max-age=0");
-  reply.headers.emplace_back("Referrer-Policy", "no-referrer");
-  return reply;
-}
 
 Task<Result<model::Delivery>> find_delivery(Call& call, std::int64_t id) {
   CARILLON_CO_TRY(auto detail, co_await call.deps.store.delivery(id));
@@ -138,7 +135,8 @@ constexpr Words kKorean{"ko",
                         "이 서버의 링크가 아닙니다."};
 
 const Words& words_for(const Call& call) {
-  return call.request.header("Accept-Language").starts_with("ko") ? kKorean : kEnglish;
+  const bool is_korean = page_language({}, call.request.header("Accept-Language")) == kKorean.language;
+  return is_korean ? kKorean : kEnglish;
 }
 
 // The category's name in the reader's language; its key when it is gone or has none.
@@ -146,17 +144,11 @@ std::string category_name(const Call& call, const model::Unsubscription& what, c
   const auto* const view = call.snapshot->project(what.project);
   if (view == nullptr) return what.category;
   const auto found = view->categories.find(what.category);
-  if (found == view->categories.end()) return what.category;
-  std::string name = what.category;
-  for (const auto& [locale, text] : found->second->names) {
-    if (locale == "en" || locale == words.language) name = text;
-    if (locale == words.language) break;
-  }
-  return name;
+  return found == view->categories.end() ? what.category : shown_name(*found->second, words.language);
 }
 
 Page unsubscribe_page(const Words& words, std::string body) {
-  Page page{std::string(words.title), std::move(body), {}};
+  Page page{std::string(words.title), "<main>" + std::move(body) + "</main>", {}};
   page.has_form = true;
   page.language = words.language;
   return page;
@@ -228,6 +220,19 @@ Task<Answer> unsubscribe(Call& call) {
   co_return uncached(html_reply(unsubscribe_page(
       words, fmt::format("<h1>{}</h1><p>{}</p>", words.title, fmt::format(fmt::runtime(words.done), name)))));
 }
+
+}  // namespace
+
+Task<void> note_unsubscribed(Call& call, std::int64_t id, std::string category) {
+  const auto delivery = co_await find_delivery(call, id);
+  if (!delivery) co_return;  // past its retention
+  std::vector<std::int64_t> ids{delivery->notification};
+  const auto found = co_await call.deps.store.notifications(std::move(ids));
+  if (!found || !found->front() || (category != "*" && found->front()->category != category)) co_return;
+  co_await keep(call, id, ReceiptKind::Unsubscribed);
+}
+
+namespace {
 
 // ---- what apps and pages report of themselves
 struct Reported {
@@ -318,8 +323,9 @@ std::span<const Route> tracking_routes() {
   static const Route kRoutes[] = {
       outside("GET", "/t/o/{token}", open, "The pixel of a mail: it was opened"),
       outside("GET", "/t/c/{token}", click, "A link was followed; goes on to where it leads", "u"),
-      outside("GET", "/u/{token}", ask_unsubscribe, "The page that asks before it unsubscribes"),
-      outside("POST", "/u/{token}", unsubscribe, "Unsubscribe, also at once (RFC 8058)"),
+      // Mail programs and campaigns add to links.
+      outside("GET", "/u/{token}", ask_unsubscribe, "The page that asks before it unsubscribes", kAnyQuery),
+      outside("POST", "/u/{token}", unsubscribe, "Unsubscribe, also at once (RFC 8058)", kAnyQuery),
       own("/v1/track"),
       own("/v1/me/track"),
   };

@@ -210,7 +210,7 @@ struct MembershipChange {
 };
 struct ProfileChange {
   Actor actor;         // for audit and preference log
-  std::string source;  // "api" "client" "cli" "callback" "import"
+  std::string source;  // "api" "client" "page" "unsubscribe" "cli" "callback" "import"
   bool is_preference_change = false;
   bool unique_email = false;
   // An anonymous user who stood for a device of this profile: removed in the same transaction, if there.

@@ -23,7 +23,8 @@ AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 PICTURES = ROOT / "build" / "console-pictures"
 
 # What a browser reports of answers that the pages expect: nobody is signed in yet, there is no stream.
-EXPECTED = (*(f"the server responded with a status of {status}" for status in (400, 401, 404, 409, 422)), "net::ERR_")
+EXPECTED = (*(f"the server responded with a status of {status}" for status in (400, 401, 404, 409, 410, 422)),
+            "net::ERR_")
 
 
 def pytest_collection_modifyitems(items):

@@ -87,7 +87,7 @@ def test_one_click_says_no_for_good(tracked, simulator):
     message, _ = the_mail(simulator)
     url = only(re.findall(r"<([^>]+/u/[^>]+)>", message["List-Unsubscribe"]))
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    page = get(url, **{"Accept-Language": "ko-KR,ko;q=0.9"})
+    page = get(url + "?utm_source=mail", **{"Accept-Language": "ko-KR,ko;q=0.9"})
     assert page.status == 200 and all(word in page.content.decode() for word in ("수신 거부", "소식", "<form"))
     assert tracked.get("/v1/users/mina/preferences")["preferences"] == [], "asking changes nothing"
     done = harness.request(url, "POST", b"List-Unsubscribe=One-Click",
