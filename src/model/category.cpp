@@ -187,7 +187,7 @@ std::string_view name(QuietPolicy policy) noexcept {
 Category general_category() {
   Category category;
   category.key = "general";
-  category.names = {{"en", "General"}};
+  category.names = {{"en", "General"}, {"ko", "일반"}};
   category.retry = {minutes(1), minutes(5), minutes(15), hours(1)};
   return category;
 }
@@ -195,7 +195,7 @@ Category general_category() {
 Category security_category() {
   Category category;
   category.key = "security";
-  category.names = {{"en", "Security"}};
+  category.names = {{"en", "Security"}, {"ko", "보안"}};
   category.kind = CategoryKind::Security;
   category.mandatory = true;
   category.priority = Priority::High;
