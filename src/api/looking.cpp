@@ -123,6 +123,17 @@ Task<std::expected<std::optional<store::Approval>, Failure>> approval_of(Call& c
 
 }  // namespace
 
+namespace {
+
+// What has not begun can be changed or decided about: whoever does sees what it says.
+bool may_begin(model::NotificationStatus status) noexcept {
+  return status == model::NotificationStatus::Draft ||
+         status == model::NotificationStatus::AwaitingApproval ||
+         status == model::NotificationStatus::Scheduled;
+}
+
+}  // namespace
+
 Task<Answer> get_notification(Call& call) {
   CARILLON_CO_TRY(const std::int64_t id, path_id(call, base::kNotificationPrefix));
   CARILLON_CO_TRY(const auto n, co_await visible_notification(call, id));
@@ -138,6 +149,7 @@ Task<Answer> get_notification(Call& call) {
     out.key("approval");
     write_approval(out, *approval);
   }
+  if (may_begin(n->status) && !n->body.empty()) out.key("request").raw(n->body);
   out.field_or_null("log_status", model::name(log_status_of(counts)));
   out.key("outcome");
   if (n->status == model::NotificationStatus::Completed) {

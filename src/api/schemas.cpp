@@ -187,6 +187,8 @@ constexpr Schema kSchemas[] = {
      R"("tags":{"type":"array"},)"
      R"("counts":{"type":"object"},"counts_complete":{"type":"boolean"},)"
      R"("log_status":{"type":["string","null"]},)"
+     R"("request":{"type":"object","description":"while it is a draft, waits for approval or for its time: )"
+     R"(the request as it was sent, ••• where something is sensitive"},)"
      R"("progress":{"type":"object","properties":{"state":{"enum":["waiting","expanding","sending","paused",)"
      R"("done"]},"recipients":{"type":["object","null"],"description":"while they are expanded in the )"
      R"(background: whose deliveries are there, of about how many","properties":)"

@@ -1,0 +1,46 @@
+// What people look at before they act: what waits, what is counted, what changed meanwhile.
+#include "api/api_fixture_test.h"
+
+namespace carillon::api {
+namespace {
+
+using LookingTest = ApiTest;
+
+TEST_F(LookingTest, ShowsWhatHasNotBegunAsItWasSentWithoutWhatIsSensitive) {
+  ASSERT_EQ(as_admin("PUT", "/v1/templates/code?publish=true",
+                     R"({"params":[{"name":"code","sensitive":true},{"name":"name"}],)"
+                     R"("content":{"en":{"title":"{{name}}: {{code}}","body":"x"}}})")
+                .status,
+            201);
+  const auto draft =
+      as_app("POST", "/v1/notifications",
+             R"({"to":[{"email":"ok@sandbox.carillon.test"}],"channels":["email"],"draft":true,)"
+             R"("template":"code","params":{"code":"739154","name":"Ann"}})");
+  ASSERT_EQ(draft.status, 202) << draft.body;
+  const std::string path = "/v1/notifications/" + at(draft, "/id");
+  const auto shown = as_app("GET", path);
+  EXPECT_EQ(at(shown, "/request/params/name"), "Ann");
+  EXPECT_EQ(at(shown, "/request/params/code"), "•••");
+  EXPECT_EQ(at(shown, "/request/to/0/email"), "ok@sandbox.carillon.test");
+  EXPECT_FALSE(shown.body.contains("739154"));
+  EXPECT_EQ(as_app("POST", path + "/submit").status, 200);
+  EXPECT_EQ(await(path, "/status", "completed"), "completed");
+  EXPECT_EQ(at(as_app("GET", path), "/request"), "(none)") << "its deliveries say what was said";
+}
+
+TEST_F(LookingTest, ShowsWhatWaitsForApprovalToAViewer) {
+  ASSERT_EQ(as_admin("PUT", "/v1/categories/big", R"({"approval_over":1,"channels":["email"]})").status, 201);
+  const auto sent = as_app("POST", "/v1/notifications",
+                           R"({"to":[{"email":"a@example.test"},{"email":"b@example.test"}],)"
+                           R"("category":"big","title":"Sale","body":"Half off."})");
+  ASSERT_EQ(at(sent, "/status"), "awaiting_approval") << sent.body;
+  as_admin("PUT", "/v1/members/vera", R"({"grants":{"default":"viewer"}})");
+  const std::string token = at(as_admin("POST", "/v1/members/vera/tokens", R"({"name":"t"})"), "/token");
+  const auto shown =
+      call("GET", "/v1/notifications/" + at(sent, "/id"), {}, {{"Authorization", "Bearer " + token}});
+  EXPECT_EQ(at(shown, "/request/title"), "Sale") << shown.body;
+  EXPECT_EQ(at(shown, "/request/to/1/email"), "b@example.test");
+}
+
+}  // namespace
+}  // namespace carillon::api
