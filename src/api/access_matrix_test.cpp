@@ -54,7 +54,7 @@ constexpr Row kRows[] = {
     {"GET", "/v1/jobs", "people", "people dead_letters webhooks", By::Viewer},
     {"POST", "/v1/jobs", "people", "people dead_letters webhooks", By::Sender},
     {"GET", "/v1/templates", "send read people", "templates", By::Viewer},
-    {"POST", "/v1/templates/{key}/preview", "send read people", "templates", By::Sender},
+    {"POST", "/v1/templates/{key}/preview", "send read people", "templates", By::Viewer},
     {"*", "/v1/templates", "", "templates", By::Sender},
     {"GET", "/v1/layouts", "send read people", "templates", By::Viewer},
     {"*", "/v1/layouts", "", "templates", By::Sender},

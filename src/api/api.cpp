@@ -233,7 +233,9 @@ class ApiImpl final : public Api {
     // What is a member's own is no project's.
     if (!call.route->access.is_session)
       failure = choose_project(call.who, *call.snapshot, call.request.header("Carillon-Project"));
-    if (!failure) failure = refuse_access(call.who, call.route->access, call.route->method == "GET");
+    if (!failure)
+      failure =
+          refuse_access(call.who, call.route->access, call.route->method == "GET" || call.route->is_looking);
     if (failure) return std::unexpected(std::move(*failure));
     if (call.snapshot->project(call.who.project) == nullptr) {
       return failed(404, "unknown_project", "there is no such project");

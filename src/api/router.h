@@ -37,6 +37,7 @@ struct Route {
   std::string_view content_type = "application/json";   // of the answer
   std::string_view request_types = "application/json";  // of the body, separated by spaces
   bool is_spooled = false;                              // a large body comes in a file
+  bool is_looking = false;                              // a POST that changes nothing: viewers may
 };
 
 // As `query`: whatever it holds is taken.

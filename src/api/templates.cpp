@@ -255,8 +255,15 @@ std::span<const Route> template_routes() {
           {}, "Template", "force"),
       content_route(kTag, "POST", "/v1/templates/{key}/unarchive", kWrite, set_archived<false>,
                     "Let it be used again", {}, "Template"),
-      content_route(kTag, "POST", "/v1/templates/{key}/preview", kRead, preview_template,
-                    "What it says with these parameters", "PreviewRequest", "Preview"),
+      {.method = "POST",
+       .pattern = "/v1/templates/{key}/preview",
+       .access = kRead,
+       .handler = preview_template,
+       .tag = kTag,
+       .summary = "What it says with these parameters",
+       .request = "PreviewRequest",
+       .response = "Preview",
+       .is_looking = true},
   };
   return kRoutes;
 }
