@@ -42,5 +42,26 @@ TEST_F(LookingTest, ShowsWhatWaitsForApprovalToAViewer) {
   EXPECT_EQ(at(shown, "/request/to/1/email"), "b@example.test");
 }
 
+TEST_F(LookingTest, CountsByHourAndByDayOfTheProject) {
+  const auto sent = as_app("POST", "/v1/notifications", kMail);
+  ASSERT_EQ(await("/v1/notifications/" + at(sent, "/id"), "/status", "completed"), "completed");
+  const std::string now = to_rfc3339(clock_.now());
+  const auto hours = as_admin("GET", "/v1/stats?interval=hour");
+  EXPECT_EQ(at(hours, "/data/0/at"), now.substr(0, 13) + ":00:00.000Z") << hours.body;
+  EXPECT_EQ(at(hours, "/data/0/accepted"), "1");
+  EXPECT_EQ(at(hours, "/data/0/channel"), "(none)");
+  const auto by = as_admin("GET", "/v1/stats?interval=hour&by=channel");
+  EXPECT_EQ(at(by, "/data/0/channel"), "email");
+  EXPECT_EQ(at(by, "/data/0/sent"), "1");
+  EXPECT_EQ(at(as_admin("GET", "/v1/stats?interval=day"), "/data/0/at"),
+            now.substr(0, 10) + "T00:00:00.000Z");
+  ASSERT_EQ(as_admin("PATCH", "/v1/settings", R"({"time_zone":"Asia/Seoul"})").status, 200);
+  const std::string day = at(as_admin("GET", "/v1/stats?interval=day"), "/data/0/at");
+  EXPECT_EQ(day.substr(10), "T15:00:00.000Z") << "where a day begins nine hours earlier";
+  const auto wrong = as_admin("GET", "/v1/stats?interval=week");
+  EXPECT_EQ(wrong.status, 422);
+  EXPECT_EQ(at(wrong, "/errors/0/pointer"), "?interval");
+}
+
 }  // namespace
 }  // namespace carillon::api

@@ -5,6 +5,7 @@
 #include "api/live.h"
 #include "api/rate.h"
 #include "api/router.h"
+#include "model/local_time.h"
 #include "pipeline/recount.h"
 #include "providers/catalog.h"
 
@@ -175,6 +176,33 @@ void write_groups(base::JsonWriter& out, const Call& call, const std::vector<sto
   }
 }
 
+// What begins at the same moment, as far as ?interval= tells moments apart. Days are those of the project's
+// time zone: what is rolled up by the hour belongs to the day in which its hour began.
+Time begin_of(const Call& call, Time hour) {
+  if (call.param("interval") == "hour") return hour;
+  const std::string& zone = call.view().settings.time_zone;
+  const std::chrono::year_month_day day(model::wall_time(zone, hour).day);
+  const auto begin =
+      model::local_to_utc(zone.empty() ? "UTC" : zone, static_cast<int>(day.year()),
+                          static_cast<unsigned>(day.month()), static_cast<unsigned>(day.day()), 0);
+  return begin.value_or(std::chrono::floor<std::chrono::days>(hour));
+}
+
+void write_intervals(base::JsonWriter& out, const Call& call, const std::vector<store::StatsRow>& rows) {
+  const bool is_grouped = !call.param("by").empty();
+  std::map<std::pair<Time, std::string>, Summary> groups;
+  for (const auto& row : rows) {
+    std::string name = is_grouped ? group_of(call, row) : std::string();
+    add(groups[{begin_of(call, row.hour), std::move(name)}], call, row);
+  }
+  for (const auto& [key, summary] : groups) {
+    out.object().field("at", to_rfc3339(key.first));
+    if (is_grouped) out.field_or_null(call.param("by"), key.second);
+    write_summary(out, summary);
+    out.end_object();
+  }
+}
+
 Task<Answer> stats(Call& call) {
   store::StatsQuery query;
   query.project = call.who.project;
@@ -185,6 +213,9 @@ Task<Answer> stats(Call& call) {
   if (!by.empty() && std::ranges::find(kGroupings, by) == std::end(kGroupings)) {
     co_return failed_at("?by", "invalid_choice", "use app, category, channel, integration or template");
   }
+  const std::string_view interval = call.param("interval");
+  if (call.has_param("interval") && interval != "hour" && interval != "day")
+    co_return failed_at("?interval", "invalid_choice", "use hour or day");
   query.until = until.value_or(call.now + Millis(1));
   query.from = from.value_or(query.until - kStatsDefault);
   CARILLON_CO_TRY(auto rows, co_await call.deps.store.stats(query));
@@ -196,7 +227,11 @@ Task<Answer> stats(Call& call) {
   base::JsonWriter out(256 * rows.size() + 128);
   out.object().field("from", to_rfc3339(query.from)).field("until", to_rfc3339(query.until));
   out.key("data").array();
-  by.empty() ? write_hours(out, call, rows) : write_groups(out, call, rows);
+  if (!interval.empty()) {
+    write_intervals(out, call, rows);
+  } else {
+    by.empty() ? write_hours(out, call, rows) : write_groups(out, call, rows);
+  }
   out.end_array().key("total").object();
   Summary total;
   for (const auto& row : rows) add(total, call, row);
@@ -283,7 +318,7 @@ std::span<const Route> numbers_routes() {
        .tag = "Looking",
        .summary = "What happened, hour by hour",
        .response = "Stats",
-       .query = "from until channel category template by"},
+       .query = "from until channel category template by interval"},
       {.method = "GET",
        .pattern = "/v1/queues",
        .access = allow(kScopeRead, "read"),
