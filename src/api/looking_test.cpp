@@ -63,5 +63,18 @@ TEST_F(LookingTest, CountsByHourAndByDayOfTheProject) {
   EXPECT_EQ(at(wrong, "/errors/0/pointer"), "?interval");
 }
 
+TEST_F(LookingTest, RefusesARouteToASandboxThatIsNotSetUp) {
+  const char* const kRoute = R"({"chain":[{"integration":"sandbox"}]})";
+  const auto refused = as_admin("PUT", "/v1/routes/all", kRoute);
+  EXPECT_EQ(refused.status, 422);
+  EXPECT_EQ(at(refused, "/errors/0/pointer"), "/chain/0/integration");
+  EXPECT_EQ(at(refused, "/errors/0/code"), "unknown_integration");
+  EXPECT_TRUE(at(refused, "/errors/0/detail").contains("PUT /v1/integrations/sandbox")) << refused.body;
+  ASSERT_EQ(as_admin("PUT", "/v1/integrations/sandbox", R"({"provider":"sandbox"})").status, 201);
+  EXPECT_EQ(as_admin("PUT", "/v1/routes/all", kRoute).status, 201);
+  const auto sent = as_app("POST", "/v1/notifications", kMail);
+  EXPECT_EQ(await("/v1/notifications/" + at(sent, "/id"), "/status", "completed"), "completed");
+}
+
 }  // namespace
 }  // namespace carillon::api

@@ -22,9 +22,12 @@ void check_chain(const Call& call, const model::Route& route, base::Problems& pr
   if (route.chain.empty()) problems.push_back({"/chain", "required", "name at least one integration"});
   for (std::size_t i = 0; i < route.chain.size(); ++i) {
     const std::string& key = route.chain[i].integration;
-    if (key == providers::sandbox_type().name || call.view().find_integration(key) != nullptr) continue;
-    problems.push_back({fmt::format("/chain/{}/integration", i), "unknown_integration",
-                        fmt::format("there is no integration '{}'", key)});
+    if (call.view().find_integration(key) != nullptr) continue;
+    const bool is_sandbox = key == providers::sandbox_type().name;
+    problems.push_back(
+        {fmt::format("/chain/{}/integration", i), "unknown_integration",
+         fmt::format("there is no integration '{}'{}", key.substr(0, 64),
+                     is_sandbox ? R"(; make it: PUT /v1/integrations/sandbox {"provider":"sandbox"})" : "")});
   }
 }
 
