@@ -6,7 +6,7 @@
 namespace carillon::api {
 namespace {
 
-constexpr std::size_t kAlertsSeen = 50;
+constexpr std::size_t kAlertsSeen = 50, kApprovalsSeen = 50, kJobsSeen = 20;
 constexpr auto kFullRetry = std::chrono::seconds(10);
 
 std::string event(std::string_view name, std::string_view json) {
@@ -19,6 +19,29 @@ std::string alert_json(const model::Alert& alert) {
   model::write_alert_fields(out, alert, base::id_text(base::kAlertPrefix, alert.id));
   out.end_object();
   return out.str();
+}
+
+std::string mark_of(const std::vector<store::Approval>& approvals) {
+  std::string mark;
+  for (const store::Approval& a : approvals) mark += fmt::format("{}:{} ", a.id, static_cast<int>(a.status));
+  return mark;
+}
+
+std::string mark_of(const std::vector<store::StoredJob>& jobs) {
+  std::string mark;
+  for (const store::StoredJob& job : jobs) {
+    mark +=
+        fmt::format("{}:{}:{}:{}:{} ", job.id, static_cast<int>(job.state), job.done, job.failed, job.total);
+  }
+  return mark;
+}
+
+std::string mark_of(const std::vector<model::Integration>& integrations) {
+  std::string mark;
+  for (const model::Integration& each : integrations)
+    mark +=
+        fmt::format("{}/{}/{}/{}/{}\n", each.key, each.provider, each.enabled, each.paused, each.settings);
+  return mark;
 }
 
 // Who watches, as the caller was found out to be: looked at again and again, since a stream outlives its
@@ -77,7 +100,18 @@ class LiveStream final : public net::HttpStream {
       alerts.emplace(alert.id, std::move(json));
     }
     alerts_ = std::move(alerts);
+    tell_change("approvals", view.approvals, approvals_, news);
+    tell_change("jobs", view.jobs, jobs_, news);
+    const auto snapshot = deps_.directory.snapshot();
+    if (const auto* const project = snapshot->project(project_))
+      tell_change("integrations", mark_of(project->integrations), integrations_, news);
     return news;
+  }
+
+  void tell_change(std::string_view what, std::string mark, std::string& told, std::string& news) const {
+    if (mark == told) return;
+    if (has_told_) news += event("changed", fmt::format(R"({{"what":"{}"}})", what));
+    told = std::move(mark);
   }
 
   Task<Result<bool>> is_allowed() {
@@ -104,6 +138,7 @@ class LiveStream final : public net::HttpStream {
   bool has_told_ = false;
   std::string counters_;
   std::map<std::int64_t, std::string> alerts_;  // as told, by id
+  std::string approvals_, jobs_, integrations_;
 };
 
 std::string bearer_of(const net::HttpRequest& request) {
@@ -153,6 +188,14 @@ Task<Result<std::shared_ptr<const LiveView>>> Live::view(std::int32_t project, T
   store::ListPage page;
   page.limit = kAlertsSeen;
   CARILLON_CO_TRY(made->alerts, co_await store_.alerts().list(filter, page));
+  store::ApprovalFilter approvals;
+  approvals.project = project;
+  page.limit = kApprovalsSeen;
+  CARILLON_CO_TRY(const auto newest, co_await store_.list_approvals(approvals, page));
+  made->approvals = mark_of(newest);
+  page.limit = kJobsSeen;
+  CARILLON_CO_TRY(const auto jobs, co_await store_.jobs().list(project, 0, page));
+  made->jobs = mark_of(jobs);
   std::shared_ptr<const LiveView> view = std::move(made);
   const std::lock_guard lock(mutex_);
   kept_[project] = {at, view};
@@ -175,7 +218,9 @@ std::span<const Route> live_routes() {
        .access = manage("read"),
        .handler = stream,
        .tag = "Looking",
-       .summary = "Server-sent events: counters (queues and accountability, when they change), alert",
+       .summary =
+           "Server-sent events: counters (queues and accountability, when they change), alert, changed "
+           "(what: approvals, jobs or integrations)",
        .content_type = "text/event-stream"},
   };
   return kRoutes;

@@ -19,6 +19,8 @@ namespace carillon::api {
 struct LiveView {
   std::string counters;              // JSON: {"queues":[…],"accountability":{…}}
   std::vector<model::Alert> alerts;  // the newest
+  // Whatever it takes to see that one of the newest is new or not as it was; nothing to be shown.
+  std::string approvals, jobs;
 };
 
 // How often a stream looks, and says something even if there is nothing.

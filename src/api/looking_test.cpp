@@ -4,7 +4,23 @@
 namespace carillon::api {
 namespace {
 
-using LookingTest = ApiTest;
+class LookingTest : public ApiTest {
+ protected:
+  std::string next(const net::HttpResponse& answer) {
+    auto piece = run(answer.stream->next());
+    return piece ? *piece : "(" + piece.error().message + ")";
+  }
+  // Reads the stream until it tells that.
+  bool tells(const net::HttpResponse& stream, const std::string& what) {
+    const std::string wanted = "event: changed\ndata: {\"what\":\"" + what + "\"}";
+    for (int i = 0; i < 20; ++i) {
+      const std::string news = next(stream);
+      if (news.contains(wanted)) return true;
+      if (!news.starts_with("event: ")) return false;
+    }
+    return false;
+  }
+};
 
 TEST_F(LookingTest, ShowsWhatHasNotBegunAsItWasSentWithoutWhatIsSensitive) {
   ASSERT_EQ(as_admin("PUT", "/v1/templates/code?publish=true",
@@ -74,6 +90,29 @@ TEST_F(LookingTest, RefusesARouteToASandboxThatIsNotSetUp) {
   EXPECT_EQ(as_admin("PUT", "/v1/routes/all", kRoute).status, 201);
   const auto sent = as_app("POST", "/v1/notifications", kMail);
   EXPECT_EQ(await("/v1/notifications/" + at(sent, "/id"), "/status", "completed"), "completed");
+}
+
+TEST_F(LookingTest, TellsThatApprovalsIntegrationsAndJobsChanged) {
+  as_admin("PUT", "/v1/categories/big", R"({"approval_over":1,"channels":["email"]})");
+  const auto stream = call("GET", "/v1/stream", {}, {{"Authorization", admin_}});
+  ASSERT_EQ(stream.status, 200);
+  EXPECT_FALSE(next(stream).contains("event: changed")) << "what was there is no news";
+  as_app(
+      "POST", "/v1/notifications",
+      R"({"to":[{"email":"a@example.test"},{"email":"b@example.test"}],"category":"big",)"
+      R"("title":"x","body":"y"})");
+  EXPECT_TRUE(tells(stream, "approvals"));
+  as_admin("PUT", "/v1/integrations/box", R"({"provider":"sandbox"})");
+  EXPECT_TRUE(tells(stream, "integrations"));
+  as_admin("POST", "/v1/integrations/box/pause", R"({"reason":"x"})");
+  EXPECT_TRUE(tells(stream, "integrations"));
+  store::StoredJob job;
+  job.id = ids_->take();
+  job.project = pipeline::kDefaultProject;
+  job.kind = "import";
+  job.created_at = clock_.now();
+  ASSERT_TRUE(run(store_->jobs().put(std::move(job), {}, {})));
+  EXPECT_TRUE(tells(stream, "jobs"));
 }
 
 }  // namespace
