@@ -1,4 +1,5 @@
 """A template is written, corrected where the server says so, published, changed and compared."""
+from playwright.sync_api import expect
 
 
 def test_a_new_template_from_the_first_word_to_the_first_send(world, open_as):
@@ -25,7 +26,7 @@ def test_a_new_template_from_the_first_word_to_the_first_send(world, open_as):
     page.get_by_text("Kim 님, 안녕하세요").first.wait_for()
     page.get_by_role("link", name="Send", exact=True).last.click()
     page.get_by_label("name", exact=False).last.wait_for()
-    assert page.get_by_role("combobox", name="Template").input_value() == "greeting"
+    expect(page.get_by_role("combobox", name="Template")).to_have_value("greeting")
     page.get_by_role("button", name="Start over").click()
 
 
