@@ -154,26 +154,19 @@ if ! has_pip; then
     say "warning: pip install failed; tests that check with these libraries are skipped"
   fi
 fi
-if ! has_debezium; then
-  say "installing Debezium into build/debezium"
-  rm -rf build/debezium
-  if mvn -B -q -f $debezium dependency:copy-dependencies -DincludeScope=runtime \
-    -DoutputDirectory="$PWD/build/debezium/lib" >"$work/log" 2>&1; then
-    cp $debezium $debezium_done
+# What one of tools/*/pom.xml names, from Maven Central into build/<name>/lib.
+jars() { # <name> <pom> <what> <what its tests do without it>
+  say "installing $3 into build/$1"
+  rm -rf "build/$1"
+  if mvn -B -q -f "$2" dependency:copy-dependencies -DincludeScope=runtime \
+    -DoutputDirectory="$PWD/build/$1/lib" >"$work/log" 2>&1; then
+    cp "$2" "build/$1/installed"
   else
     tail -20 "$work/log" >&2
-    say "warning: mvn failed; the test that runs Debezium is skipped, and with CI=true fails"
+    say "warning: mvn failed; $4"
   fi
-fi
-if ! has_kafka; then
-  say "installing a Kafka broker into build/kafka"
-  rm -rf build/kafka
-  if mvn -B -q -f $kafka dependency:copy-dependencies -DincludeScope=runtime \
-    -DoutputDirectory="$PWD/build/kafka/lib" >"$work/log" 2>&1; then
-    cp $kafka $kafka_done
-  else
-    tail -20 "$work/log" >&2
-    say "warning: mvn failed; tests that need a Kafka broker are skipped, and with CI=true fail"
-  fi
-fi
+}
+has_debezium || jars debezium "$debezium" Debezium "the test that runs Debezium is skipped, and with CI=true fails"
+has_kafka || jars kafka "$kafka" "a Kafka broker" \
+  "tests that need a Kafka broker are skipped, and with CI=true fail"
 say "ready (${*:-build})"
