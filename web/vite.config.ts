@@ -10,7 +10,9 @@ export default defineConfig({
   base: './',
   plugins: [react()],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
-  server: { proxy: Object.fromEntries(passed_on.map((path) => [path, { target: server, changeOrigin: false }])) },
+  server: {
+    proxy: Object.fromEntries(passed_on.map((path) => [path, { target: server, changeOrigin: false }])),
+  },
   build: {
     target: 'es2022',
     // Pictures are files of their own: the console's policy lets none be inlined as scripts, and names stay short.
