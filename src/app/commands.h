@@ -39,6 +39,7 @@ void add_webhooks(CLI::App& root, Shell& shell);   // webhook
 void add_backup(CLI::App& root, Shell& shell);     // backup restore
 void add_imports(CLI::App& root, Shell& shell);    // import export
 void add_objects(CLI::App& root, Shell& shell);    // object
+void add_bench(CLI::App& root, Shell& shell);      // bench
 void add_doctor(CLI::App& root, Shell& shell);     // doctor
 
 }  // namespace carillon::app

@@ -8,6 +8,7 @@
 #include <boost/asio/io_context.hpp>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -107,6 +108,7 @@ class Simulator final : public Sim {
   }
 
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }
+  [[nodiscard]] Result<std::string> push_integration() const override;
   [[nodiscard]] std::string instructions() const override;
 
   void stop() override {
@@ -276,6 +278,19 @@ std::string Simulator::describe_all() const {
   out.field("port", static_cast<int>(smtp_->port())).field("user", c.smtp_user);
   out.field("password", c.smtp_password.reveal()).end_object();
   out.end_object();
+  return out.str();
+}
+
+Result<std::string> Simulator::push_integration() const {
+  const Credentials& c = context_.credentials;
+  std::ifstream file(c.apns_key_file);
+  const std::string key((std::istreambuf_iterator<char>(file)), {});
+  if (key.empty()) return fail(Errc::NotFound, c.apns_key_file + " is gone");
+  base::JsonWriter out;
+  out.object().field("provider", "apns").key("settings").object();
+  out.field("endpoint", url("https", apns_->port())).field("ca_file", c.ca_file).field("private_key", key);
+  out.field("team_id", c.apns_team_id).field("key_id", c.apns_key_id).field("topic", c.apns_topic);
+  out.end_object().end_object();
   return out.str();
 }
 

@@ -63,6 +63,9 @@ class Sim {
 
   // The content of sim.json: URLs, files and credentials of every vendor.
   [[nodiscard]] virtual const std::string& description() const noexcept = 0;
+  // The body of PUT /v1/integrations/{key} for an account of one vendor here that pushes to iOS devices.
+  // Errors: NotFound (a file of the directory is gone).
+  [[nodiscard]] virtual Result<std::string> push_integration() const = 0;
   // What a person reads on a terminal: URLs and files, no secret.
   [[nodiscard]] virtual std::string instructions() const = 0;
   // Closes all connections, writes what the log has gathered, ends the threads. Blocks; may be called

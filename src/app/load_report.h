@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace carillon::bench {
+namespace carillon::app {
 
 // Latencies in buckets of 2 % from 10 µs to 100 s: quantiles without keeping every value.
 class Latencies {
@@ -20,7 +20,7 @@ class Latencies {
   std::uint64_t count_ = 0;
 };
 
-struct Report {
+struct LoadReport {
   std::uint64_t requests = 0;  // answered
   std::uint64_t accepted = 0;  // notifications
   std::uint64_t duplicate = 0;
@@ -35,4 +35,4 @@ struct Report {
   [[nodiscard]] std::string json() const;
 };
 
-}  // namespace carillon::bench
+}  // namespace carillon::app

@@ -1,11 +1,11 @@
-#include "load_report.h"
+#include "app/load_report.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
-namespace carillon::bench {
+namespace carillon::app {
 namespace {
 
 constexpr double kFirst = 10e-6;  // seconds
@@ -44,7 +44,7 @@ double Latencies::quantile(double q) const noexcept {
   return bound(kBuckets - 1);
 }
 
-std::string Report::json() const {
+std::string LoadReport::json() const {
   const double per_second = seconds > 0 ? static_cast<double>(accepted) / seconds : 0;
   return fmt::format(
       R"({{"requests":{},"accepted":{},"duplicate":{},"refused":{},"errors":{},"late":{},"seconds":{:.3f},)"
@@ -55,4 +55,4 @@ std::string Report::json() const {
       quoted(first_problem));
 }
 
-}  // namespace carillon::bench
+}  // namespace carillon::app
