@@ -8,7 +8,6 @@
 #include <array>
 #include <chrono>
 #include <functional>
-#include <future>
 
 #include "base/log.h"
 #include "queue/hint.h"
@@ -202,22 +201,8 @@ void KafkaConsumers::leave() {
   destroy();
 }
 
-// librdkafka 2.0.2 waits for ever in its destructor when a partition was removed from the cluster while it
-// was read (its issue 4724, mended in 2.5): then its threads stay until the process ends, which is about to.
 void KafkaConsumers::destroy() {
-  std::promise<void> gone;
-  auto is_gone = gone.get_future();
-  auto thread = std::make_unique<std::thread>(
-      [consumers = std::exchange(consumers_, {}), gone = std::move(gone)]() mutable {
-        consumers.clear();
-        gone.set_value();
-      });
-  if (is_gone.wait_for(kLeaveMax) == std::future_status::ready) {
-    thread->join();
-  } else {
-    base::log_warn("queue: a Kafka client does not end; it is left behind");
-    static_cast<void>(thread.release());
-  }
+  destroy_in_time([consumers = std::exchange(consumers_, {})]() mutable { consumers.clear(); });
 }
 
 }  // namespace carillon::queue

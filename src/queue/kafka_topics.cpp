@@ -74,12 +74,14 @@ Result<NewTopicPtr> new_topic(const std::string& name, const TopicPlan& plan, in
       rd_kafka_NewTopic_new(name.c_str(), plan.partitions, replication, why.data(), why.size()));
   if (!topic) return fail(Errc::InvalidArgument, fmt::format("topic {}: {}", name, printable(why.data())));
   const std::string in_sync = std::to_string(std::max(1, replication - 1));
+  const bool is_hints = plan.use == TopicUse::Hints;
   const std::vector<std::pair<const char*, const char*>> settings{
       {"cleanup.policy", "delete"},
-      {"retention.ms", "86400000"},      // a day: what is older, the Store's scan has found
-      {"retention.bytes", "268435456"},  // of a partition
+      // A day: what is older, the Store's scan has found. A week: time for people to mend a reader.
+      {"retention.ms", is_hints ? "86400000" : "604800000"},
+      {"retention.bytes", is_hints ? "268435456" : "-1"},  // of a partition
       {"segment.bytes", "67108864"},
-      {"max.message.bytes", "65536"},
+      {"max.message.bytes", is_hints ? "65536" : "2097152"},
       {"min.insync.replicas", in_sync.c_str()},
       {"unclean.leader.election.enable", "false"},
       {"compression.type", "producer"},
@@ -125,12 +127,15 @@ Result<void> create(rd_kafka_t* client, const TopicPlan& plan, const Seen& seen,
 }
 
 // What is wrong with a setting of a topic; empty: nothing.
-std::string problem_of(std::string_view setting, std::string_view value, int replicas) {
+std::string problem_of(TopicUse use, std::string_view setting, std::string_view value, int replicas) {
   std::int64_t number = 0;
   std::from_chars(value.data(), value.data() + value.size(), number);
+  const bool is_hints = use == TopicUse::Hints;
   if (setting == "cleanup.policy" && value != "delete") {
-    return fmt::format("cleanup.policy is {}; hints have no key: set it to delete", value);
+    return fmt::format("cleanup.policy is {}; {}: set it to delete", value,
+                       is_hints ? "hints have no key" : "of one key only the last record would be kept");
   }
+  if (!is_hints && setting != "min.insync.replicas") return {};
   if (setting == "max.message.bytes" && number < kMessageBytesMin) {
     return fmt::format("max.message.bytes is {}; set it to {} or more", number, kMessageBytesMin);
   }
@@ -145,7 +150,8 @@ std::string problem_of(std::string_view setting, std::string_view value, int rep
 }
 
 // A user who may not look at settings is not told about them.
-Result<void> check_settings(rd_kafka_t* client, const std::vector<Present>& topics, base::Deadline deadline) {
+Result<void> check_settings(rd_kafka_t* client, TopicUse use, const std::vector<Present>& topics,
+                            base::Deadline deadline) {
   std::vector<ConfigResourcePtr> resources;
   std::vector<rd_kafka_ConfigResource_t*> raw;
   for (const Present& topic : topics) {
@@ -169,7 +175,7 @@ Result<void> check_settings(rd_kafka_t* client, const std::vector<Present>& topi
     const auto* const entry = rd_kafka_ConfigResource_configs(each[i], &entries);
     for (std::size_t k = 0; k < entries; ++k) {
       const char* const value = rd_kafka_ConfigEntry_value(entry[k]);
-      const auto problem = problem_of(rd_kafka_ConfigEntry_name(entry[k]), printable(value), replicas);
+      const auto problem = problem_of(use, rd_kafka_ConfigEntry_name(entry[k]), printable(value), replicas);
       if (!problem.empty()) return fail(Errc::FailedPrecondition, fmt::format("topic {}: {}", name, problem));
     }
   }
@@ -184,7 +190,7 @@ Result<void> ensure_topics(rd_kafka_t* client, const TopicPlan& plan, bool must_
   while (true) {
     CARILLON_TRY(const Seen seen, look(client, plan, deadline));
     if (seen.present.size() == plan.names.size()) {
-      return must_look ? check_settings(client, seen.present, deadline) : Result<void>();
+      return must_look ? check_settings(client, plan.use, seen.present, deadline) : Result<void>();
     }
     if (!seen.missing.empty() && !plan.may_create) {
       return fail(

@@ -1,6 +1,7 @@
-// The topics of all lanes: made with settings of ours where they are missing, looked at where they are there.
+// Topics: made with settings of ours where they are missing, looked at where they are there.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -9,17 +10,22 @@
 
 namespace carillon::queue {
 
+enum class TopicUse : std::uint8_t {
+  Hints,    // may be lost: small, and soon of no use
+  Records,  // what others write, or read
+};
 struct TopicPlan {
   std::vector<std::string> names;
   int partitions = 6;
   int replication = 0;  // 0: three, or as many as there are brokers
   bool may_create = true;
+  TopicUse use = TopicUse::Hints;
 };
 
-// Whether every topic is there and its settings are fit for hints (`must_look`), or only whether they are
+// Whether every topic is there and its settings are fit for its use (`must_look`), or only whether they are
 // there. `client`, a producer whose events are served, knows the topics (rd_kafka_topic_new). Blocks until
 // `deadline` at most. Errors, which name the topic: Unavailable (nobody answers) · FailedPrecondition
-// (missing, not allowed, settings that lose or refuse hints).
+// (missing, not allowed, settings that lose or refuse what is written).
 Result<void> ensure_topics(rd_kafka_t* client, const TopicPlan& plan, bool must_look,
                            base::Deadline deadline);
 
