@@ -18,6 +18,7 @@
 #include "model/notification.h"
 #include "model/profile.h"
 #include "store/alerts.h"
+#include "store/ingest.h"
 #include "store/jobs.h"
 #include "store/objects.h"
 #include "store/privacy.h"
@@ -167,7 +168,8 @@ class Store : public Sharing {
   // Who is in any of the groups, each once, ascending by user_id; less than `limit` only at the end.
   virtual Task<Result<std::vector<Member>>> members(MembersQuery query) = 0;
 
-  [[nodiscard]] virtual JobStore& jobs() = 0;          // lives as long as this
+  [[nodiscard]] virtual IngestStore& ingest() = 0;     // lives as long as this
+  [[nodiscard]] virtual JobStore& jobs() = 0;          // likewise
   [[nodiscard]] virtual PrivacyStore& privacy() = 0;   // likewise
   [[nodiscard]] virtual ObjectStore& objects() = 0;    // likewise
   [[nodiscard]] virtual WebhookStore& webhooks() = 0;  // likewise
@@ -225,8 +227,7 @@ class Store : public Sharing {
   virtual Task<Result<void>> put_audit(AuditEntry entry) = 0;
 
   [[nodiscard]] virtual ReceiptStore& receipts() = 0;  // lives as long as this
-  [[nodiscard]] virtual AlertStore& alerts() = 0;      // lives as long as this
-
+  [[nodiscard]] virtual AlertStore& alerts() = 0;      // likewise
   // ---- sandbox and small durable state
   // The newest 100,000 are kept. Ids must be ascending.
   virtual Task<Result<void>> add_sandbox_messages(std::vector<SandboxMessage> messages) = 0;
@@ -242,7 +243,6 @@ class Store : public Sharing {
   // there) · Cancelled (progress->stop, or closed); what is in the folder is then worth nothing.
   virtual Task<Result<Time>> copy_to(std::string folder, const base::Clock& clock,
                                      std::shared_ptr<CopyProgress> progress) = 0;
-
   // Stops taking calls, finishes those under way, closes. Blocks.
   virtual void close() = 0;
 };

@@ -164,6 +164,27 @@ Result<void> add_event_tallies(Db& db, std::int64_t after, std::int64_t last,
   }
 }
 
+// Those that wait are not given up.
+Result<void> add_record_tallies(Db& db, std::int64_t after, std::int64_t last,
+                                std::vector<LetterTally>& tallies) {
+  Statement s = db.statement(
+      "SELECT g.project, g.topic, g.n, d.reason FROM (SELECT l.project, r.topic, count(*) AS n, max(l.id) AS "
+      "last FROM dead_letter l NOT INDEXED CROSS JOIN record_letter r ON r.letter = l.id WHERE l.id > ?1 AND "
+      "l.id <= ?2 AND l.kind = 'record' AND r.due_at IS NULL GROUP BY l.project, r.topic) g JOIN dead_letter "
+      "d "
+      "ON d.id = g.last");
+  s.bind(1, after).bind(2, last);
+  for (;;) {
+    CARILLON_TRY(const bool has_row, s.next());
+    if (!has_row) return {};
+    tallies.push_back(LetterTally{.project = s.as<std::int32_t>(0),
+                                  .n = s.integer(2),
+                                  .reason = s.string(3),
+                                  .error = {},
+                                  .topic = s.string(1)});
+  }
+}
+
 }  // namespace
 
 class SqlAlerts final : public AlertStore {
@@ -254,6 +275,7 @@ Task<Result<NewLetters>> SqlAlerts::new_letters(std::size_t limit) {
                                             .error = s.string(5)});
     }
     CARILLON_CHECK(add_event_tallies(db, mark, *letters.seen, letters.tallies));
+    CARILLON_CHECK(add_record_tallies(db, mark, *letters.seen, letters.tallies));
     return letters;
   });
 }

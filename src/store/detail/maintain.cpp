@@ -112,11 +112,13 @@ Result<bool> SqlStore::drop_expired(Txn& txn, const Retention& retention, Time n
   bool more_notifications = false;
   if (!more_deliveries) { CARILLON_TRY(more_notifications, drop_notifications(txn, below)); }
   CARILLON_TRY(const bool more_letters, drop_event_letters(txn, now - retention.events));
+  CARILLON_TRY(const bool more_records, drop_record_letters(txn, now - retention.events));
   CARILLON_TRY(const bool more_alerts, drop_alerts(txn, now - retention.notifications));
   CARILLON_CHECK(drop_history(txn, below));
   CARILLON_TRY(const bool more_caps, drop_caps(txn, now, dropped_caps_));
   CARILLON_TRY(const bool more_stats, drop_stats(txn, now - retention.stats));
-  return more_deliveries || more_notifications || more_letters || more_alerts || more_caps || more_stats;
+  return more_deliveries || more_notifications || more_letters || more_records || more_alerts || more_caps ||
+         more_stats;
 }
 
 Result<bool> SqlStore::drop_deliveries(Txn& txn, std::int64_t below) {

@@ -29,6 +29,8 @@ Result<void> wipe_if_over(Txn& txn, std::int64_t notification);
 Result<void> wipe_if_final(Txn& txn, const model::Delivery& delivery);
 // Events that were kept as dead letters before `before` (event_letters.cpp).
 Result<bool> drop_event_letters(Txn& txn, Time before);
+// The same of records (ingest.cpp).
+Result<bool> drop_record_letters(Txn& txn, Time before);
 // How a member signed in, where, and the invitation (sessions.cpp).
 Result<void> forget_member(Txn& txn, std::string_view member);
 

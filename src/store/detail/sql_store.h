@@ -7,8 +7,7 @@
 // may be an error (Conflict, NotFound): only that call is rolled back. Changes of caches go into
 // `txn.after_commit`. A row that is read to be written on what it says is read with FOR UPDATE where others
 // may be at it by a way of their own (deliveries, profiles, caps); everything else is kept in order by the
-// engine: one writer, or serializable transactions that are run again. Methods are in the file of their verb
-// or noun.
+// engine: one writer, or serializable transactions that are run again. Each has the file of its noun or verb.
 #pragma once
 
 #include <memory>
@@ -87,6 +86,7 @@ class SqlStore : public Store {
   JobStore& jobs() override { return *jobs_; }
   PrivacyStore& privacy() override { return *privacy_; }
   ObjectStore& objects() override { return *objects_; }
+  IngestStore& ingest() override { return *ingest_; }
   Task<Result<std::vector<model::Delivery>>> deliveries_of(std::int64_t notification, ListPage page) override;
   Task<Result<DeliveryDetail>> delivery(std::int64_t id) override;
   Task<Result<StatusCounts>> status_counts(std::int64_t notification) override;
@@ -121,6 +121,7 @@ class SqlStore : public Store {
 
  protected:
   friend class SqlAlerts;
+  friend class SqlIngest;
   friend class SqlJobs;
   friend class SqlObjects;
   friend class SqlPrivacy;
@@ -176,8 +177,7 @@ class SqlStore : public Store {
     return look_on(*people_readers_, std::move(call));
   }
 
-  // ---- profiles.cpp
-  // After the commit of a change to a user (null: deleted).
+  // After the commit of a change to a user (null: deleted); profiles.cpp.
   void keep_written(const UserKey& key, std::shared_ptr<const model::Profile> profile);
   // Removes an endpoint (service, token) of a device from the profile, version + 1, when it was
   // registered at or before `invalid_since` (or any time when absent); also its endpoint_owner row.
@@ -201,11 +201,10 @@ class SqlStore : public Store {
   // end.
   Result<void> advance_fallback(Txn& txn, const model::Delivery& d, model::DeliveryStatus to,
                                 std::optional<model::ReceiptKind> receipt, Time now);
-  // ---- audit.cpp
-  static Result<void> insert_audit(Txn& txn, const AuditEntry& entry);  // id is given by the store
-  // ---- the parts, each in its file
+  static Result<void> insert_audit(Txn& txn, const AuditEntry& entry);  // audit.cpp; the store gives the id
   std::unique_ptr<JobStore> make_jobs();
   std::unique_ptr<ObjectStore> make_objects();
+  std::unique_ptr<IngestStore> make_ingest();
   std::unique_ptr<ReceiptStore> make_receipts();
   std::unique_ptr<PrivacyStore> make_privacy();
   std::unique_ptr<AlertStore> make_alerts();
@@ -236,6 +235,7 @@ class SqlStore : public Store {
 
  private:
   std::unique_ptr<AlertStore> alerts_ = make_alerts();
+  std::unique_ptr<IngestStore> ingest_ = make_ingest();
   std::unique_ptr<JobStore> jobs_ = make_jobs();
   std::unique_ptr<ObjectStore> objects_ = make_objects();
   std::unique_ptr<ReceiptStore> receipts_ = make_receipts();
