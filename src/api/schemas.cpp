@@ -622,7 +622,7 @@ constexpr Schema kSchemas[] = {
      R"("object":"shop","request_id":"req_5f2a","origin":"10.0.0.7","detail":{"version":4,"changes":[)"
      R"({"pointer":"/rate_limit","before":0,"after":50}]}})"},
     {"DeadLetter",
-     R"({"type":"object","properties":{"id":{"type":"string"},"kind":{"enum":["delivery","event"]},)"
+     R"({"type":"object","properties":{"id":{"type":"string"},"kind":{"enum":["delivery","event","record"]},)"
      R"("delivery_id":{"type":["string","null"]},"notification_id":{"type":["string","null"]},)"
      R"("channel":{"type":["string","null"]},"queue":{"type":["string","null"]},)"
      R"("reason":{"type":"string"},"detail":{"type":["string","null"]},)"
@@ -630,7 +630,14 @@ constexpr Schema kSchemas[] = {
      R"("status":{"type":"string"},"attempts":{"type":"integer"},"integration":{"type":["string",)"
      R"("null"]},"rule":{"type":"string"},"app":{"type":["string","null"]},"event":{"type":"object",)"
      R"("description":"of kind event; in lists only id, source and type; data is ••• where the rule sends )"
-     R"(something sensitive"},)"
+     R"(something sensitive"},"retry_at":{"type":["string","null"],"description":"of kind record: it names )"
+     R"(an unknown user and is tried again then"},"record":{"type":"object","description":"of kind record; )"
+     R"(in lists only where it was","properties":{"topic":{"type":"string"},"partition":{"type":"integer"},)"
+     R"("offset":{"type":"integer"},"written_at":{"type":"string"},"key":{"type":"string"},)"
+     R"("headers":{"type":"array","items":{"type":"object","properties":{"name":{"type":"string"},)"
+     R"("value":{"type":"string"}}}},"value":{"type":["string","null"],"description":"••• where it is )"
+     R"(sensitive"},"value_base64":{"type":"string","description":"instead, where it is no text"},)"
+     R"("cut":{"type":"boolean"}}},"ended":{"enum":["replayed","discarded","republished",null]},)"
      R"("closed":{"type":"boolean"},"at":{"type":"string"}}})",
      ""},
     {"ReplayRequest",
@@ -638,14 +645,22 @@ constexpr Schema kSchemas[] = {
      R"("items":{"type":"string"}},)"
      R"("filter":{"type":"object","properties":{"channel":{"type":"string"},)"
      R"("reason":{"type":"string"},)"
-     R"("integration":{"type":"string"},"kind":{"enum":["delivery","event"]},"rule":{"type":"string"},)"
+     R"("integration":{"type":"string"},"kind":{"enum":["delivery","event","record"]},)"
+     R"("rule":{"type":"string"},"topic":{"type":"string"},)"
      R"("from":{"type":"string"},"until":{"type":"string"}}},)"
      R"("changes":{"type":"object",)"
      R"("properties":{"params":{"type":"object"},"address":{"type":"string"},)"
      R"("integration":{"type":"string"},"event":{"type":"object",)"
-     R"("description":"A merge patch (RFC 7396) of events"}}},)"
-     R"("republish":{"type":"boolean"}}})",
+     R"("description":"A merge patch (RFC 7396) of events, and of what records stand for"},)"
+     R"("record":{"type":["object","string"],"description":"The value of one record instead"}}},)"
+     R"("republish":{"type":"boolean","description":"Records: write them to their topic again"}}})",
      R"({"filter":{"channel":"sms"}})"},
+    {"DiscardRequest",
+     R"({"type":"object","properties":{"ids":{"type":"array","maxItems":1000,)"
+     R"("items":{"type":"string"}},)"
+     R"("filter":{"type":"object","properties":{"reason":{"type":"string"},"topic":{"type":"string"},)"
+     R"("from":{"type":"string"},"until":{"type":"string"}}}}})",
+     R"({"ids":["dl_9f2c"]})"},
     {"Job",
      R"({"type":"object","properties":{"id":{"type":"string"},"kind":{"enum":["import_users",)"
      R"("import_members","erase_user","replay"]},"state":{"enum":["queued","running","completed","failed",)"

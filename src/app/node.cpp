@@ -46,6 +46,8 @@ Result<std::string> sqlite_folder(const AppOptions& options) {
   return path.has_parent_path() ? path.parent_path().string() : std::string(".");
 }
 
+bool may_lead(Role role) noexcept { return role == Role::Serve || role == Role::Scheduler; }
+
 pipeline::Duties duties_of(Role role, std::uint32_t queues) {
   if (role == Role::Serve) return {};
   return {.expands = role == Role::Router, .queues = role == Role::Worker ? queues : 0};
@@ -132,7 +134,7 @@ Result<void> Node::open_postgres() {
   postgres.dedup_window = options_.store.dedup_window;
   postgres.lease = options_.store.lease;
   postgres.leader_lease = options_.store.leader_lease;
-  postgres.may_lead = role_ == Role::Serve || role_ == Role::Scheduler;
+  postgres.may_lead = may_lead(role_);
   postgres.keys = keys_.get();
   postgres.metrics = &metrics_;
   CARILLON_TRY(store_, store::open_postgres(std::move(postgres)));
@@ -185,6 +187,7 @@ Result<void> Node::open_rest(Role role) {
   ids_ = std::make_unique<base::IdGenerator>(clock_, owner_.node, registration.highest_id);
   CARILLON_CHECK(check_key());
   CARILLON_CHECK(open_objects(role));
+  store_->webhooks().stream_events(is_running(role) && !options_.kafka.events_topic.empty());
   CARILLON_TRY(directory_, run_on(main, pipeline::Directory::open(*store_, *keys_, clock_)));
   if (is_running(role)) {
     options_.pipeline.duties = duties_of(role, options_.queues);
@@ -194,6 +197,7 @@ Result<void> Node::open_rest(Role role) {
   }
   CARILLON_CHECK(open_jobs(role));
   if (is_running(role)) open_webhooks();
+  CARILLON_CHECK(open_records(role));
   api::Deps deps{pipeline_.get(),
                  *directory_,
                  *store_,
@@ -206,12 +210,15 @@ Result<void> Node::open_rest(Role role) {
                    clock_.advance(by);
                    if (pipeline_) pipeline_->nudge();
                    if (webhooks_) webhooks_->nudge();
+                   if (ingest_) ingest_->nudge();
                  },
                  jobs_.get(),
                  objects_.get(),
                  webhooks_.get(),
                  [this] { return listen_url(); },
-                 queue_.get()};
+                 queue_.get(),
+                 ingest_.get(),
+                 record_writer_.get()};
   api_ = api::Api::open(std::move(deps), options_.api);
   backups_ = std::make_unique<Backups>(
       Backups::Deps{*store_, options_, clock_, store_folder_, keys_->sealer.key_id(), instance});
@@ -279,6 +286,51 @@ void Node::open_webhooks() {
   webhooks_->start();
 }
 
+// Topics are read where groups are expanded; whoever answers requests writes to them again, and who may lead
+// writes events.
+Result<void> Node::open_records(Role role) {
+  const pipeline::IngestOptions& kafka = options_.kafka;
+  CARILLON_TRY(pipeline::IngestPlan plan, pipeline::read_plan(kafka));
+  const bool has_events = !kafka.events_topic.empty();
+  if (!is_running(role) || (plan.topics.empty() && !has_events)) return {};
+  if (!queue::is_kafka(options_.queue)) {
+    return fail(Errc::InvalidArgument,
+                fmt::format("kafka.{}: topics are at the brokers of queue.url; give kafka://host:port there",
+                            has_events ? "events_topic" : "topics"));
+  }
+  const bool reads = !plan.topics.empty() && (role == Role::Serve || role == Role::Router);
+  const bool tells = has_events && may_lead(role);
+  if (!reads && !tells && !is_serving(role)) return {};
+  std::vector<std::string> written;
+  if (!plan.topics.empty() && !kafka.dead_letter_topic.empty()) written.push_back(kafka.dead_letter_topic);
+  if (tells) written.push_back(kafka.events_topic);
+  CARILLON_TRY(record_writer_, queue::open_writer(options_.queue, std::move(written), metrics_));
+  if (tells) {
+    pipeline::EventStream::Deps deps{
+        *store_, *directory_, clock_, metrics_, webhooks_worker_->executor(), *record_writer_};
+    event_stream_ = std::make_unique<pipeline::EventStream>(deps, kafka.events_topic);
+    event_stream_->start();
+  }
+  if (reads) CARILLON_CHECK(open_ingest(std::move(plan)));
+  return {};
+}
+
+Result<void> Node::open_ingest(pipeline::IngestPlan plan) {
+  queue::ReaderOptions reader;
+  for (const auto& topic : plan.topics) reader.topics.push_back(topic.name);
+  reader.group = options_.kafka.group;
+  pipeline::Ingest::Deps deps{{*pipeline_, *directory_, *store_, clock_, *keys_},
+                              metrics_,
+                              api_executors(),
+                              nullptr,
+                              record_writer_.get()};
+  CARILLON_TRY(deps.reader, queue::open_reader(options_.queue, std::move(reader), metrics_));
+  ingest_ =
+      std::make_unique<pipeline::Ingest>(std::move(deps), std::move(plan), options_.kafka.dead_letter_topic);
+  ingest_->start();
+  return {};
+}
+
 void Node::register_process_metrics() {
   metrics_.gauge("process_resident_memory_bytes", "Resident memory of this process.", {},
                  [] { return static_cast<double>(base::process_memory_bytes()); });
@@ -336,16 +388,21 @@ void Node::stop() {
   if (std::exchange(is_stopped_, true)) return;
   if (jobs_) jobs_->stop();
   if (backups_) backups_->stop();
+  if (ingest_) ingest_->stop();
   if (pipeline_) pipeline_->drain();
   pipeline_.reset();
   // After the last that happened is stored; what is not told yet is told after the next start.
   if (webhooks_) webhooks_->stop();
+  if (event_stream_) event_stream_->stop();
   if (objects_) run_on(objects_worker_->executor(), objects_->close());
   if (store_) store_->close();
 }
 
 Node::~Node() {
   stop();
+  ingest_.reset();  // before the threads they live on
+  event_stream_.reset();
+  record_writer_.reset();
   api_workers_.clear();
   jobs_.reset();
   jobs_worker_.reset();

@@ -15,10 +15,13 @@
 #include "base/ids.h"
 #include "cache/cache.h"
 #include "objects/objects.h"
+#include "pipeline/event_stream.h"
+#include "pipeline/ingest.h"
 #include "pipeline/jobs.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/webhooks.h"
 #include "queue/queue.h"
+#include "queue/records.h"
 #include "store/store.h"
 
 namespace carillon::app {
@@ -96,6 +99,8 @@ class Node {
   Result<void> open_shared(Role role);
   Result<void> open_objects(Role role);
   void open_webhooks();
+  Result<void> open_records(Role role);
+  Result<void> open_ingest(pipeline::IngestPlan plan);
   void register_process_metrics();
 
   AppOptions options_;
@@ -120,6 +125,9 @@ class Node {
   std::unique_ptr<pipeline::Pipeline> pipeline_;
   std::unique_ptr<Worker> webhooks_worker_;
   std::unique_ptr<pipeline::Webhooks> webhooks_;
+  std::unique_ptr<queue::RecordWriter> record_writer_;   // null: nothing is written to topics
+  std::unique_ptr<pipeline::Ingest> ingest_;             // null: no topics are read here
+  std::unique_ptr<pipeline::EventStream> event_stream_;  // null: events are written to no topic from here
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<Backups> backups_;
   bool is_stopped_ = false;

@@ -62,6 +62,7 @@ void describe_store(base::SettingsGroup& group, StoreOptions& o) {
 void describe_rest(base::Settings& settings, AppOptions& o) {
   queue::describe(settings.group("queue"), o.queue);
   cache::describe(settings.group("cache"), o.cache);
+  pipeline::describe(settings.group("kafka"), o.kafka);
   auto& dedup = settings.group("dedup");
   dedup.duration("window", o.store.dedup_window)
       .range(60'000, kYear)

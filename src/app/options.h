@@ -11,6 +11,7 @@
 #include "base/settings.h"
 #include "cache/cache.h"
 #include "objects/objects.h"
+#include "pipeline/ingest.h"
 #include "pipeline/pipeline.h"
 #include "queue/queue.h"
 
@@ -48,6 +49,7 @@ struct AppOptions {
   StoreOptions store;
   queue::Options queue;
   cache::Options cache;
+  pipeline::IngestOptions kafka;
   base::Secret secrets_key;  // base64 of 32 bytes
   std::string secrets_key_file;
   std::string log_level = "info", log_format = "auto";
