@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "base/descriptor.h"
+#include "base/json.h"
 
 namespace carillon::app {
 namespace {
@@ -78,6 +79,10 @@ Result<std::unique_ptr<base::KeyRing>> load_keys(const AppOptions& options) {
   const std::string text = base::base64(base::random_bytes(kKeyBytes));
   CARILLON_CHECK(write_private_file(path, text + "\n"));
   return read_key(text, path);
+}
+
+std::string key_note(const base::KeyRing& keys) {
+  return base::JsonWriter().object().field("key_id", keys.sealer.key_id()).end_object().str();
 }
 
 Result<std::string> load_instance(const std::string& data) {

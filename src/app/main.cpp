@@ -33,6 +33,7 @@ int run(int argc, char** argv) {
   add_rules(root, shell);
   add_webhooks(root, shell);
   add_backup(root, shell);
+  add_migrate(root, shell);
   add_imports(root, shell);
   add_objects(root, shell);
   add_doctor(root, shell);

@@ -14,6 +14,7 @@
 #include "app/mix.h"
 #include "app/restore.h"
 #include "base/log.h"
+#include "pipeline/recover.h"
 #include "store/postgres.h"
 
 namespace carillon::app {
@@ -32,8 +33,14 @@ T run_on(const boost::asio::any_io_executor& executor, Task<T> task) {
   return boost::asio::co_spawn(executor, std::move(task), boost::asio::use_future).get();
 }
 
-// sqlite:PATH → the folder that holds it; the data folder when the store is elsewhere.
-Result<std::string> sqlite_folder(const AppOptions& options) {
+pipeline::Duties duties_of(Role role, std::uint32_t queues) {
+  if (role == Role::Serve) return {};
+  return {.expands = role == Role::Router, .queues = role == Role::Worker ? queues : 0};
+}
+
+}  // namespace
+
+Result<std::string> store_folder(const AppOptions& options) {
   const std::string url(options.store.url.reveal());
   if (url.empty() || options.store.is_postgres()) return options.data;
   constexpr std::string_view kScheme = "sqlite:";
@@ -45,13 +52,6 @@ Result<std::string> sqlite_folder(const AppOptions& options) {
   if (path.extension() != ".db") return path.string();
   return path.has_parent_path() ? path.parent_path().string() : std::string(".");
 }
-
-pipeline::Duties duties_of(Role role, std::uint32_t queues) {
-  if (role == Role::Serve) return {};
-  return {.expands = role == Role::Router, .queues = role == Role::Worker ? queues : 0};
-}
-
-}  // namespace
 
 Worker::Worker(std::string name, int nice)
     : guard_(boost::asio::make_work_guard(context_)), thread_([this, nice, n = std::move(name)] {
@@ -99,7 +99,7 @@ Result<std::unique_ptr<Node>> Node::open(AppOptions options, Role role) {
 }
 
 Result<void> Node::open_store() {
-  CARILLON_TRY(store_folder_, sqlite_folder(options_));
+  CARILLON_TRY(store_folder_, store_folder(options_));
   std::error_code ec;
   const bool is_new = std::filesystem::create_directories(options_.data, ec);
   // Personal data and keys live here; a folder somebody made keeps the mode they gave it.
@@ -148,10 +148,9 @@ bool Node::is_new_store() const {
 Result<void> Node::check_key() {
   if (!store_->is_shared()) return {};
   const auto main = delivery_->executor();
-  const std::string key_id = keys_->sealer.key_id();
   store::Record record;
   record.key = {"cluster", 0, "key_id"};
-  record.data = base::JsonWriter().object().field("key_id", key_id).end_object().str();
+  record.data = key_note(*keys_);
   auto found = run_on(main, store_->get_record(record.key));
   if (!found && found.error().code == Errc::NotFound) {
     const auto key = record.key;
@@ -165,7 +164,7 @@ Result<void> Node::check_key() {
       Errc::FailedPrecondition,
       fmt::format("secrets.key: what is in the store is sealed with another key; give every process the "
                   "same one, with CARILLON_SECRETS_KEY or as a copy of DATA/secret.key (this one is {})",
-                  key_id));
+                  keys_->sealer.key_id()));
 }
 
 Result<void> Node::open_rest(Role role) {
@@ -188,9 +187,7 @@ Result<void> Node::open_rest(Role role) {
   CARILLON_TRY(directory_, run_on(main, pipeline::Directory::open(*store_, *keys_, clock_)));
   if (is_running(role)) {
     options_.pipeline.duties = duties_of(role, options_.queues);
-    pipeline::Pipeline::Deps deps{*store_, *queue_,     *cache_, clock_, *keys_,          metrics_,
-                                  *ids_,   *directory_, owner_,  main,   api_executors(), objects_.get()};
-    CARILLON_TRY(pipeline_, pipeline::Pipeline::open(std::move(deps), options_.pipeline));
+    CARILLON_TRY(pipeline_, pipeline::Pipeline::open(pipeline_deps(), options_.pipeline));
   }
   CARILLON_CHECK(open_jobs(role));
   if (is_running(role)) open_webhooks();
@@ -217,6 +214,18 @@ Result<void> Node::open_rest(Role role) {
       Backups::Deps{*store_, options_, clock_, store_folder_, keys_->sealer.key_id(), instance});
   CARILLON_CHECK(run_on(main, backups_->load_last()));
   register_process_metrics();
+  return {};
+}
+
+pipeline::Pipeline::Deps Node::pipeline_deps() {
+  return {*store_,         *queue_,       *cache_,     clock_, *keys_,
+          metrics_,        *ids_,         *directory_, owner_, delivery_->executor(),
+          api_executors(), objects_.get()};
+}
+
+Result<void> Node::recover() {
+  const pipeline::Pipeline::Deps deps = pipeline_deps();
+  CARILLON_CHECK(run_on(delivery_->executor(), pipeline::recover(deps, options_.pipeline.journal_folder)));
   return {};
 }
 

@@ -51,6 +51,10 @@ enum class Role : std::uint8_t {
   return role == Role::Serve || role == Role::Api;
 }
 
+// The folder that holds a store in files (sqlite:DIR, sqlite:DIR/carillon.db); the data folder when there is
+// no URL, or the store is elsewhere. Errors: InvalidArgument (another URL).
+Result<std::string> store_folder(const AppOptions& options);
+
 // With a stream's pieces in its body, for who takes it whole. 503 when one cannot be had.
 Task<net::HttpResponse> gathered(net::HttpResponse response);
 
@@ -80,6 +84,10 @@ class Node {
   // Exists; for large bodies on their way in.
   [[nodiscard]] std::string spool_folder() const { return options_.data + "/spool"; }
 
+  // Decides what an earlier run of a server left in its hands, as its next start would, by its journal, which
+  // is used up. For who administers a stopped store. Blocks. Errors: those of the store and the journal's
+  // folder.
+  Result<void> recover();
   // One request as an administrator, blocking; `request` as over HTTP, or one of the control socket's own
   // (app/backup.h).
   net::HttpResponse call(net::HttpRequest request);
@@ -96,6 +104,7 @@ class Node {
   Result<void> open_shared(Role role);
   Result<void> open_objects(Role role);
   void open_webhooks();
+  [[nodiscard]] pipeline::Pipeline::Deps pipeline_deps();
   void register_process_metrics();
 
   AppOptions options_;

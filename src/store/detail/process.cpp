@@ -13,6 +13,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "store/detail/history_index.h"
+#include "store/detail/move/mark.h"
 #include "store/detail/schema.h"
 #include "store/detail/sqlite_store.h"
 
@@ -93,6 +94,7 @@ Result<void> SqliteStore::open_database() {
   CARILLON_TRY(std::unique_ptr<SqliteDb> db, SqliteDb::open(path_, DbMode::Writer, options_.cache_bytes));
   CARILLON_CHECK(db->attach(people_path_, "people", kPeopleCacheBytes));
   CARILLON_TRY(is_new_, migrate(*db, File::Everything));
+  CARILLON_CHECK(refuse_marked(*db, options_.folder));
   ::chmod(path_.c_str(), 0600);
   ::chmod(people_path_.c_str(), 0600);
   CARILLON_CHECK(words_.load(*db));

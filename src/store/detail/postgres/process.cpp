@@ -3,6 +3,7 @@
 
 #include "base/ids.h"
 #include "base/log.h"
+#include "store/detail/move/target.h"
 #include "store/detail/postgres/index.h"
 #include "store/detail/postgres/schema.h"
 #include "store/detail/postgres/store.h"
@@ -39,6 +40,7 @@ Result<std::unique_ptr<Store>> PostgresStore::open(PostgresOptions options) {
   if (!options.folder.empty()) { CARILLON_TRY(lock, FolderLock::take(options.folder)); }
   CARILLON_TRY(auto db, PgDb::open(PgOptions{.url = options.url, .name = "carillon words"}));
   CARILLON_TRY(const bool is_new, migrate_postgres(*db));
+  CARILLON_CHECK(refuse_half_moved(*db));
   std::unique_ptr<PostgresStore> store(new PostgresStore(std::move(options), std::move(db)));
   store->lock_ = std::move(lock);
   CARILLON_CHECK(store->start(is_new));
