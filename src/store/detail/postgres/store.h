@@ -12,6 +12,7 @@
 #include "store/detail/folder_lock.h"
 #include "store/detail/postgres/connection.h"
 #include "store/detail/postgres/counters.h"
+#include "store/detail/postgres/days.h"
 #include "store/detail/postgres/heartbeat.h"
 #include "store/detail/sql_store.h"
 #include "store/postgres.h"
@@ -49,6 +50,7 @@ class PostgresStore final : public SqlStore {
   Task<Result<std::vector<CounterRow>>> counters() override;
   Task<Result<std::vector<LaneDepth>>> lane_depths(Time now) override;
   Task<Result<std::vector<CounterRow>>> recount() override;
+  Task<Result<bool>> housekeeping(const Retention& retention, Time now) override;
   Task<Result<Time>> copy_to(std::string folder, const base::Clock& clock,
                              std::shared_ptr<CopyProgress> progress) override;
   void close() override;
@@ -69,6 +71,10 @@ class PostgresStore final : public SqlStore {
   Result<void> sandbox_changed(Txn& txn, std::int64_t added) override;
 
   Result<void> start(bool is_new);
+  // ---- days.cpp. `before`: the first day that is not past its retention
+  Task<Result<bool>> drop_days(std::int64_t before);
+  Task<Result<bool>> take_day_off(DayOf what, Day day);
+  Task<Result<void>> clear_day(DayOf what, Day day);
   Task<Result<void>> number_events(std::int64_t node);
   [[nodiscard]] PgOptions connection(Isolation isolation, std::string_view what) const;
   std::unique_ptr<Writer> make_writer(std::unique_ptr<PgDb> db, PgCounters& counters, WebhookOutbox& outbox);
