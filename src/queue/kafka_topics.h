@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "queue/inspect.h"
 #include "queue/kafka_handles.h"
 
 namespace carillon::queue {
@@ -22,5 +23,9 @@ struct TopicPlan {
 // (missing, not allowed, settings that lose or refuse hints).
 Result<void> ensure_topics(rd_kafka_t* client, const TopicPlan& plan, bool must_look,
                            base::Deadline deadline);
+
+// The topics of `plan` as they are, with their settings as far as the user may see them; makes none. Errors:
+// Unavailable · FailedPrecondition (the user may not use a topic).
+Result<KafkaFacts> look_at_topics(rd_kafka_t* client, const TopicPlan& plan, base::Deadline deadline);
 
 }  // namespace carillon::queue
