@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::int64_t kDayMs = 86'400'000;
 constexpr std::int64_t kPieceRows = 2'000;
+constexpr Millis kAgainAfter{20'000};
 
 constexpr std::string_view name_of(DayOf what) noexcept {
   return what == DayOf::Delivery ? "delivery" : "notification";
@@ -108,7 +109,7 @@ Result<bool> take_off(PgDb& db, DayOf what, const Day& day) {
   const Result<bool> is_taken = take();
   if (is_taken && *is_taken) return true;
   static_cast<void>(db.exec("ROLLBACK;"));
-  if (!is_taken && is_busy(is_taken.error())) return false;
+  if (!is_taken && (is_busy(is_taken.error()) || db.wants_retry())) return false;
   return is_taken;
 }
 
@@ -172,12 +173,12 @@ Task<Result<bool>> PostgresStore::housekeeping(const Retention& retention, Time 
   const std::int64_t past_days = to_ms(now - retention.notifications) / kDayMs;
   Retention by_rows = retention;
   by_rows.notifications = now - from_ms((past_days - 1) * kDayMs);
-  CARILLON_CO_TRY(const bool has_days, co_await drop_days(past_days));
+  CARILLON_CO_TRY(const bool has_days, co_await drop_days(past_days, now));
   CARILLON_CO_TRY(const bool has_rows, co_await SqlStore::housekeeping(by_rows, now));
   co_return has_days || has_rows;
 }
 
-Task<Result<bool>> PostgresStore::drop_days(std::int64_t before) {
+Task<Result<bool>> PostgresStore::drop_days(std::int64_t before, Time now) {
   for (const DayOf what : {DayOf::Delivery, DayOf::Notification}) {
     CARILLON_CO_TRY(const auto days, co_await read([what](Db& db) { return days_of(db, what); }));
     for (const Day& day : days) {
@@ -186,9 +187,12 @@ Task<Result<bool>> PostgresStore::drop_days(std::int64_t before) {
         CARILLON_CO_TRY(const bool goes, co_await read([what, day](Db& db) -> Result<bool> {
                           return can_go(static_cast<PgDb&>(db), what, day);
                         }));
-        if (!goes) continue;
+        if (!goes || now < days_again_at_) continue;
         CARILLON_CO_TRY(const bool is_off, co_await take_day_off(what, day));
-        if (!is_off) break;  // busy: in a while
+        if (!is_off) {
+          days_again_at_ = now + kAgainAfter;  // each try holds up the others a little
+          continue;
+        }
       }
       CARILLON_CO_CHECK(co_await clear_day(what, day));
       co_return true;

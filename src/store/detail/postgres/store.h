@@ -72,7 +72,7 @@ class PostgresStore final : public SqlStore {
 
   Result<void> start(bool is_new);
   // ---- days.cpp. `before`: the first day that is not past its retention
-  Task<Result<bool>> drop_days(std::int64_t before);
+  Task<Result<bool>> drop_days(std::int64_t before, Time now);
   Task<Result<bool>> take_day_off(DayOf what, Day day);
   Task<Result<void>> clear_day(DayOf what, Day day);
   Task<Result<void>> number_events(std::int64_t node);
@@ -87,6 +87,7 @@ class PostgresStore final : public SqlStore {
   std::unique_ptr<Writer> own_others_;
   bool is_new_ = false;
   std::atomic<bool> is_recounting_{false};
+  Time days_again_at_{};                        // before that no day is taken off. Housekeeping's
   std::int64_t partitions_day_ = -1;            // made for it. Writer thread of the others
   std::int64_t sandbox_added_ = INT64_MAX / 2;  // since the last look; at first: look. Likewise
   std::atomic<bool> is_failing_{false};
