@@ -104,11 +104,11 @@ class Deliverer final : public providers::JobSink {
   Task<Result<void>> open_changes(const Flight& flight, Said& said);
   // A URL in the place of an image that is an object.
   Task<Result<void>> link(std::int32_t project, model::Message& message, Said& said);
-  // Null when the version is gone.
-  Task<std::shared_ptr<model::CompiledTemplate>> compiled(const model::Notification& notification,
-                                                          std::shared_ptr<const Snapshot> snapshot);
-  Task<std::shared_ptr<model::CompiledTemplate>> find_compiled(const model::Notification& notification,
-                                                               std::shared_ptr<const Snapshot> snapshot);
+  // Errors: NotFound (the version is gone) · the Store's.
+  using Compiled = Result<std::shared_ptr<model::CompiledTemplate>>;
+  Task<Compiled> compiled(const model::Notification& notification, std::shared_ptr<const Snapshot> snapshot);
+  Task<Compiled> find_compiled(const model::Notification& notification,
+                               std::shared_ptr<const Snapshot> snapshot);
   // The version that frames it; 0: none.
   static std::int64_t layout_version(const ProjectView* view, std::string_view layout, Time accepted_at);
   // What it says cannot be had: never more (NotFound), or not at this moment.
