@@ -77,6 +77,12 @@ bench: ## measure on this machine, print the table of bench/RESULTS.md (ten minu
 	@$(links)
 	@bench/run.py $(BENCH)
 
+.PHONY: bench-cluster
+bench-cluster: ## the same of a cluster with PostgreSQL, Redis and Kafka on this machine (BENCH=--short, --quick; the day: bench/day.sh)
+	@tools/install_dependencies.sh bench test
+	@$(call compile,release,all bench_tools)
+	@bench/cluster.py $(BENCH)
+
 .PHONY: chaos
 chaos: build ## kill -9 under load, CHAOS_ROUNDS times (default 40)
 	@tools/install_dependencies.sh test
