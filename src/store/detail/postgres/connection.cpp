@@ -113,9 +113,10 @@ Result<void> PgDb::connect() {
   const std::string settings = fmt::format(
       "SET statement_timeout = {0}; SET lock_timeout = {0}; SET idle_in_transaction_session_timeout = 60000; "
       "SET jit = off; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; "
-      "SET TimeZone = 'UTC'; SET default_transaction_isolation = '{1}'",
+      "SET TimeZone = 'UTC'; SET default_transaction_isolation = '{1}'; SET plan_cache_mode = {2}",
       options_.statement_timeout_ms,
-      options_.isolation == Isolation::Serializable ? "serializable" : "read committed");
+      options_.isolation == Isolation::Serializable ? "serializable" : "read committed",
+      options_.plans_once ? "force_generic_plan" : "auto");
   return exec((settings + ";").c_str());
 }
 

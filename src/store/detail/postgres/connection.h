@@ -40,6 +40,8 @@ struct PgOptions {
   base::Secret url;  // postgres://user:password@host:port/database?sslmode=verify-full&…; as libpq reads it
   Isolation isolation = Isolation::ReadCommitted;
   std::string name = "carillon";  // shown in pg_stat_activity
+  // Each statement is planned once, whatever its parameters: for those that find rows by their key alone.
+  bool plans_once = false;
   // A statement that takes longer is ended (Unavailable): nothing waits for ever. ms.
   std::int64_t statement_timeout_ms = 30'000;
 };

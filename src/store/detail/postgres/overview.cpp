@@ -108,7 +108,7 @@ Task<Result<std::vector<std::shared_ptr<const model::Notification>>>> PostgresSt
         "FROM "
         "delivery d WHERE d.id >= n.first_delivery AND d.id < n.first_delivery + n.delivery_count AND "
         "d.status < 4) "
-        "END FROM notification n WHERE id = ANY(?1)");
+        "END FROM unnest(?1) AS w(wanted) JOIN notification n ON n.id = w.wanted");
     s.bind_array(1, wanted);
     const Statement row(&s);
     for (;;) {

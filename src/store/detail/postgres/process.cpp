@@ -57,7 +57,9 @@ Result<void> PostgresStore::start(bool is_new) {
   };
   CARILLON_TRY(auto by_itself, open());
   CARILLON_CHECK(subscribers_.load(*by_itself));
-  CARILLON_TRY(auto hot, PgDb::open(connection(Isolation::ReadCommitted, "writer")));
+  PgOptions for_hot = connection(Isolation::ReadCommitted, "writer");
+  for_hot.plans_once = true;
+  CARILLON_TRY(auto hot, PgDb::open(std::move(for_hot)));
   CARILLON_TRY(auto others, PgDb::open(connection(Isolation::Serializable, "others")));
   readers_ = std::make_unique<Readers>(open, kReaderThreads, false);
   people_readers_ = readers_.get();
@@ -196,10 +198,13 @@ Task<Result<std::vector<OwnedDelivery>>> PostgresStore::owned_before(Owner owner
 Task<Result<std::vector<OwnedDelivery>>> PostgresStore::owned_by_lost(std::int64_t after, std::size_t limit) {
   co_return co_await read([this, after, limit](Db& db) -> Result<std::vector<OwnedDelivery>> {
     std::vector<OwnedDelivery> rows;
-    Statement s = db.statement(
-        "SELECT " CARILLON_DELIVERY_COLUMNS
-        " FROM delivery WHERE owner IS NOT NULL AND id > ?1 AND NOT EXISTS (SELECT 1 FROM process p WHERE "
-        "p.node = owner / 4294967296 AND p.renewed_at >= " CARILLON_SERVER_NOW " - ?2) ORDER BY id LIMIT ?3");
+    // What has an owner is little, and has an index; coalesce() keeps the planner from that of the ids, which
+    // is all.
+    Statement s = db.statement("SELECT " CARILLON_DELIVERY_COLUMNS
+                               " FROM delivery WHERE owner IS NOT NULL AND coalesce(id, 0) > ?1 AND NOT "
+                               "EXISTS (SELECT 1 FROM process "
+                               "p WHERE p.node = owner / 4294967296 AND p.renewed_at >= " CARILLON_SERVER_NOW
+                               " - ?2) ORDER BY coalesce(id, 0) LIMIT ?3");
     s.bind(1, after).bind(2, options_.lease.count()).bind(3, static_cast<std::int64_t>(limit));
     for (;;) {
       CARILLON_TRY(const bool has_row, s.next());
