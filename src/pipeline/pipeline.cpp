@@ -92,7 +92,8 @@ class PipelineImpl final : public Pipeline {
         recorder_(deps_, *journal_, windows_, urgency_, recorder_hooks()),
         deliverer_(deps_, options_, *journal_, windows_, recorder_, integrations_, urgency_),
         expander_(
-            deps_, urgency_, [this](const std::vector<store::Hint>& hints) { publish(hints); },
+            deps_, urgency_, options_.expansion_range,
+            [this](const std::vector<store::Hint>& hints) { publish(hints); },
             [this](std::int32_t project, model::Channel channel, std::int64_t n) {
               alerts_.no_route(project, channel, n);
             }),
@@ -527,6 +528,12 @@ void describe(base::SettingsGroup& group, Options& options) {
   group.integer("accept_backlog", options.accept_backlog)
       .range(64, 1'000'000)
       .help("Sends waiting for their commit before more are answered 503.");
+  group.integer("expansion_range", options.expansion_range)
+      .range(100, 100'000'000)
+      .help(
+          "Members of a group that one process expands at a time: a send to twice as many or more is cut "
+          "into "
+          "such ranges, which all routers share.");
   group.duration("refill_interval", options.refill_interval)
       .range(10, 60'000)
       .help("How often every queue looks for rows that became due.");

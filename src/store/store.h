@@ -18,6 +18,7 @@
 #include "model/notification.h"
 #include "model/profile.h"
 #include "store/alerts.h"
+#include "store/expansion.h"
 #include "store/jobs.h"
 #include "store/objects.h"
 #include "store/privacy.h"
@@ -46,10 +47,6 @@ class Store : public Sharing {
   // Group commit: stores each item that is not a repeat, with its deliveries, counters and dedup key.
   // One result per item, in order. Data errors hit only their item. Cap charges are decided here.
   virtual Task<Result<std::vector<Result<AcceptResult>>>> accept(std::vector<AcceptItem> items, Time now) = 0;
-  // Adds deliveries to a scheduled or expanding notification by compare-and-set of its cursor; with
-  // `done` the notification goes on to Sending (or Completed when nothing is open).
-  // Errors: Conflict (somebody else moved the cursor, or it was cancelled: nothing written).
-  virtual Task<Result<void>> expand(ExpandItem item, Time now) = 0;
   // Takes due rows: by ids from hints, or the lane's oldest when `ids` is empty. Sets Processing,
   // owner and epoch + 1, committed before it returns. Rows that are not due, final or taken are left
   // out. Expired rows are returned too, marked by expires_at <= now: the caller records Expire.
@@ -108,9 +105,6 @@ class Store : public Sharing {
   // "changes":{"params":…,"address":…,"integration":…}}; the worker applies it.
   virtual Task<Result<std::vector<ReplayResult>>> replay(std::vector<ReplayItem> items, Actor actor,
                                                          Time now) = 0;
-  // Notifications accepted as Scheduled (due at send_at) or Expanding (due at once) that are not fully
-  // expanded, with their cursor, oldest due first; they stay due until expand() with `done`.
-  virtual Task<Result<std::vector<DueExpansion>>> due_expansions(std::size_t limit, Time now) = 0;
   // Completes notifications, drops what retention has passed, folds the history index; bounded work,
   // returns true when there is more to do.
   virtual Task<Result<bool>> housekeeping(const Retention& retention, Time now) = 0;
@@ -167,11 +161,12 @@ class Store : public Sharing {
   // Who is in any of the groups, each once, ascending by user_id; less than `limit` only at the end.
   virtual Task<Result<std::vector<Member>>> members(MembersQuery query) = 0;
 
-  [[nodiscard]] virtual JobStore& jobs() = 0;          // lives as long as this
-  [[nodiscard]] virtual PrivacyStore& privacy() = 0;   // likewise
-  [[nodiscard]] virtual ObjectStore& objects() = 0;    // likewise
-  [[nodiscard]] virtual WebhookStore& webhooks() = 0;  // likewise
-  [[nodiscard]] virtual SessionStore& sessions() = 0;  // likewise
+  [[nodiscard]] virtual ExpansionStore& expansions() = 0;  // lives as long as this
+  [[nodiscard]] virtual JobStore& jobs() = 0;              // likewise
+  [[nodiscard]] virtual PrivacyStore& privacy() = 0;       // likewise
+  [[nodiscard]] virtual ObjectStore& objects() = 0;        // likewise
+  [[nodiscard]] virtual WebhookStore& webhooks() = 0;      // likewise
+  [[nodiscard]] virtual SessionStore& sessions() = 0;      // likewise
 
   // ---- looking
   // Null for the unknown. `with_body` false leaves body and request empty.
@@ -182,8 +177,6 @@ class Store : public Sharing {
   virtual Task<Result<DeliveryDetail>> delivery(std::int64_t id) = 0;
   // How many deliveries of a notification that was expanded in chunks are in each state; all 0 for others.
   virtual Task<Result<StatusCounts>> status_counts(std::int64_t notification) = 0;
-  // nullopt: its deliveries are not made in chunks, or all of them are final.
-  virtual Task<Result<std::optional<ExpansionProgress>>> expansion_progress(std::int64_t notification) = 0;
   // Newest first; examines at most 20,000 rows and may return a short page with `next` set.
   virtual Task<Result<NotificationPage>> list_notifications(HistoryFilter filter) = 0;
   virtual Task<Result<DeliveryPage>> list_deliveries(HistoryFilter filter) = 0;

@@ -73,7 +73,7 @@ class Drafts : public StoreSuite {
     return run(store_->decide(std::move(decision), clock_.now()));
   }
   bool is_due(std::int64_t notification) {
-    const auto due = run(store_->due_expansions(100, clock_.now())).value();
+    const auto due = run(store_->expansions().due(100, clock_.now())).value();
     return std::ranges::any_of(due, [&](const auto& d) { return d.notification == notification; });
   }
   void housekeep() {

@@ -9,6 +9,8 @@ namespace carillon::store::detail {
 
 // Members of deleted groups (groups.cpp).
 Result<bool> drop_deleted_groups(Txn& txn);
+// Parts of expansions that are over; true when there were some (expansions.cpp).
+Result<bool> drop_parts(Txn& txn);
 // Tells other processes that there is another state of what they hold in memory: "records", "schedules" or
 // "webhooks" (records.cpp).
 Result<void> note_change(Txn& txn, std::string_view what);

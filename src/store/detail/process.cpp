@@ -188,6 +188,12 @@ Task<Result<Registration>> SqliteStore::register_process(std::string instance, T
   });
 }
 
+// One process at a time has the files: whoever was here before is gone.
+Result<bool> SqliteStore::is_lost(Db& db, Owner owner) {
+  CARILLON_TRY(const std::int64_t last, db.scalar("SELECT max(epoch) FROM process"));
+  return std::int64_t{owner.epoch} < last;
+}
+
 void SqliteStore::close() {
   // Accepted work is finished first; then nobody reads, and the last connection leaves no WAL behind.
   if (writer_) writer_->close();

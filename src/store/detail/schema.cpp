@@ -44,6 +44,8 @@ constexpr std::array kSteps{
 #include "store/schema/sqlite/0015_webhooks.sql"
     ,
 #include "store/schema/sqlite/0016_sessions.sql"
+    ,
+#include "store/schema/sqlite/0017_expansion_parts.sql"
 };
 constexpr std::array kPeopleSteps{
 #include "store/schema/sqlite/people/0001_people.sql"

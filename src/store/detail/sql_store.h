@@ -46,7 +46,6 @@ AcceptPart next_part(std::vector<AcceptItem>& items, std::size_t begin);
 
 class SqlStore : public Store {
  public:
-  Task<Result<void>> expand(ExpandItem item, Time now) override;
   using Store::record;
   Task<Result<CancelResult>> cancel(std::int64_t notification, Actor actor, Time now) override;
   Task<Result<CancelChunk>> cancel_chunk(std::int64_t notification, std::int64_t from, std::size_t limit,
@@ -62,7 +61,6 @@ class SqlStore : public Store {
   Task<Result<std::vector<Hint>>> unhold(HoldFilter filter, std::size_t limit, Time now) override;
   Task<Result<std::vector<ReplayResult>>> replay(std::vector<ReplayItem> items, Actor actor,
                                                  Time now) override;
-  Task<Result<std::vector<DueExpansion>>> due_expansions(std::size_t limit, Time now) override;
   Task<Result<bool>> housekeeping(const Retention& retention, Time now) override;
   Task<Result<PutProfileResult>> put_profile(model::Profile profile, ProfileChange change, Time now) override;
   Task<Result<void>> erase_user(UserKey key, Actor actor, Time now) override;
@@ -84,13 +82,13 @@ class SqlStore : public Store {
                                                 std::vector<std::string> user_ids, bool is_removal,
                                                 Actor actor, Time now) override;
   Task<Result<std::vector<Member>>> members(MembersQuery query) override;
+  ExpansionStore& expansions() override { return *expansions_; }
   JobStore& jobs() override { return *jobs_; }
   PrivacyStore& privacy() override { return *privacy_; }
   ObjectStore& objects() override { return *objects_; }
   Task<Result<std::vector<model::Delivery>>> deliveries_of(std::int64_t notification, ListPage page) override;
   Task<Result<DeliveryDetail>> delivery(std::int64_t id) override;
   Task<Result<StatusCounts>> status_counts(std::int64_t notification) override;
-  Task<Result<std::optional<ExpansionProgress>>> expansion_progress(std::int64_t notification) override;
   Task<Result<NotificationPage>> list_notifications(HistoryFilter filter) override;
   Task<Result<DeliveryPage>> list_deliveries(HistoryFilter filter) override;
   Task<Result<DeadLetterPage>> list_dead_letters(std::int32_t project, ListPage page) override;
@@ -121,6 +119,7 @@ class SqlStore : public Store {
 
  protected:
   friend class SqlAlerts;
+  friend class SqlExpansions;
   friend class SqlJobs;
   friend class SqlObjects;
   friend class SqlPrivacy;
@@ -139,6 +138,8 @@ class SqlStore : public Store {
                                          std::optional<Owner> owner = std::nullopt) = 0;
   // Inserts a suppression unless the address has one; true: it had none. Also used by record().
   virtual Result<bool> insert_suppression(Txn& txn, const Suppression& suppression) = 0;
+  // Nobody is this process any more, or its lease is over: what it had is others' to take.
+  virtual Result<bool> is_lost(Db& db, Owner owner) = 0;
   // Of housekeeping, what is the engine's: folding and forgetting; true: more to do. before_house() is
   // outside of a transaction; keep_house() begins one, and `others` are at it when it says so.
   virtual Task<Result<bool>> before_house(Time now) = 0;
@@ -197,13 +198,11 @@ class SqlStore : public Store {
                                                     const Actor& actor, Time now);
   // All that goes with `item` besides its row, which has been written (recorded.cpp).
   Result<void> recorded(Txn& txn, const RecordItem& item, Time now);
-  // fallback.cpp: `d` has become `to`, or `receipt` says something of it: those that wait for it go on or
-  // end.
+  // fallback.cpp: `d` has become `to`, or `receipt` says something of it: who waits for it goes on or ends.
   Result<void> advance_fallback(Txn& txn, const model::Delivery& d, model::DeliveryStatus to,
                                 std::optional<model::ReceiptKind> receipt, Time now);
-  // ---- audit.cpp
-  static Result<void> insert_audit(Txn& txn, const AuditEntry& entry);  // id is given by the store
-  // ---- the parts, each in its file
+  static Result<void> insert_audit(Txn& txn, const AuditEntry& entry);  // audit.cpp; the store gives the id
+  std::unique_ptr<ExpansionStore> make_expansions();
   std::unique_ptr<JobStore> make_jobs();
   std::unique_ptr<ObjectStore> make_objects();
   std::unique_ptr<ReceiptStore> make_receipts();
@@ -236,6 +235,7 @@ class SqlStore : public Store {
 
  private:
   std::unique_ptr<AlertStore> alerts_ = make_alerts();
+  std::unique_ptr<ExpansionStore> expansions_ = make_expansions();
   std::unique_ptr<JobStore> jobs_ = make_jobs();
   std::unique_ptr<ObjectStore> objects_ = make_objects();
   std::unique_ptr<ReceiptStore> receipts_ = make_receipts();

@@ -61,6 +61,7 @@ class SqliteStore final : public SqlStore {
   Result<void> insert_deliveries(Txn& txn, std::span<const model::Delivery> deliveries, const Origin& origin,
                                  Time now, std::optional<Owner> owner) override;
   Result<bool> insert_suppression(Txn& txn, const Suppression& suppression) override;
+  Result<bool> is_lost(Db& db, Owner owner) override;
   Task<Result<bool>> before_house(Time now) override;
   Result<House> keep_house(Txn& txn, Time now) override;
   Result<void> drop_history(Txn& txn, std::int64_t below) override;

@@ -369,6 +369,10 @@ Result<void> PgDb::lock(std::int64_t number) {
   return statement("SELECT pg_advisory_xact_lock(?1)").bind(1, number).run();
 }
 
+Result<void> PgDb::lock_shared(std::int64_t number) {
+  return statement("SELECT pg_advisory_xact_lock_shared(?1)").bind(1, number).run();
+}
+
 // ---- statements
 PgStatement::PgStatement(PgDb& db, const char* sql, std::uint64_t number)
     : db_(db), sql_(to_postgres(sql)), name_(fmt::format("c{}", number)) {}

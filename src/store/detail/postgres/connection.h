@@ -69,6 +69,7 @@ class PgDb final : public Db {
   Result<void> begin_read() override;
   void end_read() noexcept override;
   Result<void> lock(std::int64_t number) override;
+  Result<void> lock_shared(std::int64_t number) override;
   // Files of a server are its own: what is deleted goes with the next vacuum.
   void overwrite_deleted(bool) noexcept override {}
   [[nodiscard]] bool is_server() const noexcept override { return true; }

@@ -178,6 +178,14 @@ Task<Result<Registration>> PostgresStore::register_process(std::string instance,
   co_return r;
 }
 
+Result<bool> PostgresStore::is_lost(Db& db, Owner owner) {
+  Statement s = db.statement(
+      "SELECT 1 FROM process WHERE node = ?1 AND epoch = ?2 AND renewed_at >= " CARILLON_SERVER_NOW " - ?3");
+  s.bind(1, std::int64_t{owner.node}).bind(2, std::int64_t{owner.epoch}).bind(3, options_.lease.count());
+  CARILLON_TRY(const bool has_row, s.next());
+  return !has_row;
+}
+
 Task<Result<std::vector<OwnedDelivery>>> PostgresStore::owned_before(Owner owner, std::int64_t after,
                                                                      std::size_t limit) {
   co_return co_await read([this, owner, after, limit](Db& db) -> Result<std::vector<OwnedDelivery>> {
