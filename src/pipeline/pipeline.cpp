@@ -359,6 +359,7 @@ class PipelineImpl final : public Pipeline {
         base::log_warn("what others changed cannot be read now: {}", followed.error().message);
       if (deps_.directory.snapshot()->generation != seen_generation_) reconfigure();
       co_await look_for_due();
+      co_await notice_critical();
       is_idle_ = windows_.open_total() == 0;
       expand();
       alerts_.tick();
@@ -368,6 +369,20 @@ class PipelineImpl final : public Pipeline {
       if (options_.duties.queues != 0)
         gate_.spawn(deps_.delivery, "revive", [this] { return reviver_.run(); });
     }
+  }
+
+  // What is critical in other processes meets this one's expansions in the database and, maybe, on this
+  // machine.
+  Task<void> notice_critical() {
+    if (!options_.duties.expands || !deps_.store.is_shared()) co_return;
+    const auto rows = co_await deps_.store.counters();
+    if (!rows) co_return;
+    std::int64_t accepted = 0;
+    for (const store::CounterRow& row : *rows)
+      accepted += row.priority == model::Priority::Critical && !row.status ? row.n : 0;
+    const std::int64_t before = std::exchange(critical_accepted_, accepted);
+    // Until the next look, and as long as that lasts.
+    if (accepted != before) urgency_.note(base::Urgency::Clock::now() + options_.refill_interval);
   }
 
   // Lanes without open rows are not asked for any.
@@ -509,6 +524,7 @@ class PipelineImpl final : public Pipeline {
   base::Signal sweep_wake_{deps_.delivery};
   base::Signal reap_wake_{deps_.delivery};
   std::uint64_t seen_generation_ = 0;
+  std::int64_t critical_accepted_ = 0;  // by all processes, as of the last tick
   std::mutex depths_mutex_;
   std::vector<store::LaneDepth> depths_;  // as of the last tick
   std::atomic<bool> is_draining_ = false;
