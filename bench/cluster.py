@@ -37,7 +37,7 @@ DAY_EXTRA = {
     "sms": '"channels":["sms"],"category":"order_updates","sms":{"body":"Order A-1700 arrives today."}',
     "email": '"channels":["email"],"category":"order_updates","title":"On its way",'
              '"body":"Order A-1700 arrives today."'}
-LATENCY_MS = 150  # of a vendor that does not bind the cores
+LATENCY_MS = 2_000  # of a vendor that does not bind the cores: 4,000 requests are open at a time
 
 
 class Sizes:
