@@ -25,6 +25,9 @@ class Sharing {
   [[nodiscard]] virtual bool holds_lease() const noexcept { return true; }
   // What any process changed, a second late at most; of a store that is not shared always the same.
   [[nodiscard]] virtual Revision revision() const noexcept { return {}; }
+  // Another number after each change of a job, an approval or an alert: at once when this process made it, a
+  // second late at most when another did. Of one project or another: it says when to look, not at what.
+  [[nodiscard]] virtual std::uint64_t news() const noexcept = 0;
 };
 
 }  // namespace carillon::store

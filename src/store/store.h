@@ -118,8 +118,7 @@ class Store : public Sharing {
   // ---- people
   // In order of `keys`; null for the unknown. Never older than the last committed change seen by this
   // process. Cheap for a handful (inline on the caller's thread), at most 1,024 keys.
-  virtual Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> profiles(
-      std::vector<UserKey> keys) = 0;
+  virtual Task<Result<Profiles>> profiles(std::vector<UserKey> keys) = 0;
   // Moves on with each change of that user, and now and then besides: what profiles() answered after it was
   // asked for is the present state as long as it stays the same. 0: this store cannot tell. No I/O, any
   // thread.
@@ -135,8 +134,9 @@ class Store : public Sharing {
   virtual Task<Result<void>> erase_user(UserKey key, Actor actor, Time now) = 0;
   // Removes user and devices; suppressions and history ids stay. Errors: NotFound.
   virtual Task<Result<void>> delete_profile(UserKey key, Actor actor, Time now) = 0;
-  virtual Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> list_profiles(std::int32_t project,
-                                                                                         ListPage page) = 0;
+  virtual Task<Result<Profiles>> list_profiles(std::int32_t project, ListPage page) = 0;
+  // In order of address and user. Errors: Unavailable (numbers of an earlier version are not indexed yet).
+  virtual Task<Result<Profiles>> profiles_by_address(AddressQuery query) = 0;
   // Who holds a push token or device id. Errors: NotFound.
   virtual Task<Result<TokenOwner>> find_device(std::int32_t project, std::string device_id) = 0;
   virtual Task<Result<std::vector<PreferenceChange>>> preference_log(UserKey key, ListPage page) = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -81,8 +82,8 @@ struct AcceptItem {
   std::optional<Approval> approval;  // of one that is accepted as AwaitingApproval
   // Counted when it is accepted, by the minute; with what the last hour holds it must not be over the limit.
   std::optional<ApprovalShare> share{};
-  std::string sealed;                // of one that is_sensitive: its request with all in it
-  std::vector<Naming> named;         // of one without deliveries
+  std::string sealed;         // of one that is_sensitive: its request with all in it
+  std::vector<Naming> named;  // of one without deliveries
   // Set: its deliveries that are pending and due are taken for this owner as they are stored, which saves the
   // claim. Not together with caps, which may still change them.
   std::optional<Owner> take_for;
@@ -180,6 +181,7 @@ struct Retention {
 };
 
 // ---- people
+using Profiles = std::vector<std::shared_ptr<const model::Profile>>;
 struct UserKey {
   std::int32_t project = 0;
   std::string user_id;

@@ -303,6 +303,14 @@ TEST_P(SharedStores, WhatOneChangesOthersSee) {
   const std::uint64_t again = records();
   ASSERT_TRUE(run(store_->delete_record({"category", 1, "x"}, "key:ops", clock_.now())));
   EXPECT_TRUE(eventually([&] { return records() != again; }));
+  const std::uint64_t news = other->store->news();
+  store::StoredJob job;
+  job.id = ids_->take();
+  job.project = 1;
+  job.kind = "import_users";
+  job.created_at = clock_.now();
+  ASSERT_TRUE(run(store_->jobs().put(std::move(job), {}, {})));
+  EXPECT_TRUE(eventually([&] { return other->store->news() != news; }));
 }
 
 TEST_P(SharedStores, WhatOneCountsTheOtherLooksAt) {

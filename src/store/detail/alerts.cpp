@@ -70,6 +70,7 @@ Result<std::int64_t> find_open(Txn& txn, const AlertKey& key) {
 }
 
 Result<void> insert_alert(Txn& txn, const AlertChange& change, Time now) {
+  txn.note_news();
   const std::string_view detail = base::first_characters(change.detail, model::kAlertDetailMax);
   Statement s = txn.db.statement(
       "INSERT INTO alert(project, kind, subject, detail, n, first_at, last_at) VALUES(?1, ?2, ?3, ?4, ?5, "
@@ -89,6 +90,7 @@ Result<void> insert_alert(Txn& txn, const AlertChange& change, Time now) {
 }
 
 Result<void> repeat_alert(Txn& txn, std::int64_t alert, const AlertChange& change, Time now) {
+  txn.note_news();
   const std::string_view detail = base::first_characters(change.detail, model::kAlertDetailMax);
   Statement s = txn.db.statement(
       "UPDATE alert SET n = n + ?2, last_at = ?3, detail = CASE WHEN ?4 = '' THEN detail ELSE ?4 END WHERE "
@@ -97,6 +99,7 @@ Result<void> repeat_alert(Txn& txn, std::int64_t alert, const AlertChange& chang
 }
 
 Result<void> resolve_alert(Txn& txn, std::int64_t alert, Time now) {
+  txn.note_news();
   CARILLON_CHECK(
       txn.db.statement("UPDATE alert SET resolved_at = ?2 WHERE id = ?1").bind(1, alert).bind(2, now).run());
   return txn.db
@@ -290,6 +293,7 @@ Task<Result<Alert>> SqlAlerts::acknowledge(std::int32_t project, std::int64_t id
   const auto call = [=, actor = std::move(actor)](Txn& txn) -> Result<Alert> {
     CARILLON_TRY(Alert alert, load_alert(txn.db, project, id));
     if (alert.acknowledged_at) return alert;
+    txn.note_news();
     CARILLON_CHECK(
         txn.db.statement("UPDATE alert SET acknowledged_at = ?2, acknowledged_by = ?3 WHERE id = ?1")
             .bind(1, id)

@@ -9,8 +9,8 @@ namespace carillon::store::detail {
 
 // Members of deleted groups (groups.cpp).
 Result<bool> drop_deleted_groups(Txn& txn);
-// Tells other processes that there is another state of what they hold in memory: "records", "schedules" or
-// "webhooks" (records.cpp).
+// Tells other processes that there is another state of what they hold in memory: "records", "schedules",
+// "webhooks" or "news" (records.cpp).
 Result<void> note_change(Txn& txn, std::string_view what);
 // Kept answers past `now` (records.cpp).
 Result<bool> trim_answers(Txn& txn, Time now);

@@ -120,7 +120,8 @@ Result<void> SqliteStore::open_database() {
                             const std::lock_guard lock(why_mutex_);
                             why_ = why == nullptr ? std::string() : why->message;
                             is_failing_.store(is_failing);
-                          }};
+                          },
+                      .news = [this] { news_.fetch_add(1); }};
   writer_ =
       std::make_unique<Writer>(std::move(db), words_, counters_, outbox_, options_.metrics, std::move(hooks));
   others_ = writer_.get();

@@ -53,6 +53,8 @@ constexpr std::array kPeopleSteps{
 #include "store/schema/sqlite/people/0003_jobs.sql"
     ,
 #include "store/schema/sqlite/people/0004_job_request.sql"
+    ,
+#include "store/schema/sqlite/people/0005_phone.sql"
 };
 
 std::span<const char* const> steps_of(File file) {

@@ -1,16 +1,14 @@
-// What the Store does in the same SQL on every engine (decision 0019); an engine derives from this and
-// supplies what it does in its own way: accepting, claiming, recording, who runs here, what is kept in
-// memory.
+// What the Store does in the same SQL on every engine (decision 0019); an engine derives from this and adds
+// what it does in its own way: accepting, claiming, recording, who runs here, what is kept in memory.
 //
-// Where to put a method: a handful by key → `co_await look(…)` (people: `look_people`); anything that scans →
-// `co_await read(…)` (`read_people`); anything that writes → `co_await write(…)`. Inside write() the answer
-// may be an error (Conflict, NotFound): only that call is rolled back. Changes of caches go into
-// `txn.after_commit`. A row that is read to be written on what it says is read with FOR UPDATE where others
-// may be at it by a way of their own (deliveries, profiles, caps); everything else is kept in order by the
-// engine: one writer, or serializable transactions that are run again. Methods are in the file of their verb
-// or noun.
+// Where to put a method: a handful by key → `look(…)` (people: `look_people`); anything that scans →
+// `read(…)` (`read_people`); anything that writes → `write(…)`, where the answer may be an error: only that
+// call is rolled back. Changes of caches go into `txn.after_commit`. A row that is read to be written on what
+// it says is read with FOR UPDATE where others may be at it by a way of their own (deliveries, profiles,
+// caps); the engine keeps the rest in order: one writer, or serializable transactions that run again.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <span>
 #include <string>
@@ -67,8 +65,8 @@ class SqlStore : public Store {
   Task<Result<PutProfileResult>> put_profile(model::Profile profile, ProfileChange change, Time now) override;
   Task<Result<void>> erase_user(UserKey key, Actor actor, Time now) override;
   Task<Result<void>> delete_profile(UserKey key, Actor actor, Time now) override;
-  Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> list_profiles(std::int32_t project,
-                                                                                 ListPage page) override;
+  Task<Result<Profiles>> list_profiles(std::int32_t project, ListPage page) override;
+  Task<Result<Profiles>> profiles_by_address(AddressQuery query) override;
   Task<Result<TokenOwner>> find_device(std::int32_t project, std::string device_id) override;
   Task<Result<std::vector<PreferenceChange>>> preference_log(UserKey key, ListPage page) override;
   Task<Result<void>> put_suppression(Suppression suppression, bool is_removed, Actor actor,
@@ -101,6 +99,7 @@ class SqlStore : public Store {
   Task<Result<bool>> close_event_letter(std::int64_t id, std::int64_t notification, std::string rest,
                                         Actor actor, Time now) override;
   Task<Result<std::vector<StatsRow>>> stats(StatsQuery query) override;
+  [[nodiscard]] std::uint64_t news() const noexcept override { return news_.load(); }
   AlertStore& alerts() override { return *alerts_; }
   ReceiptStore& receipts() override { return *receipts_; }
   SessionStore& sessions() override { return *sessions_; }
@@ -233,6 +232,7 @@ class SqlStore : public Store {
   Readers* people_readers_ = nullptr;
   std::unique_ptr<Writer> writer_;
   Writer* others_ = nullptr;  // of JobClass::Other
+  std::atomic<std::uint64_t> news_{1};
 
  private:
   std::unique_ptr<AlertStore> alerts_ = make_alerts();

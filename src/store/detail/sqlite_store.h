@@ -36,8 +36,7 @@ class SqliteStore final : public SqlStore {
   Task<Result<std::vector<bool>>> record(RecordItems items, Owner owner, Time now) override;
   Task<Result<std::vector<OwnedDelivery>>> owned_before(Owner owner, std::int64_t after,
                                                         std::size_t limit) override;
-  Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> profiles(
-      std::vector<UserKey> keys) override;
+  Task<Result<Profiles>> profiles(std::vector<UserKey> keys) override;
   [[nodiscard]] std::uint64_t profile_stamp(std::int32_t project,
                                             std::string_view user_id) const noexcept override;
   Task<Result<std::vector<std::optional<Suppression>>>> suppressed(std::int32_t project,

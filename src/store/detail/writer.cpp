@@ -78,6 +78,7 @@ Writer::Writer(std::unique_ptr<Db> db, Words& words, Counters& counters, Webhook
                                          base::Metrics::latency_buckets_s());
   }
   has_metrics_ = metrics != nullptr;
+  txn_.on_news = hooks_.news;
   thread_ = std::thread([this] { loop(); });
 }
 

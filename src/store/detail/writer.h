@@ -133,6 +133,7 @@ class Writer {
     std::function<bool()> free_ballast;
     // Called after a transaction failed because of the disk, and after one that worked again.
     std::function<void(bool is_failing, const Error* why)> disk_state;
+    std::function<void()> news{};  // after the commit of what Txn::note_news() was called for
   };
   Writer(std::unique_ptr<Db> db, Words& words, Counters& counters, WebhookOutbox& outbox,
          base::Metrics* metrics, Hooks hooks);

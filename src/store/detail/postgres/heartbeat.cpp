@@ -75,13 +75,14 @@ Result<bool> Heartbeat::lead(Owner owner, bool is_last) {
 Result<void> Heartbeat::look() {
   std::int64_t webhooks = 0;
   Statement s =
-      db_->statement("SELECT key, value FROM meta WHERE key IN ('records', 'schedules', 'webhooks')");
+      db_->statement("SELECT key, value FROM meta WHERE key IN ('records', 'schedules', 'webhooks', 'news')");
   for (;;) {
     CARILLON_TRY(const bool has_row, s.next());
     if (!has_row) break;
     const auto value = s.integer(1);
     if (s.text(0) == "records") records_.store(static_cast<std::uint64_t>(value));
     if (s.text(0) == "schedules") schedules_.store(static_cast<std::uint64_t>(value));
+    if (s.text(0) == "news") news_.store(static_cast<std::uint64_t>(value));
     if (s.text(0) != "webhooks") continue;
     webhooks = value;
   }

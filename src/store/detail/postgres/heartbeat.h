@@ -43,6 +43,7 @@ class Heartbeat {
   [[nodiscard]] bool is_leader() const noexcept;
   // As of the latest beat.
   [[nodiscard]] Revision revision() const noexcept { return {records_.load(), schedules_.load()}; }
+  [[nodiscard]] std::uint64_t news() const noexcept { return news_.load(); }
   // Gives both leases back. Blocks.
   void release();
 
@@ -62,7 +63,7 @@ class Heartbeat {
   bool is_closing_ = false, is_failing_ = false;
   std::int64_t renewed_ms_ = 0;  // of the clock since boot; likewise below
   std::atomic<std::int64_t> confirmed_ms_{0}, led_ms_{INT64_MIN / 2};
-  std::atomic<std::uint64_t> records_{0}, schedules_{0};
+  std::atomic<std::uint64_t> records_{0}, schedules_{0}, news_{0};
   std::int64_t webhooks_ = -1;
   std::thread thread_;
 };

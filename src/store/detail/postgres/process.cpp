@@ -81,7 +81,8 @@ std::unique_ptr<Writer> PostgresStore::make_writer(std::unique_ptr<PgDb> db, PgC
                             const std::lock_guard lock(why_mutex_);
                             why_ = why == nullptr ? std::string() : why->message;
                             is_failing_.store(is_failing);
-                          }};
+                          },
+                      .news = [this] { news_.fetch_add(1); }};
   base::Metrics* metrics = &counters == &other_counters_ ? nullptr : options_.metrics;
   return std::make_unique<Writer>(std::move(db), words_, counters, outbox, metrics, std::move(hooks));
 }

@@ -21,6 +21,8 @@ constexpr std::array kSteps{
 #include "store/schema/postgres/0015_webhooks.sql"
     ,
 #include "store/schema/postgres/0016_sessions.sql"
+    ,
+#include "store/schema/postgres/0017_phone.sql"
 };
 constexpr std::int64_t kMigrating = 0x63'6172'696cLL;  // number of the lock; any but ours
 constexpr std::int64_t kDayMs = 86'400'000, kDaysAhead = 3;

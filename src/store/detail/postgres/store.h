@@ -29,6 +29,7 @@ class PostgresStore final : public SqlStore {
   [[nodiscard]] bool is_leader() const noexcept override { return heartbeat_->is_leader(); }
   [[nodiscard]] bool holds_lease() const noexcept override { return heartbeat_->is_held(); }
   [[nodiscard]] Revision revision() const noexcept override { return heartbeat_->revision(); }
+  [[nodiscard]] std::uint64_t news() const noexcept override { return SqlStore::news() + heartbeat_->news(); }
   Task<Result<std::vector<OwnedDelivery>>> owned_by_lost(std::int64_t after, std::size_t limit) override;
   Task<Result<std::vector<Result<AcceptResult>>>> accept(std::vector<AcceptItem> items, Time now) override;
   Task<Result<std::vector<model::Delivery>>> claim(std::vector<ClaimRequest> requests, Owner owner,
@@ -37,8 +38,7 @@ class PostgresStore final : public SqlStore {
   Task<Result<std::vector<bool>>> record(RecordItems items, Owner owner, Time now) override;
   Task<Result<std::vector<OwnedDelivery>>> owned_before(Owner owner, std::int64_t after,
                                                         std::size_t limit) override;
-  Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> profiles(
-      std::vector<UserKey> keys) override;
+  Task<Result<Profiles>> profiles(std::vector<UserKey> keys) override;
   [[nodiscard]] std::uint64_t profile_stamp(std::int32_t, std::string_view) const noexcept override {
     return 0;
   }
