@@ -9,6 +9,7 @@
 #include "api/cors.h"
 #include "api/live.h"
 #include "api/people.h"
+#include "api/recipient_words.h"
 #include "api/router.h"
 #include "api/session_cookie.h"
 #include "api/sessions.h"
@@ -281,12 +282,17 @@ class ApiImpl final : public Api {
         base::log_warn("request {} was answered {} {}", call.request_id, answer.error().status,
                        answer.error().code);
       }
-      response = to_response(answer.error(), call.request_id);
+      response = to_response(answer.error(), call.request_id, language_of(call.request));
     }
     if (response.status == 401 && is_browser(call.request)) drop_basic_challenge(response.headers);
     for (auto& header : call.extra) response.headers.push_back(std::move(header));
     response.headers.emplace_back("X-Request-Id", std::move(call.request_id));
     return response;
+  }
+
+  static ProblemLanguage language_of(const net::HttpRequest& request) {
+    const bool is_korean = page_language({}, request.header("Accept-Language")) == "ko";
+    return is_korean ? ProblemLanguage::Korean : ProblemLanguage::English;
   }
 
   static bool is_browser(const net::HttpRequest& request) {

@@ -106,6 +106,20 @@ TEST_F(ApiTest, PagesRunOnlyWhatTheirPolicyNames) {
   }
 }
 
+TEST_F(ApiTest, TitlesOfProblemsAreInTheLanguageAskedFor) {
+  const net::Headers korean{{"Authorization", admin_}, {"Accept-Language", "ko-KR,ko;q=0.9,en;q=0.8"}};
+  const auto said = call("PUT", "/v1/users/ann", R"({"email":"x","nonsense":1})", korean);
+  EXPECT_EQ(said.status, 400);
+  EXPECT_EQ(at(said, "/title"), "여기서 쓰지 않는 필드입니다");
+  EXPECT_EQ(at(said, "/code"), "unknown_field");
+  EXPECT_EQ(at(said, "/errors/0/title"), "올바른 이메일 주소가 아닙니다") << said.body;
+  EXPECT_EQ(said.header("Content-Language"), "ko");
+  const auto english = as_admin("PUT", "/v1/users/ann", R"({"email":"x","nonsense":1})");
+  EXPECT_EQ(at(english, "/title"), "A field is not known here");
+  EXPECT_EQ(at(english, "/errors/0/title"), "(none)");
+  EXPECT_EQ(english.header("Content-Language"), "");
+}
+
 TEST_F(ApiTest, HealthReadinessAndMetricsAnswerWithoutACredential) {
   EXPECT_EQ(at(call("GET", "/healthz"), "/status"), "ok");
   EXPECT_EQ(at(call("GET", "/readyz"), "/status"), "ready");

@@ -16,7 +16,8 @@ constexpr Schema kSchemas[] = {
      R"("code":{"type":"string"},)"
      R"("errors":{"type":"array","items":{"type":"object",)"
      R"("properties":{"pointer":{"type":"string"},)"
-     R"("code":{"type":"string"},"detail":{"type":"string"}}}},"request_id":{"type":"string"}}})",
+     R"("code":{"type":"string"},"title":{"type":"string","description":"Not in English"},)"
+     R"("detail":{"type":"string"}}}},"request_id":{"type":"string"}}})",
      ""},
     // ---- sending
     {"Recipient",
