@@ -176,9 +176,9 @@ class ApiImpl final : public Api {
 
   // Everything before the handler. A value: the answer is already known.
   std::optional<Answer> prepare(Call& call, Entrance entrance, Stage stage) {
-    const auto match = Router::get().match(call.request.path());
     const std::string_view method =
         call.request.method == "HEAD" ? "GET" : std::string_view(call.request.method);
+    const auto match = Router::get().match(call.request.path(), method);
     if (!match && entrance == Entrance::Tcp && method == "GET") {
       if (const ConsoleFile* file = find_console_file(call.request.path()))
         return console_reply(*file, call.request, call.is_secure);
@@ -401,13 +401,13 @@ std::unique_ptr<Api> Api::open(Deps deps, Options options) {
 }
 
 bool Api::is_spooled(std::string_view method, std::string_view path) {
-  const auto match = Router::get().match(path);
+  const auto match = Router::get().match(path, method);
   const Route* const route = match ? match->path->find(method) : nullptr;
   return route != nullptr && route->is_spooled;
 }
 
 std::size_t Api::body_limit(std::string_view method, std::string_view path) {
-  const auto match = Router::get().match(path);
+  const auto match = Router::get().match(path, method);
   const Route* const route = match ? match->path->find(method) : nullptr;
   return route == nullptr ? kBodyDefault : route->body_max;
 }

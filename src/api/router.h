@@ -103,6 +103,7 @@ std::span<const Route> alert_routes();
 std::span<const Route> webhook_routes();
 std::span<const Route> job_routes();
 std::span<const Route> import_routes();
+std::span<const Route> export_routes();
 std::span<const Route> object_routes();
 std::span<const Route> audit_routes();
 std::span<const Route> member_routes();
@@ -135,8 +136,8 @@ class Router {
     std::array<std::string_view, kPathArgsMax> args;  // as in the path, not decoded
     std::size_t count = 0;
   };
-  // nullopt: no such path. Fixed paths win over patterns.
-  [[nodiscard]] std::optional<Match> match(std::string_view path) const;
+  // nullopt: no such path. Fixed paths win over patterns, unless only a pattern answers `method`.
+  [[nodiscard]] std::optional<Match> match(std::string_view path, std::string_view method) const;
   [[nodiscard]] std::span<const Route* const> routes() const noexcept { return routes_; }
   [[nodiscard]] const std::vector<Path>& paths() const noexcept { return paths_; }
 

@@ -373,18 +373,6 @@ constexpr Schema kSchemas[] = {
      R"({"type":"object","properties":{"version":{"type":"integer"},)"
      R"("published":{"type":"boolean"}}})",
      ""},
-    {"PreviewRequest",
-     R"({"type":"object","properties":{"channel":{"$ref":"#/components/schemas/Channel"},)"
-     R"("params":{"type":"object"},"locale":{"type":"string"},)"
-     R"("locales":{"type":"array","items":{"type":"string"},"examples":[["*"]]},)"
-     R"("time_zone":{"type":"string"},"user_id":{"type":["string","integer"]},)"
-     R"("version":{"type":"integer"}}})",
-     R"({"params":{"name":"Kim"}})"},
-    {"Preview",
-     R"({"type":"object","properties":{"key":{"type":"string"},"version":{"type":"integer"},)"
-     R"("layout":{"type":"object"},"content":{"type":"object","description":"By channel"},)"
-     R"("locales":{"type":"object","description":"By locale and channel"}}})",
-     ""},
     {"Category",
      R"({"type":"object","properties":{"key":{"type":"string"},"name":{"type":"object"},)"
      R"("kind":{"enum":["transactional","marketing","security"]},"mandatory":{"type":"boolean"},)"
@@ -647,21 +635,6 @@ constexpr Schema kSchemas[] = {
      R"("description":"A merge patch (RFC 7396) of events"}}},)"
      R"("republish":{"type":"boolean"}}})",
      R"({"filter":{"channel":"sms"}})"},
-    {"Job",
-     R"({"type":"object","properties":{"id":{"type":"string"},"kind":{"enum":["import_users",)"
-     R"("import_members","erase_user","replay"]},"state":{"enum":["queued","running","completed","failed",)"
-     R"("cancelled"]},"done":{"type":"integer"},"total":{"type":"integer"},"failed":{"type":"integer",)"
-     R"("description":"done and failed make up total at the end"},"errors_url":{"type":["string",)"
-     R"("null"]},"detail":{"type":["string","null"],"description":"why it failed"},)"
-     R"("created_by":{"type":"string"},"created_at":{"type":"string"},"started_at":{"type":["string",)"
-     R"("null"]},"finished_at":{"type":["string","null"]},"errors":{"type":"array","maxItems":100,)"
-     R"("items":{"$ref":"#/components/schemas/JobError"}}}})",
-     ""},
-    {"JobError",
-     R"({"type":"object","properties":{"line":{"type":"integer","description":"of the file, from 1"},)"
-     R"("pointer":{"type":"string"},"id":{"type":"string","description":"of what was not replayed"},)"
-     R"("code":{"type":"string"},"detail":{"type":"string"}}})",
-     ""},
     {"Attachment",
      R"({"type":"object","required":["object_id"],"properties":{"object_id":{"type":"string"},)"
      R"("filename":{"type":"string","maxLength":255},"disposition":{"enum":["attachment","inline"]},)"
@@ -675,14 +648,6 @@ constexpr Schema kSchemas[] = {
      R"("expires_at":{"type":"string","description":"from then on sends that name it are refused"}}})",
      ""},
     {"File", R"({"type":"string","format":"binary","description":"The bytes, with their own Content-Type"})",
-     ""},
-    {"UsersFile",
-     R"({"type":"string","description":"CSV with a line of names: user_id and any of name, email,)"
-     R"( phone_number, country_code, locale, time_zone, created_at, attributes, attributes.NAME;)"
-     R"( or NDJSON, a User with its user_id in each line"})",
-     ""},
-    {"MembersFile",
-     R"({"type":"string","description":"CSV with the column user_id, or NDJSON with {\"user_id\"} lines"})",
      ""},
     {"App",
      R"({"type":"object","properties":{"name":{"type":"string","readOnly":true},)"
@@ -749,8 +714,7 @@ constexpr Schema kSchemas[] = {
 std::span<const Schema> schemas() {
   static const std::vector<Schema> kAll = [] {
     std::vector<Schema> all(std::begin(kSchemas), std::end(kSchemas));
-    const auto members = member_schemas();
-    all.insert(all.end(), members.begin(), members.end());
+    for (const auto part : {member_schemas(), job_schemas()}) all.insert(all.end(), part.begin(), part.end());
     return all;
   }();
   return kAll;

@@ -263,7 +263,8 @@ Result<void> Node::open_jobs(Role role) {
                             metrics_,
                             *ids_,
                             jobs_worker_->executor(),
-                            options_.data + "/jobs"};
+                            options_.data + "/jobs",
+                            objects_.get()};
   CARILLON_TRY(jobs_, pipeline::Jobs::open(std::move(deps)));
   // A command on a stopped store does the jobs it makes, and leaves others to the server.
   if (is_running(role)) jobs_->start();
