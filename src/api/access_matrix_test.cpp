@@ -59,6 +59,7 @@ constexpr Row kRows[] = {
     {"POST", "/v1/templates/{key}/preview", "send read people", "templates", By::Viewer},
     {"*", "/v1/templates", "", "templates", By::Sender},
     {"GET", "/v1/layouts", "send read people", "templates", By::Viewer},
+    {"POST", "/v1/layouts/preview", "send read people", "templates", By::Viewer},
     {"*", "/v1/layouts", "", "templates", By::Sender},
     {"GET", "/v1/categories", "send read people", "categories", By::Viewer},
     {"*", "/v1/categories", "", "categories", By::Administrator},
