@@ -92,7 +92,7 @@ class Console:
         if FRESH:
             serve_from(pathlib.Path(FRESH).resolve(), self.context, world.url)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(10_000)
+        self.page.set_default_timeout(harness.PATIENCE_S * 1000)
         self.problems = []
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("console", self._heard)

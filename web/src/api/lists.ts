@@ -29,5 +29,5 @@ export const usePauses = () =>
   useQuery({
     queryKey: [LIVE, 'pauses'],
     queryFn: () => body(api.GET('/v1/pauses')),
-    refetchInterval: pollEvery(10_000),
+    refetchInterval: pollEvery(10_000, 15_000),
   });

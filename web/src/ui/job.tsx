@@ -4,6 +4,7 @@ import { Group, List, Progress, Stack, Text } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
 import { api, body } from '@/api/client';
+import { LIVE, pollEvery } from '@/api/live';
 import { formatNumber } from '@/text/format';
 import { texts, useText } from '@/text/language';
 import { ProblemNote, StateTag } from './basics';
@@ -30,15 +31,15 @@ export function JobProgress({ id }: { id: string }) {
   const t = useText(jobTexts);
   const client = useQueryClient();
   const job = useQuery({
-    queryKey: ['job', id],
+    queryKey: [LIVE, 'job', id],
     queryFn: () => body(api.GET('/v1/jobs/{id}', { params: { path: { id } } })),
-    refetchInterval: (query) => (ENDED.has(query.state.data?.state ?? '') ? false : 500),
+    refetchInterval: (query) => (ENDED.has(query.state.data?.state ?? '') ? false : pollEvery(500, 3_000)()),
   });
   const isDone = ENDED.has(job.data?.state ?? '');
   useEffect(() => {
     if (isDone)
       void client.invalidateQueries({
-        predicate: (q) => q.queryKey[0] !== 'session' && q.queryKey[0] !== 'job',
+        predicate: (q) => q.queryKey[0] !== 'session' && q.queryKey[1] !== 'job',
       });
   }, [isDone, client]);
   if (job.isError) return <ProblemNote error={job.error} />;

@@ -3,7 +3,7 @@ import { keepPreviousData, useQuery, type UseQueryResult } from '@tanstack/react
 import { type FormEvent, type ReactNode, useState } from 'react';
 import { api, type Body, body } from '@/api/client';
 import { useCategories } from '@/api/lists';
-import { LIVE, pollEvery } from '@/api/live';
+import { followFirst, LIVE } from '@/api/live';
 import { complaint } from '@/api/problem';
 import type { PageProps } from '@/app/pages';
 import { go, to, usePlace } from '@/app/router';
@@ -195,9 +195,6 @@ function ListFrame<Row>({ filters, states, view, cursor, query, children }: Fram
     </>
   );
 }
-
-/** The first page follows what happens; older pages stay as they are while they are read. */
-const followFirst = (cursor: Cursor) => (cursor.depth === 0 ? pollEvery() : false);
 
 export function Notifications({ filters }: { filters: Filters }) {
   const t = useText(historyTexts);

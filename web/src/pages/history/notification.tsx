@@ -2,7 +2,7 @@ import { Alert, Button, Group, Progress, Text } from '@mantine/core';
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
-import { LIVE, pollEvery } from '@/api/live';
+import { followFirst, LIVE, pollEvery } from '@/api/live';
 import type { Counts } from '@/api/shapes';
 import { to } from '@/app/router';
 import { useAccess } from '@/app/session';
@@ -177,7 +177,7 @@ function DeliveriesOf({ id, isLive }: { id: string; isLive: boolean }) {
         }),
       ),
     placeholderData: keepPreviousData,
-    refetchInterval: isLive && cursor.depth === 0 ? pollEvery(LIVE_MS) : false,
+    refetchInterval: isLive ? followFirst(cursor, LIVE_MS) : false,
   });
   if (list.isPending) return <Loading />;
   if (list.isError) return <ProblemNote error={list.error} retry={() => void list.refetch()} />;

@@ -2,7 +2,7 @@ import { Button, Group, SegmentedControl, Stack, Text } from '@mantine/core';
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
-import { LIVE, pollEvery } from '@/api/live';
+import { followFirst, LIVE } from '@/api/live';
 import { useAccess } from '@/app/session';
 import { common } from '@/text/common';
 import { formatNumber } from '@/text/format';
@@ -27,7 +27,7 @@ export function AlertsPage() {
         }),
       ),
     placeholderData: keepPreviousData,
-    refetchInterval: cursor.depth === 0 ? pollEvery() : false,
+    refetchInterval: followFirst(cursor),
   });
   const test = useMutation({
     mutationFn: () => body(api.POST('/v1/alerts/test')),

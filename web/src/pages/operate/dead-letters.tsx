@@ -2,7 +2,7 @@ import { Button, Checkbox, Group, SegmentedControl, Select, Stack, Text, TextInp
 import { keepPreviousData, useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
-import { LIVE, pollEvery } from '@/api/live';
+import { followFirst, LIVE } from '@/api/live';
 import { complaint } from '@/api/problem';
 import { to } from '@/app/router';
 import { useAccess } from '@/app/session';
@@ -32,7 +32,7 @@ export function DeadLettersPage() {
     queryFn: () =>
       body(api.GET('/v1/dead-letters', { params: { query: { limit: '50', after: cursor.after } } })),
     placeholderData: keepPreviousData,
-    refetchInterval: cursor.depth === 0 ? pollEvery() : false,
+    refetchInterval: followFirst(cursor),
     select: (page) =>
       view === 'open' ? { ...page, data: page.data.filter((letter) => !letter.closed) } : page,
   });

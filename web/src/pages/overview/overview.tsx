@@ -49,11 +49,13 @@ function useStats() {
     queryKey: [LIVE, 'stats', 'hours'],
     queryFn: () => body(api.GET('/v1/stats')),
     refetchInterval: pollEvery(STATS_EVERY_MS),
+    meta: { leastAgeMs: STATS_EVERY_MS },
   });
   const channels = useQuery({
     queryKey: [LIVE, 'stats', 'channels'],
     queryFn: () => body(api.GET('/v1/stats', { params: { query: { by: 'channel' } } })),
     refetchInterval: pollEvery(STATS_EVERY_MS),
+    meta: { leastAgeMs: STATS_EVERY_MS },
   });
   return { hours, channels };
 }
@@ -309,6 +311,7 @@ function Integrations() {
     queryKey: [LIVE, 'integrations'],
     queryFn: () => body(api.GET('/v1/integrations')),
     refetchInterval: pollEvery(STATS_EVERY_MS),
+    meta: { leastAgeMs: STATS_EVERY_MS },
   });
   if (list.isPending) return <Loading />;
   if (list.isError) return <ProblemNote error={list.error} retry={() => void list.refetch()} />;

@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
 import { useCategories } from '@/api/lists';
-import { LIVE, pollEvery } from '@/api/live';
+import { followFirst, LIVE } from '@/api/live';
 import { complaint } from '@/api/problem';
 import { go, to } from '@/app/router';
 import { useAccess } from '@/app/session';
@@ -370,7 +370,7 @@ function Deliveries({ id }: { id: string }) {
       body(
         api.GET('/v1/deliveries', { params: { query: { user_id: id, limit: '20', after: cursor.after } } }),
       ),
-    refetchInterval: cursor.depth === 0 ? pollEvery() : false,
+    refetchInterval: followFirst(cursor),
   });
   if (list.isPending) return <Loading />;
   if (list.isError) return <ProblemNote error={list.error} />;

@@ -11,6 +11,7 @@ import { Mono, Page, TextLink, Time } from '@/ui/basics';
 import { QueryTable } from '@/ui/query-table';
 import { EventPage } from './event';
 import { EditPage, WebhookForm } from './form';
+import { TOLD_EVERY_MS } from './model';
 import { WebhookState } from './state';
 import { webhookTexts } from './texts';
 import { WebhookPage } from './webhook';
@@ -35,7 +36,7 @@ function ListPage() {
   const list = useQuery({
     queryKey: [LIVE, 'webhooks'],
     queryFn: () => body(api.GET('/v1/webhooks')),
-    refetchInterval: pollEvery(),
+    refetchInterval: pollEvery(...TOLD_EVERY_MS),
   });
   const fresh = can('administrator') && (
     <Button component="a" href={to(['webhooks', 'new'])}>
