@@ -23,17 +23,20 @@ import { Confirm, say } from '@/ui/feedback';
 import { IconPlus, IconTrash } from '@/ui/icons';
 import { QueryTable } from '@/ui/query-table';
 import { RemoveButton } from '@/ui/remove-dialog';
+import { KeyField, useKey } from '@/ui/resource';
 import { automateTexts } from './texts';
 
 type Route = Body<'Route'>;
 type Match = NonNullable<Route['match']>;
+
+const useRoutes = () => useQuery({ queryKey: ['routes'], queryFn: () => body(api.GET('/v1/routes')) });
 
 export function RoutesPage() {
   const t = useText(automateTexts);
   const c = useText(common);
   const { can } = useAccess();
   const [editing, setEditing] = useState<Route | 'new'>();
-  const list = useQuery({ queryKey: ['routes'], queryFn: () => body(api.GET('/v1/routes')) });
+  const list = useRoutes();
   const matchText = (match: Match | undefined) => {
     const words: Record<string, Record<string, string>> = { channel: c.channels, platform: c.platforms };
     const parts = Object.entries(match ?? {}).flatMap(([name, value]) =>
@@ -105,7 +108,7 @@ function RouteDialog({ route, onClose }: { route: Route | undefined; onClose: ()
   const t = useText(automateTexts);
   const c = useText(common);
   const client = useQueryClient();
-  const [key, setKey] = useState(route?.key ?? '');
+  const key = useKey(route?.key, useRoutes().data?.data);
   const [position, setPosition] = useState<number | string>(route?.position ?? 10);
   const [match, setMatch] = useState<Match>(route?.match ?? {});
   const [chain, setChain] = useState<Route['chain']>(route?.chain ?? [{}]);
@@ -118,7 +121,7 @@ function RouteDialog({ route, onClose }: { route: Route | undefined; onClose: ()
     mutationFn: () =>
       body(
         api.PUT('/v1/routes/{key}', {
-          params: { path: { key: key.trim() } },
+          params: { path: { key: key.key } },
           body: {
             position: Number(position),
             match: Object.fromEntries(Object.entries(match).filter(([, value]) => value)),
@@ -153,22 +156,14 @@ function RouteDialog({ route, onClose }: { route: Route | undefined; onClose: ()
       title={route?.key ?? t.freshRoute}
       action={c.save}
       isBusy={save.isPending}
-      isDisabled={key.trim() === ''}
+      isDisabled={!key.isReady}
       error={save.error}
       shown={['/key', '/position', '/match', '/chain']}
       onConfirm={() => save.mutate()}
       onClose={onClose}
     >
       <SimpleGrid cols={2} spacing="xs">
-        <TextInput
-          label={t.key}
-          required
-          data-autofocus
-          readOnly={route !== undefined}
-          value={key}
-          onChange={(e) => setKey(e.currentTarget.value)}
-          error={complaint(save.error, '/key')}
-        />
+        <KeyField of={key} hasFocus error={save.error} />
         <NumberInput
           label={t.position}
           hideControls
