@@ -14,6 +14,7 @@ import { Empty, Loading, Page, ProblemNote, Section, StateTag, Tag, TextLink, Ti
 import { type Cursor, DataTable, Pager, useCursor } from '@/ui/table';
 import { instantOf, localOf } from '@/ui/time-field';
 import { DeliveryPage } from './delivery';
+import { ExportButton } from './export';
 import {
   DELIVERY_STATES,
   type FilterName,
@@ -45,7 +46,10 @@ function ListPage() {
   const isDeliveries = query.get('view') === 'deliveries';
   const shown = JSON.stringify([filters, isDeliveries]);
   return (
-    <Page title={t.title}>
+    <Page
+      title={t.title}
+      actions={<ExportButton view={isDeliveries ? 'deliveries' : 'notifications'} filters={filters} />}
+    >
       <SegmentedControl
         aria-label={t.view}
         style={{ alignSelf: 'flex-start' }}
