@@ -33,7 +33,7 @@ describe('an export', () => {
     showSignedIn(<HistoryPage rest={[]} />);
     const user = userEvent.setup();
     await user.click(await screen.findByRole('button', { name: 'Export as CSV…' }));
-    await screen.findByText('Files made before');
+    await screen.findByText('Files made before', { selector: 'summary' });
     await user.click(screen.getByRole('button', { name: 'Make the file' }));
     await screen.findByText('2 so far');
     job = MADE;

@@ -285,7 +285,8 @@ function Account() {
         </Tag>
       </Group>
       <Text size="sm" c="dimmed">
-        {exact ? t.exactHelp(formatNumber(accepted)) : t.inexactHelp}
+        {exact ? t.exactHelp(formatNumber(accepted)) : t.inexactHelp}{' '}
+        <TextLink to={to(['accountability'])}>{t.accountLink}</TextLink>
       </Text>
       <dl className={classes.states}>
         {states.map(([state, n]) => (
