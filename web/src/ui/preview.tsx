@@ -14,6 +14,7 @@ const previewTexts = texts(
     ios: 'iPhone',
     android: 'Android',
     web: 'Browser',
+    site: 'your site',
     now: 'now',
     app: 'Your app',
     subject: 'Subject',
@@ -32,6 +33,7 @@ const previewTexts = texts(
     ios: 'iPhone',
     android: 'Android',
     web: '브라우저',
+    site: '웹사이트 주소',
     now: '지금',
     app: '앱 이름',
     subject: '제목',
@@ -93,7 +95,7 @@ function PushPreview({ content }: { content: Rendered }) {
                 <IconBell size={14} />
               </span>
               <span>{t.app}</span>
-              <span className={classes.noticeNow}>{kind === 'web' ? globalThis.location.host : t.now}</span>
+              <span className={classes.noticeNow}>{kind === 'web' ? t.site : t.now}</span>
             </div>
             <div className={classes.noticeText}>
               <strong>{content.title}</strong>

@@ -24,6 +24,7 @@ import { IconPlus, IconTrash } from '@/ui/icons';
 import { QueryTable } from '@/ui/query-table';
 import { RemoveButton } from '@/ui/remove-dialog';
 import { KeyField, useKey } from '@/ui/resource';
+import { Simulate } from './simulate';
 import { automateTexts } from './texts';
 
 type Route = Body<'Route'>;
@@ -97,6 +98,7 @@ export function RoutesPage() {
             : []),
         ]}
       />
+      {can('sender') && <Simulate />}
       {editing && (
         <RouteDialog route={editing === 'new' ? undefined : editing} onClose={() => setEditing(undefined)} />
       )}

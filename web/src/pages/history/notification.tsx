@@ -25,6 +25,7 @@ import {
 import { Confirm, say } from '@/ui/feedback';
 import { Pager, useCursor } from '@/ui/table';
 import { DeliveryTable } from './delivery-table';
+import { EditDialog } from './edit';
 import { historyTexts } from './texts';
 
 type Notification = Body<'Notification'>;
@@ -191,6 +192,7 @@ function DeliveriesOf({ id, isLive }: { id: string; isLive: boolean }) {
 }
 
 const CANCELLABLE = new Set(['draft', 'awaiting_approval', 'scheduled', 'expanding', 'sending', 'paused']);
+const EDITABLE = new Set(['draft', 'awaiting_approval', 'scheduled']);
 const PAUSABLE = new Set(['expanding', 'sending']);
 
 function Actions({ notification: n }: { notification: Notification }) {
@@ -198,6 +200,7 @@ function Actions({ notification: n }: { notification: Notification }) {
   const { can } = useAccess();
   const client = useQueryClient();
   const [isCancelling, setCancelling] = useState(false);
+  const [isEditing, setEditing] = useState(false);
   const id = n.id ?? '';
   const status = n.status ?? '';
   const reload = () => void client.invalidateQueries({ queryKey: [LIVE] });
@@ -227,6 +230,11 @@ function Actions({ notification: n }: { notification: Notification }) {
           </Button>
         </>
       )}
+      {EDITABLE.has(status) && n.request && (
+        <Button variant="default" onClick={() => setEditing(true)}>
+          {t.edit}
+        </Button>
+      )}
       {PAUSABLE.has(status) && (
         <Button variant="default" onClick={() => act.mutate('pause')} loading={act.isPending}>
           {t.pause}
@@ -248,6 +256,7 @@ function Actions({ notification: n }: { notification: Notification }) {
         </Button>
       )}
       {act.error && <ProblemNote error={act.error} />}
+      {isEditing && <EditDialog notification={n} onClose={() => setEditing(false)} />}
       {isCancelling && <CancelDialog id={id} onClose={() => setCancelling(false)} onDone={reload} />}
     </>
   );
