@@ -86,7 +86,7 @@ export const shellTexts = texts(
       groups: '그룹',
       users: '사용자',
       suppressions: '발송 금지 주소',
-      accountability: '수량 대조',
+      accountability: '발송 정합성',
       deadLetters: '재시도 소진',
       integrations: '연동',
       routes: '경로',

@@ -91,7 +91,12 @@ export function Shell() {
           </Group>
         </AppShell.Header>
         <AppShell.Navbar aria-label={t.menuLabel} className={classes.navbar}>
-          <ScrollArea type="auto" className={classes.navScroll} viewportProps={{ tabIndex: -1 }}>
+          <ScrollArea
+            type="auto"
+            scrollbarSize={8}
+            className={classes.navScroll}
+            viewportProps={{ tabIndex: -1 }}
+          >
             <MainMenu entries={visible} current={entry} />
           </ScrollArea>
           <Group hiddenFrom="sm" p="xs" justify="space-between">

@@ -139,7 +139,7 @@ export const operateTexts = texts(
     kind: '종류',
     from: '시작',
     until: '끝',
-    account: '수량 대조',
+    account: '발송 정합성',
     accountHelp:
       '접수된 발송 건은 모두 정확히 하나의 상태에 있어야 합니다. 어긋나면 결함이며 경보가 울립니다.',
     accountSum: '합계',

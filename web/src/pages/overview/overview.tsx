@@ -6,6 +6,7 @@ import { LIVE, pollEvery } from '@/api/live';
 import type { StatsRow, StatsSum } from '@/api/shapes';
 import { to } from '@/app/router';
 import { useAccess } from '@/app/session';
+import { alertTexts } from '@/pages/operate/alert-texts';
 import { StopButton } from '@/pages/stops/stop-button';
 import { common } from '@/text/common';
 import { formatDuration, formatNumber, formatShare } from '@/text/format';
@@ -343,6 +344,7 @@ const LOOK_MAX = 50;
 
 function Waiting() {
   const t = useText(overviewTexts);
+  const words = useText(alertTexts);
   const approvals = useQuery({
     queryKey: [LIVE, 'approvals', 'open'],
     queryFn: () => body(api.GET('/v1/approvals', { params: { query: { limit: String(LOOK_MAX) } } })),
@@ -364,7 +366,9 @@ function Waiting() {
   const open = letters.data.data.filter((letter) => !letter.closed);
   const entries: ReactNode[] = alerts.data.data.map((alert) => (
     <span key={alert.id}>
-      <Tag tone="bad">{t.alerts}</Tag> {alert.title} · <Time at={alert.first_at} relative />
+      <Tag tone="bad">{t.alerts}</Tag>{' '}
+      {words.kinds[alert.kind ?? '']?.title(alert.subject ?? '') ?? alert.title} ·{' '}
+      <Time at={alert.first_at} relative />
     </span>
   ));
   if (approvals.data.data.length > 0) {
