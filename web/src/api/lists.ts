@@ -31,3 +31,25 @@ export const usePauses = () =>
     queryFn: () => body(api.GET('/v1/pauses')),
     refetchInterval: pollEvery(10_000, 15_000),
   });
+
+/** Accepted deliveries against the sum of all states. */
+export const useAccount = () =>
+  useQuery({
+    queryKey: [LIVE, 'accountability'],
+    queryFn: () => body(api.GET('/v1/accountability')),
+    refetchInterval: pollEvery(),
+  });
+
+export const useQueues = () =>
+  useQuery({
+    queryKey: [LIVE, 'queues'],
+    queryFn: () => body(api.GET('/v1/queues')),
+    refetchInterval: pollEvery(),
+  });
+
+export const useIntegrations = () =>
+  useQuery({
+    queryKey: [LIVE, 'integrations'],
+    queryFn: () => body(api.GET('/v1/integrations')),
+    refetchInterval: pollEvery(),
+  });

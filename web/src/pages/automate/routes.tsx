@@ -12,7 +12,7 @@ import {
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
-import { useCategories } from '@/api/lists';
+import { useCategories, useIntegrations } from '@/api/lists';
 import { complaint } from '@/api/problem';
 import { useAccess } from '@/app/session';
 import { common } from '@/text/common';
@@ -115,10 +115,7 @@ function RouteDialog({ route, onClose }: { route: Route | undefined; onClose: ()
   const [match, setMatch] = useState<Match>(route?.match ?? {});
   const [chain, setChain] = useState<Route['chain']>(route?.chain ?? [{}]);
   const categories = useCategories();
-  const integrations = useQuery({
-    queryKey: ['integrations'],
-    queryFn: () => body(api.GET('/v1/integrations')),
-  });
+  const integrations = useIntegrations();
   const save = useMutation({
     mutationFn: () =>
       body(

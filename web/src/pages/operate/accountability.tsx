@@ -1,7 +1,5 @@
 import { Group, SimpleGrid, Stack, Text } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
-import { api, body } from '@/api/client';
-import { LIVE, pollEvery } from '@/api/live';
+import { useAccount, useQueues } from '@/api/lists';
 import type { AccountedChannel, Counts } from '@/api/shapes';
 import { DELIVERY_STATES } from '@/pages/history/filters';
 import { to } from '@/app/router';
@@ -27,11 +25,7 @@ interface Line extends Sum {
 export function AccountabilityPage() {
   const t = useText(operateTexts);
   const c = useText(common);
-  const account = useQuery({
-    queryKey: [LIVE, 'accountability'],
-    queryFn: () => body(api.GET('/v1/accountability')),
-    refetchInterval: pollEvery(),
-  });
+  const account = useAccount();
   if (account.isPending || account.isError) {
     return (
       <Page title={t.account} help={t.accountHelp}>
@@ -118,11 +112,7 @@ function States({ lines }: { lines: Line[] }) {
 function Oldest() {
   const t = useText(operateTexts);
   const c = useText(common);
-  const queues = useQuery({
-    queryKey: [LIVE, 'queues'],
-    queryFn: () => body(api.GET('/v1/queues')),
-    refetchInterval: pollEvery(),
-  });
+  const queues = useQueues();
   if (queues.isPending) return <Loading />;
   if (queues.isError) return <ProblemNote error={queues.error} retry={() => void queues.refetch()} />;
   const waiting = queues.data.data.filter((queue) => (queue.oldest_age ?? 0) > 0);

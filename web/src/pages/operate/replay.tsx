@@ -2,6 +2,7 @@ import { Code, Group, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { api, type Body, body } from '@/api/client';
+import { useIntegrations } from '@/api/lists';
 import { complaint } from '@/api/problem';
 import { common } from '@/text/common';
 import { formatNumber } from '@/text/format';
@@ -16,10 +17,7 @@ type Letter = Body<'DeadLetter'>;
 type Request = Body<'ReplayRequest'>;
 
 const useIntegrationKeys = (): string[] => {
-  const integrations = useQuery({
-    queryKey: ['integrations'],
-    queryFn: () => body(api.GET('/v1/integrations')),
-  });
+  const integrations = useIntegrations();
   return (integrations.data?.data ?? []).map(({ key = '' }) => key);
 };
 

@@ -85,6 +85,8 @@ export const operateTexts = texts(
     platforms: 'Platforms',
     defaultIs: (value: string) => `Default: ${value}`,
     unit: (unit: string) => `in ${unit}`,
+    // The server describes its settings in English.
+    settingHelps: {} as Record<string, string>,
     guide: 'How to set it up is in the guide of this provider.',
 
     alerts: 'Alerts',
@@ -195,6 +197,13 @@ export const operateTexts = texts(
     platforms: '플랫폼',
     defaultIs: (value: string) => `기본값: ${value}`,
     unit: (unit: string) => `단위: ${unit}`,
+    settingHelps: {
+      endpoint: '업체에 접속할 주소입니다. 시험이나 프록시를 쓸 때만 바꿉니다.',
+      ca_file: '신뢰할 인증서(서버에 있는 PEM 파일)입니다. 비우면 시스템의 인증서를 씁니다.',
+      timeout: '요청 하나를 기다리는 시간입니다.',
+      rate: '초당 최대 메시지 수입니다. 0이면 제한하지 않습니다.',
+      max_in_flight: '업체에 동시에 보내는 최대 메시지 수입니다. 0이면 업체의 기본값을 씁니다.',
+    },
     guide: '설정 방법은 이 업체의 안내 문서에 있습니다.',
 
     alerts: '경보',

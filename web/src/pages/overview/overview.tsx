@@ -2,6 +2,7 @@ import { Button, Group, List, SimpleGrid, Stack, Table, Text } from '@mantine/co
 import { useQuery } from '@tanstack/react-query';
 import { lazy, type ReactNode, Suspense, useMemo } from 'react';
 import { api, body } from '@/api/client';
+import { useAccount, useIntegrations, useQueues } from '@/api/lists';
 import { LIVE, pollEvery } from '@/api/live';
 import type { StatsRow, StatsSum } from '@/api/shapes';
 import { to } from '@/app/router';
@@ -224,11 +225,7 @@ function Channels({ sums }: { sums: StatsSum[] }) {
 function Queues() {
   const t = useText(overviewTexts);
   const c = useText(common);
-  const queues = useQuery({
-    queryKey: [LIVE, 'queues'],
-    queryFn: () => body(api.GET('/v1/queues')),
-    refetchInterval: pollEvery(),
-  });
+  const queues = useQueues();
   if (queues.isPending) return <Loading />;
   if (queues.isError) return <ProblemNote error={queues.error} retry={() => void queues.refetch()} />;
   const rows = queues.data.data.filter(
@@ -267,11 +264,7 @@ function Queues() {
 function Account() {
   const t = useText(overviewTexts);
   const c = useText(common);
-  const account = useQuery({
-    queryKey: [LIVE, 'accountability'],
-    queryFn: () => body(api.GET('/v1/accountability')),
-    refetchInterval: pollEvery(),
-  });
+  const account = useAccount();
   if (account.isPending) return <Loading />;
   if (account.isError) return <ProblemNote error={account.error} retry={() => void account.refetch()} />;
   const { accepted = 0, sum = 0, exact = false } = account.data;
@@ -309,12 +302,7 @@ function Account() {
 function Integrations() {
   const t = useText(overviewTexts);
   const c = useText(common);
-  const list = useQuery({
-    queryKey: [LIVE, 'integrations'],
-    queryFn: () => body(api.GET('/v1/integrations')),
-    refetchInterval: pollEvery(STATS_EVERY_MS),
-    meta: { leastAgeMs: STATS_EVERY_MS },
-  });
+  const list = useIntegrations();
   if (list.isPending) return <Loading />;
   if (list.isError) return <ProblemNote error={list.error} retry={() => void list.refetch()} />;
   if (list.data.data.length === 0) return <Text c="dimmed">{t.integrationsEmpty}</Text>;

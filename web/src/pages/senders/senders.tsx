@@ -2,7 +2,7 @@ import { MultiSelect, Select, SimpleGrid, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
-import { LIVE } from '@/api/live';
+import { useIntegrations } from '@/api/lists';
 import { complaint, Problem } from '@/api/problem';
 import type { PageProps } from '@/app/pages';
 import { to } from '@/app/router';
@@ -87,10 +87,7 @@ function Form({ stored }: { stored: Sender | undefined }) {
   const [name, setName] = useState(stored?.name ?? '');
   const [carriers, setCarriers] = useState(stored?.integrations ?? []);
   const key = useKey(stored?.key, useSenders().data?.data);
-  const integrations = useQuery({
-    queryKey: [LIVE, 'integrations'],
-    queryFn: () => body(api.GET('/v1/integrations')),
-  });
+  const integrations = useIntegrations();
   const save = useSave(
     () =>
       body(
