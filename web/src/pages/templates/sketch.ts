@@ -2,8 +2,8 @@
 // makes of it (forms of numbers and dates, lists, the layout) is on the template's page once it is stored.
 
 import type { Rendered } from '@/api/shapes';
-import { storedContents } from '@/pages/send/previews';
-import { bodyOf, type TemplateForm } from './model';
+import { CHANNELS } from '@/pages/send/draft';
+import { bodyOf, type Template, type TemplateForm } from './model';
 
 const ESCAPES: Record<string, string> = {
   '&': '&amp;',
@@ -51,6 +51,21 @@ const withBrackets = (text: string, form: TemplateForm): string =>
         form.params.some((param) => param.name === name) ? `{{${name}}}` : tag,
       )
     : text;
+
+/** What is stored for each channel in a language, with its placeholders: blocks override the base (CONTRACT §4). */
+function storedContents(template: Template, locale: string): Record<string, Rendered> {
+  const content = ((template.content ?? {}) as Record<string, Record<string, unknown>>)[locale] ?? {};
+  const { title, body: text, image } = content as { title?: string; body?: string; image?: string };
+  const channels = template.channels?.length
+    ? template.channels
+    : CHANNELS.filter((channel) => channel in content);
+  return Object.fromEntries(
+    (channels.length > 0 ? channels : (['push'] as const)).map((channel) => [
+      channel,
+      { title, subject: title, body: text, text, image, ...(content[channel] as Rendered | undefined) },
+    ]),
+  );
+}
 
 /** By channel; undefined while a part that is JSON is none. */
 export function sketchOf(form: TemplateForm, locale: string): Record<string, Rendered> | undefined {
