@@ -76,5 +76,8 @@ def test_a_change_makes_the_request_void(world, open_as):
     box.fill(box.input_value().replace("Winter sale", "Winter sale!"))
     page.get_by_role("dialog").get_by_role("button", name="Save").click()
     sender.said("Saved")
-    page.get_by_role("button", name="Send the draft").wait_for()
+    page.get_by_role("dialog").wait_for(state="detached")
     assert world.server.get(f"/v1/approvals/{approval['id']}")["status"] == "void"
+    page.get_by_text("This send waits for approval.").wait_for()
+    fresh = only(world.server.get("/v1/approvals")["data"][:1])
+    assert fresh["id"] != approval["id"] and fresh["notification_id"] == approval["notification_id"]

@@ -2,7 +2,7 @@
 import pytest
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def dead(world):
     """Three text messages and a mail that were given up on while their providers were down."""
     s = world.server
@@ -18,6 +18,19 @@ def dead(world):
         s.wait_final(one["id"])
     world.simulator.faults()
     return sent
+
+
+def test_everything_accepted_is_accounted_for(world, dead, open_as):
+    window = open_as("vera")
+    page = window.open("")
+    page.get_by_role("link", name="By channel and state").click()
+    page.get_by_role("heading", name="Accountability", level=1).wait_for()
+    page.get_by_text("unexplained: 0").wait_for()
+    seen = world.server.get("/v1/accountability")
+    row = page.get_by_role("row", name="All").inner_text().split()
+    assert row[1] == f"{seen['accepted']:,}" and row[-1] == "0"
+    page.get_by_role("link", name="given up").click()
+    page.wait_for_url("**/#/history?view=deliveries&status=dead")
 
 
 def test_all_of_a_channel_is_sent_again_with_its_progress(world, dead, open_as):
@@ -55,16 +68,3 @@ def test_one_is_looked_into_and_goes_to_another_address(world, dead, open_as):
     page.get_by_text("1 of 1 done, 0 refused").wait_for()
     world.server.wait_idle()
     assert any("right@example.test" in str(message) for message in world.simulator.messages("smtp"))
-
-
-def test_everything_accepted_is_accounted_for(world, dead, open_as):
-    window = open_as("vera")
-    page = window.open("")
-    page.get_by_role("link", name="By channel and state").click()
-    page.get_by_role("heading", name="Accountability", level=1).wait_for()
-    page.get_by_text("unexplained: 0").wait_for()
-    seen = world.server.get("/v1/accountability")
-    row = page.get_by_role("row", name="All").inner_text().split()
-    assert row[1] == f"{seen['accepted']:,}" and row[-1] == "0"
-    page.get_by_role("link", name="given up").click()
-    page.wait_for_url("**/#/history?view=deliveries&status=dead")

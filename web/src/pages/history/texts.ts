@@ -72,7 +72,7 @@ export const historyTexts = texts(
     editTitle: 'Change what is sent',
     editHelp: 'It has not begun yet. What is hidden (•••) stays as it is when you leave it.',
     editVoids:
-      'It has not begun yet. The request for approval becomes void: submit it anew afterwards. What is hidden (•••) stays as it is when you leave it.',
+      'It has not begun yet. The request for approval becomes void, and what you change waits for a new one. What is hidden (•••) stays as it is when you leave it.',
     request: 'What is sent (JSON)',
     pause: 'Pause',
     resume: 'Resume',
@@ -228,7 +228,7 @@ export const historyTexts = texts(
     editTitle: '보낼 내용 바꾸기',
     editHelp: '아직 발송을 시작하지 않았습니다. 가려진 값(•••)은 그대로 두면 바뀌지 않습니다.',
     editVoids:
-      '아직 발송을 시작하지 않았습니다. 바꾸면 승인 요청은 무효가 되므로 다시 제출해야 합니다. 가려진 값(•••)은 그대로 두면 바뀌지 않습니다.',
+      '아직 발송을 시작하지 않았습니다. 바꾸면 지금의 승인 요청은 무효가 되고, 바꾼 내용으로 새 승인을 기다립니다. 가려진 값(•••)은 그대로 두면 바뀌지 않습니다.',
     request: '보낼 내용 (JSON)',
     pause: '일시 정지',
     resume: '계속',

@@ -12,6 +12,7 @@ import { Page, Section, StateTag, Tag, TextLink, Time } from '@/ui/basics';
 import { JobProgress } from '@/ui/job';
 import { QueryTable } from '@/ui/query-table';
 import { useCursor } from '@/ui/table';
+import { reasonText } from './reason';
 import { ReplayAllDialog, ReplayDialog } from './replay';
 import { operateTexts } from './texts';
 
@@ -137,10 +138,4 @@ export function DeadLettersPage() {
       {dialog === 'all' && <ReplayAllDialog onClose={() => setDialog(undefined)} onStarted={onStarted} />}
     </Page>
   );
-}
-
-/** "retries_exhausted: temporary 20503 …": the code in words; the rest stands below it. */
-export function reasonText(reason: string, words: Record<string, string>): string {
-  const code = reason.split(':')[0] ?? reason;
-  return words[code] ?? reason;
 }

@@ -11,6 +11,7 @@ import { Facts, Loading, Mono, ProblemNote, Time } from '@/ui/basics';
 import { Confirm, say } from '@/ui/feedback';
 import { JsonField, parseObject } from '@/ui/json-field';
 import { TimeField } from '@/ui/time-field';
+import { reasonText } from './reason';
 import { operateTexts } from './texts';
 
 type Letter = Body<'DeadLetter'>;
@@ -141,7 +142,7 @@ function Inspect({ id }: { id: string }) {
     <>
       <Facts
         items={[
-          [c.reason, [c.reasons[reason ?? ''] ?? reason, detail].filter(Boolean).join(' · ')],
+          [c.reason, [reasonText(reason ?? '', c.reasons), detail].filter(Boolean).join(' · ')],
           [t.givenUp, <Time key="at" at={at} />],
           ...(rule ? ([[t.rule, <Mono key="rule">{rule}</Mono>]] as [string, ReactNode][]) : []),
           ...(integration ? ([[t.integration, integration]] as [string, string][]) : []),
