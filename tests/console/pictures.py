@@ -50,11 +50,6 @@ def fill_send(page):
     page.locator("#content li details").first.wait_for()
 
 
-def side_by_side(page):
-    page.get_by_label("Languages side by side").check()
-    page.get_by_text("Blue kettle 출발했습니다").first.wait_for()
-
-
 def main():
     from playwright.sync_api import sync_playwright
     PICTURES.mkdir(parents=True, exist_ok=True)
@@ -91,7 +86,6 @@ def main():
             shoot("overview", "")
             shoot("send", "send", who="sol", act=fill_send, language="ko", height=980)
             shoot("delivery", f"history/{dead['notification_id']}/{dead['id']}", scheme="dark")
-            shoot("template", "templates/order_shipped/edit", act=side_by_side, height=1560)
             shoot("engagement", "engagement?by=channel", height=1080)
             shoot("approval", f"approvals/{sent['approval_id']}", language="ko")
         finally:
