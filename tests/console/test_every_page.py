@@ -11,7 +11,8 @@ PATHS = ["", "send", "history", "history?view=deliveries", "engagement", "engage
          "approvals", "templates", "templates/order_shipped", "templates/order_shipped/edit", "templates/new",
          "layouts", "layouts/new", "categories", "categories/offers", "users", "users/mina", "groups",
          "groups/regulars", "suppressions", "schedules", "schedules/new", "rules", "rules/new", "routes", "settings",
-         "stops", "accountability", "dead-letters", "integrations", "integrations/new", "integrations/edit/twilio", "senders",
+         "stops", "accountability", "dead-letters", "integrations", "integrations/new", "integrations/edit/twilio",
+         "senders",
          "senders/new", "webhooks", "webhooks/new", "alerts", "sandbox", "apps", "members", "audit", "account",
          "no-such-page"]
 
