@@ -1,5 +1,5 @@
-"""A cluster that is to be disturbed: PostgreSQL, Redis, Kafka, a process of each role and two workers, each process
-with a network of its own to PostgreSQL and Redis.
+"""A cluster that is to be disturbed: PostgreSQL, Redis, Kafka, an API, a router, two schedulers and two workers, each
+process with a network of its own to PostgreSQL and Redis.
 
 What happens to it is in disturbances.py; load, clients and checker are those of the server that runs alone.
 """
@@ -7,6 +7,7 @@ import base64
 import pathlib
 import random
 import shutil
+import subprocess
 import tempfile
 import time
 
@@ -23,7 +24,9 @@ LEASE_S = 3
 WINDOW = 64
 LANES = 3        # push.ios and email at normal, email at bulk
 CLIENTS = 3
-ROLES = {"api": "api", "router": "router", "scheduler": "scheduler", "worker-1": "worker", "worker-2": "worker"}
+ROLES = {"api": "api", "router": "router", "scheduler-1": "scheduler", "scheduler-2": "scheduler",
+         "worker-1": "worker", "worker-2": "worker"}
+ROUND_S = (0.1, 0.6)  # under load, before something happens
 SETTINGS = {
     "store.lease": f"{LEASE_S}s", "store.leader_lease": "1s", "pipeline.window": WINDOW, "queue.partitions": 2,
     "queue.prefix": "chaos.",
@@ -76,6 +79,9 @@ class Engines:
                 "cache.url": f"redis://127.0.0.1:{cache}",
                 "queue.url": f"kafka://127.0.0.1:{self.kafka.public_port}"}
 
+    def redis_say(self, *words):
+        subprocess.run(["redis-cli", "-p", str(self.redis.port), *words], check=True, capture_output=True, timeout=30)
+
     def end(self):
         self.kafka.kill()
         self.redis.kill()
@@ -93,6 +99,7 @@ class ClusterWorld:
         self.network = engines.network
         self.kills = 0            # of processes and engines
         self.in_doubt = 0         # moments at which all that was in flight may be sent again
+        self.starting_kafka = None
         self.told = []            # what happened, for whoever has to understand a failure
         self.began = time.monotonic()
         self.simulator = harness.Simulator(folder / "simulator").start()
@@ -127,6 +134,14 @@ class ClusterWorld:
 
     # ---- happening
 
+    def round(self, what, act):
+        """Load for a moment, then something happens."""
+        self.clients.resume()
+        time.sleep(self.rng.uniform(*ROUND_S))
+        self.tell(what)
+        act(self)
+        self.supervise()
+
     def tell(self, what):
         self.told.append(f"{time.monotonic() - self.began:7.2f} s {what}")
 
@@ -151,6 +166,12 @@ class ClusterWorld:
                 process.kill()
                 self.start(name)
 
+    def wait_kafka(self):
+        """Its start, when one is under way."""
+        if self.starting_kafka is not None:
+            self.starting_kafka.join()
+            self.starting_kafka = None
+
     def is_ready(self, name):
         process = self.processes[name]
         try:
@@ -174,6 +195,7 @@ class ClusterWorld:
         """All is well again, every client gets its answers, every delivery its end."""
         self.network.heal()
         self.simulator.faults()
+        self.wait_kafka()
         self.wait_ready()
         self.tell("all is well")
         self.clients.finish()
