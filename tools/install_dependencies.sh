@@ -17,7 +17,7 @@ build=(
 # The console is built with Node. Whoever has one, from wherever, keeps it.
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then build+=(nodejs npm); fi
 test=("${build[@]}" python3-pytest python3-pip python3-croniter python3-botocore sqlite3 postgresql-15 redis-server
-  curl openssl chromium openjdk-17-jre-headless maven)
+  curl openssl chromium openjdk-17-jre-headless maven libfaketime)
 verify=("${test[@]}" libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19)
 bench=("${build[@]}" nghttp2-client wrk)
 

@@ -133,6 +133,7 @@ Result<void> Node::open_postgres() {
   postgres.lease = options_.store.lease;
   postgres.leader_lease = options_.store.leader_lease;
   postgres.may_lead = role_ == Role::Serve || role_ == Role::Scheduler;
+  postgres.clock = &clock_;
   postgres.keys = keys_.get();
   postgres.metrics = &metrics_;
   CARILLON_TRY(store_, store::open_postgres(std::move(postgres)));

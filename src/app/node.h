@@ -13,6 +13,7 @@
 #include "app/backup.h"
 #include "app/options.h"
 #include "base/ids.h"
+#include "base/shared_clock.h"
 #include "cache/cache.h"
 #include "objects/objects.h"
 #include "pipeline/jobs.h"
@@ -99,7 +100,7 @@ class Node {
   void register_process_metrics();
 
   AppOptions options_;
-  base::SystemClock clock_;
+  base::SharedClock clock_;
   base::Metrics metrics_;
   std::unique_ptr<base::KeyRing> keys_;
   std::string store_folder_;

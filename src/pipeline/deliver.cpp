@@ -79,11 +79,6 @@ Task<void> Deliverer::run_queue(model::Queue queue) {
       release_rest();  // what came back since stop()
       break;
     }
-    if (!deps_.store.holds_lease()) {
-      co_await put_back_all(flights,
-                            Error{Errc::Unavailable, "the lease of this process was not renewed in time"});
-      continue;
-    }
     for (auto& flight : flights) {
       if (Attacher::is_needed(*flight)) attacher_.add(std::move(flight));
     }
@@ -346,7 +341,23 @@ void Deliverer::give_back(FlightPtr flight) {
   recorder_.release(std::move(flight));
 }
 
+// What is not ours any more is not given back by this: the record is fenced.
+void Deliverer::give_back_lapsed(std::vector<FlightPtr>& flights) {
+  const bool is_held = deps_.store.holds_lease();  // first: the number changes before it is held again
+  const std::uint64_t lapses = deps_.store.lapses();
+  std::size_t count = 0;
+  for (auto& flight : flights) {
+    if (is_held && flight->lapses == lapses) continue;
+    give_back(std::move(flight));
+    ++count;
+  }
+  if (count == 0) return;
+  std::erase_if(flights, [](const FlightPtr& flight) { return !flight; });
+  base::log_warn("{} deliveries are given back: the lease of this process was not renewed in time", count);
+}
+
 void Deliverer::begin(std::vector<FlightPtr> flights) {
+  give_back_lapsed(flights);
   if (flights.empty()) return;
   const Time now = deps_.clock.now();
   const auto steady = std::chrono::steady_clock::now();

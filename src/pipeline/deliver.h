@@ -86,7 +86,8 @@ class Deliverer final : public providers::JobSink {
   // claim.cpp
   Task<void> claim_loop();
   std::vector<store::ClaimRequest> wanted_claims();
-  void take_claimed(std::vector<model::Delivery> rows, const std::vector<store::ClaimRequest>& asked);
+  void take_claimed(std::vector<model::Delivery> rows, std::uint64_t lapses,
+                    const std::vector<store::ClaimRequest>& asked);
   void add(FlightPtr flight);
   void return_unused(const std::vector<store::ClaimRequest>& asked, const std::vector<model::Delivery>& rows);
 
@@ -114,6 +115,8 @@ class Deliverer final : public providers::JobSink {
   // What it says cannot be had: never more (NotFound), or not at this moment.
   void cannot_say(FlightPtr flight, const Error& error);
   void begin(std::vector<FlightPtr> flights);
+  // Gives back those that others may have taken over since they were claimed.
+  void give_back_lapsed(std::vector<FlightPtr>& flights);
   // Releases what is claimed and not begun.
   void release_rest();
   // Releases a claim whose slot was taken but not used.

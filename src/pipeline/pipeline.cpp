@@ -462,7 +462,7 @@ class PipelineImpl final : public Pipeline {
     while (!is_draining_) {
       co_await reap_wake_.wait(base::Deadline::after(kReapEvery));
       if (is_draining_) co_return;
-      if (!deps_.store.is_leader()) continue;
+      if (!deps_.store.is_leader() || !deps_.store.may_take_over()) continue;
       if (const auto taken = co_await reap(deps_); !taken)
         base::log_warn("looking after processes that are gone failed: {}", taken.error().message);
     }

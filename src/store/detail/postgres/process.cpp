@@ -57,6 +57,7 @@ Result<void> PostgresStore::start(bool is_new) {
   };
   CARILLON_TRY(auto by_itself, open());
   CARILLON_CHECK(subscribers_.load(*by_itself));
+  CARILLON_CHECK(set_clock(*by_itself));
   CARILLON_TRY(auto hot, PgDb::open(connection(Isolation::ReadCommitted, "writer")));
   CARILLON_TRY(auto others, PgDb::open(connection(Isolation::Serializable, "others")));
   readers_ = std::make_unique<Readers>(open, kReaderThreads, false);
@@ -66,10 +67,21 @@ Result<void> PostgresStore::start(bool is_new) {
                          .lease = options_.lease,
                          .leader_lease = options_.leader_lease,
                          .may_lead = options_.may_lead,
-                         .webhooks_changed = [this](Db& db) { return subscribers_.load(db); }});
+                         .webhooks_changed = [this](Db& db) { return subscribers_.load(db); },
+                         .clock = options_.clock});
   writer_ = make_writer(std::move(hot), static_cast<PgCounters&>(counters_), outbox_);
   own_others_ = make_writer(std::move(others), other_counters_, other_outbox_);
   others_ = own_others_.get();
+  return {};
+}
+
+// Before anything here has a time.
+Result<void> PostgresStore::set_clock(Db& db) {
+  if (options_.clock == nullptr) return {};
+  const std::int64_t asked = base::boot_ms();
+  CARILLON_TRY(const std::int64_t server_ms, db.scalar("SELECT " CARILLON_SERVER_NOW));
+  const std::int64_t took = base::boot_ms() - asked;
+  options_.clock->follow(server_ms, asked + took / 2, took / 2 + 1);
   return {};
 }
 

@@ -28,6 +28,8 @@ class PostgresStore final : public SqlStore {
   [[nodiscard]] bool is_shared() const noexcept override { return true; }
   [[nodiscard]] bool is_leader() const noexcept override { return heartbeat_->is_leader(); }
   [[nodiscard]] bool holds_lease() const noexcept override { return heartbeat_->is_held(); }
+  [[nodiscard]] std::uint64_t lapses() const noexcept override { return heartbeat_->lapses(); }
+  [[nodiscard]] bool may_take_over() const noexcept override { return heartbeat_->may_take_over(); }
   [[nodiscard]] Revision revision() const noexcept override { return heartbeat_->revision(); }
   Task<Result<std::vector<OwnedDelivery>>> owned_by_lost(std::int64_t after, std::size_t limit) override;
   Task<Result<std::vector<Result<AcceptResult>>>> accept(std::vector<AcceptItem> items, Time now) override;
@@ -69,6 +71,7 @@ class PostgresStore final : public SqlStore {
   Result<void> sandbox_changed(Txn& txn, std::int64_t added) override;
 
   Result<void> start(bool is_new);
+  Result<void> set_clock(Db& db);
   Task<Result<void>> number_events(std::int64_t node);
   [[nodiscard]] PgOptions connection(Isolation isolation, std::string_view what) const;
   std::unique_ptr<Writer> make_writer(std::unique_ptr<PgDb> db, PgCounters& counters, WebhookOutbox& outbox);

@@ -1,0 +1,81 @@
+"""A worker that stands still, or cannot reach PostgreSQL, for longer than its lease: what it had taken and not begun is
+not sent twice, and what it had begun is not sent again by others who were cut off like it."""
+import os
+import signal
+import time
+
+import pytest
+
+import harness
+from people import only
+from test_cluster import LEASE_S, Fleet
+
+COUNT = 30
+
+
+@pytest.fixture
+def fleet(make_server, postgres_cluster):
+    made = Fleet(make_server, postgres_cluster.database())
+    made.postgres = postgres_cluster
+    made.database = made.settings["store.url"]
+    return made
+
+
+def send(api, count=COUNT):
+    return [api.send(to=[{"email": f"u{i}@example.test"}], channels=["email"], title="x", body="y", category="soon")["id"]
+            for i in range(count)]
+
+
+def mail(api, simulator, **settings):
+    body = harness.integrations(simulator)["smtp"]
+    body["settings"] |= settings
+    api.put("/v1/integrations/smtp", body)
+    api.put("/v1/categories/soon", {"retry": ["1s"] * 20})
+    simulator.clear_log()
+
+
+def states(api, sent):
+    return [only(api.deliveries(n))["status"] for n in sent]
+
+
+def test_what_a_frozen_worker_had_not_begun_it_does_not_begin_afterwards(fleet, simulator):
+    api = fleet.add("api", "api")
+    fleet.add("scheduler", "scheduler")
+    mail(api, simulator, max_in_flight=1)
+    simulator.faults(smtp={"latency_ms": 200})
+    frozen = fleet.add("frozen", "worker")
+    sent = send(api)
+    harness.wait_until(lambda: states(api, sent).count("processing") > COUNT // 2, "it has taken them")
+    os.kill(frozen.pid, signal.SIGSTOP)
+    harness.wait_until(lambda: "processing" not in states(api, sent), "they are taken from it", 60)
+    simulator.faults()
+    begun = len(simulator.log())
+    os.kill(frozen.pid, signal.SIGCONT)
+    def are_done():
+        return not {"pending", "processing", "retrying"} & set(states(api, sent))
+    harness.wait_until(are_done, lambda: f"{api.all('/v1/deliveries')}")
+    log = simulator.log()
+    twice = len(log) - len({entry["delivery"] for entry in log})
+    assert twice <= 2, f"{twice} of {COUNT} were sent twice, {begun} were sent before"
+
+
+def test_an_outage_longer_than_the_lease_makes_nobody_send_again(fleet, simulator):
+    api = fleet.add("api", "api")
+    scheduler = fleet.add("scheduler", "scheduler")
+    fleet.add("worker", "worker")
+    mail(api, simulator, max_in_flight=COUNT)
+    simulator.faults(smtp={"latency_ms": 4000})
+    sent = send(api)
+    harness.wait_until(lambda: states(api, sent).count("processing") == COUNT, "all are being sent")
+    fleet.postgres.stop("immediate")
+    try:
+        time.sleep(LEASE_S + 2)
+    finally:
+        fleet.postgres.start()
+    for notification in sent:
+        assert only(api.wait_final(notification, 60)["deliveries"])["status"] == "sent"
+    deliveries = api.all("/v1/deliveries")
+    assert not [d for d in deliveries if d["resent"]], scheduler.log_text()[-harness.LOG_TAIL_BYTES:]
+    assert len(simulator.log()) == COUNT
+
+
