@@ -79,3 +79,43 @@ def test_an_outage_longer_than_the_lease_makes_nobody_send_again(fleet, simulato
     assert len(simulator.log()) == COUNT
 
 
+
+
+@pytest.fixture
+def nobody_confirms(fleet):
+    """From its call on, commits are carried out and their callers wait for ever: PostgreSQL waits for a standby that
+    does not exist."""
+    sql = fleet.postgres.sql
+
+    def begin():
+        sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        sql("SELECT pg_reload_conf()")
+        harness.wait_until(lambda: waiting("heartbeat"), "heartbeats wait for their commits")
+
+    def waiting(what):
+        return sql("SELECT string_agg(pid::text, ',') FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND "
+                   f"application_name = 'carillon {what}'")
+
+    def end():
+        sql("ALTER SYSTEM RESET synchronous_standby_names")
+        sql("SELECT pg_reload_conf()")
+    begin.waiting, begin.end = waiting, end
+    yield begin
+    end()
+
+
+def test_a_claim_whose_commit_nobody_confirmed_is_given_back(fleet, simulator, nobody_confirms):
+    fleet.settings["store.lease"] = "30s"  # nobody takes them over meanwhile
+    api = fleet.add("api", "api")
+    mail(api, simulator)
+    worker = fleet.add("worker", "worker")
+    os.kill(worker.pid, signal.SIGSTOP)
+    sent = send(api, 5)
+    nobody_confirms()
+    os.kill(worker.pid, signal.SIGCONT)
+    pids = harness.wait_until(lambda: nobody_confirms.waiting("writer"), "the worker waits for the commit of its claim")
+    fleet.postgres.sql(f"SELECT pg_terminate_backend(pid) FROM unnest(ARRAY[{pids}]) AS pid")
+    nobody_confirms.end()
+    for notification in sent:
+        assert only(api.wait_final(notification)["deliveries"])["status"] == "sent", worker.log_text()
+    assert len(simulator.log()) == 5

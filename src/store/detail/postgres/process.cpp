@@ -230,6 +230,7 @@ void PostgresStore::close() {
   // Accepted work is finished first; what is still in processing then is free for others at once.
   if (writer_) writer_->close();
   if (own_others_) own_others_->close();
+  gate_.wait(base::Deadline::never());  // what was to be given back is refused now
   if (readers_) readers_->close();
   if (heartbeat_) heartbeat_->release();
   for (const std::unique_ptr<Writer>* writer : {&writer_, &own_others_}) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 
+#include "base/task.h"
 #include "store/detail/folder_lock.h"
 #include "store/detail/postgres/connection.h"
 #include "store/detail/postgres/counters.h"
@@ -73,6 +74,9 @@ class PostgresStore final : public SqlStore {
   Result<void> start(bool is_new);
   Result<void> set_clock(Db& db);
   Task<Result<void>> number_events(std::int64_t node);
+  // After a commit of which nobody knows whether it was carried out: if it was, these rows belong to this
+  // process, which does not know them. Goes on in the background until it is known.
+  Task<void> give_back(std::vector<model::Delivery> rows, Owner owner, Time now);
   [[nodiscard]] PgOptions connection(Isolation isolation, std::string_view what) const;
   std::unique_ptr<Writer> make_writer(std::unique_ptr<PgDb> db, PgCounters& counters, WebhookOutbox& outbox);
 
@@ -89,6 +93,7 @@ class PostgresStore final : public SqlStore {
   std::atomic<bool> is_failing_{false};
   mutable std::mutex why_mutex_;
   std::string why_;
+  base::TaskGate gate_{"postgres"};
 };
 
 }  // namespace carillon::store::detail
