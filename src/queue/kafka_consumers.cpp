@@ -54,6 +54,14 @@ void KafkaConsumers::Consumer::rebalance(rd_kafka_resp_err_t what,
   rd_kafka_assign(client.get(), nullptr);
 }
 
+rd_kafka_resp_err_t KafkaConsumers::Consumer::subscribe() {
+  const PartitionsPtr wanted(rd_kafka_topic_partition_list_new(model::kPriorityCount));
+  for (const auto& [topic, lane] : topics) {
+    rd_kafka_topic_partition_list_add(wanted.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
+  }
+  return rd_kafka_subscribe(client.get(), wanted.get());
+}
+
 void KafkaConsumers::Consumer::store() {
   PartitionsPtr offsets;
   for (const auto& [topic, lane] : topics) {
@@ -71,6 +79,7 @@ Result<std::unique_ptr<KafkaConsumers>> KafkaConsumers::open(const KafkaConfig& 
                                                              std::span<const model::Queue> queues,
                                                              Lanes& lanes, ConsumerEvents& events) {
   std::unique_ptr<KafkaConsumers> consumers(new KafkaConsumers(lanes, events));
+  consumers->recoveries_ = events.recoveries();
   consumers->ready_ = base::Descriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!consumers->ready_)
     return fail(Errc::Unavailable, "cannot make an eventfd; raise the limit of open files");
@@ -115,17 +124,14 @@ Result<void> KafkaConsumers::join(const KafkaConfig& config, const std::string& 
   static_cast<void>(conf.release());  // the client's now
   rd_kafka_t* const client = consumer->client.get();
   rd_kafka_poll_set_consumer(client);
-  const PartitionsPtr topics(rd_kafka_topic_partition_list_new(model::kPriorityCount));
   for (std::size_t p = 0; p < model::kPriorityCount; ++p) {
     const model::Lane lane{queue, static_cast<model::Priority>(p)};
-    const std::string topic = topic_of(prefix, lane);
-    rd_kafka_topic_partition_list_add(topics.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
-    consumer->topics.emplace(topic, lane);
+    consumer->topics.emplace(topic_of(prefix, lane), lane);
   }
   consumer->queue.reset(rd_kafka_queue_get_consumer(client));
   const std::uint64_t one = 1;
   rd_kafka_queue_io_event_enable(consumer->queue.get(), ready_.get(), &one, sizeof one);
-  const auto code = rd_kafka_subscribe(client, topics.get());
+  const auto code = consumer->subscribe();
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return fail(Errc::InvalidArgument, kafka_text(code));
   consumers_.push_back(std::move(consumer));
   return {};
@@ -141,6 +147,7 @@ void KafkaConsumers::run() {
       static_cast<void>(::read(ready_.get(), &rung, sizeof rung));
     }
     has_more = false;
+    if (events_.recoveries() != recoveries_) join_again();
     for (const auto& consumer : consumers_) has_more |= drain(*consumer);
     if (const auto now = std::chrono::steady_clock::now(); now >= store_at) {
       for (const auto& consumer : consumers_) consumer->store();
@@ -148,6 +155,17 @@ void KafkaConsumers::run() {
     }
   }
   leave();
+}
+
+// A broker that lost all of its disk has no topics at first. A client of librdkafka 2.0.2 that joins its group then is
+// given no partition; and because the topics that are made soon after are like those it knew before, it sees no
+// change and stays without. Joining once more when they are there costs the group a moment.
+void KafkaConsumers::join_again() {
+  recoveries_ = events_.recoveries();
+  for (const auto& consumer : consumers_) {
+    if (const auto code = consumer->subscribe(); code != RD_KAFKA_RESP_ERR_NO_ERROR)
+      base::log_warn("queue: a consumer cannot join its group again: {}", kafka_text(code));
+  }
 }
 
 bool KafkaConsumers::drain(Consumer& consumer) {

@@ -20,10 +20,12 @@
 
 namespace carillon::queue {
 
-// Counts what came. Called on the consumers' thread.
+// Counts what came, and says what the other half knows of the brokers. Called on the consumers' thread.
 class ConsumerEvents {
  public:
   virtual ~ConsumerEvents() = default;
+  // How often all topics were there again after they had not been, or nobody could be asked for them.
+  [[nodiscard]] virtual std::uint32_t recoveries() const noexcept = 0;
   virtual void on_received(std::size_t ids, bool is_dropped) = 0;
   virtual void on_malformed() = 0;
 };
@@ -47,6 +49,7 @@ class KafkaConsumers {
         on_rebalance;  // for the client
     ClientPtr client;
     KafkaQueuePtr queue;
+    rd_kafka_resp_err_t subscribe();
     void rebalance(rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t* partitions);
     void store();
   };
@@ -54,6 +57,7 @@ class KafkaConsumers {
   KafkaConsumers(Lanes& lanes, ConsumerEvents& events) : lanes_(lanes), events_(events) {}
   Result<void> join(const KafkaConfig& config, const std::string& prefix, model::Queue queue);
   void run();
+  void join_again();
   // True when there may be more.
   bool drain(Consumer& consumer);
   void take(Consumer& consumer, const rd_kafka_message_t& message);
@@ -64,6 +68,7 @@ class KafkaConsumers {
   ConsumerEvents& events_;
   base::Descriptor ready_;  // an eventfd that librdkafka rings
   std::vector<std::unique_ptr<Consumer>> consumers_;
+  std::uint32_t recoveries_ = 0;  // after which they joined last
   std::atomic<bool> is_stopping_{false};
   std::thread thread_;
 };

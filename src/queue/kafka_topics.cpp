@@ -178,14 +178,16 @@ Result<void> check_settings(rd_kafka_t* client, const std::vector<Present>& topi
 
 }  // namespace
 
-Result<void> ensure_topics(rd_kafka_t* client, const TopicPlan& plan, bool must_look,
+Result<bool> ensure_topics(rd_kafka_t* client, const TopicPlan& plan, bool must_look,
                            base::Deadline deadline) {
-  bool has_created = false;
+  bool has_created = false, were_missing = false;
   while (true) {
     CARILLON_TRY(const Seen seen, look(client, plan, deadline));
     if (seen.present.size() == plan.names.size()) {
-      return must_look ? check_settings(client, seen.present, deadline) : Result<void>();
+      if (must_look) CARILLON_CHECK(check_settings(client, seen.present, deadline));
+      return were_missing;
     }
+    were_missing = true;
     if (!seen.missing.empty() && !plan.may_create) {
       return fail(
           Errc::FailedPrecondition,
