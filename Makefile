@@ -42,8 +42,8 @@ test: ## tidy, unit, conformance, scenario and browser tests, 40 kills
 	@tools/run_tests.py tidy unit scenarios console chaos
 
 .PHONY: verify
-verify: CHAOS_ROUNDS := 200
-verify: ## test, and sanitizers, fuzzing, 200 kills; green before an issue is closed
+verify: CHAOS_ROUNDS := 300
+verify: ## test, and sanitizers, fuzzing, 300 kills; green before an issue is closed
 	@tools/install_dependencies.sh verify
 	@$(call compile,release,all tests benches bench_tools)
 	@$(links)
@@ -52,6 +52,7 @@ verify: ## test, and sanitizers, fuzzing, 200 kills; green before an issue is cl
 	@$(call compile,fuzz,fuzzers)
 	@$(call compile,ack_before_commit,carillon)
 	@$(call compile,no_fencing,carillon)
+	@$(call compile,offsets_before_claim,carillon)
 	@tools/run_tests.py tidy unit scenarios console asan tsan fuzz chaos
 
 .PHONY: tidy
@@ -78,7 +79,7 @@ bench: ## measure on this machine, print the table of bench/RESULTS.md (ten minu
 	@bench/run.py $(BENCH)
 
 .PHONY: chaos
-chaos: build ## kill -9 under load, CHAOS_ROUNDS times (default 40)
+chaos: build ## kill -9 under load, CHAOS_ROUNDS times (default 40), a third of them in a cluster
 	@tools/install_dependencies.sh test
 	@tools/run_tests.py chaos
 

@@ -180,6 +180,10 @@ Task<void> Deliverer::claim_loop() {
     }
     ++under_way;
     auto task = [this, &under_way, asked = std::move(wanted)]() mutable -> Task<void> {
+#ifdef CARILLON_MUTATION_OFFSETS_BEFORE_CLAIM
+      // A build that does this has to fail tests/chaos/test_cluster_hints.py.
+      for (const auto& request : asked) deps_.queue.commit(request.lane, polled_[request.lane.index()]);
+#endif
       const std::uint64_t lapses = deps_.store.lapses();
       auto rows = co_await deps_.store.claim(asked, deps_.owner, deps_.clock.now());
       if (rows) {

@@ -9,11 +9,13 @@ import random
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 
 import engines
 import harness
 import postgres
+from clocks import MovedClock
 from checker import check
 from load import USERS, Clients
 from proxy import Network
@@ -26,6 +28,7 @@ LANES = 3        # push.ios and email at normal, email at bulk
 CLIENTS = 3
 ROLES = {"api": "api", "router": "router", "scheduler-1": "scheduler", "scheduler-2": "scheduler",
          "worker-1": "worker", "worker-2": "worker"}
+JUMPY = ("router", "scheduler-1", "worker-2")  # their clocks can be moved, which makes them a little slower
 ROUND_S = (0.1, 0.6)  # under load, before something happens
 SETTINGS = {
     "store.lease": f"{LEASE_S}s", "store.leader_lease": "1s", "pipeline.window": WINDOW, "queue.partitions": 2,
@@ -64,7 +67,7 @@ class Engines:
             return "redis: redis-server is not installed"
         if shutil.which("java") is None or not engines.JARS.exists():
             return "kafka: there is no broker in build/kafka/lib, or no Java"
-        return None
+        return MovedClock.why_not()
 
     def urls(self, process, database):
         """Settings by which a process finds them: each has its own way there, which can be broken alone."""
@@ -104,11 +107,16 @@ class ClusterWorld:
         self.began = time.monotonic()
         self.simulator = harness.Simulator(folder / "simulator").start()
         self.processes = {}
+        self.clocks = {}
         database = engines.postgres.database()
         settings = {**SETTINGS, "queue.prefix": f"chaos{random.randrange(10**9)}.", **(settings or {})}
         for name, role in ROLES.items():
-            process = harness.Server(folder / name, {**settings, **engines.urls(name, database)},
-                                     {"CARILLON_SECRETS_KEY": KEY}, (role,))
+            environment = {"CARILLON_SECRETS_KEY": KEY}
+            if name in JUMPY:
+                self.clocks[name] = MovedClock(folder / f"{name}.clock")
+                environment |= self.clocks[name].environment
+            process = harness.Server(folder / name, {**settings, **engines.urls(name, database)}, environment,
+                                     (role,))
             self.processes[name] = process
             process.start(ready=name == "api")  # the first makes tables and keys
         self.api = self.processes["api"]
@@ -189,16 +197,38 @@ class ClusterWorld:
             return not waiting
         harness.wait_until(look, lambda: f"not ready: {sorted(waiting)}", patience_s)
 
+    def how_it_is(self):
+        """For whoever has to understand a failure: what happened, how each process is, what PostgreSQL is doing."""
+        said = list(self.told)
+        for name, process in self.processes.items():
+            try:
+                said.append(f"{name}: {harness.request(process.url + '/readyz', timeout_s=5)}")
+            except (OSError, harness.http.client.HTTPException) as problem:
+                said.append(f"{name}: {problem!r}")
+            said.append(process.log_text()[-1500:])
+        said.append(self.engines.postgres.sql(
+            "SELECT application_name, client_port, pid, pg_blocking_pids(pid), state, wait_event, "
+            "now() - xact_start AS since, left(query, 100) FROM pg_stat_activity WHERE backend_type = 'client backend' "
+            "AND state <> 'idle'"))
+        return "\n".join(said)
+
     # ---- the end
 
     def settle(self, patience_s=120):
         """All is well again, every client gets its answers, every delivery its end."""
         self.network.heal()
+        for clock in self.clocks.values():
+            clock.jump("+0")
         self.simulator.faults()
         self.wait_kafka()
         self.wait_ready()
         self.tell("all is well")
-        self.clients.finish()
+        finishing = threading.Thread(target=self.clients.finish, daemon=True)
+        finishing.start()
+        while finishing.is_alive():
+            self.supervise()
+            finishing.join(0.1)
+        assert not self.clients.are_waiting(), self.clients.unanswered()
         self.tell("all clients have their answers")
 
         def is_settled():

@@ -136,6 +136,15 @@ def freeze_the_rest(world):
 
 
 @trouble
+def a_clock_jumps(world):
+    """And stays there until it jumps again."""
+    name = world.rng.choice(sorted(world.clocks))
+    to = world.rng.choice(["+1h", "-1h", "+0"])
+    world.tell(f"the clock of {name} jumps to {to}")
+    world.clocks[name].jump(to)
+
+
+@trouble
 def vendors_with_faults(world):
     faults = world.rng.choice([f for f in FAULTS if f])
     world.tell(f"faults {faults}")

@@ -46,7 +46,7 @@ def test_a_cluster_that_is_disturbed_keeps_its_promises(tmp_path, engines, capsy
         verdict = world.verdict()
     except BaseException:
         with capsys.disabled():
-            print(f"\nchaos: seed {SEED}\n" + "\n".join(world.told))
+            print(f"\nchaos: seed {SEED}\n{world.how_it_is()}")
         raise
     finally:
         world.end()
