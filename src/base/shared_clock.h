@@ -11,12 +11,14 @@ namespace carillon::base {
 // Milliseconds since this machine was started, also while it slept: what no change of its clock moves.
 [[nodiscard]] std::int64_t boot_ms() noexcept;
 
-// The machine's clock at first. From the first follow() on the server's, carried on by boot_ms(): whatever happens
-// to the machine's clock is of no importance any more. Plus an offset that only tests change. Thread-safe.
+// The machine's clock at first. From the first follow() on the server's, carried on by boot_ms(): whatever
+// happens to the machine's clock is of no importance any more. Plus an offset that only tests change.
+// Thread-safe.
 class SharedClock final : public Clock {
  public:
   [[nodiscard]] Time now() const noexcept override;
-  // When boot_ms() was `boot`, the server's clock said `server_ms`, in ms since 1970, give or take `error_ms`.
+  // When boot_ms() was `boot`, the server's clock said `server_ms`, in ms since 1970, give or take
+  // `error_ms`.
   void follow(std::int64_t server_ms, std::int64_t boot, std::int64_t error_ms) noexcept;
   // Moves this clock forward by `by` for all threads.
   void advance(Millis by) noexcept { offset_ms_.fetch_add(by.count()); }

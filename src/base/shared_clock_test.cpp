@@ -7,7 +7,9 @@ namespace {
 
 constexpr std::int64_t kThen = 1'000'000'000'000;  // far from any machine's clock
 
-std::int64_t ahead_of(const SharedClock& clock, std::int64_t server_ms) { return to_ms(clock.now()) - server_ms; }
+std::int64_t ahead_of(const SharedClock& clock, std::int64_t server_ms) {
+  return to_ms(clock.now()) - server_ms;
+}
 
 TEST(SharedClock, IsTheMachinesUntilItFollowsAServer) {
   SharedClock clock;

@@ -157,9 +157,10 @@ void KafkaConsumers::run() {
   leave();
 }
 
-// A broker that lost all of its disk has no topics at first. A client of librdkafka 2.0.2 that joins its group then is
-// given no partition; and because the topics that are made soon after are like those it knew before, it sees no
-// change and stays without. Joining once more when they are there costs the group a moment.
+// A broker that lost all of its disk has no topics at first. A client of librdkafka 2.0.2 that joins its
+// group then is given no partition; and because the topics that are made soon after are like those it knew
+// before, it sees no change and stays without. Joining once more when they are there costs the group a
+// moment.
 void KafkaConsumers::join_again() {
   recoveries_ = events_.recoveries();
   for (const auto& consumer : consumers_) {

@@ -17,9 +17,10 @@ struct TopicPlan {
 };
 
 // Whether every topic is there and its settings are fit for hints (`must_look`), or only whether they are
-// there; those that are missing are made. True: some were missing at first. `client`, a producer whose events are
-// served, knows the topics (rd_kafka_topic_new). Blocks until `deadline` at most. Errors, which name the topic:
-// Unavailable (nobody answers) · FailedPrecondition (missing, not allowed, settings that lose or refuse hints).
+// there; those that are missing are made. True: some were missing at first. `client`, a producer whose events
+// are served, knows the topics (rd_kafka_topic_new). Blocks until `deadline` at most. Errors, which name the
+// topic: Unavailable (nobody answers) · FailedPrecondition (missing, not allowed, settings that lose or
+// refuse hints).
 Result<bool> ensure_topics(rd_kafka_t* client, const TopicPlan& plan, bool must_look,
                            base::Deadline deadline);
 

@@ -23,8 +23,8 @@ class Sharing {
   // Whether others may believe that this process is alive for a while yet. If not, they may take over what it
   // has in processing: it begins no request.
   [[nodiscard]] virtual bool holds_lease() const noexcept { return true; }
-  // How often that was over before it was so again. What was claimed under another number may be in the hands of
-  // others by now: it is begun no more. It has changed when holds_lease() is true again.
+  // How often that was over before it was so again. What was claimed under another number may be in the hands
+  // of others by now: it is begun no more. It has changed when holds_lease() is true again.
   [[nodiscard]] virtual std::uint64_t lapses() const noexcept { return 0; }
   // Whether this process may say of others that they are gone. Not while, and for a lease's time after, the
   // store was away from it: they may have been cut off like it, and come back a moment later than it.

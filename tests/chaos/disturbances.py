@@ -272,4 +272,5 @@ def an_engine_is_cut_off(world):
     engine = world.rng.choice(["postgres", "redis", "kafka"])
     names = [name for name in world.network.links if name.endswith(engine)]
     world.in_doubt += 2
-    disturb(world, names, world.rng.choice([0.5, LEASE_S + 1.5]), world.rng.choice(["black_hole", "half_close", "reset"]))
+    way = world.rng.choice(["black_hole", "half_close", "reset"])
+    disturb(world, names, world.rng.choice([0.5, LEASE_S + 1.5]), way)

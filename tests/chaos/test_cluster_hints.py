@@ -1,8 +1,8 @@
 """A worker that heard of work, could not take it and dies: another hears of it again, because an offset is stored when
 the claim is committed and not before.
 
-No delivery depends on it: what nobody hears of, the look for due lanes finds a moment later (decision 0020), which is once a
-minute here. So what counts is what is heard, and that a build that stores offsets first fails here (test_mutations.py).
+No delivery depends on it: what nobody hears of, the look for due lanes finds a moment later (decision 0020), which is
+once a minute here. So what counts is what is heard, and a build that stores offsets first fails (test_mutations.py).
 """
 import time
 

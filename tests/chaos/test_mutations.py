@@ -1,5 +1,5 @@
-"""Builds that break a promise turn the crash test red: one that answers before its commit, one without fencing, one that
-stores offsets before the claim. They are made by `make verify` (presets of the same names).
+"""Builds that break a promise turn the crash test red: one that answers before its commit, one without fencing, one
+that stores offsets before the claim. They are made by `make verify` (presets of the same names).
 """
 import time
 

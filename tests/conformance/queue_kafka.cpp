@@ -270,8 +270,8 @@ TEST_F(KafkaOutage, MakesItsTopicsAnewWhenTheBrokerForgotEverything) {
   publish_until_it_comes(*queue, 10);
 }
 
-// Its consumers join their groups while there is no topic, and see no change when topics like those they knew before
-// are there: a client of librdkafka 2.0.2 stays without partitions then, unless it joins once more.
+// Its consumers join their groups while there is no topic, and see no change when topics like those they knew
+// before are there: a client of librdkafka 2.0.2 stays without partitions then, unless it joins once more.
 TEST_F(KafkaOutage, HearsOfTopicsThatAreThereAgainLater) {
   options_.partitions = 1;
   publish_until_it_comes(*open(), 7);  // makes them

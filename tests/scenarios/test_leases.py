@@ -22,8 +22,8 @@ def fleet(make_server, postgres_cluster):
 
 
 def send(api, count=COUNT):
-    return [api.send(to=[{"email": f"u{i}@example.test"}], channels=["email"], title="x", body="y", category="soon")["id"]
-            for i in range(count)]
+    mail = {"channels": ["email"], "title": "x", "body": "y", "category": "soon"}
+    return [api.send(to=[{"email": f"u{i}@example.test"}], **mail)["id"] for i in range(count)]
 
 
 def mail(api, simulator, **settings):

@@ -99,8 +99,7 @@ Task<Result<std::vector<model::Delivery>>> PostgresStore::claim(std::vector<Clai
                                           std::max<std::size_t>(rows / 2, 1));
   co_await writer_->run(job);
   if (!job->failure) co_return std::move(job->claimed);
-  if (job->failure->code == Errc::DeadlineExceeded)
-    co_await give_back(std::move(job->claimed), owner, now);
+  if (job->failure->code == Errc::DeadlineExceeded) co_await give_back(std::move(job->claimed), owner, now);
   co_return std::unexpected(*job->failure);
 }
 
@@ -115,14 +114,15 @@ Task<void> PostgresStore::give_back(std::vector<model::Delivery> rows, Owner own
     item.to = model::DeliveryStatus::Pending;
   }
   const auto again = [this, owner, now,
-                      all = std::make_shared<const std::vector<RecordItem>>(std::move(items))]() -> Task<void> {
+                      all =
+                          std::make_shared<const std::vector<RecordItem>>(std::move(items))]() -> Task<void> {
     while (true) {
       // Fenced: what was not taken after all, or by others since, stays as it is.
       const auto given = co_await record(all, owner, now);
       const auto count = given ? std::ranges::count(*given, true) : 0;
       if (count > 0)
-        base::log_warn("store: {} deliveries were taken by a commit whose answer was lost, and are given back",
-                       count);
+        base::log_warn(
+            "store: {} deliveries were taken by a commit whose answer was lost, and are given back", count);
       const auto why = given ? Errc::Cancelled : given.error().code;
       if (why != Errc::Unavailable && why != Errc::DeadlineExceeded) co_return;
       co_await base::sleep_for(kAskAgain);

@@ -105,8 +105,8 @@ void Heartbeat::confirm(std::int64_t asked) {
   confirmed_ms_.store(asked);
 }
 
-// Others are judged by the server's clock. When it jumps, or nobody could reach it for a while, all of them look
-// gone at first.
+// Others are judged by the server's clock. When it jumps, or nobody could reach it for a while, all of them
+// look gone at first.
 void Heartbeat::note_server_time(std::int64_t asked, std::int64_t answered, std::int64_t server_ms) {
   const std::int64_t middle = asked + (answered - asked) / 2, error = (answered - asked) / 2 + 1;
   const std::int64_t offset = server_ms - middle;
