@@ -22,6 +22,7 @@ constexpr int kTurnMessages = 256;  // of one queue, before the next gets its tu
 constexpr int kIdleMs = 100;  // librdkafka rings when something comes; this is for the case that it does not
 constexpr auto kStoreEvery = 200ms;
 constexpr auto kLeaveMax = 5s;
+constexpr auto kJoinsWithin = 8s;  // after an outage, by itself
 
 using Rebalance = std::function<void(rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*)>;
 
@@ -44,12 +45,14 @@ void KafkaConsumers::Consumer::rebalance(rd_kafka_resp_err_t what,
     }
   };
   if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+    assigned = partitions->cnt;
     each([&](model::Lane lane, std::int32_t partition) { lanes->assign(lane, partition); });
     rd_kafka_assign(client.get(), partitions);
     return;
   }
   // What is stored is committed by librdkafka when it gives the partitions up.
   store();
+  assigned = 0;
   each([&](model::Lane lane, std::int32_t partition) { lanes->revoke(lane, partition); });
   rd_kafka_assign(client.get(), nullptr);
 }
@@ -147,9 +150,10 @@ void KafkaConsumers::run() {
       static_cast<void>(::read(ready_.get(), &rung, sizeof rung));
     }
     has_more = false;
-    if (events_.recoveries() != recoveries_) join_again();
     for (const auto& consumer : consumers_) has_more |= drain(*consumer);
-    if (const auto now = std::chrono::steady_clock::now(); now >= store_at) {
+    const auto now = std::chrono::steady_clock::now();
+    join_again(now);
+    if (now >= store_at) {
       for (const auto& consumer : consumers_) consumer->store();
       store_at = now + kStoreEvery;
     }
@@ -159,11 +163,18 @@ void KafkaConsumers::run() {
 
 // A broker that lost all of its disk has no topics at first. A client of librdkafka 2.0.2 that joins its
 // group then is given no partition; and because the topics that are made soon after are like those it knew
-// before, it sees no change and stays without. Joining once more when they are there costs the group a
+// before, it sees no change and stays without. So who has none a while after an outage joins once more. Those
+// that have some are left alone, and where there are more processes than partitions it costs the group a
 // moment.
-void KafkaConsumers::join_again() {
-  recoveries_ = events_.recoveries();
+void KafkaConsumers::join_again(SteadyTime now) {
+  if (events_.recoveries() != recoveries_) {
+    recoveries_ = events_.recoveries();
+    if (!join_at_) join_at_ = now + kJoinsWithin;
+  }
+  if (!join_at_ || now < *join_at_) return;
+  join_at_.reset();
   for (const auto& consumer : consumers_) {
+    if (consumer->assigned > 0) continue;
     if (const auto code = consumer->subscribe(); code != RD_KAFKA_RESP_ERR_NO_ERROR)
       base::log_warn("queue: a consumer cannot join its group again: {}", kafka_text(code));
   }

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -49,6 +50,7 @@ class KafkaConsumers {
         on_rebalance;  // for the client
     ClientPtr client;
     KafkaQueuePtr queue;
+    int assigned = 0;  // partitions of all its topics
     rd_kafka_resp_err_t subscribe();
     void rebalance(rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t* partitions);
     void store();
@@ -57,7 +59,7 @@ class KafkaConsumers {
   KafkaConsumers(Lanes& lanes, ConsumerEvents& events) : lanes_(lanes), events_(events) {}
   Result<void> join(const KafkaConfig& config, const std::string& prefix, model::Queue queue);
   void run();
-  void join_again();
+  void join_again(SteadyTime now);
   // True when there may be more.
   bool drain(Consumer& consumer);
   void take(Consumer& consumer, const rd_kafka_message_t& message);
@@ -68,7 +70,8 @@ class KafkaConsumers {
   ConsumerEvents& events_;
   base::Descriptor ready_;  // an eventfd that librdkafka rings
   std::vector<std::unique_ptr<Consumer>> consumers_;
-  std::uint32_t recoveries_ = 0;  // after which they joined last
+  std::uint32_t recoveries_ = 0;       // that were seen
+  std::optional<SteadyTime> join_at_;  // who has no partition then joins once more
   std::atomic<bool> is_stopping_{false};
   std::thread thread_;
 };
