@@ -47,6 +47,32 @@ TEST(OpenApi, EveryReferenceIsDefined) {
   EXPECT_GT(count, 100U);
 }
 
+TEST(OpenApi, SaysEveryAnswerAndWhatMayBeLeftOut) {
+  base::JsonDocument document;
+  const std::string json = Api::openapi_json();
+  const auto root = document.parse(json);
+  ASSERT_TRUE(root);
+  const auto is_there = [&](std::string_view pointer) {
+    return root->at_pointer(pointer).error() == simdjson::SUCCESS;
+  };
+  const std::string user = "/paths/~1v1~1users~1{user_id}/";
+  for (const std::string_view status : {"200", "201", "4XX", "5XX"}) {
+    EXPECT_TRUE(is_there(user + "put/responses/" + std::string(status))) << status;
+  }
+  EXPECT_FALSE(is_there(user + "get/responses/201"));
+  EXPECT_TRUE(is_there("/paths/~1p~1{token}/get/responses/4XX/content/text~1html"));
+  EXPECT_FALSE(is_there(user + "get/responses/4XX/content/text~1html"));
+  // A patch need not name what a schedule cannot do without.
+  EXPECT_TRUE(is_there("/components/schemas/Schedule/required"));
+  EXPECT_TRUE(is_there("/components/schemas/SchedulePatch/properties/cron"));
+  EXPECT_FALSE(is_there("/components/schemas/SchedulePatch/required"));
+  EXPECT_TRUE(is_there("/paths/~1v1~1session/get/security/0/session"));
+  bool is_required = true;
+  const auto body = "/paths/~1v1~1groups~1{key}/put/requestBody/required";
+  EXPECT_EQ(root->at_pointer(body).get(is_required), simdjson::SUCCESS);
+  EXPECT_FALSE(is_required);
+}
+
 TEST(OpenApi, ExamplesAndSchemasAreJson) {
   for (const Schema& schema : schemas()) {
     base::JsonDocument document;

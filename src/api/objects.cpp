@@ -254,7 +254,7 @@ constexpr Route file_route(std::string_view pattern, Access access, Handler hand
                            std::string_view summary) {
   Route route = route_of("GET", pattern, kScopeSend | kScopeRead, handler, summary, {});
   route.access = access;
-  route.content_type = "application/octet-stream";
+  route.content_type = "*/*";  // what it is
   return route;
 }
 

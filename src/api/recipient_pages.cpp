@@ -399,7 +399,8 @@ constexpr Route page(std::string_view method, std::string_view pattern, Handler 
           .summary = summary,
           .query = kAnyQuery,  // whatever a mail program or a campaign adds to a link
           .body_max = kFormMax,
-          .content_type = "text/html"};
+          .content_type = "text/html",
+          .other_status = method == "POST" ? 303 : 0};
 }
 
 }  // namespace

@@ -32,12 +32,15 @@ struct Route {
   std::string_view request = {}, response = {};  // schema names of schemas.cpp; empty: no body
   int status = 200;                              // of success
   std::string_view query = {};                   // names of query parameters, separated by spaces
+  std::string_view needed_query = {};            // of them, those that must be there
   RouteKind kind = RouteKind::Plain;
   std::size_t body_max = model::kRequestMax;            // bytes
   std::string_view content_type = "application/json";   // of the answer
   std::string_view request_types = "application/json";  // of the body, separated by spaces
   bool is_spooled = false;                              // a large body comes in a file
   bool is_looking = false;                              // a POST that changes nothing: viewers may
+  bool is_body_optional = false;                        // without one, all that it could say is left out
+  int other_status = 0;                                 // of success too, without a body: 302, 303; 0: none
 };
 
 // As `query`: whatever it holds is taken.
@@ -75,6 +78,12 @@ inline constexpr Access kAdmin{0, {}, false};
           .response = response,
           .status = status,
           .kind = method == "POST" ? RouteKind::Creates : RouteKind::Plain};
+}
+
+// The same route, where a request may come without its body.
+[[nodiscard]] constexpr Route with_optional_body(Route route) {
+  route.is_body_optional = true;
+  return route;
 }
 
 // Each area of the API has a file with its handlers and this list of them.

@@ -99,8 +99,9 @@ constexpr Schema kSchemas[] = {
      ""},
     {"Explain",
      R"({"type":"object","properties":{"recipient":{"type":"string"},"channel":{"type":"string"},)"
-     R"("device_id":{"type":"string"},"decision":{"enum":["send","hold","suppress"]},)"
-     R"("reason":{"type":"string"},)"
+     R"("device_id":{"type":["string","null"]},"decision":{"enum":["send","hold","suppress"]},)"
+     R"("reason":{"type":["string","null"]},)"
+     R"("due_at":{"type":"string","description":"until when it is held"},)"
      R"("checks":{"type":"array","items":{"type":"object"}},"content":{"type":"object"},)"
      R"("route":{"type":"object"}}})",
      ""},
@@ -151,8 +152,9 @@ constexpr Schema kSchemas[] = {
      R"({"type":"object","required":["when","send"],"properties":{"key":{"type":"string"},)"
      R"("position":{"type":"integer","default":0},"enabled":{"type":"boolean","default":true},)"
      R"("when":{"type":"object","required":["type"],"properties":{"type":{"type":["string","array"],)"
-     R"("description":"Exact, or the beginning with a * after it"},"source":{"type":["string","array"]},)"
-     R"("conditions":{"type":"object","description":"Comparisons by path, all, any, not"}}},)"
+     R"("description":"Exact, or the beginning with a * after it"},"source":{"type":)"
+     R"(["string","array","null"]},)"
+     R"("conditions":{"type":["object","null"],"description":"Comparisons by path, all, any, not"}}},)"
      R"("send":{"type":"object","description":"A send; {\"from\":path} stands for a value of the event"},)"
      R"("event_id":{"type":"object","properties":{"from":{"type":"string"}}}}})",
      R"({"when":{"type":"order.shipped","conditions":{"data.order.total":{"ge":50000}}},)"
@@ -234,8 +236,8 @@ constexpr Schema kSchemas[] = {
      ""},
     {"Stats",
      R"({"type":"object","properties":{"from":{"type":"string"},"until":{"type":"string"},)"
-     R"("data":{"type":"array",)"
-     R"("items":{"type":"object"}}}})",
+     R"("data":{"type":"array","items":{"type":"object"}},)"
+     R"("total":{"type":"object","description":"of everything that was asked for"}}})",
      ""},
     {"Queue",
      R"({"type":"object","properties":{"queue":{"type":"string"},"priority":{"type":"string"},)"
@@ -267,6 +269,7 @@ constexpr Schema kSchemas[] = {
      R"("items":{"type":"object",)"
      R"("properties":{"service":{"enum":["apns","fcm","jpush","pushy","hms","webpush"]},)"
      R"("token":{"type":["string","object"]},"endpoint":{"type":"string","format":"uri"},)"
+     R"("registered_at":{"type":"string","format":"date-time","readOnly":true},)"
      R"("keys":{"type":"object","properties":{"p256dh":{"type":"string"},"auth":{"type":"string"}}}}}},)"
      R"("enabled":{"type":"boolean"},)"
      R"("locale":{"type":"string"},)"
@@ -364,6 +367,14 @@ constexpr Schema kSchemas[] = {
      R"("description":"holds {{{content}}} once"},"text":{"type":"string"}}})",
      R"({"html":"<html><body>{{{content}}}<p>{{brand.name}}</p></body></html>",)"
      R"("text":"{{content}}\n{{brand.name}}"})"},
+    {"TemplateSummary",
+     R"({"type":"object","properties":{"key":{"type":"string"},"version":{"type":"integer",)"
+     R"("description":"the latest"},"published":{"type":["integer","null"],)"
+     R"("description":"the version that is sent"},"archived":{"type":"boolean"},)"
+     R"("category":{"type":"string"},"default_locale":{"type":"string"},)"
+     R"("channels":{"type":"array","items":{"$ref":"#/components/schemas/Channel"}},)"
+     R"("updated_at":{"type":"string"}}})",
+     ""},
     {"LayoutSummary",
      R"({"type":"object","properties":{"key":{"type":"string"},"version":{"type":"integer"},)"
      R"("published":{"type":["integer","null"]},"updated_at":{"type":"string"}}})",
@@ -615,7 +626,8 @@ constexpr Schema kSchemas[] = {
      R"("actor":{"type":"string"},"action":{"type":"string","description":"noun.verb"},)"
      R"("object":{"type":"string"},"request_id":{"type":["string","null"]},)"
      R"("origin":{"type":["string","null"],"description":"IP address the request came from; null: the )"
-     R"(machine itself"},"detail":{"type":["object","null"],"properties":{"version":{"type":"integer"},)"
+     R"(machine itself"},"detail":{"type":["object","null"],"additionalProperties":true,)"
+     R"("properties":{"version":{"type":"integer"},)"
      R"("changes":{"type":"array","items":{"type":"object","properties":{"pointer":{"type":"string"},)"
      R"("before":{},"after":{}}}},"more":{"type":"integer","description":"changes that are not told"}}}}})",
      R"({"id":"aud_9f2c","at":"2026-12-01T09:00:00Z","actor":"key:ops","action":"app.update",)"
@@ -648,7 +660,8 @@ constexpr Schema kSchemas[] = {
      R"({"filter":{"channel":"sms"}})"},
     {"Job",
      R"({"type":"object","properties":{"id":{"type":"string"},"kind":{"enum":["import_users",)"
-     R"("import_members","erase_user","replay"]},"state":{"enum":["queued","running","completed","failed",)"
+     R"("import_members","erase_user","replay",)"
+     R"("webhook_replay"]},"state":{"enum":["queued","running","completed","failed",)"
      R"("cancelled"]},"done":{"type":"integer"},"total":{"type":"integer"},"failed":{"type":"integer",)"
      R"("description":"done and failed make up total at the end"},"errors_url":{"type":["string",)"
      R"("null"]},"detail":{"type":["string","null"],"description":"why it failed"},)"
@@ -693,7 +706,12 @@ constexpr Schema kSchemas[] = {
      R"("critical_limit":{"type":"integer"},"keys":{"type":"array","readOnly":true,)"
      R"("items":{"type":"object"}}}})",
      R"({"max_priority":"critical","rate_limit":500})"},
-    {"NewApp", R"({"allOf":[{"$ref":"#/components/schemas/App"},{"type":"object","required":["name"]}]})",
+    {"NewApp",
+     R"({"type":"object","required":["name"],"properties":{"name":{"type":"string"},)"
+     R"("disabled":{"type":"boolean"},"channels":{"type":"array",)"
+     R"("items":{"$ref":"#/components/schemas/Channel"}},"categories":{"type":"array",)"
+     R"("items":{"type":"string"}},"max_priority":{"type":"string"},"rate_limit":{"type":"integer"},)"
+     R"("critical_limit":{"type":"integer"}}})",
      R"({"name":"shop"})"},
     {"AppSecrets",
      R"({"allOf":[{"$ref":"#/components/schemas/App"},{"type":"object",)"
