@@ -79,8 +79,10 @@ std::expected<model::Integration, Failure> read_integration(const Call& call,
   }
   const auto* const type = providers::find_provider(integration.provider);
   if (type == nullptr && !integration.provider.empty()) {
+    std::string names;
+    for (const auto* each : providers::catalog()) names.append(names.empty() ? "" : ", ").append(each->name);
     reader.problem("provider", "unknown_provider",
-                   "there is no such provider; GET /v1/provider-types lists them");
+                   fmt::format("there is no provider '{}'; use one of: {}", integration.provider, names));
   }
   if (!problems.empty()) return std::unexpected(Failure(std::move(problems)));
   const bool is_same = stored != nullptr && stored->provider == integration.provider;

@@ -194,7 +194,7 @@ void check_integrations(Transport& transport, Findings& findings) {
   if (!asked) return;
   base::JsonArray list;
   if (asked->root["data"].get(list) != simdjson::SUCCESS || list.size() == 0) {
-    findings.push_back({"integrations", Health::Warn, "none is configured: every channel ends in the sandbox",
+    findings.push_back({"integrations", Health::Warn, fmt::format("none is configured: {}", kNoIntegration),
                         "carillon integration add KEY --provider …"});
     return;
   }

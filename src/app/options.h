@@ -72,7 +72,8 @@ Result<AppOptions> load_options(const CommandLine& line, char** environment);
 
 // Where others on this machine reach a listener: "http://127.0.0.1:8080".
 std::string url_of(const ServerOptions& server, const std::string& host, std::uint16_t port);
-// "127.0.0.1:8080", "[::1]:8080", ":8080" (all addresses). Errors: InvalidArgument.
-Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& text);
+// "127.0.0.1:8080", "[::1]:8080", ":8080" (all addresses). Errors: InvalidArgument, naming the setting.
+Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& text,
+                                                           std::string_view setting = "server.listen");
 
 }  // namespace carillon::app

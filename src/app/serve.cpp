@@ -173,7 +173,7 @@ int serve(const CommandLine& line, Role role, std::uint32_t queues = pipeline::D
     auto opened = open_listener(**node, server.public_listen, api::Entrance::Public);
     if (!opened) return failed(opened.error());
     public_http = std::move(*opened);
-    const auto address = parse_listen(server.public_listen);
+    const auto address = parse_listen(server.public_listen, "server.public_listen");
     base::log_info("serving clients and callbacks on {}",
                    url_of(server, address->first, public_http->port()));
   }

@@ -28,6 +28,16 @@ std::string_view trimmed(const char* message) {
   return text;
 }
 
+// libpq advises on lines of their own.
+std::string one_line(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\n') out += "; ";
+    if (c != '\n' && c != '\t') out += c;
+  }
+  return out;
+}
+
 template <class T>
 T big_endian(const char* p) noexcept {
   T v{};
@@ -95,7 +105,7 @@ Result<void> PgDb::connect() {
       "5", "10000", "10", url.c_str(), options_.name.c_str(), "UTF8", static_cast<const char*>(nullptr)};
   conn_ = PQconnectdbParams(keys.data(), values.data(), 1);
   if (PQstatus(conn_) != CONNECTION_OK) {
-    const std::string message(trimmed(PQerrorMessage(conn_)));
+    const std::string message = one_line(trimmed(PQerrorMessage(conn_)));
     PQfinish(std::exchange(conn_, nullptr));
     // libpq tells no SQLSTATE here; what the server itself refuses is "FATAL: …".
     const bool is_refused = message.contains("authentication failed") || message.contains("does not exist") ||
