@@ -185,7 +185,8 @@ Task<void> Deliverer::claim_loop() {
         for (const auto& request : asked) deps_.queue.commit(request.lane, polled_[request.lane.index()]);
         take_claimed(std::move(*rows), asked);
       } else {
-        base::log_warn("due deliveries cannot be taken from the store: {}", rows.error().message);
+        if (claim_failures_.is_due(rows.error().message))
+          base::log_warn("due deliveries cannot be taken from the store: {}", rows.error().message);
         for (const auto& request : asked) scan_wanted_[request.lane.index()] = true;
         co_await base::sleep_for(kStoreRetry);
         return_unused(asked, {});

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/log_repeats.h"
 #include "model/template.h"
 #include "pipeline/attach.h"
 #include "pipeline/flight.h"
@@ -141,6 +142,7 @@ class Deliverer final : public providers::JobSink {
   base::Urgency& urgency_;
   Waiting waiting_;
   base::Signal claim_wake_;
+  base::LogRepeats claim_failures_;
   std::array<std::unique_ptr<base::Signal>, model::kQueueCount> queue_wake_;
   std::array<bool, model::kLaneCount> scan_wanted_{};
   std::array<bool, model::kLaneCount> is_claiming_{};

@@ -25,6 +25,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/log_repeats.h"
 #include "base/metrics.h"
 #include "base/task.h"
 #include "base/urgency.h"
@@ -174,6 +175,7 @@ class Writer {
   base::Histogram commit_rows_, commit_seconds_;
   bool has_metrics_ = false;
   bool is_failing_ = false;
+  base::LogRepeats failures_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::array<std::deque<std::shared_ptr<Job>>, kJobClassCount> queues_;
