@@ -60,6 +60,7 @@ TEST(OpenApi, SaysEveryAnswerAndWhatMayBeLeftOut) {
     EXPECT_TRUE(is_there(user + "put/responses/" + std::string(status))) << status;
   }
   EXPECT_FALSE(is_there(user + "get/responses/201"));
+  EXPECT_TRUE(is_there("/paths/~1v1~1notifications/post/responses/200"));
   EXPECT_TRUE(is_there("/paths/~1p~1{token}/get/responses/4XX/content/text~1html"));
   EXPECT_FALSE(is_there(user + "get/responses/4XX/content/text~1html"));
   // A patch need not name what a schedule cannot do without.

@@ -107,6 +107,11 @@ void write_responses(base::JsonWriter& out, const Route& route) {
     write_content(out, route.content_type, route.response, {});
     out.end_object();
   }
+  if (route.kind == RouteKind::Sends && route.response == "SendAnswer") {
+    write_response(out, "200", "It was accepted before, by its event_id");
+    write_content(out, route.content_type, route.response, {});
+    out.end_object();
+  }
   if (route.other_status != 0) {
     write_response(out, std::to_string(route.other_status), "Success; Location says where it goes on");
     out.end_object();
