@@ -133,7 +133,9 @@ Result<void> first_run(Node& node, const std::string& url) {
 
 Result<std::unique_ptr<net::HttpServer>> open_listener(Node& node, const std::string& listen,
                                                        api::Entrance entrance) {
-  CARILLON_TRY(const auto address, parse_listen(listen));
+  CARILLON_TRY(
+      const auto address,
+      parse_listen(listen, entrance == api::Entrance::Public ? "server.public_listen" : "server.listen"));
   const auto& server = node.options().server;
   net::HttpServerOptions http;
   http.host = address.first;
@@ -173,7 +175,7 @@ int serve(const CommandLine& line, Role role, std::uint32_t queues = pipeline::D
     auto opened = open_listener(**node, server.public_listen, api::Entrance::Public);
     if (!opened) return failed(opened.error());
     public_http = std::move(*opened);
-    const auto address = parse_listen(server.public_listen, "server.public_listen");
+    const auto address = parse_listen(server.public_listen);
     base::log_info("serving clients and callbacks on {}",
                    url_of(server, address->first, public_http->port()));
   }
