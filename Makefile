@@ -8,10 +8,11 @@ JOBS ?= $(shell nproc)
 VERSION := $(shell awk '/^project/ { print $$3 }' CMakeLists.txt)
 CHAOS_ROUNDS ?= 40
 FUZZ_SECONDS ?= 60
+API_EXAMPLES ?= 2
 
 # Lets ccache share objects that were made with the precompiled headers.
 export CCACHE_SLOPPINESS := pch_defines,time_macros
-export JOBS CHAOS_ROUNDS FUZZ_SECONDS
+export JOBS CHAOS_ROUNDS FUZZ_SECONDS API_EXAMPLES
 
 # $(call compile,<preset>,<targets>)
 compile = cmake --preset $(1) >/dev/null && cmake --build build/$(1) -j$(JOBS) --target $(2)
@@ -42,8 +43,9 @@ test: ## tidy, unit, conformance, scenario and browser tests, 40 kills
 	@tools/run_tests.py tidy unit scenarios console chaos
 
 .PHONY: verify
-verify: CHAOS_ROUNDS := 200
-verify: ## test, and sanitizers, fuzzing, 200 kills; green before an issue is closed
+verify: CHAOS_ROUNDS := 300
+verify: API_EXAMPLES := 50
+verify: ## test, and sanitizers, fuzzing, 300 kills; green before an issue is closed
 	@tools/install_dependencies.sh verify
 	@$(call compile,release,all tests benches bench_tools)
 	@$(links)
@@ -52,6 +54,7 @@ verify: ## test, and sanitizers, fuzzing, 200 kills; green before an issue is cl
 	@$(call compile,fuzz,fuzzers)
 	@$(call compile,ack_before_commit,carillon)
 	@$(call compile,no_fencing,carillon)
+	@$(call compile,offsets_before_claim,carillon)
 	@tools/run_tests.py tidy unit scenarios console asan tsan fuzz chaos
 
 .PHONY: tidy
@@ -77,8 +80,14 @@ bench: ## measure on this machine, print the table of bench/RESULTS.md (ten minu
 	@$(links)
 	@bench/run.py $(BENCH)
 
+.PHONY: bench-cluster
+bench-cluster: ## the same of a cluster with PostgreSQL, Redis and Kafka on this machine (BENCH=--short, --quick; the day: bench/day.sh)
+	@tools/install_dependencies.sh bench test
+	@$(call compile,release,all bench_tools)
+	@bench/cluster.py $(BENCH)
+
 .PHONY: chaos
-chaos: build ## kill -9 under load, CHAOS_ROUNDS times (default 40)
+chaos: build ## kill -9 under load, CHAOS_ROUNDS times (default 40), a third of them in a cluster
 	@tools/install_dependencies.sh test
 	@tools/run_tests.py chaos
 

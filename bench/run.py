@@ -523,11 +523,19 @@ def markdown(rows):
     return "\n".join(lines)
 
 
+def write_part(number, text):
+    """RESULTS.md has two parts, one process and a cluster, each written by its own measurements."""
+    file, border = ROOT / "bench" / "RESULTS.md", "\n# Cluster\n"
+    parts = list(file.read_text().partition(border)) if file.exists() else ["", "", ""]
+    parts = [text.rstrip("\n") + "\n", parts[1], parts[2]] if number == 0 else [parts[0], border, text]
+    file.write_text("".join(parts))
+
+
 def write_results(rows, sizes, sync_us, busy, took_s):
     notes = "\n".join(f"- {row.what}: {row.note}" for row in rows.values() if row.note)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True,
                             text=True).stdout.strip()
-    (ROOT / "bench" / "RESULTS.md").write_text(f"""# Results
+    write_part(0, f"""# Results
 
 Made by `make bench` on {datetime.date.today()} at commit {commit or "(none)"}, in {took_s / 60:.0f} minutes:
 {sizes.rows:,} rows, {sizes.sent:,} sends end to end.

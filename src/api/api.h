@@ -21,6 +21,7 @@
 #include "net/http_server.h"
 #include "net/proxies.h"
 #include "objects/objects.h"
+#include "pipeline/ingest.h"
 #include "pipeline/jobs.h"
 #include "pipeline/objects.h"
 #include "pipeline/pipeline.h"
@@ -59,7 +60,9 @@ struct Deps {
   pipeline::Webhooks* webhooks = nullptr;     // null: their tests answer 503 not_running
   // "http://127.0.0.1:8080": where this process listens, for links when there is no public_url. Any thread.
   std::function<std::string()> listen_url = [] { return std::string("http://127.0.0.1:8080"); };
-  const queue::Queue* queue = nullptr;  // null: none runs here
+  const queue::Queue* queue = nullptr;       // null: none runs here
+  const pipeline::Ingest* ingest = nullptr;  // null: no topics are read here
+  queue::RecordWriter* records = nullptr;    // null: nothing is written to topics
 };
 
 // Who is asking, decided by where the request came in.

@@ -134,8 +134,8 @@ std::span<const Route> approval_routes() {
                      "What waits for somebody's word (or, with status, what became of it), newest first",
                      "ApprovalList", {}, "limit after status notification_id"),
       approval_route("GET", "/v1/approvals/{id}", get_approval, "One approval", "Approval"),
-      approval_route("POST", "/v1/approvals/{id}/approve", decide<true>, "Let it go out", "Approval",
-                     "ApprovalReason"),
+      with_optional_body(approval_route("POST", "/v1/approvals/{id}/approve", decide<true>, "Let it go out",
+                                        "Approval", "ApprovalReason")),
       approval_route("POST", "/v1/approvals/{id}/reject", decide<false>, "Refuse it, with the reason",
                      "Approval", "ApprovalReason"),
   };

@@ -80,24 +80,32 @@ void write_page(base::JsonWriter& out, const Call& call, const Paging& paging,
   out.end_object().end_object();
 }
 
-std::expected<std::optional<Time>, Failure> time_param(const Call& call, std::string_view name) {
-  if (!call.has_param(name)) return std::nullopt;
-  auto time = parse_rfc3339(call.param(name));
+std::expected<Time, Failure> read_time(std::string_view text, std::string pointer) {
+  const auto time = parse_rfc3339(text);
   if (!time) {
-    return failed_at(fmt::format("?{}", name), "invalid_time",
+    return failed_at(std::move(pointer), "invalid_time",
                      "write RFC 3339 with an offset: 2026-12-01T09:00:00Z");
   }
-  return time;
+  return *time;
+}
+
+std::expected<model::Channel, Failure> read_channel(std::string_view text, std::string pointer) {
+  const auto channel = model::parse_channel(text);
+  if (!channel) {
+    return failed_at(std::move(pointer), "invalid_channel",
+                     "use push, sms, email, voice, chat, webhook or inbox");
+  }
+  return *channel;
+}
+
+std::expected<std::optional<Time>, Failure> time_param(const Call& call, std::string_view name) {
+  if (!call.has_param(name)) return std::nullopt;
+  return read_time(call.param(name), fmt::format("?{}", name));
 }
 
 std::expected<std::optional<model::Channel>, Failure> channel_param(const Call& call, std::string_view name) {
   if (!call.has_param(name)) return std::nullopt;
-  const auto channel = model::parse_channel(call.param(name));
-  if (!channel) {
-    return failed_at(fmt::format("?{}", name), "invalid_channel",
-                     "use push, sms, email, voice, chat, webhook or inbox");
-  }
-  return channel;
+  return read_channel(call.param(name), fmt::format("?{}", name));
 }
 
 std::expected<bool, Failure> flag_param(const Call& call, std::string_view name, bool fallback) {

@@ -101,6 +101,9 @@ void write_page(base::JsonWriter& out, const Call& call, const Paging& paging, c
   write_page(out, call, paging, next);
 }
 
+// ---- what is written as text, in a query or a body; failures: 422 with that pointer
+[[nodiscard]] std::expected<Time, Failure> read_time(std::string_view text, std::string pointer);
+[[nodiscard]] std::expected<model::Channel, Failure> read_channel(std::string_view text, std::string pointer);
 // ---- query parameters; failures: 422 with the pointer "?name"
 [[nodiscard]] std::expected<std::optional<Time>, Failure> time_param(const Call& call, std::string_view name);
 [[nodiscard]] std::expected<std::optional<model::Channel>, Failure> channel_param(const Call& call,

@@ -63,7 +63,8 @@ constexpr Route route(std::string_view method, std::string_view summary) {
           .tag = "Callbacks",
           .summary = summary,
           .query = kAnyQuery,
-          .body_max = kBodyMax};
+          .body_max = kBodyMax,
+          .content_type = "*/*"};  // as the vendor wants it
 }
 
 }  // namespace

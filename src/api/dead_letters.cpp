@@ -1,9 +1,11 @@
-// What was given up on, and sending it again: deliveries, and events that a rule could not turn into one.
+// What was given up on, and sending it again: deliveries, events that a rule could not turn into one, and
+// records of topics that could not be taken.
 #include <algorithm>
 
 #include "api/jobs.h"
 #include "api/router.h"
 #include "pipeline/events.h"
+#include "pipeline/ingest.h"
 #include "pipeline/sensitive.h"
 
 namespace carillon::api {
@@ -12,7 +14,7 @@ namespace {
 constexpr std::size_t kIdsMax = 1000;       // named in one replay
 constexpr std::size_t kReplayMax = 10'000;  // found by a filter in one replay
 constexpr std::size_t kChunk = 500;         // replayed in one transaction
-constexpr std::string_view kEventKind = "event";
+constexpr std::string_view kDeliveryKind = "delivery", kEventKind = "event", kRecordKind = "record";
 
 // The row with the delivery it is about, where that is still there.
 Task<Result<std::optional<model::Delivery>>> delivery_of(Call& call, std::int64_t id) {
@@ -85,11 +87,72 @@ void write_event_letter(base::JsonWriter& out, const Call& call, const store::Ev
   out.field("closed", letter.is_closed).field("at", to_rfc3339(letter.at)).end_object();
 }
 
+void write_bytes(base::JsonWriter& out, std::string_view name, const std::string& bytes) {
+  if (base::to_valid_utf8(bytes) == bytes) {
+    out.field(name, bytes);
+  } else {
+    out.field(fmt::format("{}_base64", name), base::base64(bytes));
+  }
+}
+
+void write_record_content(base::JsonWriter& out, const Call& call, const store::RecordLetter& letter) {
+  const auto record = pipeline::open_record(call.deps.keys, letter);
+  if (!record || letter.record.empty()) return;
+  out.field("written_at", to_rfc3339(record->at));
+  if (pipeline::hides_record(call.view(), *record)) {
+    out.field("value", model::kHiddenValue);
+    return;
+  }
+  write_bytes(out, "key", record->key);
+  out.key("headers").array();
+  for (const auto& [name, value] : record->headers) {
+    out.object();
+    write_bytes(out, "name", name);
+    write_bytes(out, "value", value);
+    out.end_object();
+  }
+  out.end_array();
+  if (!record->value) {
+    out.key("value").null();
+    return;
+  }
+  write_bytes(out, "value", *record->value);
+  if (record->value->size() >= model::kRecordValueMax) out.field("cut", true);
+}
+
+void write_record_letter(base::JsonWriter& out, const Call& call, const store::RecordLetter& letter,
+                         Detail detail) {
+  out.object();
+  write_id(out, "id", base::kDeadLetterPrefix, letter.id);
+  out.field("kind", kRecordKind);
+  if (letter.notification != 0) {
+    write_id(out, "notification_id", base::kNotificationPrefix, letter.notification);
+  } else {
+    out.key("notification_id").null();
+  }
+  for (const char* none : {"delivery_id", "channel", "queue", "user_id"}) out.key(none).null();
+  write_app_name(out, call, letter.app);
+  out.field("reason", letter.reason);
+  out.field_or_null("detail", letter.error);
+  out.field("attempts", letter.tries).field_or_null("retry_at", letter.due_at);
+  out.key("record").object().field("topic", letter.topic);
+  out.field("partition", static_cast<std::int64_t>(letter.partition)).field("offset", letter.offset);
+  if (detail == Detail::Whole) write_record_content(out, call, letter);
+  out.end_object();
+  out.field("closed", letter.is_closed).field_or_null("ended", letter.ended);
+  out.field("at", to_rfc3339(letter.at)).end_object();
+}
+
 Task<Result<void>> write_dead_letter(Call& call, base::JsonWriter& out, const store::DeadLetter& letter,
                                      Detail detail) {
   if (letter.kind == kEventKind) {
     CARILLON_CO_TRY(const auto event, co_await call.deps.store.event_letter(letter.id));
     write_event_letter(out, call, event, detail);
+  } else if (letter.kind == kRecordKind) {
+    const auto record = co_await call.deps.store.ingest().get(letter.id);
+    if (record) write_record_letter(out, call, *record, detail);
+    // Those that wait are gone when they are taken, which may be now.
+    if (!record && record.error().code != Errc::NotFound) co_return std::unexpected(record.error());
   } else {
     CARILLON_CO_TRY(const auto delivery, co_await delivery_of(call, letter.delivery));
     write_delivery_letter(out, letter, delivery);
@@ -127,18 +190,21 @@ Task<Answer> get(Call& call) {
   if (!letter) co_return std::unexpected(not_found("dead letter " + call.args[0]));
   base::JsonWriter out;
   CARILLON_CO_CHECK(co_await write_dead_letter(call, out, *letter, Detail::Whole));
+  if (out.size() == 0) co_return std::unexpected(not_found("dead letter " + call.args[0]));
   co_return json_reply(out);
 }
 
-// ---- replay
+// ---- replay and discard
 struct ReplayRequest {
   std::vector<std::string> ids;
   bool has_filter = false;
   std::optional<model::Channel> channel;
-  std::string reason, integration, kind, rule;  // of the filter
+  std::string reason, integration, kind, rule, topic;  // of the filter
   std::optional<Time> from, until;
   store::ReplayItem changes;  // delivery is filled in for each
-  std::string event_changes;  // a merge patch of events, or empty
+  std::string event_changes;  // a merge patch of events and of what records stand for, or empty
+  std::string record;         // the value of one record instead, or empty
+  bool republish = false;     // records: to their topic
 
   [[nodiscard]] bool changes_deliveries() const noexcept {
     return !changes.params.empty() || !changes.address.empty() || !changes.integration.empty();
@@ -156,16 +222,45 @@ void read_filter(base::JsonElement element, ReplayRequest& wanted, base::Problem
   reader.text("reason", wanted.reason, 64);
   reader.text("integration", wanted.integration, 64);
   reader.text("rule", wanted.rule, 64);
+  reader.text("topic", wanted.topic, 249);
   std::size_t kind = 0;
-  if (reader.one_of("kind", kind, {"delivery", kEventKind}))
-    wanted.kind = kind == 0 ? "delivery" : kEventKind;
+  if (reader.one_of("kind", kind, {kDeliveryKind, kEventKind, kRecordKind}))
+    wanted.kind = kind == 0 ? kDeliveryKind : kind == 1 ? kEventKind : kRecordKind;
   Time time{};
   if (reader.time("from", time)) wanted.from = time;
   if (reader.time("until", time)) wanted.until = time;
   reader.done();
 }
 
-std::expected<ReplayRequest, Failure> read_replay(const Call& call) {
+void read_changes(base::JsonElement element, const Call& call, ReplayRequest& wanted,
+                  base::Problems& problems) {
+  base::ObjectReader reader(element, "/changes", problems);
+  reader.json_object("params", wanted.changes.params, model::kRequestMax);
+  reader.text("address", wanted.changes.address, 4096);
+  reader.text("integration", wanted.changes.integration, 64);
+  reader.json_object("event", wanted.event_changes, model::kEventMax);
+  if (const auto record = reader.element("record")) {
+    std::string_view text;  // bytes that are no JSON, or are to stay as they are written
+    wanted.record = record->get(text) == simdjson::SUCCESS ? std::string(text) : base::to_json(*record);
+    if (wanted.record.empty() || wanted.record.size() > model::kRecordValueMax)
+      reader.problem("record", "out_of_range",
+                     fmt::format("a record has 1 to {} bytes", model::kRecordValueMax));
+    if (wanted.ids.size() != 1)
+      reader.problem("record", "conflicting_fields", "it is the value of one record: give one id");
+    if (!wanted.event_changes.empty())
+      reader.problem("record", "conflicting_fields",
+                     "give event, which changes it, or record, which replaces it");
+  }
+  reader.done();
+  const std::string& key = wanted.changes.integration;
+  if (!key.empty() && key != "sandbox" && call.view().find_integration(key) == nullptr) {
+    reader.problem("integration", "unknown_integration", fmt::format("there is no integration '{}'", key));
+  }
+}
+
+enum class Wanted : std::uint8_t { Replay, Discard };
+
+std::expected<ReplayRequest, Failure> read_request(const Call& call, Wanted what) {
   const auto root = parse_body(call.request.body);
   if (!root) return std::unexpected(root.error());
   base::Problems problems;
@@ -176,22 +271,14 @@ std::expected<ReplayRequest, Failure> read_replay(const Call& call) {
     wanted.has_filter = true;
     read_filter(*filter, wanted, problems);
   }
-  if (const auto changes = reader.element("changes")) {
-    base::ObjectReader inner(*changes, "/changes", problems);
-    inner.json_object("params", wanted.changes.params, model::kRequestMax);
-    inner.text("address", wanted.changes.address, 4096);
-    inner.text("integration", wanted.changes.integration, 64);
-    inner.json_object("event", wanted.event_changes, model::kEventMax);
-    inner.done();
-    const std::string& key = wanted.changes.integration;
-    if (!key.empty() && key != "sandbox" && call.view().find_integration(key) == nullptr) {
-      inner.problem("integration", "unknown_integration", fmt::format("there is no integration '{}'", key));
+  if (what == Wanted::Replay) {
+    if (const auto changes = reader.element("changes")) read_changes(*changes, call, wanted, problems);
+    reader.boolean("republish", wanted.republish);
+    if (wanted.republish && call.deps.records == nullptr) {
+      reader.problem("republish", "unsupported",
+                     "this server writes to no topics: kafka.topics is not set; leave it out");
     }
   }
-  bool republish = false;
-  reader.boolean("republish", republish);
-  if (republish)
-    reader.problem("republish", "unsupported", "nothing is published in this mode; leave it out");
   if (wanted.ids.empty() && !wanted.has_filter)
     reader.problem("ids", "required", "give ids, or a filter ({}: all)");
   if (!wanted.ids.empty() && wanted.has_filter) {
@@ -207,7 +294,7 @@ struct JobError {
 };
 struct Job {
   std::vector<std::int64_t> deliveries;
-  std::vector<std::int64_t> events;  // dead letters of that kind
+  std::vector<std::int64_t> events, records;  // dead letters of that kind
   std::vector<JobError> errors;
   std::size_t total = 0, done = 0;
 };
@@ -220,6 +307,11 @@ Task<Result<void>> resolve_ids(Call& call, const ReplayRequest& wanted, Job& job
       if (letter && letter->kind == kEventKind) {
         ++job.total;
         job.events.push_back(letter->id);
+        continue;
+      }
+      if (letter && letter->kind == kRecordKind) {
+        ++job.total;
+        job.records.push_back(letter->id);
         continue;
       }
       if (letter) delivery = letter->delivery;
@@ -237,14 +329,17 @@ Task<Result<void>> resolve_ids(Call& call, const ReplayRequest& wanted, Job& job
 }
 
 // Changes of one kind select that kind.
-bool fits_kind(const ReplayRequest& wanted, bool is_event) {
-  if (!wanted.kind.empty() && (wanted.kind == kEventKind) != is_event) return false;
-  if (is_event) return !wanted.channel && wanted.integration.empty() && !wanted.changes_deliveries();
-  return wanted.rule.empty() && wanted.event_changes.empty();
+bool fits_kind(const ReplayRequest& wanted, std::string_view kind) {
+  if (!wanted.kind.empty() && wanted.kind != kind) return false;
+  if (wanted.republish && kind != kRecordKind) return false;
+  if (!wanted.topic.empty() && kind != kRecordKind) return false;
+  if (!wanted.rule.empty() && kind != kEventKind) return false;
+  if (kind == kDeliveryKind) return wanted.event_changes.empty();
+  return !wanted.channel && wanted.integration.empty() && !wanted.changes_deliveries();
 }
 
 bool fits(const ReplayRequest& wanted, const store::DeadLetter& letter) {
-  return !letter.is_closed && fits_kind(wanted, letter.kind == kEventKind) &&
+  return !letter.is_closed && fits_kind(wanted, letter.kind) &&
          (!wanted.channel || model::channel_of(letter.queue) == *wanted.channel) &&
          (wanted.reason.empty() || wanted.reason == letter.reason) &&
          (!wanted.from || letter.at >= *wanted.from) && (!wanted.until || letter.at < *wanted.until);
@@ -253,13 +348,19 @@ bool fits(const ReplayRequest& wanted, const store::DeadLetter& letter) {
 Task<Result<void>> resolve_filter(Call& call, const ReplayRequest& wanted, Job& job) {
   store::ListPage page;
   page.limit = kPageMax;
-  while (job.deliveries.size() + job.events.size() < kReplayMax) {
+  while (job.deliveries.size() + job.events.size() + job.records.size() < kReplayMax) {
     CARILLON_CO_TRY(const auto found, co_await call.deps.store.list_dead_letters(call.who.project, page));
     for (const auto& letter : found.rows) {
       if (!fits(wanted, letter)) continue;
       if (letter.kind == kEventKind) {
         CARILLON_CO_TRY(const auto event, co_await call.deps.store.event_letter(letter.id));
         if (wanted.rule.empty() || wanted.rule == event.rule) job.events.push_back(letter.id);
+        continue;
+      }
+      if (letter.kind == kRecordKind) {
+        const auto record = co_await call.deps.store.ingest().get(letter.id);
+        if (record && (wanted.topic.empty() || wanted.topic == record->topic))
+          job.records.push_back(letter.id);
         continue;
       }
       if (!wanted.integration.empty()) {
@@ -271,38 +372,82 @@ Task<Result<void>> resolve_filter(Call& call, const ReplayRequest& wanted, Job& 
     if (found.next == 0) break;
     page.after = found.next;
   }
-  job.total = job.deliveries.size() + job.events.size();
+  job.total = job.deliveries.size() + job.events.size() + job.records.size();
   co_return Result<void>{};
+}
+
+pipeline::EventDeps deps_of(const Call& call) {
+  return {*call.deps.pipeline, call.deps.directory, call.deps.store, call.deps.clock, call.deps.keys};
+}
+
+// Why nothing of it can be done here; empty: it can.
+std::string_view why_not(const Call& call, const ReplayRequest& wanted) {
+  if (wanted.changes_deliveries())
+    return "params, address and integration change deliveries; give changes.event";
+  return call.deps.pipeline == nullptr ? "the server is stopped: nothing is sent" : std::string_view();
+}
+
+void note(Job& job, std::int64_t id, const pipeline::EventReplay& replayed) {
+  if (replayed.is_done) {
+    ++job.done;
+  } else {
+    job.errors.push_back({base::id_text(base::kDeadLetterPrefix, id), replayed.why});
+  }
 }
 
 // One after the other: each is a send of its own, and few are more than a person looked at.
 Task<Result<void>> run_events(Call& call, const ReplayRequest& wanted, Job& job) {
   for (const std::int64_t id : job.events) {
     pipeline::EventReplay replayed;
-    if (wanted.changes_deliveries()) {
-      replayed.why = "params, address and integration change deliveries; give changes.event";
-    } else if (call.deps.pipeline == nullptr) {
-      replayed.why = "the server is stopped: nothing is sent";
-    } else {
-      const pipeline::EventDeps deps{*call.deps.pipeline, call.deps.directory, call.deps.store,
-                                     call.deps.clock, call.deps.keys};
-      CARILLON_CO_TRY(replayed, co_await pipeline::replay_event(deps, call.who.project, id,
+    replayed.why = why_not(call, wanted);
+    if (replayed.why.empty() && (wanted.republish || !wanted.record.empty()))
+      replayed.why = "only a record can be written to its topic, or replaced; give changes.event";
+    if (replayed.why.empty()) {
+      CARILLON_CO_TRY(replayed, co_await pipeline::replay_event(deps_of(call), call.who.project, id,
                                                                 wanted.event_changes, call.actor()));
     }
-    if (replayed.is_done) {
-      ++job.done;
-    } else {
-      job.errors.push_back({base::id_text(base::kDeadLetterPrefix, id), replayed.why});
+    note(job, id, replayed);
+  }
+  co_return Result<void>{};
+}
+
+Task<Result<pipeline::EventReplay>> run_record(Call& call, const ReplayRequest& wanted, std::int64_t id) {
+  pipeline::RecordEdit edit{wanted.event_changes, wanted.record};
+  const std::int32_t project = call.who.project;
+  if (wanted.republish) {
+    co_return co_await pipeline::republish_record(deps_of(call), *call.deps.records, project, id,
+                                                  std::move(edit), call.actor());
+  }
+  co_return co_await pipeline::replay_record(deps_of(call), project, id, std::move(edit), call.actor());
+}
+
+// One that waited and is taken by now is nobody's any more.
+Result<void> note_result(Job& job, std::int64_t id, const Result<pipeline::EventReplay>& done) {
+  if (!done && done.error().code != Errc::NotFound) return std::unexpected(done.error());
+  note(job, id, done ? *done : pipeline::EventReplay{false, "it is not there any more: it was taken", 0});
+  return {};
+}
+
+Task<Result<void>> run_records(Call& call, const ReplayRequest& wanted, Job& job) {
+  const std::string why(why_not(call, wanted));
+  for (const std::int64_t id : job.records) {
+    if (!why.empty()) {
+      note(job, id, pipeline::EventReplay{false, why, 0});
+      continue;
     }
+    const auto done = co_await run_record(call, wanted, id);
+    CARILLON_CO_CHECK(note_result(job, id, done));
   }
   co_return Result<void>{};
 }
 
 Task<Result<void>> run(Call& call, const ReplayRequest& wanted, Job& job) {
-  if (!wanted.event_changes.empty()) {
+  if (!wanted.event_changes.empty() || !wanted.record.empty() || wanted.republish) {
     for (const std::int64_t id : std::exchange(job.deliveries, {})) {
-      job.errors.push_back({base::id_text(base::kDeliveryPrefix, id),
-                            "changes.event changes events; give params, address or integration"});
+      job.errors.push_back(
+          {base::id_text(base::kDeliveryPrefix, id),
+           "changes.event, changes.record and republish are not for deliveries; give params, "
+           "address or integration"});
     }
   }
   for (std::size_t at = 0; at < job.deliveries.size(); at += kChunk) {
@@ -331,17 +476,8 @@ Task<Result<void>> run(Call& call, const ReplayRequest& wanted, Job& job) {
   co_return Result<void>{};
 }
 
-Task<Answer> replay(Call& call) {
-  CARILLON_CO_TRY(const ReplayRequest wanted, read_replay(call));
-  Job job;
-  if (wanted.has_filter) {
-    CARILLON_CO_CHECK(co_await resolve_filter(call, wanted, job));
-  } else {
-    CARILLON_CO_CHECK(co_await resolve_ids(call, wanted, job));
-  }
-  CARILLON_CO_CHECK(co_await run(call, wanted, job));
-  CARILLON_CO_CHECK(co_await run_events(call, wanted, job));
-  // It is done by now: the job is kept for who asks later.
+// It is done by now: the job is kept for who asks later.
+Task<Answer> keep_job(Call& call, Job job) {
   store::StoredJob kept;
   kept.id = call.deps.ids.take();
   kept.project = call.who.project;
@@ -367,6 +503,42 @@ Task<Answer> replay(Call& call) {
   co_return job_reply(kept, errors);
 }
 
+Task<Answer> replay(Call& call) {
+  CARILLON_CO_TRY(const ReplayRequest wanted, read_request(call, Wanted::Replay));
+  Job job;
+  if (wanted.has_filter) {
+    CARILLON_CO_CHECK(co_await resolve_filter(call, wanted, job));
+  } else {
+    CARILLON_CO_CHECK(co_await resolve_ids(call, wanted, job));
+  }
+  CARILLON_CO_CHECK(co_await run(call, wanted, job));
+  CARILLON_CO_CHECK(co_await run_events(call, wanted, job));
+  CARILLON_CO_CHECK(co_await run_records(call, wanted, job));
+  co_return co_await keep_job(call, std::move(job));
+}
+
+Task<Answer> discard(Call& call) {
+  CARILLON_CO_TRY(ReplayRequest wanted, read_request(call, Wanted::Discard));
+  Job job;
+  if (wanted.has_filter) {
+    wanted.kind = kRecordKind;
+    CARILLON_CO_CHECK(co_await resolve_filter(call, wanted, job));
+  } else {
+    CARILLON_CO_CHECK(co_await resolve_ids(call, wanted, job));
+  }
+  constexpr const char* kOnlyRecords = "only records of topics are discarded; this one stays for a replay";
+  for (const std::int64_t id : job.deliveries)
+    job.errors.push_back({base::id_text(base::kDeliveryPrefix, id), kOnlyRecords});
+  for (const std::int64_t id : job.events)
+    job.errors.push_back({base::id_text(base::kDeadLetterPrefix, id), kOnlyRecords});
+  for (const std::int64_t id : job.records) {
+    const auto done = co_await pipeline::discard_record(call.deps.store, call.deps.clock, call.who.project,
+                                                        id, call.actor());
+    CARILLON_CO_CHECK(note_result(job, id, done));
+  }
+  co_return co_await keep_job(call, std::move(job));
+}
+
 }  // namespace
 
 std::span<const Route> dead_letter_routes() {
@@ -384,8 +556,20 @@ std::span<const Route> dead_letter_routes() {
        .access = manage("dead_letters"),
        .handler = replay,
        .tag = "Dead letters",
-       .summary = "Send again, also what failed or is unknown, and events that no rule could send",
+       .summary =
+           "Send again, also what failed or is unknown, events that no rule could send, and records of "
+           "topics that could not be taken",
        .request = "ReplayRequest",
+       .response = "Job",
+       .status = 202,
+       .kind = RouteKind::Creates},
+      {.method = "POST",
+       .pattern = "/v1/dead-letters/discard",
+       .access = manage("dead_letters"),
+       .handler = discard,
+       .tag = "Dead letters",
+       .summary = "Give up records of topics that nobody needs",
+       .request = "DiscardRequest",
        .response = "Job",
        .status = 202,
        .kind = RouteKind::Creates},

@@ -47,6 +47,33 @@ TEST(OpenApi, EveryReferenceIsDefined) {
   EXPECT_GT(count, 100U);
 }
 
+TEST(OpenApi, SaysEveryAnswerAndWhatMayBeLeftOut) {
+  base::JsonDocument document;
+  const std::string json = Api::openapi_json();
+  const auto root = document.parse(json);
+  ASSERT_TRUE(root);
+  const auto is_there = [&](std::string_view pointer) {
+    return root->at_pointer(pointer).error() == simdjson::SUCCESS;
+  };
+  const std::string user = "/paths/~1v1~1users~1{user_id}/";
+  for (const std::string_view status : {"200", "201", "4XX", "5XX"}) {
+    EXPECT_TRUE(is_there(user + "put/responses/" + std::string(status))) << status;
+  }
+  EXPECT_FALSE(is_there(user + "get/responses/201"));
+  EXPECT_TRUE(is_there("/paths/~1v1~1notifications/post/responses/200"));
+  EXPECT_TRUE(is_there("/paths/~1p~1{token}/get/responses/4XX/content/text~1html"));
+  EXPECT_FALSE(is_there(user + "get/responses/4XX/content/text~1html"));
+  // A patch need not name what a schedule cannot do without.
+  EXPECT_TRUE(is_there("/components/schemas/Schedule/required"));
+  EXPECT_TRUE(is_there("/components/schemas/SchedulePatch/properties/cron"));
+  EXPECT_FALSE(is_there("/components/schemas/SchedulePatch/required"));
+  EXPECT_TRUE(is_there("/paths/~1v1~1session/get/security/0/session"));
+  bool is_required = true;
+  const auto body = "/paths/~1v1~1groups~1{key}/put/requestBody/required";
+  EXPECT_EQ(root->at_pointer(body).get(is_required), simdjson::SUCCESS);
+  EXPECT_FALSE(is_required);
+}
+
 TEST(OpenApi, ExamplesAndSchemasAreJson) {
   for (const Schema& schema : schemas()) {
     base::JsonDocument document;
@@ -104,6 +131,20 @@ TEST_F(ApiTest, PagesRunOnlyWhatTheirPolicyNames) {
               std::string_view::npos);
     EXPECT_EQ(script.find("innerHTML"), std::string::npos);
   }
+}
+
+TEST_F(ApiTest, TitlesOfProblemsAreInTheLanguageAskedFor) {
+  const net::Headers korean{{"Authorization", admin_}, {"Accept-Language", "ko-KR,ko;q=0.9,en;q=0.8"}};
+  const auto said = call("PUT", "/v1/users/ann", R"({"email":"x","nonsense":1})", korean);
+  EXPECT_EQ(said.status, 400);
+  EXPECT_EQ(at(said, "/title"), "여기서 쓰지 않는 필드입니다");
+  EXPECT_EQ(at(said, "/code"), "unknown_field");
+  EXPECT_EQ(at(said, "/errors/0/title"), "올바른 이메일 주소가 아닙니다") << said.body;
+  EXPECT_EQ(said.header("Content-Language"), "ko");
+  const auto english = as_admin("PUT", "/v1/users/ann", R"({"email":"x","nonsense":1})");
+  EXPECT_EQ(at(english, "/title"), "A field is not known here");
+  EXPECT_EQ(at(english, "/errors/0/title"), "(none)");
+  EXPECT_EQ(english.header("Content-Language"), "");
 }
 
 TEST_F(ApiTest, HealthReadinessAndMetricsAnswerWithoutACredential) {

@@ -10,7 +10,7 @@ namespace carillon::api {
 namespace {
 
 constexpr ProblemCode kProblems[] = {
-#define PROBLEM(code, status, title, advice) {#code, status, title, advice},
+#define PROBLEM(code, status, title, advice, korean) {#code, status, title, advice, korean},
 #include "model/problem_codes.def"
 #undef PROBLEM
 };
@@ -93,15 +93,28 @@ const ProblemCode* find_problem(std::string_view code) noexcept {
   return it == std::end(kProblems) ? nullptr : it;
 }
 
-void write_problem(base::JsonWriter& out, const Failure& failure, std::string_view request_id) {
-  const ProblemCode* const known = find_problem(failure.code);
+namespace {
+
+std::string_view title_of(std::string_view code, ProblemLanguage language) {
+  const bool is_korean = language == ProblemLanguage::Korean;
+  const ProblemCode* const known = find_problem(code);
+  if (known == nullptr) return is_korean ? "오류" : "Error";
+  return is_korean ? known->korean : known->title;
+}
+
+}  // namespace
+
+void write_problem(base::JsonWriter& out, const Failure& failure, std::string_view request_id,
+                   ProblemLanguage language) {
   out.object().field("type", "/docs/errors#" + failure.code);
-  out.field("title", known != nullptr ? known->title : std::string_view("Error"));
+  out.field("title", title_of(failure.code, language));
   out.field("status", failure.status).field("detail", failure.detail).field("code", failure.code);
   if (!failure.errors.empty()) {
     out.key("errors").array();
     for (const base::Problem& p : failure.errors) {
-      out.object().field("pointer", p.pointer).field("code", p.code).field("detail", p.detail).end_object();
+      out.object().field("pointer", p.pointer).field("code", p.code);
+      if (language != ProblemLanguage::English) out.field("title", title_of(p.code, language));
+      out.field("detail", p.detail).end_object();
     }
     out.end_array();
   }
@@ -109,13 +122,14 @@ void write_problem(base::JsonWriter& out, const Failure& failure, std::string_vi
   out.end_object();
 }
 
-net::HttpResponse to_response(const Failure& failure, std::string_view request_id) {
+net::HttpResponse to_response(const Failure& failure, std::string_view request_id, ProblemLanguage language) {
   base::JsonWriter out(512);
-  write_problem(out, failure, request_id);
+  write_problem(out, failure, request_id, language);
   net::HttpResponse response;
   response.status = failure.status;
   response.headers = failure.headers;
   response.headers.emplace_back("Content-Type", "application/problem+json");
+  if (language == ProblemLanguage::Korean) response.headers.emplace_back("Content-Language", "ko");
   if (failure.retry_after) {
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(*failure.retry_after).count();
     response.headers.emplace_back("Retry-After", std::to_string(std::max<std::int64_t>(seconds, 1)));
@@ -142,7 +156,9 @@ std::string escape_html(std::string_view text) {
 
 std::string problems_markdown() {
   std::string out =
-      "# Errors\n\nEvery error is a problem document (RFC 9457) with one of these codes.\n\n"
+      "# Errors\n\nEvery error is a problem document (RFC 9457) with one of these codes. With "
+      "`Accept-Language: ko` "
+      "its title is in Korean, and each entry of `errors` has one too; details stay English.\n\n"
       "| code | status | meaning | what to do |\n|---|---|---|---|\n";
   for (const ProblemCode& p : kProblems) {
     out += fmt::format("| `{}` | {} | {} | {} |\n", p.code, p.status, p.title, p.advice);

@@ -1,6 +1,7 @@
 // What a handler answers: a reply, or a failure that becomes a problem document (RFC 9457).
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <memory>
 #include <optional>
@@ -55,13 +56,20 @@ struct ProblemCode {
   std::string_view code;
   int status = 0;
   std::string_view title, advice;
+  std::string_view korean;  // the title
 };
 // nullptr when it is not registered.
 const ProblemCode* find_problem(std::string_view code) noexcept;
 
-// {"type","title","status","detail","code","errors","request_id"}; `request_id` may be empty.
-void write_problem(base::JsonWriter& out, const Failure& failure, std::string_view request_id);
-[[nodiscard]] net::HttpResponse to_response(const Failure& failure, std::string_view request_id);
+// What titles are written in. Details are English: they say what was found, in the words of the API.
+enum class ProblemLanguage : std::uint8_t { English, Korean };
+
+// {"type","title","status","detail","code","errors","request_id"}; `request_id` may be empty. In Korean each
+// of `errors` has its own title too.
+void write_problem(base::JsonWriter& out, const Failure& failure, std::string_view request_id,
+                   ProblemLanguage language = ProblemLanguage::English);
+[[nodiscard]] net::HttpResponse to_response(const Failure& failure, std::string_view request_id,
+                                            ProblemLanguage language = ProblemLanguage::English);
 
 // The registry as rows of Markdown and of HTML.
 [[nodiscard]] std::string problems_markdown();

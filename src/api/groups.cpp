@@ -47,7 +47,7 @@ Task<Answer> put(Call& call) {
   CARILLON_CO_TRY(const auto group,
                   co_await call.deps.store.put_group(call.who.project, call.args[0], std::move(name),
                                                      call.actor(), call.now));
-  co_return group_reply(group);
+  co_return group_reply(group, group.created_at == call.now ? 201 : 200);
 }
 
 Task<Answer> get(Call& call) {
@@ -168,7 +168,8 @@ constexpr Route route_of(std::string_view method, std::string_view pattern, Hand
 std::span<const Route> group_routes() {
   static const Route kRoutes[] = {
       route_of("GET", "/v1/groups", list, "List groups by key", {}, "GroupList", 200, "limit after"),
-      route_of("PUT", "/v1/groups/{key}", put, "Make a group, or rename it", "Group", "Group"),
+      with_optional_body(
+          route_of("PUT", "/v1/groups/{key}", put, "Make a group, or rename it", "Group", "Group")),
       route_of("GET", "/v1/groups/{key}", get, "One group, with the number of its members", {}, "Group"),
       route_of(
           "DELETE", "/v1/groups/{key}", remove,

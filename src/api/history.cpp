@@ -11,11 +11,21 @@ namespace {
 
 using model::DeliveryStatus;
 
+// One filter; empty: not asked for.
+struct Text {
+  std::string_view value;
+  std::string pointer;
+  [[nodiscard]] bool is_given() const noexcept { return !value.empty(); }
+};
+Text text_of(const FilterTexts& texts, std::string_view name) {
+  return {texts.find(name).value_or(std::string_view()), fmt::format("{}{}", texts.before, name)};
+}
+
 template <class Parse>
-std::unexpected<Failure> bad_choice(std::string_view name, std::size_t count, Parse word) {
+Failure bad_choice(const Text& text, std::size_t count, Parse word) {
   std::string names;
   for (std::size_t i = 0; i < count; ++i) names.append(i == 0 ? "" : ", ").append(word(i));
-  return failed_at(fmt::format("?{}", name), "invalid_choice", "use one of: " + names);
+  return failed_at(text.pointer, "invalid_choice", "use one of: " + names).error();
 }
 
 void add_log_status(model::LogStatus wanted, store::HistoryFilter& filter) {
@@ -25,25 +35,22 @@ void add_log_status(model::LogStatus wanted, store::HistoryFilter& filter) {
   }
 }
 
-std::optional<Failure> read_statuses(const Call& call, store::HistoryFilter& filter) {
-  if (const auto text = call.param("status"); !text.empty()) {
-    if (const auto delivery = model::parse_delivery_status(text)) { filter.statuses.push_back(*delivery); }
-    filter.notification_status = model::parse_notification_status(text);
-    if (filter.notification_status && call.route->tag == "Deliveries") filter.notification_status.reset();
+std::optional<Failure> read_statuses(const FilterTexts& texts, store::HistoryFilter& filter) {
+  if (const Text text = text_of(texts, "status"); text.is_given()) {
+    if (const auto delivery = model::parse_delivery_status(text.value)) filter.statuses.push_back(*delivery);
+    if (!texts.is_of_deliveries) filter.notification_status = model::parse_notification_status(text.value);
     // "cancelled" is a word of both: on notifications it means theirs.
     if (filter.notification_status) filter.statuses.clear();
     if (!filter.notification_status && filter.statuses.empty()) {
-      return bad_choice("status", model::kDeliveryStatusCount,
-                        [](std::size_t i) { return model::name(static_cast<DeliveryStatus>(i)); })
-          .error();
+      return bad_choice(text, model::kDeliveryStatusCount,
+                        [](std::size_t i) { return model::name(static_cast<DeliveryStatus>(i)); });
     }
   }
-  if (const auto text = call.param("log_status"); !text.empty()) {
-    const auto wanted = model::parse_log_status(text);
+  if (const Text text = text_of(texts, "log_status"); text.is_given()) {
+    const auto wanted = model::parse_log_status(text.value);
     if (!wanted || *wanted == model::LogStatus::None) {
-      return bad_choice("log_status", 4,
-                        [](std::size_t i) { return model::name(static_cast<model::LogStatus>(i + 1)); })
-          .error();
+      return bad_choice(text, 4,
+                        [](std::size_t i) { return model::name(static_cast<model::LogStatus>(i + 1)); });
     }
     add_log_status(*wanted, filter);
   }
@@ -51,16 +58,17 @@ std::optional<Failure> read_statuses(const Call& call, store::HistoryFilter& fil
 }
 
 // A raw address is looked up by its hash; nothing else of it is kept anywhere.
-std::optional<Failure> read_address(const Call& call, store::HistoryFilter& filter) {
+std::optional<Failure> read_address(const Call& call, const FilterTexts& texts,
+                                    store::HistoryFilter& filter) {
   std::optional<std::pair<model::Channel, std::string>> wanted;
-  if (const auto email = call.param("email"); !email.empty()) {
-    const auto address = model::normalize_email(email);
-    if (!address) return failed_at("?email", "invalid_email", address.error().message).error();
+  if (const Text email = text_of(texts, "email"); email.is_given()) {
+    const auto address = model::normalize_email(email.value);
+    if (!address) return failed_at(email.pointer, "invalid_email", address.error().message).error();
     wanted.emplace(model::Channel::Email, *address);
   }
-  if (const auto phone = call.param("phone"); !phone.empty()) {
-    const auto address = model::normalize_phone(phone);
-    if (!address) return failed_at("?phone", "invalid_phone", address.error().message).error();
+  if (const Text phone = text_of(texts, "phone"); phone.is_given()) {
+    const auto address = model::normalize_phone(phone.value);
+    if (!address) return failed_at(phone.pointer, "invalid_phone", address.error().message).error();
     wanted.emplace(filter.channel.value_or(model::Channel::Sms), *address);
   }
   if (!wanted) return std::nullopt;
@@ -72,20 +80,35 @@ std::optional<Failure> read_address(const Call& call, store::HistoryFilter& filt
 
 }  // namespace
 
-std::expected<store::HistoryFilter, Failure> history_filter(const Call& call, const Paging& paging) {
+std::expected<store::HistoryFilter, Failure> history_filter(const Call& call, const FilterTexts& texts) {
   store::HistoryFilter filter;
   filter.project = call.who.project;
   filter.app = call.who.app_id();
+  const auto pointer = [&texts](std::string_view name) { return fmt::format("{}{}", texts.before, name); };
+  if (const auto from = texts.find("from")) { CARILLON_TRY(filter.from, read_time(*from, pointer("from"))); }
+  if (const auto until = texts.find("until")) {
+    CARILLON_TRY(filter.until, read_time(*until, pointer("until")));
+  }
+  if (const auto channel = texts.find("channel")) {
+    CARILLON_TRY(filter.channel, read_channel(*channel, pointer("channel")));
+  }
+  filter.event_id = text_of(texts, "event_id").value;
+  filter.user_id = text_of(texts, "user_id").value;
+  filter.category = text_of(texts, "category").value;
+  if (auto failure = read_statuses(texts, filter)) return std::unexpected(std::move(*failure));
+  if (auto failure = read_address(call, texts, filter)) return std::unexpected(std::move(*failure));
+  return filter;
+}
+
+std::expected<store::HistoryFilter, Failure> history_filter(const Call& call, const Paging& paging) {
+  FilterTexts texts;
+  texts.find = [&call](std::string_view name) {
+    return call.has_param(name) ? std::optional(call.param(name)) : std::nullopt;
+  };
+  texts.is_of_deliveries = call.route->tag == "Deliveries";
+  CARILLON_TRY(store::HistoryFilter filter, history_filter(call, texts));
   filter.after = paging.after.id;
   filter.limit = paging.limit;
-  CARILLON_TRY(filter.from, time_param(call, "from"));
-  CARILLON_TRY(filter.until, time_param(call, "until"));
-  CARILLON_TRY(filter.channel, channel_param(call, "channel"));
-  filter.event_id = call.param("event_id");
-  filter.user_id = call.param("user_id");
-  filter.category = call.param("category");
-  if (auto failure = read_statuses(call, filter)) return std::unexpected(std::move(*failure));
-  if (auto failure = read_address(call, filter)) return std::unexpected(std::move(*failure));
   return filter;
 }
 

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 
 #include "api/call.h"
 
@@ -14,7 +15,19 @@ using StatusCounts = std::array<std::int64_t, model::kDeliveryStatusCount>;
 void open_notification(base::JsonWriter& out, const Call& call, const model::Notification& n);
 void write_delivery(base::JsonWriter& out, const model::Delivery& d);
 
-// Reads the filters of lists of notifications and deliveries. Failures: 422.
+// What lists of notifications and deliveries are filtered by.
+inline constexpr std::string_view kHistoryFilters[] = {
+    "event_id", "user_id", "status", "log_status", "category", "channel", "from", "until", "email", "phone"};
+// Where such filters are written.
+struct FilterTexts {
+  std::function<std::optional<std::string_view>(std::string_view name)> find;  // nullopt: it is not there
+  std::string_view before = "?";                                               // a name, in a pointer
+  bool is_of_deliveries = false;                                               // else of notifications
+};
+// Reads them, of the caller's project and app. Failures: 422.
+[[nodiscard]] std::expected<store::HistoryFilter, Failure> history_filter(const Call& call,
+                                                                          const FilterTexts& texts);
+// Those of the query, a page at a time.
 [[nodiscard]] std::expected<store::HistoryFilter, Failure> history_filter(const Call& call,
                                                                           const Paging& paging);
 // A page of notifications under `filter`.

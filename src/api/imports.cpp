@@ -101,6 +101,7 @@ constexpr Route route_of(std::string_view pattern, Handler handler, std::string_
           .response = "Job",
           .status = 202,
           .query = query,
+          .needed_query = query,
           .kind = RouteKind::Creates,
           .body_max = pipeline::kImportMax,
           .request_types = kTypes};

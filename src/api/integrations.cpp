@@ -79,8 +79,10 @@ std::expected<model::Integration, Failure> read_integration(const Call& call,
   }
   const auto* const type = providers::find_provider(integration.provider);
   if (type == nullptr && !integration.provider.empty()) {
+    std::string names;
+    for (const auto* each : providers::catalog()) names.append(names.empty() ? "" : ", ").append(each->name);
     reader.problem("provider", "unknown_provider",
-                   "there is no such provider; GET /v1/provider-types lists them");
+                   fmt::format("there is no provider '{}'; use one of: {}", integration.provider, names));
   }
   if (!problems.empty()) return std::unexpected(Failure(std::move(problems)));
   const bool is_same = stored != nullptr && stored->provider == integration.provider;
@@ -291,8 +293,8 @@ std::span<const Route> integration_routes() {
                         {}, {}, 204),
       integration_route("POST", "/v1/integrations/{key}/test", test_integration,
                         "Ask the vendor something harmless", {}, "TestReport"),
-      integration_route("POST", "/v1/integrations/{key}/pause", pause_integration,
-                        "Send nothing through it for now", "PauseReason", "Integration"),
+      with_optional_body(integration_route("POST", "/v1/integrations/{key}/pause", pause_integration,
+                                           "Send nothing through it for now", "PauseReason", "Integration")),
       integration_route("POST", "/v1/integrations/{key}/resume", resume_integration, "Send through it again",
                         {}, "Integration"),
       {.method = "GET",

@@ -211,9 +211,10 @@ std::span<const Route> invitation_routes() {
                  "Make a one-time link by which a member sets a password; an "
                  "earlier one is void",
                  {}),
-      link_route("/v1/members/{key}/reset-password", reset_password,
-                 "Take a member's password away, end all sessions, and make a one-time link for a new one",
-                 "PasswordReset"),
+      with_optional_body(link_route(
+          "/v1/members/{key}/reset-password", reset_password,
+          "Take a member's password away, end all sessions, and make a one-time link for a new one",
+          "PasswordReset")),
       {.method = "POST",
        .pattern = "/v1/invitations/look",
        .access = kOpen,

@@ -156,6 +156,14 @@ Task<Answer> list_layouts(Call& call) {
   co_return json_reply(out);
 }
 
+constexpr Route preview_route() {
+  Route route = content_route("Layouts", "POST", "/v1/layouts/preview", allow(kScopeAny, "templates"),
+                              preview_layout, "An e-mail as a layout that is being written would frame it",
+                              "LayoutPreviewRequest", "Preview");
+  route.is_looking = true;
+  return route;
+}
+
 }  // namespace
 
 std::span<const Route> layout_routes() {
@@ -163,6 +171,7 @@ std::span<const Route> layout_routes() {
   static constexpr Access kWrite = manage("templates");
   static constexpr std::string_view kTag = "Layouts";
   static const Route kRoutes[] = {
+      preview_route(),
       content_route(kTag, "GET", "/v1/layouts", kRead, list_layouts, "List layouts", {}, "LayoutSummaryList",
                     "limit after"),
       content_route(kTag, "PUT", "/v1/layouts/{key}", kWrite, put_layout,

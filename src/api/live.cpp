@@ -176,30 +176,40 @@ Task<Answer> stream(Call& call) {
 
 Task<Result<std::shared_ptr<const LiveView>>> Live::view(std::int32_t project, Time now) {
   const SteadyTime at = std::chrono::steady_clock::now();
+  // Read first: what changes from here on has another number.
+  const std::uint64_t news = store_.news();
+  Kept before;
   {
     const std::lock_guard lock(mutex_);
-    const Kept& kept = kept_[project];
-    if (kept.view && at < kept.at + pace_.look) co_return kept.view;
+    before = kept_[project];
   }
+  if (before.view && at < before.at + pace_.look) co_return before.view;
   auto made = std::make_shared<LiveView>();
+  const bool has_news = !before.view || before.news != news;
+  if (!has_news) *made = *before.view;
   CARILLON_CO_TRY(made->counters, co_await live_counters(store_, project, now));
+  if (has_news) CARILLON_CO_CHECK(co_await look_at_news(project, *made));
+  std::shared_ptr<const LiveView> view = std::move(made);
+  const std::lock_guard lock(mutex_);
+  kept_[project] = {at, news, view};
+  co_return view;
+}
+
+Task<Result<void>> Live::look_at_news(std::int32_t project, LiveView& view) {
   store::AlertFilter filter;
   filter.project = project;
   store::ListPage page;
   page.limit = kAlertsSeen;
-  CARILLON_CO_TRY(made->alerts, co_await store_.alerts().list(filter, page));
+  CARILLON_CO_TRY(view.alerts, co_await store_.alerts().list(filter, page));
   store::ApprovalFilter approvals;
   approvals.project = project;
   page.limit = kApprovalsSeen;
   CARILLON_CO_TRY(const auto newest, co_await store_.list_approvals(approvals, page));
-  made->approvals = mark_of(newest);
+  view.approvals = mark_of(newest);
   page.limit = kJobsSeen;
   CARILLON_CO_TRY(const auto jobs, co_await store_.jobs().list(project, 0, page));
-  made->jobs = mark_of(jobs);
-  std::shared_ptr<const LiveView> view = std::move(made);
-  const std::lock_guard lock(mutex_);
-  kept_[project] = {at, view};
-  co_return view;
+  view.jobs = mark_of(jobs);
+  co_return Result<void>{};
 }
 
 std::shared_ptr<void> Live::enter(std::int64_t limit) {

@@ -47,8 +47,11 @@ class Live {
  private:
   struct Kept {
     SteadyTime at{};
+    std::uint64_t news = 0;  // Sharing::news() before it was made
     std::shared_ptr<const LiveView> view;
   };
+  // What changes with that number.
+  Task<Result<void>> look_at_news(std::int32_t project, LiveView& view);
   store::Store& store_;
   const LivePace pace_;
   std::atomic<bool> is_ending_{false};

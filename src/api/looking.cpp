@@ -86,7 +86,7 @@ std::string_view progress_state(model::NotificationStatus status) noexcept {
 // Recipients whose deliveries are there, and of those deliveries how many have ended.
 Task<std::expected<void, Failure>> write_progress(base::JsonWriter& out, Call& call,
                                                   const model::Notification& n, const Counts& counts) {
-  CARILLON_CO_TRY(const auto expansion, co_await call.deps.store.expansion_progress(n.id));
+  CARILLON_CO_TRY(const auto expansion, co_await call.deps.store.expansions().progress(n.id));
   out.key("progress").object().field("state", progress_state(n.status)).key("recipients");
   if (expansion && expansion->recipients > 0) {
     out.object()

@@ -191,9 +191,13 @@ Time begin_of(const Call& call, Time hour) {
 void write_intervals(base::JsonWriter& out, const Call& call, const std::vector<store::StatsRow>& rows) {
   const bool is_grouped = !call.param("by").empty();
   std::map<std::pair<Time, std::string>, Summary> groups;
+  // Rows of an hour come together, and calendars cost more than sums.
+  std::optional<Time> hour;
+  Time begin{};
   for (const auto& row : rows) {
+    if (hour != row.hour) begin = begin_of(call, *(hour = row.hour));
     std::string name = is_grouped ? group_of(call, row) : std::string();
-    add(groups[{begin_of(call, row.hour), std::move(name)}], call, row);
+    add(groups[{begin, std::move(name)}], call, row);
   }
   for (const auto& [key, summary] : groups) {
     out.object().field("at", to_rfc3339(key.first));

@@ -1,6 +1,7 @@
 // Uploaded objects: taken once as they are, named in sends by id, fetched by whoever was given their URL.
 #include <algorithm>
 
+#include "api/object_stream.h"
 #include "api/router.h"
 #include "base/failpoint.h"
 #include "base/log.h"
@@ -14,9 +15,7 @@ namespace carillon::api {
 namespace {
 
 constexpr std::size_t kFilenameMax = 255;  // bytes
-constexpr std::size_t kPiece = 256 * 1024;
 constexpr auto kPutTimeout = std::chrono::minutes(10);
-constexpr auto kReadTimeout = std::chrono::seconds(30);
 constexpr Millis kUploadLasts{3'600'000};  // afterwards its bytes are nobody's
 constexpr auto kRetryAfter = std::chrono::seconds(5);
 
@@ -26,27 +25,6 @@ Failure objects_away(const Error& error) {
   failure.retry_after = kRetryAfter;
   return failure;
 }
-
-// An object as it leaves, piece by piece.
-class ObjectStream final : public net::HttpStream {
- public:
-  ObjectStream(objects::Objects& objects, std::int64_t id, std::uint64_t size)
-      : objects_(objects), name_(pipeline::object_name(id)), size_(size) {}
-  [[nodiscard]] std::optional<std::uint64_t> size() const noexcept override { return size_; }
-  Task<Result<std::string>> next() override {
-    const std::size_t count = static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, size_ - at_));
-    CARILLON_CO_TRY(std::string piece,
-                    co_await objects_.read(name_, at_, count, base::Deadline::after(kReadTimeout)));
-    at_ += piece.size();
-    co_return piece;
-  }
-
- private:
-  objects::Objects& objects_;
-  const std::string name_;
-  const std::uint64_t size_;
-  std::uint64_t at_ = 0;
-};
 
 void write_object(base::JsonWriter& out, const Call& call, const store::StoredObject& object) {
   out.object();
@@ -188,8 +166,8 @@ Answer content_of(const Call& call, const store::StoredObject& object) {
                    // Nothing in it may run in this server's name.
                    {"Content-Security-Policy", "default-src 'none'; sandbox"},
                    {"ETag", fmt::format("\"{}\"", object.sha256)}};
-  reply.stream =
-      std::make_shared<ObjectStream>(*call.deps.objects, object.id, static_cast<std::uint64_t>(object.size));
+  reply.stream = std::make_shared<ObjectStream>(*call.deps.objects, pipeline::object_name(object.id),
+                                                static_cast<std::uint64_t>(object.size));
   return reply;
 }
 
@@ -254,7 +232,7 @@ constexpr Route file_route(std::string_view pattern, Access access, Handler hand
                            std::string_view summary) {
   Route route = route_of("GET", pattern, kScopeSend | kScopeRead, handler, summary, {});
   route.access = access;
-  route.content_type = "application/octet-stream";
+  route.content_type = "*/*";  // what it is
   return route;
 }
 

@@ -2,6 +2,7 @@
 #include "api/people.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include "model/address.h"
 #include "providers/catalog.h"
@@ -137,8 +138,64 @@ Task<Answer> delete_user(Call& call) {
   co_return no_content();
 }
 
+// ---- by address
+constexpr std::size_t kBeginMin = 3;  // characters before a *
+
+Failure bad_address(bool is_phone, std::string detail) {
+  return failed_at("?address", is_phone ? "invalid_phone" : "invalid_email", std::move(detail)).error();
+}
+
+// "anna@example.com", "+821012345678", or how one begins and a *.
+std::expected<store::AddressQuery, Failure> read_address_query(const Call& call, const Paging& paging) {
+  std::string text(call.param("address"));
+  if (text.starts_with(' ')) text.front() = '+';  // as a query has it that nobody escaped
+  store::AddressQuery query;
+  query.project = call.who.project;
+  query.limit = paging.limit;
+  query.is_phone = !text.contains('@') &&
+                   (text.starts_with('+') || text.find_first_not_of("0123456789-() *") == std::string::npos);
+  const bool is_begin = text.ends_with('*');
+  if (is_begin) {
+    text.pop_back();
+    const bool is_text = base::to_valid_utf8(text) == text && std::ranges::none_of(text, [](char c) {
+                           return static_cast<unsigned char>(c) < 0x21;
+                         });
+    if (text.size() < kBeginMin || !is_text) {
+      return std::unexpected(bad_address(
+          query.is_phone, fmt::format("give at least {} characters of it before the *", kBeginMin)));
+    }
+    for (std::size_t i = std::min(text.find('@'), text.size()); i < text.size(); ++i)
+      text[i] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[i])));
+    query.first = text;
+    query.last = text + "\U0010FFFF";
+  } else {
+    auto address = query.is_phone ? model::normalize_phone(text) : model::normalize_email(text);
+    if (!address) return std::unexpected(bad_address(query.is_phone, address.error().message));
+    query.first = query.last = std::move(*address);
+  }
+  const std::size_t end = std::min(paging.after.key.find('\n'), paging.after.key.size());
+  query.after_address = paging.after.key.substr(0, end);
+  query.after_user = paging.after.key.substr(std::min(end + 1, paging.after.key.size()));
+  return query;
+}
+
+Task<Answer> list_by_address(Call& call, const Paging& paging) {
+  CARILLON_CO_TRY(auto query, read_address_query(call, paging));
+  const bool is_phone = query.is_phone;
+  CARILLON_CO_TRY(const auto rows, co_await call.deps.store.profiles_by_address(std::move(query)));
+  base::JsonWriter out(512 * rows.size() + 64);
+  out.object().key("data").array();
+  for (const auto& profile : rows) model::write_user(out, *profile);
+  out.end_array();
+  write_page(out, call, paging, rows, [is_phone](const auto& row) {
+    return fmt::format("{}\n{}", is_phone ? row->phone_number : row->email, row->user_id);
+  });
+  co_return json_reply(out);
+}
+
 Task<Answer> list_users(Call& call) {
   CARILLON_CO_TRY(const Paging paging, read_paging(call));
+  if (!call.param("address").empty()) co_return co_await list_by_address(call, paging);
   store::ListPage page;
   page.limit = paging.limit;
   page.after_key = paging.after.key;
@@ -404,7 +461,10 @@ constexpr Route person(std::string_view method, std::string_view pattern, Handle
 
 std::span<const Route> people_routes() {
   static const Route kRoutes[] = {
-      person("GET", "/v1/users", list_users, "List users by id", {}, "UserList", 200, "limit after"),
+      person(
+          "GET", "/v1/users", list_users,
+          "List users by id, or those whose e-mail address or phone number is address, or begins so (anna*)",
+          {}, "UserList", 200, "limit after address"),
       person("PUT", "/v1/users/{user_id}", put_user, "Register a user, or replace what is known", "User",
              "User"),
       person("GET", "/v1/users/{user_id}", get_user, "One user", {}, "User"),

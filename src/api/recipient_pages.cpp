@@ -376,6 +376,12 @@ Task<Answer> post_fresh(Call& call) {
   co_return said_page(words, 200, words.on_its_way, words.on_its_way_help);
 }
 
+// Where a form is posted to, when somebody opens it: loaded again, or out of the browser's history.
+Task<Answer> get_form_target(Call& call) {
+  if (!read_link(call, call.args[0])) co_return gone_page(call);
+  co_return go_on("../" + call.args[0]);
+}
+
 // ---- a link for a service that sends it itself
 Task<Answer> post_link(Call& call) {
   CARILLON_CO_TRY(const ProfilePtr profile, co_await load_user(call));
@@ -399,7 +405,9 @@ constexpr Route page(std::string_view method, std::string_view pattern, Handler 
           .summary = summary,
           .query = kAnyQuery,  // whatever a mail program or a campaign adds to a link
           .body_max = kFormMax,
-          .content_type = "text/html"};
+          .content_type = "text/html",
+          .other_status =
+              method == "POST" || pattern.ends_with("/stop") || pattern.ends_with("/fresh") ? 303 : 0};
 }
 
 }  // namespace
@@ -409,8 +417,10 @@ std::span<const Route> recipient_page_routes() {
       page("GET", kPage, get_settings, "The page of a recipient's preferences"),
       page("POST", kPage, post_settings, "Save what is ticked on it, and quiet hours"),
       page("POST", "/p/{token}/stop", post_stop, "Stop a category, or everything"),
+      page("GET", "/p/{token}/stop", get_form_target, "Go to the page of preferences"),
       page("GET", "/p/{token}/history", get_history, "The page of what a recipient was sent"),
       page("POST", "/p/{token}/fresh", post_fresh, "Send a fresh link in the place of an expired one"),
+      page("GET", "/p/{token}/fresh", get_form_target, "Go to the page of preferences"),
       administering_route("POST", "/v1/users/{user_id}/preferences/link", allow(kScopePeople, "people"),
                           post_link, "People", "Make a link to a user's page of preferences", {},
                           "PreferenceLink", 201),

@@ -42,16 +42,16 @@ const Router& Router::get() {
 
 Router::Router() {
   for (const auto area :
-       {sending_routes(),     draft_routes(),         approval_routes(),    looking_routes(),
-        numbers_routes(),     people_routes(),        user_data_routes(),   job_routes(),
-        import_routes(),      group_routes(),         client_routes(),      me_routes(),
-        suppression_routes(), template_routes(),      layout_routes(),      category_routes(),
-        integration_routes(), operating_routes(),     dead_letter_routes(), schedule_routes(),
-        event_routes(),       rule_routes(),          app_routes(),         alert_routes(),
-        audit_routes(),       member_routes(),        callback_routes(),    tracking_routes(),
-        sender_routes(),      running_routes(),       push_key_routes(),    object_routes(),
-        session_routes(),     own_login_routes(),     invitation_routes(),  live_routes(),
-        webhook_routes(),     recipient_page_routes()}) {
+       {sending_routes(),  draft_routes(),       approval_routes(),      looking_routes(),
+        numbers_routes(),  people_routes(),      user_data_routes(),     job_routes(),
+        import_routes(),   export_routes(),      group_routes(),         client_routes(),
+        me_routes(),       suppression_routes(), template_routes(),      layout_routes(),
+        category_routes(), integration_routes(), operating_routes(),     dead_letter_routes(),
+        schedule_routes(), event_routes(),       rule_routes(),          app_routes(),
+        alert_routes(),    audit_routes(),       member_routes(),        callback_routes(),
+        tracking_routes(), sender_routes(),      running_routes(),       push_key_routes(),
+        object_routes(),   session_routes(),     own_login_routes(),     invitation_routes(),
+        live_routes(),     webhook_routes(),     recipient_page_routes()}) {
     for (const Route& route : area) add(route);
   }
   for (std::size_t i = 0; i < paths_.size(); ++i) {
@@ -72,11 +72,16 @@ void Router::add(const Route& route) {
   it->routes.push_back(&route);
 }
 
-std::optional<Router::Match> Router::match(std::string_view path) const {
-  if (const auto it = fixed_.find(path); it != fixed_.end()) return Match{&paths_[it->second], {}, 0};
+std::optional<Router::Match> Router::match(std::string_view path, std::string_view method) const {
+  std::optional<Match> fixed;
+  if (const auto it = fixed_.find(path); it != fixed_.end()) {
+    fixed = Match{&paths_[it->second], {}, 0};
+    if (fixed->path->find(method) != nullptr) return fixed;
+  }
   const auto segments = split(path);
   for (const Path& candidate : paths_) {
     if (candidate.segments.size() != segments.size()) continue;
+    if (fixed && candidate.find(method) == nullptr) continue;
     Match match{&candidate, {}, 0};
     bool fits = true;
     for (std::size_t i = 0; fits && i < segments.size(); ++i) {
@@ -89,7 +94,7 @@ std::optional<Router::Match> Router::match(std::string_view path) const {
     }
     if (fits && match.count > 0) return match;
   }
-  return std::nullopt;
+  return fixed;
 }
 
 }  // namespace carillon::api

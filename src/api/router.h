@@ -32,12 +32,15 @@ struct Route {
   std::string_view request = {}, response = {};  // schema names of schemas.cpp; empty: no body
   int status = 200;                              // of success
   std::string_view query = {};                   // names of query parameters, separated by spaces
+  std::string_view needed_query = {};            // of them, those that must be there
   RouteKind kind = RouteKind::Plain;
   std::size_t body_max = model::kRequestMax;            // bytes
   std::string_view content_type = "application/json";   // of the answer
   std::string_view request_types = "application/json";  // of the body, separated by spaces
   bool is_spooled = false;                              // a large body comes in a file
   bool is_looking = false;                              // a POST that changes nothing: viewers may
+  bool is_body_optional = false;                        // without one, all that it could say is left out
+  int other_status = 0;                                 // of success too, without a body: 302, 303; 0: none
 };
 
 // As `query`: whatever it holds is taken.
@@ -77,6 +80,12 @@ inline constexpr Access kAdmin{0, {}, false};
           .kind = method == "POST" ? RouteKind::Creates : RouteKind::Plain};
 }
 
+// The same route, where a request may come without its body.
+[[nodiscard]] constexpr Route with_optional_body(Route route) {
+  route.is_body_optional = true;
+  return route;
+}
+
 // Each area of the API has a file with its handlers and this list of them.
 std::span<const Route> sending_routes();
 std::span<const Route> draft_routes();
@@ -103,6 +112,7 @@ std::span<const Route> alert_routes();
 std::span<const Route> webhook_routes();
 std::span<const Route> job_routes();
 std::span<const Route> import_routes();
+std::span<const Route> export_routes();
 std::span<const Route> object_routes();
 std::span<const Route> audit_routes();
 std::span<const Route> member_routes();
@@ -135,8 +145,8 @@ class Router {
     std::array<std::string_view, kPathArgsMax> args;  // as in the path, not decoded
     std::size_t count = 0;
   };
-  // nullopt: no such path. Fixed paths win over patterns.
-  [[nodiscard]] std::optional<Match> match(std::string_view path) const;
+  // nullopt: no such path. Fixed paths win over patterns, unless only a pattern answers `method`.
+  [[nodiscard]] std::optional<Match> match(std::string_view path, std::string_view method) const;
   [[nodiscard]] std::span<const Route* const> routes() const noexcept { return routes_; }
   [[nodiscard]] const std::vector<Path>& paths() const noexcept { return paths_; }
 

@@ -28,6 +28,9 @@ Task<Answer> readyz(Call& call) {
   if (call.deps.queue != nullptr) {
     if (auto why = call.deps.queue->trouble(); !why.empty()) degraded.emplace_back("queue", std::move(why));
   }
+  if (call.deps.ingest != nullptr) {
+    if (auto why = call.deps.ingest->trouble(); !why.empty()) degraded.emplace_back("ingest", std::move(why));
+  }
   const char* const well = degraded.empty() ? "ready" : "degraded";
   base::JsonWriter out;
   const auto list = [&out](const char* name, const auto& parts) {

@@ -16,7 +16,8 @@ constexpr Schema kSchemas[] = {
      R"("code":{"type":"string"},)"
      R"("errors":{"type":"array","items":{"type":"object",)"
      R"("properties":{"pointer":{"type":"string"},)"
-     R"("code":{"type":"string"},"detail":{"type":"string"}}}},"request_id":{"type":"string"}}})",
+     R"("code":{"type":"string"},"title":{"type":"string","description":"Not in English"},)"
+     R"("detail":{"type":"string"}}}},"request_id":{"type":"string"}}})",
      ""},
     // ---- sending
     {"Recipient",
@@ -99,8 +100,9 @@ constexpr Schema kSchemas[] = {
      ""},
     {"Explain",
      R"({"type":"object","properties":{"recipient":{"type":"string"},"channel":{"type":"string"},)"
-     R"("device_id":{"type":"string"},"decision":{"enum":["send","hold","suppress"]},)"
-     R"("reason":{"type":"string"},)"
+     R"("device_id":{"type":["string","null"]},"decision":{"enum":["send","hold","suppress"]},)"
+     R"("reason":{"type":["string","null"]},)"
+     R"("due_at":{"type":"string","description":"until when it is held"},)"
      R"("checks":{"type":"array","items":{"type":"object"}},"content":{"type":"object"},)"
      R"("route":{"type":"object"}}})",
      ""},
@@ -151,8 +153,9 @@ constexpr Schema kSchemas[] = {
      R"({"type":"object","required":["when","send"],"properties":{"key":{"type":"string"},)"
      R"("position":{"type":"integer","default":0},"enabled":{"type":"boolean","default":true},)"
      R"("when":{"type":"object","required":["type"],"properties":{"type":{"type":["string","array"],)"
-     R"("description":"Exact, or the beginning with a * after it"},"source":{"type":["string","array"]},)"
-     R"("conditions":{"type":"object","description":"Comparisons by path, all, any, not"}}},)"
+     R"("description":"Exact, or the beginning with a * after it"},"source":{"type":)"
+     R"(["string","array","null"]},)"
+     R"("conditions":{"type":["object","null"],"description":"Comparisons by path, all, any, not"}}},)"
      R"("send":{"type":"object","description":"A send; {\"from\":path} stands for a value of the event"},)"
      R"("event_id":{"type":"object","properties":{"from":{"type":"string"}}}}})",
      R"({"when":{"type":"order.shipped","conditions":{"data.order.total":{"ge":50000}}},)"
@@ -234,8 +237,8 @@ constexpr Schema kSchemas[] = {
      ""},
     {"Stats",
      R"({"type":"object","properties":{"from":{"type":"string"},"until":{"type":"string"},)"
-     R"("data":{"type":"array",)"
-     R"("items":{"type":"object"}}}})",
+     R"("data":{"type":"array","items":{"type":"object"}},)"
+     R"("total":{"type":"object","description":"of everything that was asked for"}}})",
      ""},
     {"Queue",
      R"({"type":"object","properties":{"queue":{"type":"string"},"priority":{"type":"string"},)"
@@ -267,6 +270,7 @@ constexpr Schema kSchemas[] = {
      R"("items":{"type":"object",)"
      R"("properties":{"service":{"enum":["apns","fcm","jpush","pushy","hms","webpush"]},)"
      R"("token":{"type":["string","object"]},"endpoint":{"type":"string","format":"uri"},)"
+     R"("registered_at":{"type":"string","format":"date-time","readOnly":true},)"
      R"("keys":{"type":"object","properties":{"p256dh":{"type":"string"},"auth":{"type":"string"}}}}}},)"
      R"("enabled":{"type":"boolean"},)"
      R"("locale":{"type":"string"},)"
@@ -364,6 +368,14 @@ constexpr Schema kSchemas[] = {
      R"("description":"holds {{{content}}} once"},"text":{"type":"string"}}})",
      R"({"html":"<html><body>{{{content}}}<p>{{brand.name}}</p></body></html>",)"
      R"("text":"{{content}}\n{{brand.name}}"})"},
+    {"TemplateSummary",
+     R"({"type":"object","properties":{"key":{"type":"string"},"version":{"type":"integer",)"
+     R"("description":"the latest"},"published":{"type":["integer","null"],)"
+     R"("description":"the version that is sent"},"archived":{"type":"boolean"},)"
+     R"("category":{"type":"string"},"default_locale":{"type":"string"},)"
+     R"("channels":{"type":"array","items":{"$ref":"#/components/schemas/Channel"}},)"
+     R"("updated_at":{"type":"string"}}})",
+     ""},
     {"LayoutSummary",
      R"({"type":"object","properties":{"key":{"type":"string"},"version":{"type":"integer"},)"
      R"("published":{"type":["integer","null"]},"updated_at":{"type":"string"}}})",
@@ -371,18 +383,6 @@ constexpr Schema kSchemas[] = {
     {"TemplateVersion",
      R"({"type":"object","properties":{"version":{"type":"integer"},)"
      R"("published":{"type":"boolean"}}})",
-     ""},
-    {"PreviewRequest",
-     R"({"type":"object","properties":{"channel":{"$ref":"#/components/schemas/Channel"},)"
-     R"("params":{"type":"object"},"locale":{"type":"string"},)"
-     R"("locales":{"type":"array","items":{"type":"string"},"examples":[["*"]]},)"
-     R"("time_zone":{"type":"string"},"user_id":{"type":["string","integer"]},)"
-     R"("version":{"type":"integer"}}})",
-     R"({"params":{"name":"Kim"}})"},
-    {"Preview",
-     R"({"type":"object","properties":{"key":{"type":"string"},"version":{"type":"integer"},)"
-     R"("layout":{"type":"object"},"content":{"type":"object","description":"By channel"},)"
-     R"("locales":{"type":"object","description":"By locale and channel"}}})",
      ""},
     {"Category",
      R"({"type":"object","properties":{"key":{"type":"string"},"name":{"type":"object"},)"
@@ -615,14 +615,15 @@ constexpr Schema kSchemas[] = {
      R"("actor":{"type":"string"},"action":{"type":"string","description":"noun.verb"},)"
      R"("object":{"type":"string"},"request_id":{"type":["string","null"]},)"
      R"("origin":{"type":["string","null"],"description":"IP address the request came from; null: the )"
-     R"(machine itself"},"detail":{"type":["object","null"],"properties":{"version":{"type":"integer"},)"
+     R"(machine itself"},"detail":{"type":["object","null"],"additionalProperties":true,)"
+     R"("properties":{"version":{"type":"integer"},)"
      R"("changes":{"type":"array","items":{"type":"object","properties":{"pointer":{"type":"string"},)"
      R"("before":{},"after":{}}}},"more":{"type":"integer","description":"changes that are not told"}}}}})",
      R"({"id":"aud_9f2c","at":"2026-12-01T09:00:00Z","actor":"key:ops","action":"app.update",)"
      R"("object":"shop","request_id":"req_5f2a","origin":"10.0.0.7","detail":{"version":4,"changes":[)"
      R"({"pointer":"/rate_limit","before":0,"after":50}]}})"},
     {"DeadLetter",
-     R"({"type":"object","properties":{"id":{"type":"string"},"kind":{"enum":["delivery","event"]},)"
+     R"({"type":"object","properties":{"id":{"type":"string"},"kind":{"enum":["delivery","event","record"]},)"
      R"("delivery_id":{"type":["string","null"]},"notification_id":{"type":["string","null"]},)"
      R"("channel":{"type":["string","null"]},"queue":{"type":["string","null"]},)"
      R"("reason":{"type":"string"},"detail":{"type":["string","null"]},)"
@@ -630,7 +631,14 @@ constexpr Schema kSchemas[] = {
      R"("status":{"type":"string"},"attempts":{"type":"integer"},"integration":{"type":["string",)"
      R"("null"]},"rule":{"type":"string"},"app":{"type":["string","null"]},"event":{"type":"object",)"
      R"("description":"of kind event; in lists only id, source and type; data is ••• where the rule sends )"
-     R"(something sensitive"},)"
+     R"(something sensitive"},"retry_at":{"type":["string","null"],"description":"of kind record: it names )"
+     R"(an unknown user and is tried again then"},"record":{"type":"object","description":"of kind record; )"
+     R"(in lists only where it was","properties":{"topic":{"type":"string"},"partition":{"type":"integer"},)"
+     R"("offset":{"type":"integer"},"written_at":{"type":"string"},"key":{"type":"string"},)"
+     R"("headers":{"type":"array","items":{"type":"object","properties":{"name":{"type":"string"},)"
+     R"("value":{"type":"string"}}}},"value":{"type":["string","null"],"description":"••• where it is )"
+     R"(sensitive"},"value_base64":{"type":"string","description":"instead, where it is no text"},)"
+     R"("cut":{"type":"boolean"}}},"ended":{"enum":["replayed","discarded","republished",null]},)"
      R"("closed":{"type":"boolean"},"at":{"type":"string"}}})",
      ""},
     {"ReplayRequest",
@@ -638,29 +646,22 @@ constexpr Schema kSchemas[] = {
      R"("items":{"type":"string"}},)"
      R"("filter":{"type":"object","properties":{"channel":{"type":"string"},)"
      R"("reason":{"type":"string"},)"
-     R"("integration":{"type":"string"},"kind":{"enum":["delivery","event"]},"rule":{"type":"string"},)"
+     R"("integration":{"type":"string"},"kind":{"enum":["delivery","event","record"]},)"
+     R"("rule":{"type":"string"},"topic":{"type":"string"},)"
      R"("from":{"type":"string"},"until":{"type":"string"}}},)"
      R"("changes":{"type":"object",)"
      R"("properties":{"params":{"type":"object"},"address":{"type":"string"},)"
      R"("integration":{"type":"string"},"event":{"type":"object",)"
-     R"("description":"A merge patch (RFC 7396) of events"}}},)"
-     R"("republish":{"type":"boolean"}}})",
+     R"("description":"A merge patch (RFC 7396) of events, and of what records stand for"},)"
+     R"("record":{"type":["object","string"],"description":"The value of one record instead"}}},)"
+     R"("republish":{"type":"boolean","description":"Records: write them to their topic again"}}})",
      R"({"filter":{"channel":"sms"}})"},
-    {"Job",
-     R"({"type":"object","properties":{"id":{"type":"string"},"kind":{"enum":["import_users",)"
-     R"("import_members","erase_user","replay"]},"state":{"enum":["queued","running","completed","failed",)"
-     R"("cancelled"]},"done":{"type":"integer"},"total":{"type":"integer"},"failed":{"type":"integer",)"
-     R"("description":"done and failed make up total at the end"},"errors_url":{"type":["string",)"
-     R"("null"]},"detail":{"type":["string","null"],"description":"why it failed"},)"
-     R"("created_by":{"type":"string"},"created_at":{"type":"string"},"started_at":{"type":["string",)"
-     R"("null"]},"finished_at":{"type":["string","null"]},"errors":{"type":"array","maxItems":100,)"
-     R"("items":{"$ref":"#/components/schemas/JobError"}}}})",
-     ""},
-    {"JobError",
-     R"({"type":"object","properties":{"line":{"type":"integer","description":"of the file, from 1"},)"
-     R"("pointer":{"type":"string"},"id":{"type":"string","description":"of what was not replayed"},)"
-     R"("code":{"type":"string"},"detail":{"type":"string"}}})",
-     ""},
+    {"DiscardRequest",
+     R"({"type":"object","properties":{"ids":{"type":"array","maxItems":1000,)"
+     R"("items":{"type":"string"}},)"
+     R"("filter":{"type":"object","properties":{"reason":{"type":"string"},"topic":{"type":"string"},)"
+     R"("from":{"type":"string"},"until":{"type":"string"}}}}})",
+     R"({"ids":["dl_9f2c"]})"},
     {"Attachment",
      R"({"type":"object","required":["object_id"],"properties":{"object_id":{"type":"string"},)"
      R"("filename":{"type":"string","maxLength":255},"disposition":{"enum":["attachment","inline"]},)"
@@ -675,14 +676,6 @@ constexpr Schema kSchemas[] = {
      ""},
     {"File", R"({"type":"string","format":"binary","description":"The bytes, with their own Content-Type"})",
      ""},
-    {"UsersFile",
-     R"({"type":"string","description":"CSV with a line of names: user_id and any of name, email,)"
-     R"( phone_number, country_code, locale, time_zone, created_at, attributes, attributes.NAME;)"
-     R"( or NDJSON, a User with its user_id in each line"})",
-     ""},
-    {"MembersFile",
-     R"({"type":"string","description":"CSV with the column user_id, or NDJSON with {\"user_id\"} lines"})",
-     ""},
     {"App",
      R"({"type":"object","properties":{"name":{"type":"string","readOnly":true},)"
      R"("disabled":{"type":"boolean"},)"
@@ -693,7 +686,12 @@ constexpr Schema kSchemas[] = {
      R"("critical_limit":{"type":"integer"},"keys":{"type":"array","readOnly":true,)"
      R"("items":{"type":"object"}}}})",
      R"({"max_priority":"critical","rate_limit":500})"},
-    {"NewApp", R"({"allOf":[{"$ref":"#/components/schemas/App"},{"type":"object","required":["name"]}]})",
+    {"NewApp",
+     R"({"type":"object","required":["name"],"properties":{"name":{"type":"string"},)"
+     R"("disabled":{"type":"boolean"},"channels":{"type":"array",)"
+     R"("items":{"$ref":"#/components/schemas/Channel"}},"categories":{"type":"array",)"
+     R"("items":{"type":"string"}},"max_priority":{"type":"string"},"rate_limit":{"type":"integer"},)"
+     R"("critical_limit":{"type":"integer"}}})",
      R"({"name":"shop"})"},
     {"AppSecrets",
      R"({"allOf":[{"$ref":"#/components/schemas/App"},{"type":"object",)"
@@ -748,8 +746,7 @@ constexpr Schema kSchemas[] = {
 std::span<const Schema> schemas() {
   static const std::vector<Schema> kAll = [] {
     std::vector<Schema> all(std::begin(kSchemas), std::end(kSchemas));
-    const auto members = member_schemas();
-    all.insert(all.end(), members.begin(), members.end());
+    for (const auto part : {member_schemas(), job_schemas()}) all.insert(all.end(), part.begin(), part.end());
     return all;
   }();
   return kAll;

@@ -16,6 +16,7 @@ struct Schema {
 // Shapes that are no list. A name that ends with "List" and is not here is {"data":[…],"page":{"next"}}.
 std::span<const Schema> schemas();
 std::span<const Schema> member_schemas();  // of them, those in a file of their own
+std::span<const Schema> job_schemas();     // likewise
 // nullptr when there is none of that name here.
 const Schema* find_schema(std::string_view name) noexcept;
 // The schema of a list, or of one of schemas(); empty: unknown.

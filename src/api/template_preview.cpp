@@ -1,5 +1,6 @@
 // What a template says, and what one version changed of another.
 #include <algorithm>
+#include <initializer_list>
 
 #include "api/templates.h"
 #include "model/address.h"
@@ -34,6 +35,19 @@ void check_locales(base::ObjectReader& reader, const PreviewRequest& wanted) {
   }
 }
 
+// With which values, and for whom.
+void read_values(base::ObjectReader& reader, PreviewRequest& wanted) {
+  reader.json_object("params", wanted.params, model::kRequestMax);
+  reader.text("locale", wanted.locale, kLocaleMax);
+  reader.texts("locales", wanted.locales, kLocalesMax, kLocaleMax);
+  check_locales(reader, wanted);
+  if (reader.text("time_zone", wanted.time_zone, kZoneMax) && !model::is_time_zone(wanted.time_zone)) {
+    reader.problem("time_zone", "invalid_time_zone", "use a name of the IANA database, as Asia/Seoul");
+  }
+  reader.id_text("user_id", wanted.user_id, model::kUserIdMax);
+  reader.integer("version", wanted.version, 1, pipeline::kVersionsMax);
+}
+
 std::expected<PreviewRequest, Failure> read_preview(const Call& call) {
   const auto root =
       parse_body(call.request.body.empty() ? std::string_view("{}") : std::string_view(call.request.body));
@@ -49,18 +63,68 @@ std::expected<PreviewRequest, Failure> read_preview(const Call& call) {
       reader.problem("channel", "invalid_channel", "use push, sms, email, voice, chat, webhook or inbox");
     }
   }
-  reader.json_object("params", wanted.params, model::kRequestMax);
-  reader.text("locale", wanted.locale, kLocaleMax);
-  reader.texts("locales", wanted.locales, kLocalesMax, kLocaleMax);
-  check_locales(reader, wanted);
-  if (reader.text("time_zone", wanted.time_zone, kZoneMax) && !model::is_time_zone(wanted.time_zone)) {
-    reader.problem("time_zone", "invalid_time_zone", "use a name of the IANA database, as Asia/Seoul");
-  }
-  reader.id_text("user_id", wanted.user_id, model::kUserIdMax);
-  reader.integer("version", wanted.version, 1, pipeline::kVersionsMax);
+  read_values(reader, wanted);
   reader.done();
   if (!problems.empty()) return std::unexpected(Failure(std::move(problems)));
   return wanted;
+}
+
+// A layout as it is being written, and what it is to frame.
+struct LayoutPreviewRequest {
+  PreviewRequest values;
+  std::shared_ptr<const model::Layout> layout;
+  std::string template_key;  // empty: an example
+};
+
+// Its key, which it has when it is a stored one that is changed, says nothing here.
+std::shared_ptr<const model::Layout> read_unsaved(base::JsonElement element, base::Problems& problems) {
+  constexpr std::string_view kKey = "layout";
+  std::string_view key = kKey;
+  if (element.is_object() && element["key"].get_string().get(key) != simdjson::SUCCESS) key = kKey;
+  base::Problems found;
+  auto layout = std::make_shared<model::Layout>(model::read_layout(element, key, found));
+  layout->version = 0;
+  for (base::Problem& problem : found) {
+    problem.pointer.insert(0, "/layout");
+    problems.push_back(std::move(problem));
+  }
+  return layout;
+}
+
+std::expected<LayoutPreviewRequest, Failure> read_layout_preview(const Call& call) {
+  CARILLON_TRY(const auto root, parse_body(call.request.body));
+  base::Problems problems;
+  base::ObjectReader reader(root, "", problems);
+  LayoutPreviewRequest wanted;
+  wanted.values.channels.push_back(model::Channel::Email);
+  reader.require("layout");
+  if (const auto element = reader.element("layout")) wanted.layout = read_unsaved(*element, problems);
+  reader.text("template", wanted.template_key, 64);
+  read_values(reader, wanted.values);
+  reader.done();
+  if (!problems.empty()) return std::unexpected(Failure(std::move(problems)));
+  return wanted;
+}
+
+// What a layout frames that is looked at without a template.
+std::shared_ptr<const model::Template> example_template() {
+  auto t = std::make_shared<model::Template>();
+  t->key = "example";
+  const auto say = [&t](const char* locale, const char* subject, std::initializer_list<const char*> lines) {
+    model::Content content;
+    content.title = subject;
+    auto& email = content.email.emplace();
+    for (const char* line : lines) {
+      email.html += fmt::format("<p>{}</p>", line);
+      email.text += fmt::format("{}{}", email.text.empty() ? "" : "\n\n", line);
+    }
+    t->content.emplace(locale, std::move(content));
+  };
+  say("en", "Your order is on its way",
+      {"Hello,", "this is where the text of an e-mail stands.", "Thank you for your order."});
+  say("ko", "주문하신 상품이 출발했습니다",
+      {"안녕하세요.", "이 자리에 메일 내용이 들어갑니다.", "주문해 주셔서 감사합니다."});
+  return t;
 }
 
 // Parameters that are not given are their samples; those fed from a user stay with the user.
@@ -187,15 +251,37 @@ void write_change(base::JsonWriter& out, const model::Change& change) {
   out.field_if("diff", change.diff).end_object();
 }
 
-}  // namespace
+// Links to this server, as they will look.
+std::string link_base(const Call& call) {
+  return call.options.public_url.empty() ? call.deps.listen_url() : call.options.public_url;
+}
 
-Task<Answer> preview_template(Call& call) {
-  CARILLON_CO_TRY(PreviewRequest wanted, read_preview(call));
-  CARILLON_CO_TRY(const auto head, co_await load_template_head(call));
-  const std::int64_t current = head.published != 0 ? head.published : head.latest;
-  CARILLON_CO_TRY(const auto t,
-                  co_await load_template_version(call, wanted.version != 0 ? wanted.version : current));
-  CARILLON_CO_TRY(const auto layout, co_await layout_now(call, *t));
+// The template a layout is to frame. Failures: 422.
+Task<std::expected<std::shared_ptr<const model::Template>, Failure>> framed_template(
+    Call& call, const LayoutPreviewRequest& wanted) {
+  if (wanted.template_key.empty()) co_return example_template();
+  call.args[0] = wanted.template_key;
+  const auto missing = [&call] {
+    return failed_at("/template", "unknown_template",
+                     fmt::format("there is no template '{}' of that version", call.args[0]));
+  };
+  const auto head = co_await load_template_head(call);
+  if (!head && head.error().status == 404) co_return missing();
+  CARILLON_CO_CHECK(head);
+  const std::int64_t current = head->published != 0 ? head->published : head->latest;
+  auto found =
+      co_await load_template_version(call, wanted.values.version != 0 ? wanted.values.version : current);
+  if (!found && found.error().status == 404) co_return missing();
+  CARILLON_CO_CHECK(found);
+  const auto content = (*found)->content.find((*found)->default_locale);
+  if (content == (*found)->content.end() || !content->second.covers(model::Channel::Email))
+    co_return failed_at("/template", "missing_content", "this template says nothing by e-mail");
+  co_return std::move(*found);
+}
+
+// What `t` says in `layout` with the values that were given.
+Task<Answer> show(Call& call, PreviewRequest wanted, std::shared_ptr<const model::Template> t,
+                  std::shared_ptr<const model::Layout> layout) {
   CARILLON_CO_TRY(const auto compiled, model::CompiledTemplate::compile(t, layout));
   CARILLON_CO_TRY(const auto profile, co_await load_user(call, wanted.user_id));
   std::string params = with_samples(*t, wanted.params, profile != nullptr);
@@ -203,7 +289,7 @@ Task<Answer> preview_template(Call& call) {
   model::check_params(*t, params, {}, "/params", problems);
   if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
   if (wanted.channels.empty()) wanted.channels = covered_channels(*t);
-  const std::string base = call.options.public_url.empty() ? call.deps.listen_url() : call.options.public_url;
+  const std::string base = link_base(call);
   const Shown shown{wanted,
                     *compiled,
                     profile.get(),
@@ -212,6 +298,24 @@ Task<Answer> preview_template(Call& call) {
                     base + "/p/example",
                     base + "/u/example"};
   co_return write_preview(shown, *t, layout.get());
+}
+
+}  // namespace
+
+Task<Answer> preview_template(Call& call) {
+  CARILLON_CO_TRY(PreviewRequest wanted, read_preview(call));
+  CARILLON_CO_TRY(const auto head, co_await load_template_head(call));
+  const std::int64_t current = head.published != 0 ? head.published : head.latest;
+  CARILLON_CO_TRY(const auto t,
+                  co_await load_template_version(call, wanted.version != 0 ? wanted.version : current));
+  CARILLON_CO_TRY(auto layout, co_await layout_now(call, *t));
+  co_return co_await show(call, std::move(wanted), t, std::move(layout));
+}
+
+Task<Answer> preview_layout(Call& call) {
+  CARILLON_CO_TRY(LayoutPreviewRequest wanted, read_layout_preview(call));
+  CARILLON_CO_TRY(auto t, co_await framed_template(call, wanted));
+  co_return co_await show(call, std::move(wanted.values), std::move(t), std::move(wanted.layout));
 }
 
 Task<Answer> diff_template(Call& call) {

@@ -228,8 +228,8 @@ std::span<const Route> template_routes() {
   static constexpr Access kWrite = manage("templates");
   static constexpr std::string_view kTag = "Templates";
   static const Route kRoutes[] = {
-      content_route(kTag, "GET", "/v1/templates", kRead, list_templates, "List templates", {}, "TemplateList",
-                    "limit after"),
+      content_route(kTag, "GET", "/v1/templates", kRead, list_templates, "List templates", {},
+                    "TemplateSummaryList", "limit after"),
       content_route(kTag, "PUT", "/v1/templates/{key}", kWrite, put_template,
                     "Store the next version; publish=false keeps it a draft", "Template", "Template",
                     "publish"),
@@ -263,7 +263,8 @@ std::span<const Route> template_routes() {
        .summary = "What it says with these parameters",
        .request = "PreviewRequest",
        .response = "Preview",
-       .is_looking = true},
+       .is_looking = true,
+       .is_body_optional = true},
   };
   return kRoutes;
 }

@@ -48,6 +48,7 @@ Reply versions_reply(std::int64_t latest, std::int64_t published);
 }
 
 Task<Answer> preview_template(Call& call);
+Task<Answer> preview_layout(Call& call);  // of one that is not stored
 Task<Answer> diff_template(Call& call);
 
 }  // namespace carillon::api

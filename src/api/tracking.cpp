@@ -306,6 +306,19 @@ constexpr Route outside(std::string_view method, std::string_view pattern, Handl
           .content_type = "text/html"};
 }
 
+constexpr Route pixel_route() {
+  Route route = outside("GET", "/t/o/{token}", open, "The pixel of a mail: it was opened");
+  route.content_type = "image/gif";
+  return route;
+}
+
+constexpr Route click_route() {
+  Route route = outside("GET", "/t/c/{token}", click, "A link was followed; goes on to where it leads", "u");
+  route.status = 302;
+  route.content_type = "text/html text/plain";
+  return route;
+}
+
 constexpr Route own(std::string_view pattern) {
   return {.method = "POST",
           .pattern = pattern,
@@ -321,8 +334,8 @@ constexpr Route own(std::string_view pattern) {
 
 std::span<const Route> tracking_routes() {
   static const Route kRoutes[] = {
-      outside("GET", "/t/o/{token}", open, "The pixel of a mail: it was opened"),
-      outside("GET", "/t/c/{token}", click, "A link was followed; goes on to where it leads", "u"),
+      pixel_route(),
+      click_route(),
       // Mail programs and campaigns add to links.
       outside("GET", "/u/{token}", ask_unsubscribe, "The page that asks before it unsubscribes", kAnyQuery),
       outside("POST", "/u/{token}", unsubscribe, "Unsubscribe, also at once (RFC 8058)", kAnyQuery),

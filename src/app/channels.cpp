@@ -289,16 +289,15 @@ void add_sender(CLI::App& root, Shell& shell) {
 void add_channels(CLI::App& root, Shell& shell) {
   auto& integration = add_noun(root, "integration", "Integrations: configured accounts of providers");
   add_integration_add(integration, shell);
-  add_list(integration, shell, Paged::No, "List all integrations", "carillon integration list",
-           "/v1/integrations",
-           {{"INTEGRATION", "key"},
-            {"PROVIDER", "provider"},
-            {"CHANNEL", "channel"},
-            {"ENABLED", "enabled"},
-            {"PAUSED", "paused"},
-            {"STATE", "state"}},
-           "There is no integration: every channel ends in the sandbox. carillon integration add KEY "
-           "--provider …");
+  add_list(
+      integration, shell, Paged::No, "List all integrations", "carillon integration list", "/v1/integrations",
+      {{"INTEGRATION", "key"},
+       {"PROVIDER", "provider"},
+       {"CHANNEL", "channel"},
+       {"ENABLED", "enabled"},
+       {"PAUSED", "paused"},
+       {"STATE", "state"}},
+      fmt::format("There is no integration: {}. carillon integration add KEY --provider …", kNoIntegration));
   add_integration_actions(integration, shell);
   add_verb(integration, shell, "providers", "List the types of integrations and their settings",
            "carillon integration providers",

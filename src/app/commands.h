@@ -37,6 +37,7 @@ void add_approval(CLI::App& root, Shell& shell);   // approval
 void add_schedule(CLI::App& root, Shell& shell);   // schedule
 void add_webhooks(CLI::App& root, Shell& shell);   // webhook
 void add_backup(CLI::App& root, Shell& shell);     // backup restore
+void add_migrate(CLI::App& root, Shell& shell);    // migrate
 void add_imports(CLI::App& root, Shell& shell);    // import export
 void add_objects(CLI::App& root, Shell& shell);    // object
 void add_bench(CLI::App& root, Shell& shell);      // bench

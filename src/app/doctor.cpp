@@ -5,8 +5,10 @@
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <map>
 
 #include "app/client.h"
+#include "providers/provider.h"
 
 namespace carillon::app {
 namespace {
@@ -77,6 +79,22 @@ void check_integration(Transport& transport, base::JsonElement integration, Find
        is_ok ? "" : fmt::format("mend it with: carillon integration add {} --provider …", key)});
 }
 
+// A process that cannot reach PostgreSQL begins nothing more after half its lease; what it had begun by then
+// may take as long as a provider may. When that is longer than the other half, others take over what is still
+// being sent.
+void check_lease(const std::map<std::string, Millis>& timeouts, Millis lease, Findings& findings) {
+  for (const auto& [key, timeout] : timeouts) {
+    if (timeout <= lease / 2) continue;
+    findings.push_back(
+        {"store.lease", Health::Warn,
+         fmt::format("{} is less than twice the timeout of integration {} ({}): when a process loses "
+                     "PostgreSQL, others may send again what it is still sending",
+                     to_duration_text(lease), key, to_duration_text(timeout)),
+         fmt::format("store.lease = \"{}\"", to_duration_text(timeout * 2))});
+    return;
+  }
+}
+
 // What a server that is ready does without.
 void check_degraded(const std::string& readiness, Findings& findings) {
   base::JsonDocument document;
@@ -112,7 +130,8 @@ int doctor(const Shell& shell) {
   } else {
     check_store(transport, findings);
     check_accountability(transport, findings);
-    check_integrations(transport, findings);
+    check_integrations(transport, (*options)->store.is_postgres() ? (*options)->store.lease : Millis(0),
+                       findings);
     const Time now = std::chrono::time_point_cast<Millis>(std::chrono::system_clock::now());
     check_pauses(transport, findings);
     check_queues(transport, findings);
@@ -189,16 +208,22 @@ void check_accountability(Transport& transport, Findings& findings) {
   }
 }
 
-void check_integrations(Transport& transport, Findings& findings) {
+void check_integrations(Transport& transport, Millis lease, Findings& findings) {
   const auto asked = ask(transport, "GET", "/v1/integrations", "integrations", findings);
   if (!asked) return;
   base::JsonArray list;
   if (asked->root["data"].get(list) != simdjson::SUCCESS || list.size() == 0) {
-    findings.push_back({"integrations", Health::Warn, "none is configured: every channel ends in the sandbox",
+    findings.push_back({"integrations", Health::Warn, fmt::format("none is configured: {}", kNoIntegration),
                         "carillon integration add KEY --provider …"});
     return;
   }
-  for (const auto integration : list) check_integration(transport, integration, findings);
+  std::map<std::string, Millis> timeouts;
+  for (const auto integration : list) {
+    check_integration(transport, integration, findings);
+    const auto timeout = parse_duration(cell_at(integration, "settings.timeout"));
+    timeouts[cell_at(integration, "key")] = timeout.value_or(providers::CommonOptions{}.timeout);
+  }
+  if (lease.count() > 0) check_lease(timeouts, lease, findings);
 }
 
 void check_listeners(Transport& transport, const AppOptions& options, Findings& findings) {

@@ -8,6 +8,9 @@
 #include "app/transport.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "cache/inspect.h"
+#include "queue/inspect.h"
+#include "store/inspect.h"
 
 namespace carillon::app {
 
@@ -32,9 +35,13 @@ void check_journal(const AppOptions& options, Findings& findings);
 // Files of the data folder are not from the future, and the kernel calls its clock synchronised.
 void check_clock(const AppOptions& options, Time now, Findings& findings);
 void check_file_limit(const AppOptions& options, Findings& findings);
-// Redis and Kafka, where settings name them: as at a start, so that topics that are missing are made. Takes
-// as long as they do to answer, a quarter of a minute at most.
+// PostgreSQL, Redis and Kafka, where settings name them: they are asked, and nothing is changed. Takes as
+// long as they do to answer, a quarter of a minute at most for each.
 void check_shared(const AppOptions& options, Findings& findings);
+// What is made of their answers.
+void judge_postgres(const store::PostgresFacts& facts, const AppOptions& options, Findings& findings);
+void judge_kafka(const queue::KafkaFacts& facts, Findings& findings);
+void judge_redis(const cache::RedisFacts& facts, Findings& findings);
 
 // The JSON of a call that succeeded; otherwise a finding says what went wrong, and it is null.
 struct Asked {
@@ -48,7 +55,8 @@ std::unique_ptr<Asked> ask(Transport& transport, std::string method, std::string
 // ---- the installation: these ask the API, of a running server or of the stopped store
 void check_store(Transport& transport, Findings& findings);
 void check_accountability(Transport& transport, Findings& findings);
-void check_integrations(Transport& transport, Findings& findings);
+// `lease`: of a store that is shared, which providers' timeouts have to fit into; 0: of none.
+void check_integrations(Transport& transport, Millis lease, Findings& findings);
 // Pauses that stand; first of all those a restore has set.
 void check_pauses(Transport& transport, Findings& findings);
 // Schedules whose last run was refused.

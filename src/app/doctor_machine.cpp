@@ -57,6 +57,13 @@ Millis modified_at(const std::string& path) {
   return Millis(info.st_mtim.tv_sec * 1000 + info.st_mtim.tv_nsec / 1'000'000);
 }
 
+// `error`: why a folder cannot be written.
+std::string advice_of(int error, std::string advice) {
+  return error == EROFS ? "mount that file system for writing; after an error of the disk it may have become "
+                          "read-only by itself: see dmesg"
+                        : std::move(advice);
+}
+
 }  // namespace
 
 void check_data_folder(const AppOptions& options, Findings& findings) {
@@ -68,8 +75,10 @@ void check_data_folder(const AppOptions& options, Findings& findings) {
     return;
   }
   if (::access(options.data.c_str(), R_OK | W_OK | X_OK) != 0) {
-    findings.push_back({name, Health::Fail, fmt::format("{}: {}", options.data, std::strerror(errno)),
-                        fmt::format("run as the user who owns it, or chown it to user {}", ::geteuid())});
+    const int error = errno;
+    findings.push_back(
+        {name, Health::Fail, fmt::format("{}: {}", options.data, std::strerror(error)),
+         advice_of(error, fmt::format("run as the user who owns it, or chown it to user {}", ::geteuid()))});
     return;
   }
   const unsigned mode = mode_of(options.data);
@@ -176,8 +185,9 @@ void check_journal(const AppOptions& options, Findings& findings) {
     return;
   }
   if (::access(folder.c_str(), R_OK | W_OK | X_OK) != 0) {
-    findings.push_back({"journal", Health::Fail, fmt::format("{}: {}", folder, std::strerror(errno)),
-                        "give the folder to the user the server runs as"});
+    const int error = errno;
+    findings.push_back({"journal", Health::Fail, fmt::format("{}: {}", folder, std::strerror(error)),
+                        advice_of(error, "give the folder to the user the server runs as")});
     return;
   }
   std::size_t segments = 0;

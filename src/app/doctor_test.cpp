@@ -122,6 +122,200 @@ TEST_F(Doctor, FailsWhenTheDiskIsBelowTheLimitOfAccepting) {
   EXPECT_EQ(found_[0].health, Health::Fail);
 }
 
+// A database as it should be, with two processes of which one leads.
+store::PostgresFacts good_postgres() {
+  store::PostgresFacts facts;
+  facts.version = "15.20";
+  facts.is_local = true;
+  facts.settings = {{"fsync", "on"},
+                    {"full_page_writes", "on"},
+                    {"synchronous_commit", "on"},
+                    {"autovacuum", "on"},
+                    {"max_connections", "100"},
+                    {"max_locks_per_transaction", "64"},
+                    {"synchronous_standby_names", ""}};
+  facts.has_store = true;
+  facts.schema = facts.known_schema = 16;
+  facts.processes = {{.node = 0, .silent = Millis(2'000)}, {.node = 1, .silent = Millis(4'000)}};
+  facts.leader = 1;
+  facts.leader_silent = Millis(500);
+  facts.partitions = 4;
+  facts.days_ahead = 3;
+  return facts;
+}
+
+const Finding* found(const Findings& findings, std::string_view check) {
+  for (const Finding& finding : findings)
+    if (finding.check == check) return &finding;
+  return nullptr;
+}
+
+Findings judged(const store::PostgresFacts& facts) {
+  Findings findings;
+  judge_postgres(facts, AppOptions{}, findings);
+  return findings;
+}
+
+TEST(DoctorOfPostgres, FindsNothingWrongWithAGoodOne) {
+  for (const Finding& finding : judged(good_postgres()))
+    EXPECT_EQ(finding.health, Health::Ok) << finding.detail;
+}
+
+TEST(DoctorOfPostgres, FailsOnEachSettingThatLosesWhatWasAccepted) {
+  for (const char* name : {"fsync", "full_page_writes", "synchronous_commit", "autovacuum"}) {
+    auto facts = good_postgres();
+    facts.settings[name] = "off";
+    const auto findings = judged(facts);
+    const Finding* finding = found(findings, std::string("postgres ") + name);
+    ASSERT_NE(finding, nullptr) << name;
+    EXPECT_EQ(finding->health, Health::Fail);
+    EXPECT_NE(finding->fix.find(name), std::string::npos);
+    EXPECT_EQ(exit_status(findings), 1);
+  }
+}
+
+TEST(DoctorOfPostgres, WarnsOfAStandbyThatMayLackTheLast) {
+  auto facts = good_postgres();
+  facts.settings["synchronous_standby_names"] = "b";
+  EXPECT_EQ(exit_status(judged(facts)), 0);
+  EXPECT_EQ(found(judged(facts), "postgres synchronous_commit"), nullptr);
+  facts.settings["synchronous_commit"] = "remote_write";
+  const auto findings = judged(facts);
+  ASSERT_NE(found(findings, "postgres synchronous_commit"), nullptr);
+  EXPECT_EQ(found(findings, "postgres synchronous_commit")->health, Health::Warn);
+}
+
+TEST(DoctorOfPostgres, FailsOnAStandbyAndOnANewerVersion) {
+  auto facts = good_postgres();
+  facts.is_standby = true;
+  EXPECT_EQ(exit_status(judged(facts)), 1);
+  facts = good_postgres();
+  facts.schema = 99;
+  const auto findings = judged(facts);
+  ASSERT_NE(found(findings, "postgres schema"), nullptr);
+  EXPECT_EQ(found(findings, "postgres schema")->health, Health::Fail);
+}
+
+TEST(DoctorOfPostgres, WarnsOfAWayThatOthersCanRead) {
+  auto facts = good_postgres();
+  facts.is_local = false;
+  EXPECT_NE(found(judged(facts), "postgres TLS"), nullptr);
+  facts.is_encrypted = true;
+  EXPECT_NE(found(judged(facts), "postgres TLS"), nullptr);
+  facts.is_verified = true;
+  EXPECT_EQ(found(judged(facts), "postgres TLS"), nullptr);
+}
+
+TEST(DoctorOfPostgres, TellsAClockThatIsOffFromOneThatIsFarOff) {
+  auto facts = good_postgres();
+  facts.clock_ahead = Millis(-2'000);
+  EXPECT_EQ(found(judged(facts), "postgres clock")->health, Health::Warn);
+  EXPECT_NE(found(judged(facts), "postgres clock")->detail.find("2.0 s behind"), std::string::npos);
+  facts.clock_ahead = Millis(6'000);
+  EXPECT_EQ(found(judged(facts), "postgres clock")->health, Health::Fail);
+}
+
+TEST(DoctorOfPostgres, NamesProcessesThatAreSilentAndALeaderThatIsGone) {
+  auto facts = good_postgres();
+  facts.processes[0].silent = Millis(20'000);
+  EXPECT_EQ(found(judged(facts), "process 0")->health, Health::Warn);
+  facts.processes[0] = {.node = 0, .silent = Millis(90'000), .in_processing = 3};
+  EXPECT_NE(found(judged(facts), "process 0")->detail.find("3 deliveries"), std::string::npos);
+  facts.processes[0].in_processing = 0;
+  EXPECT_EQ(found(judged(facts), "process 0"), nullptr) << "it has left nothing";
+  facts.leader_silent = Millis(60'000);
+  EXPECT_EQ(found(judged(facts), "leader")->health, Health::Warn);
+}
+
+TEST(DoctorOfPostgres, WarnsOfPartitionsLocksSlotsAndOldTransactions) {
+  auto facts = good_postgres();
+  facts.days_ahead = 0;
+  EXPECT_EQ(found(judged(facts), "partitions")->health, Health::Warn);
+  facts = good_postgres();
+  facts.partitions = 400;
+  EXPECT_NE(found(judged(facts), "postgres max_locks_per_transaction"), nullptr);
+  facts = good_postgres();
+  facts.idle_slots = {{"debezium", 5LL << 30}, {"small", 1 << 20}};
+  EXPECT_NE(found(judged(facts), "replication slot debezium"), nullptr);
+  EXPECT_EQ(found(judged(facts), "replication slot small"), nullptr);
+  facts.oldest_transaction = Millis(3'600'000);
+  EXPECT_NE(found(judged(facts), "postgres transactions"), nullptr);
+  facts.connections = 97;
+  EXPECT_NE(found(judged(facts), "postgres max_connections"), nullptr);
+}
+
+queue::KafkaFacts good_kafka() {
+  queue::KafkaFacts facts;
+  facts.brokers = 3;
+  facts.topics = {{"carillon.delivery.sms.normal",
+                   6,
+                   3,
+                   {{"cleanup.policy", "delete"},
+                    {"min.insync.replicas", "2"},
+                    {"retention.ms", "86400000"},
+                    {"max.message.bytes", "65536"},
+                    {"unclean.leader.election.enable", "false"}}}};
+  return facts;
+}
+
+TEST(DoctorOfKafka, NamesTheTopicAndTheSetting) {
+  Findings findings;
+  judge_kafka(good_kafka(), findings);
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].health, Health::Ok);
+  struct Case {
+    const char *setting, *value;
+    Health health;
+  };
+  for (const Case& c : {Case{"cleanup.policy", "compact", Health::Fail},
+                        {"min.insync.replicas", "4", Health::Fail},
+                        {"min.insync.replicas", "1", Health::Warn},
+                        {"retention.ms", "1000", Health::Fail},
+                        {"max.message.bytes", "100", Health::Fail},
+                        {"unclean.leader.election.enable", "true", Health::Warn}}) {
+    auto facts = good_kafka();
+    facts.topics[0].settings[c.setting] = c.value;
+    findings.clear();
+    judge_kafka(facts, findings);
+    const Finding* finding = found(findings, std::string("kafka ") + c.setting);
+    ASSERT_NE(finding, nullptr) << c.setting;
+    EXPECT_EQ(finding->health, c.health) << c.setting << " " << c.value;
+    EXPECT_TRUE(finding->detail.starts_with("carillon.delivery.sms.normal: ")) << finding->detail;
+    EXPECT_FALSE(finding->fix.empty());
+  }
+}
+
+TEST(DoctorOfKafka, WarnsOfTooFewReplicasAndOfTopicsThatAreMissing) {
+  auto facts = good_kafka();
+  facts.topics[0].replicas = 1;
+  facts.topics[0].settings.clear();  // the user may not look at them
+  facts.missing = {"a", "b", "c", "d", "e"};
+  Findings findings;
+  judge_kafka(facts, findings);
+  EXPECT_EQ(found(findings, "kafka replicas")->health, Health::Warn);
+  EXPECT_EQ(found(findings, "kafka topics")->detail, "a, b, c and 2 more: not there");
+  EXPECT_EQ(exit_status(findings), 0);
+}
+
+TEST(DoctorOfRedis, FailsOnAPolicyThatThrowsMarksAway) {
+  cache::RedisFacts facts{.version = "7.0.15", .policy = "noeviction", .memory_max = 1 << 30};
+  Findings findings;
+  judge_redis(facts, findings);
+  EXPECT_EQ(findings[0].health, Health::Ok);
+  for (const char* policy : {"allkeys-lru", "volatile-ttl"}) {
+    facts.policy = policy;
+    findings.clear();
+    judge_redis(facts, findings);
+    EXPECT_EQ(findings[0].check, "redis maxmemory-policy");
+    EXPECT_EQ(findings[0].health, Health::Fail);
+    EXPECT_NE(findings[0].detail.find(policy), std::string::npos);
+  }
+  facts.memory_max = 0;  // nothing is thrown away, yet
+  findings.clear();
+  judge_redis(facts, findings);
+  EXPECT_EQ(findings[0].health, Health::Warn);
+}
+
 TEST(Findings, FailOnlyByAFailure) {
   EXPECT_EQ(exit_status({{"a", Health::Ok, "", ""}, {"b", Health::Warn, "x", "y"}}), 0);
   EXPECT_EQ(exit_status({{"a", Health::Ok, "", ""}, {"b", Health::Fail, "x", "y"}}), 1);

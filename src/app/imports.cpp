@@ -1,4 +1,8 @@
-// carillon import: files of users and of group members, as jobs. carillon export: what is kept of a user.
+// carillon import: files of users and of group members, as jobs. carillon export: what is kept of a user; the
+// history as a file, made by a job.
+#include <fstream>
+#include <iostream>
+
 #include "app/client.h"
 
 namespace carillon::app {
@@ -124,8 +128,110 @@ int export_user(Client& client, const std::string& user) {
   return kExitOk;
 }
 
+struct ExportOptions {
+  std::vector<std::pair<std::string, std::string>> filter{
+      {"event_id", ""}, {"user_id", ""}, {"status", ""}, {"log_status", ""}, {"category", ""},
+      {"channel", ""},  {"from", ""},    {"until", ""},  {"email", ""},      {"phone", ""}};
+  std::vector<std::string> columns;
+  std::string output = "-", job;
+  bool is_detached = false;
+};
+
+std::string body_of(const ExportOptions& o) {
+  base::JsonWriter out;
+  out.object().key("filter").object();
+  for (const auto& [name, text] : o.filter) field_if_given(out, name, text);
+  out.end_object();
+  texts_if_given(out, "columns", o.columns);
+  out.end_object();
+  return out.str();
+}
+
+std::string render_export(base::JsonElement root) {
+  std::string text =
+      fmt::format("{}: {}, {} rows.\n", cell_at(root, "id"), cell_at(root, "state"), cell_at(root, "done"));
+  if (const std::string detail = cell_at(root, "detail"); detail != "-") text += detail + "\n";
+  return text;
+}
+
+// A piece at a time, as the answers of the control socket have an end.
+int fetch_result(Client& client, const std::string& job, std::ostream& out) {
+  constexpr std::size_t kPiece = 8U << 20;
+  std::size_t offset = 0;
+  for (std::size_t size = kPiece; size == kPiece; offset += size) {
+    const auto piece = client.ask(
+        "GET", path_of("/v1/jobs/", job, fmt::format("/result?offset={}&bytes={}", offset, kPiece)));
+    if (!piece) return piece.error();
+    size = piece->body.size();
+    out.write(piece->body.data(), static_cast<std::streamsize>(size));
+  }
+  out.flush();
+  if (out) return kExitOk;
+  return report(Error{Errc::Unavailable, "the file cannot be written; is the disk full?"});
+}
+
+int save_result(Client& client, const std::string& job, const std::string& output) {
+  if (output == "-") return fetch_result(client, job, std::cout);
+  std::ofstream file(output, std::ios::binary | std::ios::trunc);
+  if (!file) return report(Error{Errc::InvalidArgument, fmt::format("{} cannot be written", output)});
+  return fetch_result(client, job, file);
+}
+
+int export_history(Client& client, const ExportOptions& o, const std::string& target) {
+  auto answer = client.ask("POST", target, body_of(o));
+  if (!answer) return answer.error();
+  if (o.is_detached) return client.show(*answer, render_export);
+  const auto done = await_job(client, std::move(*answer), "Exporting");
+  if (!done) return done.error();
+  base::JsonDocument document;
+  const auto root = document.parse(done->body);
+  if (!root || cell_at(*root, "state") != "completed") {
+    client.show(*done, render_export);
+    return kExitFailure;
+  }
+  const std::string job = cell_at(*root, "id");
+  print_error(render_export(*root));
+  return save_result(client, job, o.output);
+}
+
+void add_history(CLI::App& noun, Shell& shell, const char* verb, const char* help, const char* example,
+                 const char* target) {
+  auto o = std::make_shared<ExportOptions>();
+  auto& command = add_verb(noun, shell, verb, help, example,
+                           [o, target](Client& client) { return export_history(client, *o, target); });
+  constexpr const char* kHelps[] = {"Of this event id",
+                                    "To this user",
+                                    "In this state",
+                                    "PENDING, PROCESSING, SUCCESS or FAIL",
+                                    "Of this category",
+                                    "By this channel",
+                                    "Accepted at this time or later: 2026-12-01T00:00:00Z",
+                                    "Accepted before this time",
+                                    "To this address that is nobody's",
+                                    "To this phone number that is nobody's"};
+  for (std::size_t i = 0; i < o->filter.size(); ++i) {
+    std::string flag = "--" + o->filter[i].first;
+    for (char& c : flag) c = c == '_' ? '-' : c;
+    command.add_option(flag, o->filter[i].second, kHelps[i]);
+  }
+  command.add_option("--columns", o->columns, "These columns in this order (default: all)")->delimiter(',');
+  command.add_option("--output", o->output, "The file to write (default: - for standard output)");
+  command.add_flag("--detach", o->is_detached, "Do not wait; fetch it later with carillon export result");
+}
+
 void add_export(CLI::App& root, Shell& shell) {
-  auto& noun = add_noun(root, "export", "What is kept, as JSON");
+  auto& noun = add_noun(root, "export", "What is kept of a user, as JSON; the history, as CSV");
+  add_history(noun, shell, "notifications", "The notifications of the history as a CSV file",
+              "carillon export notifications --from 2026-12-01T00:00:00Z --output december.csv",
+              "/v1/notifications/export");
+  add_history(noun, shell, "deliveries", "The deliveries of the history as a CSV file",
+              "carillon export deliveries --log-status FAIL --output failed.csv", "/v1/deliveries/export");
+  auto o = std::make_shared<ExportOptions>();
+  auto& result = add_verb(noun, shell, "result", "The file of an export that was made before",
+                          "carillon export result job_0b6k9m2x4r8tz --output december.csv",
+                          [o](Client& client) { return save_result(client, o->job, o->output); });
+  result.add_option("JOB", o->job, "The job")->required();
+  result.add_option("--output", o->output, "The file to write (default: - for standard output)");
   auto id = std::make_shared<std::string>();
   auto& user = add_verb(noun, shell, "user", "Everything that is kept of a recipient, with the history",
                         "carillon export user 42 > 42.json",

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "base/descriptor.h"
+#include "base/json.h"
 
 namespace carillon::app {
 namespace {
@@ -60,17 +61,22 @@ Result<KeyText> find_key(const AppOptions& options) {
 Result<std::unique_ptr<base::KeyRing>> load_keys(const AppOptions& options) {
   const std::string path = options.data + "/secret.key";
   const bool is_setting = !options.secrets_key.empty() || !options.secrets_key_file.empty();
-  if (is_setting || std::filesystem::exists(path)) {
+  std::error_code ec;
+  const bool is_there = std::filesystem::exists(path, ec);
+  if (ec)
+    return fail(
+        Errc::Unavailable,
+        fmt::format("cannot look for {}: {}; run as the user whose data folder it is", path, ec.message()));
+  if (is_setting || is_there) {
     CARILLON_TRY(const KeyText key, find_key(options));
     return read_key(key.text.reveal(), key.where);
   }
-  if (std::filesystem::exists(options.data + "/carillon.db")) {
+  if (std::filesystem::exists(options.data + "/carillon.db", ec)) {
     return fail(
         Errc::FailedPrecondition,
         fmt::format("{} is missing but the store is there; put the key back, or give CARILLON_SECRETS_KEY",
                     path));
   }
-  std::error_code ec;
   std::filesystem::create_directories(options.data, ec);
   if (ec)
     return fail(Errc::Unavailable,
@@ -78,6 +84,10 @@ Result<std::unique_ptr<base::KeyRing>> load_keys(const AppOptions& options) {
   const std::string text = base::base64(base::random_bytes(kKeyBytes));
   CARILLON_CHECK(write_private_file(path, text + "\n"));
   return read_key(text, path);
+}
+
+std::string key_note(const base::KeyRing& keys) {
+  return base::JsonWriter().object().field("key_id", keys.sealer.key_id()).end_object().str();
 }
 
 Result<std::string> load_instance(const std::string& data) {

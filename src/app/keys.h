@@ -24,6 +24,10 @@ Result<KeyText> find_key(const AppOptions& options);
 // Errors: InvalidArgument (not 32 bytes of base64; names `where`).
 Result<std::unique_ptr<base::KeyRing>> read_key(std::string_view base64, const std::string& where);
 
+// What a store that processes share says of the key they all have: data of the record ("cluster", 0,
+// "key_id").
+[[nodiscard]] std::string key_note(const base::KeyRing& keys);
+
 // The text of DATA/instance: made once per data folder, names this process to the store.
 Result<std::string> load_instance(const std::string& data);
 

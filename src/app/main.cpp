@@ -1,38 +1,37 @@
 // The one binary: `carillon serve`, `carillon sim` and the commands that administer both.
-#include <algorithm>
 #include <cstdio>
 #include <exception>
-#include <string_view>
+#include <string>
+#include <vector>
 
 #include "app/commands.h"
 #include "app/output.h"
 
 namespace {
 
-// The command whose name begins most like `word`; empty: none does.
-std::string nearest(const CLI::App& root, std::string_view word) {
-  std::string best;
-  std::size_t most = 1;  // one letter alone says nothing
-  for (const auto* command : root.get_subcommands([](const CLI::App*) { return true; })) {
-    const std::string& name = command->get_name();
-    const auto same = std::mismatch(name.begin(), name.end(), word.begin(), word.end()).first - name.begin();
-    if (static_cast<std::size_t>(same) > most) {
-      most = static_cast<std::size_t>(same);
-      best = name;
-    }
+std::string names_of(const CLI::App& app) {
+  std::string out;
+  for (const CLI::App* each : app.get_subcommands([](const CLI::App*) { return true; })) {
+    out += (out.empty() ? "" : ", ") + each->get_name();
   }
-  return best;
+  return out;
 }
 
-// Says so when the first word is no command; the parser would only say that one is missing.
-bool is_unknown(const CLI::App& root, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return false;
-  const auto is_it = [argv](const CLI::App* command) { return command->get_name() == argv[1]; };
-  if (!root.get_subcommands(is_it).empty()) return false;
-  const std::string near = nearest(root, argv[1]);
-  std::fprintf(stderr, "carillon: there is no command '%s'%s%s%s; carillon --help lists them\n", argv[1],
-               near.empty() ? "" : "; is it '", near.c_str(), near.empty() ? "" : "'");
-  return true;
+// What is wrong with the command line, and which command's help says more.
+std::string explain(const CLI::App* root, const CLI::Error& error) {
+  const CLI::App* app = root;
+  std::string path = "carillon";
+  while (!app->get_subcommands().empty()) {
+    app = app->get_subcommands().front();
+    path += " " + app->get_name();
+  }
+  std::string what = error.what();
+  if (error.get_name() == "RequiredError" && app->get_require_subcommand_min() > 0) {
+    const std::vector<std::string> extra = root->remaining(true);
+    what = extra.empty() ? "give a command" : fmt::format("'{}' is no command here", extra.front());
+    what += fmt::format("; use one of: {}", names_of(*app));
+  }
+  return fmt::format("{}: {}\n{} --help says more.\n", path, what, path);
 }
 
 int run(int argc, char** argv) {
@@ -40,11 +39,8 @@ int run(int argc, char** argv) {
   CLI::App root{
       "Carillon takes notifications, decides who gets them on which channel and when, and never loses one.",
       "carillon"};
-  root.footer(
-      "Start here:  carillon serve\n"
-      "Then:        carillon send --help\n"
-      "Every command has --help with an example.");
   root.require_subcommand(1);
+  root.failure_message(explain);
   Shell shell;
   add_serve(root, shell);
   add_roles(root, shell);
@@ -62,12 +58,17 @@ int run(int argc, char** argv) {
   add_rules(root, shell);
   add_webhooks(root, shell);
   add_backup(root, shell);
+  add_migrate(root, shell);
   add_imports(root, shell);
   add_objects(root, shell);
   add_doctor(root, shell);
   add_bench(root, shell);
   add_reference(root, shell);
-  if (is_unknown(root, argc, argv)) return kExitUsage;
+  // After its commands, which would say the same otherwise.
+  root.footer(
+      "Start here:  carillon serve\n"
+      "Then:        carillon send --help\n"
+      "Every command has --help with an example.");
   try {
     root.parse(argc, argv);
   } catch (const CLI::ParseError& e) { return root.exit(e) == 0 ? kExitOk : kExitUsage; }

@@ -14,6 +14,7 @@
 #include "app/mix.h"
 #include "app/restore.h"
 #include "base/log.h"
+#include "pipeline/recover.h"
 #include "store/postgres.h"
 
 namespace carillon::app {
@@ -32,8 +33,16 @@ T run_on(const boost::asio::any_io_executor& executor, Task<T> task) {
   return boost::asio::co_spawn(executor, std::move(task), boost::asio::use_future).get();
 }
 
-// sqlite:PATH → the folder that holds it; the data folder when the store is elsewhere.
-Result<std::string> sqlite_folder(const AppOptions& options) {
+bool may_lead(Role role) noexcept { return role == Role::Serve || role == Role::Scheduler; }
+
+pipeline::Duties duties_of(Role role, std::uint32_t queues) {
+  if (role == Role::Serve) return {};
+  return {.expands = role == Role::Router, .queues = role == Role::Worker ? queues : 0};
+}
+
+}  // namespace
+
+Result<std::string> store_folder(const AppOptions& options) {
   const std::string url(options.store.url.reveal());
   if (url.empty() || options.store.is_postgres()) return options.data;
   constexpr std::string_view kScheme = "sqlite:";
@@ -45,13 +54,6 @@ Result<std::string> sqlite_folder(const AppOptions& options) {
   if (path.extension() != ".db") return path.string();
   return path.has_parent_path() ? path.parent_path().string() : std::string(".");
 }
-
-pipeline::Duties duties_of(Role role, std::uint32_t queues) {
-  if (role == Role::Serve) return {};
-  return {.expands = role == Role::Router, .queues = role == Role::Worker ? queues : 0};
-}
-
-}  // namespace
 
 Worker::Worker(std::string name, int nice)
     : guard_(boost::asio::make_work_guard(context_)), thread_([this, nice, n = std::move(name)] {
@@ -99,7 +101,7 @@ Result<std::unique_ptr<Node>> Node::open(AppOptions options, Role role) {
 }
 
 Result<void> Node::open_store() {
-  CARILLON_TRY(store_folder_, sqlite_folder(options_));
+  CARILLON_TRY(store_folder_, store_folder(options_));
   std::error_code ec;
   const bool is_new = std::filesystem::create_directories(options_.data, ec);
   // Personal data and keys live here; a folder somebody made keeps the mode they gave it.
@@ -132,7 +134,8 @@ Result<void> Node::open_postgres() {
   postgres.dedup_window = options_.store.dedup_window;
   postgres.lease = options_.store.lease;
   postgres.leader_lease = options_.store.leader_lease;
-  postgres.may_lead = role_ == Role::Serve || role_ == Role::Scheduler;
+  postgres.may_lead = may_lead(role_);
+  postgres.clock = &clock_;
   postgres.keys = keys_.get();
   postgres.metrics = &metrics_;
   CARILLON_TRY(store_, store::open_postgres(std::move(postgres)));
@@ -148,10 +151,9 @@ bool Node::is_new_store() const {
 Result<void> Node::check_key() {
   if (!store_->is_shared()) return {};
   const auto main = delivery_->executor();
-  const std::string key_id = keys_->sealer.key_id();
   store::Record record;
   record.key = {"cluster", 0, "key_id"};
-  record.data = base::JsonWriter().object().field("key_id", key_id).end_object().str();
+  record.data = key_note(*keys_);
   auto found = run_on(main, store_->get_record(record.key));
   if (!found && found.error().code == Errc::NotFound) {
     const auto key = record.key;
@@ -165,7 +167,7 @@ Result<void> Node::check_key() {
       Errc::FailedPrecondition,
       fmt::format("secrets.key: what is in the store is sealed with another key; give every process the "
                   "same one, with CARILLON_SECRETS_KEY or as a copy of DATA/secret.key (this one is {})",
-                  key_id));
+                  keys_->sealer.key_id()));
 }
 
 Result<void> Node::open_rest(Role role) {
@@ -185,15 +187,15 @@ Result<void> Node::open_rest(Role role) {
   ids_ = std::make_unique<base::IdGenerator>(clock_, owner_.node, registration.highest_id);
   CARILLON_CHECK(check_key());
   CARILLON_CHECK(open_objects(role));
+  store_->webhooks().stream_events(is_running(role) && !options_.kafka.events_topic.empty());
   CARILLON_TRY(directory_, run_on(main, pipeline::Directory::open(*store_, *keys_, clock_)));
   if (is_running(role)) {
     options_.pipeline.duties = duties_of(role, options_.queues);
-    pipeline::Pipeline::Deps deps{*store_, *queue_,     *cache_, clock_, *keys_,          metrics_,
-                                  *ids_,   *directory_, owner_,  main,   api_executors(), objects_.get()};
-    CARILLON_TRY(pipeline_, pipeline::Pipeline::open(std::move(deps), options_.pipeline));
+    CARILLON_TRY(pipeline_, pipeline::Pipeline::open(pipeline_deps(), options_.pipeline));
   }
   CARILLON_CHECK(open_jobs(role));
   if (is_running(role)) open_webhooks();
+  CARILLON_CHECK(open_records(role));
   api::Deps deps{pipeline_.get(),
                  *directory_,
                  *store_,
@@ -206,17 +208,32 @@ Result<void> Node::open_rest(Role role) {
                    clock_.advance(by);
                    if (pipeline_) pipeline_->nudge();
                    if (webhooks_) webhooks_->nudge();
+                   if (ingest_) ingest_->nudge();
                  },
                  jobs_.get(),
                  objects_.get(),
                  webhooks_.get(),
                  [this] { return listen_url(); },
-                 queue_.get()};
+                 queue_.get(),
+                 ingest_.get(),
+                 record_writer_.get()};
   api_ = api::Api::open(std::move(deps), options_.api);
   backups_ = std::make_unique<Backups>(
       Backups::Deps{*store_, options_, clock_, store_folder_, keys_->sealer.key_id(), instance});
   CARILLON_CHECK(run_on(main, backups_->load_last()));
   register_process_metrics();
+  return {};
+}
+
+pipeline::Pipeline::Deps Node::pipeline_deps() {
+  return {*store_,         *queue_,       *cache_,     clock_, *keys_,
+          metrics_,        *ids_,         *directory_, owner_, delivery_->executor(),
+          api_executors(), objects_.get()};
+}
+
+Result<void> Node::recover() {
+  const pipeline::Pipeline::Deps deps = pipeline_deps();
+  CARILLON_CHECK(run_on(delivery_->executor(), pipeline::recover(deps, options_.pipeline.journal_folder)));
   return {};
 }
 
@@ -263,7 +280,8 @@ Result<void> Node::open_jobs(Role role) {
                             metrics_,
                             *ids_,
                             jobs_worker_->executor(),
-                            options_.data + "/jobs"};
+                            options_.data + "/jobs",
+                            objects_.get()};
   CARILLON_TRY(jobs_, pipeline::Jobs::open(std::move(deps)));
   // A command on a stopped store does the jobs it makes, and leaves others to the server.
   if (is_running(role)) jobs_->start();
@@ -277,6 +295,51 @@ void Node::open_webhooks() {
       *store_, *directory_, clock_, *keys_, metrics_, *ids_, webhooks_worker_->executor()};
   webhooks_ = std::make_unique<pipeline::Webhooks>(std::move(deps), options_.pipeline.webhooks);
   webhooks_->start();
+}
+
+// Topics are read where groups are expanded; whoever answers requests writes to them again, and who may lead
+// writes events.
+Result<void> Node::open_records(Role role) {
+  const pipeline::IngestOptions& kafka = options_.kafka;
+  CARILLON_TRY(pipeline::IngestPlan plan, pipeline::read_plan(kafka));
+  const bool has_events = !kafka.events_topic.empty();
+  if (!is_running(role) || (plan.topics.empty() && !has_events)) return {};
+  if (!queue::is_kafka(options_.queue)) {
+    return fail(Errc::InvalidArgument,
+                fmt::format("kafka.{}: topics are at the brokers of queue.url; give kafka://host:port there",
+                            has_events ? "events_topic" : "topics"));
+  }
+  const bool reads = !plan.topics.empty() && (role == Role::Serve || role == Role::Router);
+  const bool tells = has_events && may_lead(role);
+  if (!reads && !tells && !is_serving(role)) return {};
+  std::vector<std::string> written;
+  if (!plan.topics.empty() && !kafka.dead_letter_topic.empty()) written.push_back(kafka.dead_letter_topic);
+  if (tells) written.push_back(kafka.events_topic);
+  CARILLON_TRY(record_writer_, queue::open_writer(options_.queue, std::move(written), metrics_));
+  if (tells) {
+    pipeline::EventStream::Deps deps{
+        *store_, *directory_, clock_, metrics_, webhooks_worker_->executor(), *record_writer_};
+    event_stream_ = std::make_unique<pipeline::EventStream>(deps, kafka.events_topic);
+    event_stream_->start();
+  }
+  if (reads) CARILLON_CHECK(open_ingest(std::move(plan)));
+  return {};
+}
+
+Result<void> Node::open_ingest(pipeline::IngestPlan plan) {
+  queue::ReaderOptions reader;
+  for (const auto& topic : plan.topics) reader.topics.push_back(topic.name);
+  reader.group = options_.kafka.group;
+  pipeline::Ingest::Deps deps{{*pipeline_, *directory_, *store_, clock_, *keys_},
+                              metrics_,
+                              api_executors(),
+                              nullptr,
+                              record_writer_.get()};
+  CARILLON_TRY(deps.reader, queue::open_reader(options_.queue, std::move(reader), metrics_));
+  ingest_ =
+      std::make_unique<pipeline::Ingest>(std::move(deps), std::move(plan), options_.kafka.dead_letter_topic);
+  ingest_->start();
+  return {};
 }
 
 void Node::register_process_metrics() {
@@ -336,16 +399,21 @@ void Node::stop() {
   if (std::exchange(is_stopped_, true)) return;
   if (jobs_) jobs_->stop();
   if (backups_) backups_->stop();
+  if (ingest_) ingest_->stop();
   if (pipeline_) pipeline_->drain();
   pipeline_.reset();
   // After the last that happened is stored; what is not told yet is told after the next start.
   if (webhooks_) webhooks_->stop();
+  if (event_stream_) event_stream_->stop();
   if (objects_) run_on(objects_worker_->executor(), objects_->close());
   if (store_) store_->close();
 }
 
 Node::~Node() {
   stop();
+  ingest_.reset();  // before the threads they live on
+  event_stream_.reset();
+  record_writer_.reset();
   api_workers_.clear();
   jobs_.reset();
   jobs_worker_.reset();

@@ -13,12 +13,16 @@
 #include "app/backup.h"
 #include "app/options.h"
 #include "base/ids.h"
+#include "base/shared_clock.h"
 #include "cache/cache.h"
 #include "objects/objects.h"
+#include "pipeline/event_stream.h"
+#include "pipeline/ingest.h"
 #include "pipeline/jobs.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/webhooks.h"
 #include "queue/queue.h"
+#include "queue/records.h"
 #include "store/store.h"
 
 namespace carillon::app {
@@ -51,6 +55,10 @@ enum class Role : std::uint8_t {
   return role == Role::Serve || role == Role::Api;
 }
 
+// The folder that holds a store in files (sqlite:DIR, sqlite:DIR/carillon.db); the data folder when there is
+// no URL, or the store is elsewhere. Errors: InvalidArgument (another URL).
+Result<std::string> store_folder(const AppOptions& options);
+
 // With a stream's pieces in its body, for who takes it whole. 503 when one cannot be had.
 Task<net::HttpResponse> gathered(net::HttpResponse response);
 
@@ -80,6 +88,10 @@ class Node {
   // Exists; for large bodies on their way in.
   [[nodiscard]] std::string spool_folder() const { return options_.data + "/spool"; }
 
+  // Decides what an earlier run of a server left in its hands, as its next start would, by its journal, which
+  // is used up. For who administers a stopped store. Blocks. Errors: those of the store and the journal's
+  // folder.
+  Result<void> recover();
   // One request as an administrator, blocking; `request` as over HTTP, or one of the control socket's own
   // (app/backup.h).
   net::HttpResponse call(net::HttpRequest request);
@@ -96,10 +108,13 @@ class Node {
   Result<void> open_shared(Role role);
   Result<void> open_objects(Role role);
   void open_webhooks();
+  Result<void> open_records(Role role);
+  Result<void> open_ingest(pipeline::IngestPlan plan);
+  [[nodiscard]] pipeline::Pipeline::Deps pipeline_deps();
   void register_process_metrics();
 
   AppOptions options_;
-  base::SystemClock clock_;
+  base::SharedClock clock_;
   base::Metrics metrics_;
   std::unique_ptr<base::KeyRing> keys_;
   std::string store_folder_;
@@ -120,6 +135,9 @@ class Node {
   std::unique_ptr<pipeline::Pipeline> pipeline_;
   std::unique_ptr<Worker> webhooks_worker_;
   std::unique_ptr<pipeline::Webhooks> webhooks_;
+  std::unique_ptr<queue::RecordWriter> record_writer_;   // null: nothing is written to topics
+  std::unique_ptr<pipeline::Ingest> ingest_;             // null: no topics are read here
+  std::unique_ptr<pipeline::EventStream> event_stream_;  // null: events are written to no topic from here
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<Backups> backups_;
   bool is_stopped_ = false;

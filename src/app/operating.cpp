@@ -6,61 +6,75 @@ namespace {
 
 struct ReplayOptions {
   std::vector<std::string> ids, params;
-  std::string channel, reason, from, until, address, integration, kind, rule, event;
-  bool is_all = false;
+  std::string channel, reason, from, until, address, integration, kind, rule, topic, event, record;
+  bool is_all = false, republish = false;
 };
 
-Result<std::string> replay_body(const ReplayOptions& o) {
+// Which ones: by their ids, or by what they have in common.
+Result<void> write_which(base::JsonWriter& body, const ReplayOptions& o, std::string_view verb) {
   const bool has_filter = !o.channel.empty() || !o.reason.empty() || !o.from.empty() || !o.until.empty() ||
-                          !o.kind.empty() || !o.rule.empty();
+                          !o.kind.empty() || !o.rule.empty() || !o.topic.empty();
   if (o.ids.empty() && !o.is_all && !has_filter) {
     return fail(Errc::InvalidArgument,
-                "say what to replay: --id dlv_…, a filter such as --channel sms, or --all");
+                fmt::format("say what to {}: --id, a filter such as --reason not_json, or --all", verb));
   }
-  base::JsonWriter body;
-  body.object();
   if (!o.ids.empty()) {
     texts_if_given(body, "ids", o.ids);
-  } else {
-    body.key("filter").object();
-    field_if_given(body, "channel", o.channel);
-    field_if_given(body, "reason", o.reason);
-    field_if_given(body, "from", o.from);
-    field_if_given(body, "until", o.until);
-    field_if_given(body, "kind", o.kind);
-    field_if_given(body, "rule", o.rule);
-    body.end_object();
+    return {};
   }
-  if (!o.params.empty() || !o.address.empty() || !o.integration.empty() || !o.event.empty()) {
-    body.key("changes").object();
-    if (!o.params.empty()) {
-      CARILLON_TRY(const std::string params, object_of(o.params, "--param"));
-      body.key("params").raw(params);
-    }
-    field_if_given(body, "address", o.address);
-    field_if_given(body, "integration", o.integration);
-    if (!o.event.empty()) {
-      CARILLON_TRY(const std::string event, read_json(o.event));
-      body.key("event").raw(event);
-    }
-    body.end_object();
-  }
+  body.key("filter").object();
+  field_if_given(body, "channel", o.channel);
+  field_if_given(body, "reason", o.reason);
+  field_if_given(body, "from", o.from);
+  field_if_given(body, "until", o.until);
+  field_if_given(body, "kind", o.kind);
+  field_if_given(body, "rule", o.rule);
+  field_if_given(body, "topic", o.topic);
   body.end_object();
-  return body.str();
+  return {};
 }
 
-int replay(Client& client, const ReplayOptions& o) {
-  const auto body = replay_body(o);
-  if (!body) return report(body.error());
-  auto answer = client.ask("POST", "/v1/dead-letters/replay", *body);
+Result<void> write_changes(base::JsonWriter& body, const ReplayOptions& o) {
+  const bool is_any = !o.params.empty() || !o.address.empty() || !o.integration.empty() || !o.event.empty() ||
+                      !o.record.empty();
+  if (!is_any) return {};
+  body.key("changes").object();
+  if (!o.params.empty()) {
+    CARILLON_TRY(const std::string params, object_of(o.params, "--param"));
+    body.key("params").raw(params);
+  }
+  field_if_given(body, "address", o.address);
+  field_if_given(body, "integration", o.integration);
+  if (!o.event.empty()) {
+    CARILLON_TRY(const std::string event, read_json(o.event));
+    body.key("event").raw(event);
+  }
+  if (!o.record.empty()) {
+    CARILLON_TRY(const std::string record, read_json(o.record));
+    body.key("record").raw(record);
+  }
+  body.end_object();
+  return {};
+}
+
+int ask(Client& client, const ReplayOptions& o, std::string_view verb, std::string_view path,
+        std::string_view doing, std::string_view done_text) {
+  base::JsonWriter body;
+  body.object();
+  if (const auto which = write_which(body, o, verb); !which) return report(which.error());
+  if (const auto changes = write_changes(body, o); !changes) return report(changes.error());
+  if (o.republish) body.field("republish", true);
+  body.end_object();
+  auto answer = client.ask("POST", std::string(path), body.str());
   if (!answer) return answer.error();
-  const auto done = await_job(client, std::move(*answer), "Replaying");
+  const auto done = await_job(client, std::move(*answer), std::string(doing));
   if (!done) return done.error();
   std::int64_t refused = 0;
   base::JsonDocument document;
   if (const auto root = document.parse(done->body)) refused = integer_at(*root, "failed");
-  const int status = client.show(*done, [refused](base::JsonElement root) {
-    std::string text = fmt::format("{} of {} go out again.\n", cell_at(root, "done"), cell_at(root, "total"));
+  const int status = client.show(*done, [refused, done_text](base::JsonElement root) {
+    std::string text =
+        fmt::format("{} of {} {}.\n", cell_at(root, "done"), cell_at(root, "total"), done_text);
     base::JsonElement errors;
     if (refused > 0 && root["errors"].get(errors) == simdjson::SUCCESS) {
       text += render_list(errors, {{"ID", "id"}, {"WHY NOT", "detail"}}, "");
@@ -70,15 +84,51 @@ int replay(Client& client, const ReplayOptions& o) {
   return refused > 0 ? kExitFailure : status;
 }
 
+void add_which(CLI::App& verb, const std::shared_ptr<ReplayOptions>& o) {
+  verb.add_option("--id", o->ids, "A dead letter (dl_…) or delivery (dlv_…); may be repeated")
+      ->allow_extra_args(false);
+  verb.add_flag("--all", o->is_all, "Every dead letter");
+  verb.add_option("--reason", o->reason, "Those with this reason");
+  verb.add_option("--topic", o->topic, "Records of this topic");
+  verb.add_option("--from", o->from, "Those given up at or after this time, RFC 3339");
+  verb.add_option("--until", o->until, "Those given up before this time, RFC 3339");
+}
+
+void add_replay(CLI::App& dlq, Shell& shell) {
+  auto o = std::make_shared<ReplayOptions>();
+  auto& again =
+      add_verb(dlq, shell, "replay", "Send again, also what failed or is unknown",
+               "carillon dlq replay --id dlv_9f2c --param name=Kim", [o](Client& client) {
+                 return ask(client, *o, "replay", "/v1/dead-letters/replay", "Replaying", "go out again");
+               });
+  add_which(again, o);
+  again.add_option("--channel", o->channel, "Those of this channel");
+  again.add_option("--param", o->params, "Change a parameter: name=text or name:=JSON; may be repeated")
+      ->allow_extra_args(false);
+  again.add_option("--address", o->address, "To this address instead");
+  again.add_option("--integration", o->integration, "Through this integration");
+  again.add_option("--kind", o->kind, "Only delivery, only event, or only record");
+  again.add_option("--rule", o->rule, "Events of this rule");
+  again.add_option(
+      "--event", o->event,
+      "Change the event, or what the record stands for, by this JSON file: members replace, objects "
+      "merge, null removes");
+  again.add_option("--record", o->record, "Take this JSON file instead of the record's value");
+  again.add_flag("--republish", o->republish, "Write records to their topic again instead of taking them");
+}
+
 void add_dlq(CLI::App& root, Shell& shell) {
-  auto& dlq =
-      add_noun(root, "dlq", "Dead letters: deliveries that were given up on, and events no rule could send");
+  auto& dlq = add_noun(
+      root, "dlq",
+      "Dead letters: deliveries given up on, events no rule could send, records of topics that could not be "
+      "taken");
   add_list(dlq, shell, Paged::Yes, "List dead letters", "carillon dlq list", "/v1/dead-letters",
            {{"ID", "id"},
             {"KIND", "kind"},
             {"DELIVERY", "delivery_id"},
             {"RULE", "rule"},
             {"EVENT", "event.id"},
+            {"TOPIC", "record.topic"},
             {"CHANNEL", "channel"},
             {"USER", "user_id"},
             {"STATUS", "status"},
@@ -96,25 +146,14 @@ void add_dlq(CLI::App& root, Shell& shell) {
                                     {}, render_object);
                });
   show.add_option("ID", *id, "dl_… or dlv_…")->required();
+  add_replay(dlq, shell);
   auto o = std::make_shared<ReplayOptions>();
-  auto& again = add_verb(dlq, shell, "replay", "Send again, also what failed or is unknown",
-                         "carillon dlq replay --id dlv_9f2c --param name=Kim",
-                         [o](Client& client) { return replay(client, *o); });
-  again.add_option("--id", o->ids, "A dead letter (dl_…) or delivery (dlv_…); may be repeated")
-      ->allow_extra_args(false);
-  again.add_flag("--all", o->is_all, "Every dead letter");
-  again.add_option("--channel", o->channel, "Those of this channel");
-  again.add_option("--reason", o->reason, "Those with this reason");
-  again.add_option("--from", o->from, "Those given up at or after this time, RFC 3339");
-  again.add_option("--until", o->until, "Those given up before this time, RFC 3339");
-  again.add_option("--param", o->params, "Change a parameter: name=text or name:=JSON; may be repeated")
-      ->allow_extra_args(false);
-  again.add_option("--address", o->address, "To this address instead");
-  again.add_option("--integration", o->integration, "Through this integration");
-  again.add_option("--kind", o->kind, "Only delivery, or only event");
-  again.add_option("--rule", o->rule, "Events of this rule");
-  again.add_option("--event", o->event,
-                   "Change the event by this JSON file: members replace, objects merge, null removes");
+  auto& discard =
+      add_verb(dlq, shell, "discard", "Give up records of topics that nobody needs",
+               "carillon dlq discard --id dl_9f2c", [o](Client& client) {
+                 return ask(client, *o, "discard", "/v1/dead-letters/discard", "Discarding", "are given up");
+               });
+  add_which(discard, o);
 }
 
 struct PauseOptions {

@@ -62,6 +62,7 @@ void describe_store(base::SettingsGroup& group, StoreOptions& o) {
 void describe_rest(base::Settings& settings, AppOptions& o) {
   queue::describe(settings.group("queue"), o.queue);
   cache::describe(settings.group("cache"), o.cache);
+  pipeline::describe(settings.group("kafka"), o.kafka);
   auto& dedup = settings.group("dedup");
   dedup.duration("window", o.store.dedup_window)
       .range(60'000, kYear)
@@ -121,7 +122,8 @@ Result<AppOptions> load_options(const CommandLine& line, char** environment) {
     if (equals == std::string::npos) {
       return fail(Errc::InvalidArgument, "--set takes group.name=value, for example --set server.threads=2");
     }
-    CARILLON_CHECK(settings.set(set.substr(0, equals), set.substr(equals + 1)));
+    if (auto done = settings.set(set.substr(0, equals), set.substr(equals + 1)); !done)
+      return fail(Errc::InvalidArgument, std::move(done.error().message));
   }
   options.pipeline.journal_folder = options.data + "/journal";
   if (!options.server.public_url.empty()) {
@@ -152,11 +154,12 @@ std::string url_of(const ServerOptions& server, const std::string& host, std::ui
                      port);
 }
 
-Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& text) {
+Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& text,
+                                                           std::string_view setting) {
   const auto colon = text.rfind(':');
   if (colon == std::string::npos) {
     return fail(Errc::InvalidArgument,
-                fmt::format("'{}' is no address; give HOST:PORT such as 127.0.0.1:8080", text));
+                fmt::format("{}: '{}' is no address; give HOST:PORT such as 127.0.0.1:8080", setting, text));
   }
   std::string host = text.substr(0, colon);
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
@@ -167,7 +170,9 @@ Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& te
   const auto [end, ec] = std::from_chars(first, last, port);
   if (ec != std::errc{} || end != last || first == last) {
     return fail(Errc::InvalidArgument,
-                fmt::format("'{}' has no port; give HOST:PORT such as 127.0.0.1:8080", text));
+                fmt::format("{}: '{}' does not end in a port from 0 to 65535; give HOST:PORT such as "
+                            "127.0.0.1:8080",
+                            setting, text));
   }
   return std::pair{std::move(host), port};
 }

@@ -11,6 +11,7 @@
 #include "base/settings.h"
 #include "cache/cache.h"
 #include "objects/objects.h"
+#include "pipeline/ingest.h"
 #include "pipeline/pipeline.h"
 #include "queue/queue.h"
 
@@ -48,6 +49,7 @@ struct AppOptions {
   StoreOptions store;
   queue::Options queue;
   cache::Options cache;
+  pipeline::IngestOptions kafka;
   base::Secret secrets_key;  // base64 of 32 bytes
   std::string secrets_key_file;
   std::string log_level = "info", log_format = "auto";
@@ -72,7 +74,8 @@ Result<AppOptions> load_options(const CommandLine& line, char** environment);
 
 // Where others on this machine reach a listener: "http://127.0.0.1:8080".
 std::string url_of(const ServerOptions& server, const std::string& host, std::uint16_t port);
-// "127.0.0.1:8080", "[::1]:8080", ":8080" (all addresses). Errors: InvalidArgument.
-Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& text);
+// "127.0.0.1:8080", "[::1]:8080", ":8080" (all addresses). Errors: InvalidArgument, naming the setting.
+Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& text,
+                                                           std::string_view setting = "server.listen");
 
 }  // namespace carillon::app

@@ -247,6 +247,7 @@ int report(const Error& error) {
 }
 
 std::string progress_line(std::string_view what, std::int64_t done, std::int64_t total) {
+  if (total <= 0 && done > 0) return fmt::format("{}  {}", what, done);  // nobody knows of how many
   const std::int64_t end = std::max<std::int64_t>(total, 0);
   const std::int64_t at = std::clamp<std::int64_t>(done, 0, end);
   const auto share = end == 0 ? 0.0 : static_cast<double>(at) / static_cast<double>(end);

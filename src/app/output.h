@@ -16,6 +16,10 @@ inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailure = 1;
 inline constexpr int kExitUsage = 2;
 
+// What that means; the end of a sentence.
+inline constexpr std::string_view kNoIntegration =
+    "what the default project of an embedded store sends ends in the sandbox, all else is held (no_route)";
+
 // One column of a list: what stands above it, and where its values are ("match.channel" looks inside).
 struct Column {
   std::string title;

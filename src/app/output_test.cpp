@@ -95,6 +95,7 @@ TEST(RenderProblem, MakesDoWithAnAnswerThatIsNoProblem) {
 TEST(ProgressLine, ShowsShareAndCounts) {
   EXPECT_EQ(progress_line("Replaying", 6, 24), "Replaying [######..................]  25 %  6 of 24");
   EXPECT_EQ(progress_line("Replaying", 0, 0), "Replaying [........................]   0 %  0 of 0");
+  EXPECT_EQ(progress_line("Exporting", 8'100, 0), "Exporting  8100") << "of how many is not known";
 }
 
 TEST(ExitStatus, TellsWrongUseFromFailure) {

@@ -193,7 +193,8 @@ void add_user(CLI::App& root, Shell& shell) {
             {"LOCALE", "locale"},
             {"TIME ZONE", "time_zone"},
             {"CREATED", "created_at"}},
-           "There is no user yet: carillon user put USER_ID --email …");
+           "There is no user yet: carillon user put USER_ID --email …",
+           {{"address", "Only who has this e-mail address or phone number; with a * behind: that begin so"}});
   auto& remove = add_verb(user, shell, "delete", "Remove a recipient and all devices; suppressions stay",
                           "carillon user delete 42", [id](Client& client) {
                             return client.say("DELETE", path_of("/v1/users/", *id), {},

@@ -40,9 +40,12 @@ void write_command(const CLI::App& command, const std::string& path, std::string
     }
     if (!rows.empty()) out += "\n| option | meaning |\n|---|---|\n" + rows;
     if (!command.get_footer().empty()) {
-      std::string example = command.get_footer();
-      if (example.starts_with("Example: ")) example = example.substr(9);
-      out += fmt::format("\n```sh\n{}\n```\n", example);
+      constexpr std::string_view kExample = "Example: ";
+      const std::string footer = command.get_footer();
+      const std::size_t at = footer.find(kExample);
+      CARILLON_ASSERT(at != std::string::npos);
+      if (at != 0) out += fmt::format("\n{}\n", footer.substr(0, footer.find_last_not_of('\n', at - 1) + 1));
+      out += fmt::format("\n```sh\n{}\n```\n", footer.substr(at + kExample.size()));
     }
   }
   for (const CLI::App* each : subcommands) write_command(*each, path + " " + each->get_name(), out);

@@ -427,7 +427,7 @@ int show_overview(Client& client) {
                         {"ENABLED", "enabled"},
                         {"PAUSED", "paused"},
                         {"STATE", "state"}},
-                       "No integration is configured: every channel ends in the sandbox.");
+                       fmt::format("No integration is configured: {}.", kNoIntegration));
   });
 }
 

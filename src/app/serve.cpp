@@ -133,7 +133,9 @@ Result<void> first_run(Node& node, const std::string& url) {
 
 Result<std::unique_ptr<net::HttpServer>> open_listener(Node& node, const std::string& listen,
                                                        api::Entrance entrance) {
-  CARILLON_TRY(const auto address, parse_listen(listen));
+  CARILLON_TRY(
+      const auto address,
+      parse_listen(listen, entrance == api::Entrance::Public ? "server.public_listen" : "server.listen"));
   const auto& server = node.options().server;
   net::HttpServerOptions http;
   http.host = address.first;

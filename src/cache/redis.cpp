@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "cache/bucket.h"
 #include "cache/cache.h"
+#include "cache/inspect.h"
 #include "net/redis_client.h"
 #include "net/service_url.h"
 
@@ -34,6 +35,7 @@ namespace asio = boost::asio;
 constexpr std::size_t kChunk = 256;           // buckets or marks of one script: half a millisecond of Redis
 constexpr std::size_t kWaitingMax = 1 << 20;  // bytes of commands that wait for their answers
 constexpr Millis kMargin{60'000};
+constexpr Millis kInfoMax{3'000};
 constexpr std::uint16_t kRedisPort = 6379;
 constexpr std::int64_t kDatabaseMax = 1'000'000;
 
@@ -149,6 +151,13 @@ class Redis final : public Cache, private net::RedisObserver {
     asio::co_spawn(context_, client_->close(), asio::use_future).get();
     guard_.reset();
     thread_.join();
+  }
+
+  // What the server says of itself.
+  Task<Result<net::RedisReplies>> info() {
+    net::RedisCommands commands;
+    for (const char* section : {"server", "memory", "replication"}) commands.add({"INFO", section});
+    co_return co_await call(std::move(commands), base::Deadline::after(kInfoMax));
   }
 
   // How the first attempt to connect ended.
@@ -444,6 +453,67 @@ Result<std::unique_ptr<Cache>> open_redis(const Options& options, base::Metrics&
                 fmt::format("cache.url: Redis at {}: {}", url->shown_hosts(), first.error().message));
   }
   return cache;
+}
+
+namespace {
+
+// "name:value" of INFO, line by line.
+std::string info_of(std::string_view text, std::string_view name) {
+  while (!text.empty()) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.size() > name.size() && line.starts_with(name) && line[name.size()] == ':')
+      return std::string(line.substr(name.size() + 1));
+  }
+  return {};
+}
+
+std::int64_t number_of(std::string_view text, std::string_view name) {
+  const std::string value = info_of(text, name);
+  std::int64_t number = 0;
+  std::from_chars(value.data(), value.data() + value.size(), number);
+  return number;
+}
+
+Result<RedisFacts> read_info(const net::RedisReplies& replies) {
+  std::string text;
+  for (const net::RedisReply& reply : replies) {
+    if (reply.kind != net::RedisReply::Kind::Text)
+      return fail(Errc::FailedPrecondition, "the user may not ask INFO");
+    text += reply.text + "\n";
+  }
+  RedisFacts facts;
+  facts.version = info_of(text, "redis_version");
+  facts.policy = info_of(text, "maxmemory_policy");
+  facts.memory_max = number_of(text, "maxmemory");
+  facts.memory_used = number_of(text, "used_memory");
+  facts.is_replica = info_of(text, "role") == "slave";
+  return facts;
+}
+
+}  // namespace
+
+Result<RedisFacts> inspect_redis(const Options& options) {
+  auto url = net::parse_service_url(options.url, kRedisPort);
+  if (!url) return bad("url", url.error().message);
+  CARILLON_TRY(net::RedisOptions redis, redis_options(options, *url));
+  redis.connections = 1;
+  base::Metrics metrics;  // of nobody's
+  Redis client(options, std::move(redis), url->shown_hosts(), metrics);
+  Result<RedisFacts> facts = fail(Errc::Unavailable, "no answer");
+  if (const auto first = client.first_attempt(); !first) {
+    facts = std::unexpected(first.error());
+  } else {
+    asio::io_context context{1};
+    auto answer = asio::co_spawn(context, client.info(), asio::use_future);
+    context.run();
+    const Result<net::RedisReplies> replies = answer.get();
+    facts = replies ? read_info(*replies) : Result<RedisFacts>(std::unexpected(replies.error()));
+  }
+  if (facts) return facts;
+  return fail(facts.error().code,
+              fmt::format("cache.url: Redis at {}: {}", url->shown_hosts(), facts.error().message));
 }
 
 }  // namespace carillon::cache

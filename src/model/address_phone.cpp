@@ -44,7 +44,7 @@ Result<std::string> normalize_phone(std::string_view text, std::string_view coun
   const bool is_international = digits.front() == '+';
   if (!is_international && country.empty()) {
     return fail(Errc::InvalidArgument,
-                "Write the phone number with + and its country calling code, or name its country.");
+                "Write the phone number as +821012345678, or give its country too, as country_code KR.");
   }
   if (!country.empty() && !is_country_code(country)) {
     return fail(Errc::InvalidArgument, "The country must be an ISO 3166 code of two capital letters, as KR.");

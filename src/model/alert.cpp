@@ -91,6 +91,8 @@ std::optional<AlertKind> parse_alert_kind(std::string_view text) noexcept {
 std::string alert_title(const AlertKey& key) {
   if (key.kind == AlertKind::RetriesExhausted && key.subject.starts_with(kRuleSubject))
     return fmt::format("Events of the {} cannot be sent", key.subject);
+  if (key.kind == AlertKind::RetriesExhausted && key.subject.starts_with(kTopicSubject))
+    return fmt::format("Records of the {} cannot be taken", key.subject);
   return fmt::format(fmt::runtime(row(key.kind).title), key.subject);
 }
 

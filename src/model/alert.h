@@ -51,8 +51,8 @@ struct Alert {
 
 inline constexpr std::size_t kAlertDetailMax = 1000;  // bytes
 
-// Begins a subject that is a rule's key.
-inline constexpr std::string_view kRuleSubject = "rule ";
+// Begins a subject that is a rule's key; one that is a topic.
+inline constexpr std::string_view kRuleSubject = "rule ", kTopicSubject = "topic ";
 
 // One line for people: "The integration 'mail' is paused".
 std::string alert_title(const AlertKey& key);

@@ -5,8 +5,6 @@
 namespace carillon::model {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
 constexpr std::string_view kTooLong = "the row is longer than 65,536 bytes; is a quote missing its end?";
 constexpr std::string_view kUnclosed = "a quoted cell has no end";
 constexpr std::string_view kBehindQuote = "there is text behind the closing quote of a cell";
@@ -107,6 +105,12 @@ std::string csv_row(std::span<const std::string> cells) {
     out += '"';
   }
   return out += "\r\n";
+}
+
+std::string no_formula(std::string_view text) {
+  constexpr std::string_view kBegins[] = {"=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠"};
+  const bool is_one = std::ranges::any_of(kBegins, [text](auto begin) { return text.starts_with(begin); });
+  return (is_one ? "'" : "") + std::string(text);
 }
 
 }  // namespace carillon::model

@@ -15,6 +15,8 @@ namespace carillon::model {
 
 inline constexpr std::size_t kRowMax = 64 * 1024;  // bytes of one record, CSV or NDJSON
 inline constexpr std::size_t kCellsMax = 256;      // of one record
+// Text that begins so is UTF-8; spreadsheet programs take it for the alphabet of their own country otherwise.
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 struct CsvRecord {
   std::int64_t line = 0;  // where it begins, from 1
@@ -54,5 +56,8 @@ class CsvReader {
 
 // One record with its line end, quoted where that is needed; reads back to the same cells.
 [[nodiscard]] std::string csv_row(std::span<const std::string> cells);
+// The text as a spreadsheet program shows it: with an apostrophe before what it would take for a formula and
+// run, which is what begins with = + - @, one of them in full width, a tab or a carriage return.
+[[nodiscard]] std::string no_formula(std::string_view text);
 
 }  // namespace carillon::model

@@ -77,6 +77,13 @@ TEST(Csv, WhatIsWrittenReadsBack) {
   }));
 }
 
+TEST(Csv, ShowsNothingThatASpreadsheetWouldRun) {
+  for (const char* evil : {"=1+1", "+8210", "-1", "@SUM(A1)", "\tx", "\rx", "＝1", "＋1", "－1", "＠x"})
+    EXPECT_EQ(no_formula(evil), "'" + std::string(evil));
+  for (const char* plain : {"", "a=1", "1-2", "'=1", "ann@example.test", "홍길동"})
+    EXPECT_EQ(no_formula(plain), plain);
+}
+
 TEST(Csv, GoesOnFromAnyPlaceAsIfItHadNotStopped) {
   EXPECT_TRUE(rc::check("any text", [] {
     const auto text = *rc::gen::container<std::string>(rc::gen::element('a', ',', '"', '\r', '\n'));

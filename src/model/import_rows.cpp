@@ -9,7 +9,6 @@
 namespace carillon::model {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::string_view kAttributePrefix = "attributes.";
 constexpr std::size_t kNameShown = 64;  // bytes of a column's name in a problem
 

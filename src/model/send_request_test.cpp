@@ -231,11 +231,12 @@ TEST(SendRequest, NamesTheFieldAndTheCodeOfEachMistake) {
 
 TEST(SendRequest, EveryCodeItUsesIsRegisteredOnce) {
   std::multiset<std::string> codes;
-#define PROBLEM(code, status, title, what_to_do)  \
-  codes.insert(#code);                            \
-  EXPECT_TRUE((status) >= 400 && (status) < 600); \
-  EXPECT_GT(std::string_view(title).size(), 5u);  \
-  EXPECT_GT(std::string_view(what_to_do).size(), 5u);
+#define PROBLEM(code, status, title, what_to_do, korean) \
+  codes.insert(#code);                                   \
+  EXPECT_TRUE((status) >= 400 && (status) < 600);        \
+  EXPECT_GT(std::string_view(title).size(), 5u);         \
+  EXPECT_GT(std::string_view(what_to_do).size(), 5u);    \
+  EXPECT_TRUE(std::string_view(korean).ends_with("다") || std::string_view(korean).ends_with("요")) << #code;
 #include "model/problem_codes.def"
 #undef PROBLEM
   for (const std::string& code : codes) EXPECT_EQ(codes.count(code), 1u) << code;

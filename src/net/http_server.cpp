@@ -134,7 +134,10 @@ Result<void> bind(tcp::acceptor& acceptor, const tcp::endpoint& endpoint) {
     return fail(Errc::Unavailable,
                 fmt::format("no permission to listen on {}; use a port above 1023", where));
   }
-  return fail(Errc::InvalidArgument, fmt::format("cannot listen on {}: {}", where, ec.message()));
+  const std::string_view advice =
+      ec.value() == EADDRNOTAVAIL ? "; this machine has no such address, 0.0.0.0 stands for all that it has"
+                                  : "";
+  return fail(Errc::InvalidArgument, fmt::format("cannot listen on {}: {}{}", where, ec.message(), advice));
 }
 
 Millis tick_of(const HttpServerOptions& o) {

@@ -74,6 +74,7 @@ struct Acceptor::Call {
     model::Priority priority = model::Priority::Normal;
     std::size_t bytes = 0;
     bool is_reserved = false;      // a place in the window for each hint
+    std::uint64_t lapses = 0;      // Store::lapses() then
     std::string body, whole_body;  // as stored; with what is sensitive, where something is
   };
   std::vector<Routed> routed;
@@ -515,6 +516,7 @@ class Acceptor::Batch {
     routed.is_reserved = item.caps.empty() && reserve(routed.hints);
     if (routed.is_reserved) {
       item.take_for = deps_.owner;
+      routed.lapses = deps_.store.lapses();
       routed.users = users_of(routed.hints, item.deliveries, works_[work].people.people);
     }
     is_any_held_ = is_any_held_ || std::ranges::any_of(item.deliveries, [](const model::Delivery& d) {
@@ -562,7 +564,7 @@ class Acceptor::Batch {
     if (taken != nullptr && taken->size() == routed.hints.size()) {
       for (std::size_t i = 0; i < taken->size(); ++i) {
         auto& user = routed.users[i];
-        taken_.push_back({std::move((*taken)[i]), std::move(user.profile), user.stamp});
+        taken_.push_back({std::move((*taken)[i]), routed.lapses, std::move(user.profile), user.stamp});
       }
     } else {
       for (const auto& hint : routed.hints) owner_.hooks_.unreserve(hint.lane);

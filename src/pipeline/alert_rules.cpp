@@ -160,12 +160,13 @@ void AlertBook::add_counters(const Observed& seen, std::vector<AlertSign>& out) 
 
 void AlertBook::add_letters(const Observed& seen, std::vector<AlertSign>& out) const {
   for (const auto& tally : seen.letters) {
-    // The words about an event may name a recipient: its code has to do.
-    if (!tally.rule.empty()) {
-      out.push_back(
-          {{tally.project, AlertKind::RetriesExhausted, std::string(model::kRuleSubject) + tally.rule},
-           "the last one: " + tally.reason,
-           tally.n});
+    // The words about an event or a record may name a recipient: its code has to do.
+    if (!tally.rule.empty() || !tally.topic.empty()) {
+      const auto prefix = tally.rule.empty() ? model::kTopicSubject : model::kRuleSubject;
+      out.push_back({{tally.project, AlertKind::RetriesExhausted,
+                      fmt::format("{}{}", prefix, tally.rule.empty() ? tally.topic : tally.rule)},
+                     "the last one: " + tally.reason,
+                     tally.n});
       continue;
     }
     out.push_back(
@@ -177,9 +178,10 @@ void AlertBook::add_letters(const Observed& seen, std::vector<AlertSign>& out) c
   const auto dead = count_state(seen, model::DeliveryStatus::Dead);
   for (const auto& [key, entry] : entries_) {
     if (!entry.is_open || key.kind != AlertKind::RetriesExhausted) continue;
-    const bool is_of_rule = key.subject.starts_with(model::kRuleSubject);
+    const bool is_of_input =
+        key.subject.starts_with(model::kRuleSubject) || key.subject.starts_with(model::kTopicSubject);
     const bool has_dead =
-        is_of_rule || std::ranges::any_of(dead, [&](const auto& d) {
+        is_of_input || std::ranges::any_of(dead, [&](const auto& d) {
           return d.first.first == key.project && d.second > 0 && model::name(d.first.second) == key.subject;
         });
     if (has_dead && seen.now - entry.last_at < kExhaustedQuiet) out.push_back({key, {}, 0, true});

@@ -51,8 +51,10 @@ Task<void> Attacher::run(std::int64_t notification, std::vector<FlightPtr> fligh
   Wanted wanted{notification, flights.front()->delivery.project, flights.front()->attachments};
   const auto attached = co_await fetch(std::move(wanted));
   under_way_.erase(notification);
-  if (is_stopping_) {
+  const bool is_untried = !attached && attached.error().code == Errc::Cancelled;
+  if (is_stopping_ || is_untried) {
     for (auto& flight : flights) hooks_.unused(std::move(flight));
+    if (!is_stopping_) pump();
     co_return;
   }
   if (attached) {
@@ -75,7 +77,13 @@ Task<Result<Attacher::Shared>> Attacher::fetch(Wanted wanted) {
   if (deps_.objects == nullptr) co_return fail(Errc::NotFound, "this process keeps no objects");
   std::vector<std::int64_t> ids;
   for (const auto& attachment : wanted.attachments) ids.push_back(attachment.object);
-  CARILLON_CO_TRY(auto found, co_await deps_.store.objects().get(ids));
+  auto found_rows = co_await deps_.store.objects().get(ids);
+  // Not the bucket's trouble, which would count as a try: nothing was tried.
+  if (!found_rows && found_rows.error().code == Errc::Unavailable) {
+    co_return fail(Errc::Cancelled, found_rows.error().message);
+  }
+  CARILLON_CO_CHECK(found_rows);
+  auto& found = *found_rows;
   std::vector<store::StoredObject> objects;
   std::uint64_t size = 0;
   for (std::size_t i = 0; i < found.size(); ++i) {

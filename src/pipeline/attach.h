@@ -21,7 +21,7 @@ class Attacher {
     std::function<void(std::vector<FlightPtr>)> ready;  // of one notification, with their attachments
     // NotFound: one of them is gone. Else it may be fetched later.
     std::function<void(FlightPtr, const Error&)> failed;
-    std::function<void(FlightPtr)> unused;  // at the end
+    std::function<void(FlightPtr)> unused;  // at the end, or when the store does not say where they are
   };
   Attacher(const Pipeline::Deps& deps, Hooks hooks);
   ~Attacher();

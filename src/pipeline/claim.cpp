@@ -59,6 +59,7 @@ void Deliverer::taken(std::vector<Taken> rows) {
     for (auto& row : rows) {
       auto flight = std::make_unique<Flight>();
       flight->delivery = std::move(row.delivery);
+      flight->lapses = row.lapses;
       flight->profile = std::move(row.profile);
       flight->profile_stamp = row.profile_stamp;
       add(std::move(flight));
@@ -145,13 +146,14 @@ void Deliverer::return_unused(const std::vector<store::ClaimRequest>& asked,
   }
 }
 
-void Deliverer::take_claimed(std::vector<model::Delivery> rows,
+void Deliverer::take_claimed(std::vector<model::Delivery> rows, std::uint64_t lapses,
                              const std::vector<store::ClaimRequest>& asked) {
   claim_size_.observe(static_cast<double>(rows.size()));
   return_unused(asked, rows);
   for (auto& row : rows) {
     auto flight = std::make_unique<Flight>();
     flight->delivery = std::move(row);
+    flight->lapses = lapses;
     add(std::move(flight));
   }
 }
@@ -178,14 +180,20 @@ Task<void> Deliverer::claim_loop() {
     }
     ++under_way;
     auto task = [this, &under_way, asked = std::move(wanted)]() mutable -> Task<void> {
+#ifdef CARILLON_MUTATION_OFFSETS_BEFORE_CLAIM
+      // A build that does this has to fail tests/chaos/test_cluster_hints.py.
+      for (const auto& request : asked) deps_.queue.commit(request.lane, polled_[request.lane.index()]);
+#endif
+      const std::uint64_t lapses = deps_.store.lapses();
       auto rows = co_await deps_.store.claim(asked, deps_.owner, deps_.clock.now());
       if (rows) {
         CARILLON_FAILPOINT("claim.after_store");
         // The claim is durable: the hints have done their part. After a failure they wait for the scan's.
         for (const auto& request : asked) deps_.queue.commit(request.lane, polled_[request.lane.index()]);
-        take_claimed(std::move(*rows), asked);
+        take_claimed(std::move(*rows), lapses, asked);
       } else {
-        base::log_warn("due deliveries cannot be taken from the store: {}", rows.error().message);
+        if (claim_failures_.is_due(rows.error().message))
+          base::log_warn("due deliveries cannot be taken from the store: {}", rows.error().message);
         for (const auto& request : asked) scan_wanted_[request.lane.index()] = true;
         co_await base::sleep_for(kStoreRetry);
         return_unused(asked, {});

@@ -38,6 +38,11 @@ Millis time_for(const providers::Job& job) {
 
 }  // namespace
 
+// It answers later. All that is asked while a delivery is prepared is the store's to answer.
+bool is_store_away(const Error& error) noexcept {
+  return error.code == Errc::Unavailable || error.code == Errc::DeadlineExceeded;
+}
+
 Addressed plain_address(const Flight& flight, const ProjectView* view) {
   Addressed to;
   const auto& entries = flight.notification->request->to;
@@ -78,11 +83,6 @@ Task<void> Deliverer::run_queue(model::Queue queue) {
       for (auto& flight : flights) give_back(std::move(flight));
       release_rest();  // what came back since stop()
       break;
-    }
-    if (!deps_.store.holds_lease()) {
-      co_await put_back_all(flights,
-                            Error{Errc::Unavailable, "the lease of this process was not renewed in time"});
-      continue;
     }
     for (auto& flight : flights) {
       if (Attacher::is_needed(*flight)) attacher_.add(std::move(flight));
@@ -182,8 +182,8 @@ Task<Result<std::vector<bool>>> Deliverer::load_suppressed(std::vector<FlightPtr
 }
 
 // A version is compiled once per process: a compiled template is one thread's, and this one renders all.
-Task<std::shared_ptr<model::CompiledTemplate>> Deliverer::compiled(const model::Notification& n,
-                                                                   std::shared_ptr<const Snapshot> snapshot) {
+Task<Deliverer::Compiled> Deliverer::compiled(const model::Notification& n,
+                                              std::shared_ptr<const Snapshot> snapshot) {
   // Mostly the one before: a campaign, or the one template of a busy service.
   const auto* view = snapshot->project(n.project);
   if (last_.content && last_.project == n.project && last_.version == n.template_version &&
@@ -200,19 +200,22 @@ std::int64_t Deliverer::layout_version(const ProjectView* view, std::string_view
   return head == view->layouts.end() ? 0 : head->second.version_at(accepted_at);
 }
 
-Task<std::shared_ptr<model::CompiledTemplate>> Deliverer::find_compiled(
-    const model::Notification& n, std::shared_ptr<const Snapshot> snapshot) {
+Task<Deliverer::Compiled> Deliverer::find_compiled(const model::Notification& n,
+                                                   std::shared_ptr<const Snapshot> snapshot) {
+  const auto gone = [] { return fail(Errc::NotFound, "the template version is gone"); };
   auto source = co_await deps_.directory.template_version(n.project, n.template_key, n.template_version);
-  if (!source) co_return nullptr;
+  if (!source && is_store_away(source.error())) co_return std::unexpected(source.error());
+  if (!source) co_return gone();
   const std::string layout_key = (*source)->layout;
   const std::int64_t version = layout_version(snapshot->project(n.project), layout_key, n.accepted_at);
   const std::string key = fmt::format("{}/{}@{}/{}", n.project, n.template_key, n.template_version, version);
   auto known = compiled_.find(key);
   if (known == compiled_.end()) {
     const auto layout = co_await layout_of(deps_.directory, snapshot, n.project, layout_key, n.accepted_at);
-    if (!layout) co_return nullptr;
+    if (!layout && is_store_away(layout.error())) co_return std::unexpected(layout.error());
+    if (!layout) co_return gone();
     auto made = model::CompiledTemplate::compile(std::move(*source), *layout);
-    if (!made) co_return nullptr;
+    if (!made) co_return gone();
     if (compiled_.size() >= kCompiledMax) compiled_.clear();
     known = compiled_.emplace(key, std::move(*made)).first;
   }
@@ -294,12 +297,10 @@ Task<void> Deliverer::render(std::vector<FlightPtr>& flights) {
     Result<void> known;
     if (n.is_sensitive) known = co_await open_said(*flight, said);
     if (said.changes.is_sealed && known) known = co_await open_changes(*flight, said);
-    if (!known && known.error().code == Errc::Unavailable) {
-      give_back(std::move(flight));
-      continue;
-    }
     if (!n.template_key.empty()) {
-      content = co_await compiled(n, snapshot);
+      auto found = co_await compiled(n, snapshot);
+      content = found ? std::move(*found) : nullptr;
+      if (!found && known) known = std::unexpected(found.error());
       content_of = 0;
     } else if (content_of != n.id) {
       static const model::Content kNothing;
@@ -307,15 +308,16 @@ Task<void> Deliverer::render(std::vector<FlightPtr>& flights) {
       content_of = n.id;
     }
     const auto* view = snapshot->project(n.project);
-    auto message = !known    ? Result<model::Message>(std::unexpected(known.error()))
-                   : content ? render_one(*flight, said, *content, view, options_.public_url, deps_.keys,
-                                          deps_.clock.now())
-                             : Result<model::Message>(fail(Errc::NotFound, "the template version is gone"));
+    auto message =
+        known ? render_one(*flight, said, *content, view, options_.public_url, deps_.keys, deps_.clock.now())
+              : Result<model::Message>(std::unexpected(known.error()));
     if (message && message->image.starts_with(base::kObjectPrefix)) {
       const auto linked = co_await link(n.project, *message, said);
       if (!linked) message = std::unexpected(linked.error());
     }
-    if (message) {
+    if (!message && is_store_away(message.error())) {
+      give_back(std::move(flight));  // nothing was tried: it goes as soon as the store answers
+    } else if (message) {
       flight->job.is_sensitive = n.is_sensitive || flight->category->sensitive || content->has_sensitive();
       flight->job.message = std::make_shared<const model::Message>(std::move(*message));
       if (flight->delivery.channel() == Channel::Email) flight->attachments = said.request->attachments;
@@ -346,7 +348,23 @@ void Deliverer::give_back(FlightPtr flight) {
   recorder_.release(std::move(flight));
 }
 
+// What is not ours any more is not given back by this: the record is fenced.
+void Deliverer::give_back_lapsed(std::vector<FlightPtr>& flights) {
+  const bool is_held = deps_.store.holds_lease();  // first: the number changes before it is held again
+  const std::uint64_t lapses = deps_.store.lapses();
+  std::size_t count = 0;
+  for (auto& flight : flights) {
+    if (is_held && flight->lapses == lapses) continue;
+    give_back(std::move(flight));
+    ++count;
+  }
+  if (count == 0) return;
+  std::erase_if(flights, [](const FlightPtr& flight) { return !flight; });
+  base::log_warn("{} deliveries are given back: the lease of this process was not renewed in time", count);
+}
+
 void Deliverer::begin(std::vector<FlightPtr> flights) {
+  give_back_lapsed(flights);
   if (flights.empty()) return;
   const Time now = deps_.clock.now();
   const auto steady = std::chrono::steady_clock::now();

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/log_repeats.h"
 #include "model/template.h"
 #include "pipeline/attach.h"
 #include "pipeline/flight.h"
@@ -86,7 +87,8 @@ class Deliverer final : public providers::JobSink {
   // claim.cpp
   Task<void> claim_loop();
   std::vector<store::ClaimRequest> wanted_claims();
-  void take_claimed(std::vector<model::Delivery> rows, const std::vector<store::ClaimRequest>& asked);
+  void take_claimed(std::vector<model::Delivery> rows, std::uint64_t lapses,
+                    const std::vector<store::ClaimRequest>& asked);
   void add(FlightPtr flight);
   void return_unused(const std::vector<store::ClaimRequest>& asked, const std::vector<model::Delivery>& rows);
 
@@ -104,16 +106,18 @@ class Deliverer final : public providers::JobSink {
   Task<Result<void>> open_changes(const Flight& flight, Said& said);
   // A URL in the place of an image that is an object.
   Task<Result<void>> link(std::int32_t project, model::Message& message, Said& said);
-  // Null when the version is gone.
-  Task<std::shared_ptr<model::CompiledTemplate>> compiled(const model::Notification& notification,
-                                                          std::shared_ptr<const Snapshot> snapshot);
-  Task<std::shared_ptr<model::CompiledTemplate>> find_compiled(const model::Notification& notification,
-                                                               std::shared_ptr<const Snapshot> snapshot);
+  // Errors: NotFound (the version is gone) · the Store's.
+  using Compiled = Result<std::shared_ptr<model::CompiledTemplate>>;
+  Task<Compiled> compiled(const model::Notification& notification, std::shared_ptr<const Snapshot> snapshot);
+  Task<Compiled> find_compiled(const model::Notification& notification,
+                               std::shared_ptr<const Snapshot> snapshot);
   // The version that frames it; 0: none.
   static std::int64_t layout_version(const ProjectView* view, std::string_view layout, Time accepted_at);
   // What it says cannot be had: never more (NotFound), or not at this moment.
   void cannot_say(FlightPtr flight, const Error& error);
   void begin(std::vector<FlightPtr> flights);
+  // Gives back those that others may have taken over since they were claimed.
+  void give_back_lapsed(std::vector<FlightPtr>& flights);
   // Releases what is claimed and not begun.
   void release_rest();
   // Releases a claim whose slot was taken but not used.
@@ -141,6 +145,7 @@ class Deliverer final : public providers::JobSink {
   base::Urgency& urgency_;
   Waiting waiting_;
   base::Signal claim_wake_;
+  base::LogRepeats claim_failures_;
   std::array<std::unique_ptr<base::Signal>, model::kQueueCount> queue_wake_;
   std::array<bool, model::kLaneCount> scan_wanted_{};
   std::array<bool, model::kLaneCount> is_claiming_{};

@@ -255,14 +255,25 @@ Task<Result<Eraser::Piece>> Eraser::wipe_named() {
 Task<Result<bool>> Eraser::wipe_letter(std::int64_t id) {
   const auto letter = co_await store_.event_letter(id);
   if (!letter) {
-    if (letter.error().code == Errc::NotFound) co_return false;
-    co_return std::unexpected(letter.error());
+    if (letter.error().code != Errc::NotFound) co_return std::unexpected(letter.error());
+    co_return co_await wipe_record(id);
   }
   if (letter->at > job_.created_at) co_return false;
   const auto event = open_event(keys_, *letter);
   std::string rest = event ? event_rest(*event) : std::string();
   if (rest.empty()) rest = "{}";
   CARILLON_CO_CHECK(co_await store_.privacy().erase_event_letter(id, std::move(rest)));
+  co_return true;
+}
+
+Task<Result<bool>> Eraser::wipe_record(std::int64_t id) {
+  const auto letter = co_await store_.ingest().get(id);
+  if (!letter) {
+    if (letter.error().code == Errc::NotFound) co_return false;
+    co_return std::unexpected(letter.error());
+  }
+  if (letter->at > job_.created_at) co_return false;
+  CARILLON_CO_CHECK(co_await store_.ingest().erase(id));
   co_return true;
 }
 

@@ -57,6 +57,7 @@ class Eraser {
   Task<Result<store::DeliveryPage>> settled_page(const bool& is_stopping);
   // True: it was a letter to be erased, or a notification that said something to the user.
   Task<Result<bool>> wipe_letter(std::int64_t id);
+  Task<Result<bool>> wipe_record(std::int64_t id);
   Task<Result<bool>> wipe_unbegun(const store::NamedItem& item, std::int64_t user_key);
   // Fills in what is to stand for the notification; false: it may stay.
   Task<Result<bool>> replace(const model::Notification& notification, std::span<const std::int32_t> entries,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "pipeline/refusal.h"
 #include "pipeline/sensitive.h"
 
 namespace carillon::pipeline {
@@ -10,7 +11,6 @@ namespace {
 
 constexpr std::size_t kSendsAtOnce = 500;              // handed to accept together
 constexpr std::size_t kBytesAtOnce = 8 * 1024 * 1024;  // of their bodies; also of letters
-constexpr std::size_t kErrorMax = 2000;                // bytes of a dead letter's words
 constexpr std::size_t kDeviceIdMax = 256;              // bytes; a longer one is nobody's
 constexpr std::string_view kFingerprintKey = "carillon.rule.id";
 
@@ -21,16 +21,6 @@ Refusal refusal_of(base::Problems problems) {
   refusal.detail = first.pointer.empty() ? first.detail : first.pointer + ": " + first.detail;
   refusal.problems = std::move(problems);
   return refusal;
-}
-
-std::string words_of(const Refusal& refusal) {
-  std::string words = refusal.detail;
-  for (std::size_t i = 1; i < refusal.problems.size() && words.size() < kErrorMax; ++i) {
-    words += fmt::format("; {}: {}", refusal.problems[i].pointer, refusal.problems[i].detail);
-  }
-  if (words.size() <= kErrorMax) return words;
-  words.resize(kErrorMax);
-  return base::to_valid_utf8(words);
 }
 
 store::EventLetter make_letter(const base::KeyRing& keys, const Caller& caller, const model::Rule& rule,
@@ -101,9 +91,10 @@ bool is_sensitive(const ProjectView& view, const model::Rule& rule) {
 // The events of one call on their way through matching, sending and, where need be, the dead letters.
 class Taking {
  public:
-  Taking(EventDeps deps, Caller caller, std::vector<model::Event> events)
+  Taking(EventDeps deps, Caller caller, std::vector<model::Event> events, bool waits_for_users)
       : deps_(deps),
         caller_(std::move(caller)),
+        waits_for_users_(waits_for_users),
         events_(std::move(events)),
         snapshot_(deps_.directory.snapshot()),
         outcomes_(events_.size()) {}
@@ -148,7 +139,7 @@ class Taking {
   }
 
   void refuse(const Place& place, Refusal refusal) {
-    if (refusal.is_passing()) {
+    if (refusal.is_passing() || (waits_for_users_ && refusal.code == kUnknownUser)) {
       outcomes_[place.event].failed = std::move(refusal);
       return;
     }
@@ -222,6 +213,7 @@ class Taking {
 
   const EventDeps deps_;
   const Caller caller_;
+  const bool waits_for_users_;
   const std::vector<model::Event> events_;
   const std::shared_ptr<const Snapshot> snapshot_;
   std::vector<EventOutcome> outcomes_;
@@ -307,8 +299,9 @@ std::expected<PreparedSend, Refusal> prepare_send(const model::Rule& rule, const
   return prepared;
 }
 
-Task<std::vector<EventOutcome>> take_events(EventDeps deps, Caller caller, std::vector<model::Event> events) {
-  Taking taking(deps, std::move(caller), std::move(events));
+Task<std::vector<EventOutcome>> take_events(EventDeps deps, Caller caller, std::vector<model::Event> events,
+                                            bool waits_for_users) {
+  Taking taking(deps, std::move(caller), std::move(events), waits_for_users);
   co_return co_await taking.run();
 }
 

@@ -44,14 +44,17 @@ struct RuleOutcome {
 };
 struct EventOutcome {
   std::vector<RuleOutcome> matched;  // in order of the rules
-  // Set: not all it caused is stored (503, 429). Posted again, it does what is missing.
+  // Set: not all it caused is stored (503, 429, or it waits for a user). Posted again, it does what is
+  // missing.
   std::optional<Refusal> failed;
 };
 
 // Takes events that were read without problems, as the app that posted them; one outcome each, given only
 // after the commit of all it caused. Await it on an executor of the API. The documents `events` point into
-// must outlive the call.
-Task<std::vector<EventOutcome>> take_events(EventDeps deps, Caller caller, std::vector<model::Event> events);
+// must outlive the call. `waits_for_users`: what names an unknown user fails, and makes no dead letter.
+Task<std::vector<EventOutcome>> take_events(EventDeps deps, Caller caller, std::vector<model::Event> events,
+                                            bool waits_for_users = false);
+inline constexpr std::string_view kUnknownUser = "unknown_user";  // a refusal's code
 
 // What one rule makes of one event, ready to be accepted or explained. Pure.
 struct PreparedSend {

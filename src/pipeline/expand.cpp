@@ -18,6 +18,7 @@ constexpr std::size_t kDueMax = 16;      // notifications looked up, and expande
 constexpr std::size_t kChunkMax = 500;   // deliveries of one transaction
 constexpr std::size_t kPageUsers = 500;  // members routed together
 constexpr std::size_t kPagesPerTurn = 8;
+constexpr std::int64_t kPartsMax = 256;  // of a send
 
 bool is_group(const model::Recipient& entry) { return entry.kind == model::RecipientKind::Group; }
 
@@ -40,7 +41,19 @@ Routed not_expandable(const Refusal& refusal, const model::Notification& n, Time
 
 }  // namespace
 
+Expander::Expander(const Pipeline::Deps& deps, const base::Urgency& urgency, std::int64_t range,
+                   Publish publish, NoRoute no_route)
+    : deps_(deps),
+      urgency_(urgency),
+      range_(range),
+      publish_(std::move(publish)),
+      no_route_(std::move(no_route)),
+      expanded_(deps.metrics.counter("carillon_expanded_recipients_total",
+                                     "Recipients of large and planned sends whose deliveries this process "
+                                     "made.")) {}
+
 bool Expander::Progress::has_entries_left() const {
+  if (at.part != 0) return false;
   if (!notification->request) return at.cursor == 0;
   const auto& to = notification->request->to;
   if (at.cursor >= static_cast<std::int64_t>(to.size())) return false;
@@ -53,7 +66,7 @@ Task<void> Expander::run() {
   bool has_moved = true;  // a round in which nothing did is the last: the next tick looks again
   while (has_moved && !is_stopping_) {
     has_moved = false;
-    auto due = co_await deps_.store.due_expansions(kDueMax, deps_.clock.now());
+    auto due = co_await find_work();
     if (!due || due->empty()) break;
     std::vector<std::int64_t> ids;
     for (const auto& d : *due) ids.push_back(d.notification);
@@ -62,9 +75,8 @@ Task<void> Expander::run() {
     for (std::size_t i = 0; i < due->size() && !is_stopping_; ++i) {
       if (!(*notifications)[i]) continue;
       Progress progress{std::move((*notifications)[i]), std::move((*due)[i])};
-      const std::int64_t before = progress.at.cursor;
       const auto expanded = co_await expand(progress, kPagesPerTurn);
-      has_moved = has_moved || progress.at.cursor != before;
+      has_moved = has_moved || progress.has_moved;
       if (!expanded && expanded.error().code != Errc::Conflict) {
         base::log_warn("{} cannot be expanded now: {}",
                        base::id_text(base::kNotificationPrefix, progress.at.notification),
@@ -73,6 +85,35 @@ Task<void> Expander::run() {
     }
   }
   is_running_ = false;
+}
+
+Task<Result<std::vector<store::DueExpansion>>> Expander::find_work() {
+  auto& expansions = deps_.store.expansions();
+  const Time now = deps_.clock.now();
+  // Nobody else could have any.
+  if (!deps_.store.is_shared()) co_return co_await expansions.due(kDueMax, now);
+  co_return co_await expansions.take(deps_.owner, kDueMax, now);
+}
+
+bool Expander::is_worth_cutting(const Progress& progress) const {
+  const auto& at = progress.at;
+  return deps_.store.is_shared() && at.part == 0 && !at.audience.empty() && at.left >= 2 * range_;
+}
+
+Task<Result<void>> Expander::cut(Progress& progress) {
+  const auto& at = progress.at;
+  auto& expansions = deps_.store.expansions();
+  store::MembersQuery query;
+  query.groups = at.audience;
+  query.moment = at.moment;
+  query.after = at.after;
+  const auto parts = static_cast<std::size_t>(std::clamp<std::int64_t>(at.left / range_, 2, kPartsMax));
+  CARILLON_CO_TRY(auto points, co_await expansions.cut_points(std::move(query), parts));
+  CARILLON_FAILPOINT("expand.before_cut");
+  CARILLON_CO_CHECK(co_await expansions.cut(at.notification, at.cursor, std::move(points)));
+  CARILLON_FAILPOINT("expand.after_cut");
+  progress.has_moved = true;
+  co_return Result<void>{};
 }
 
 Task<Result<void>> Expander::expand(Progress& progress, std::size_t pages) {
@@ -88,6 +129,7 @@ Task<Result<void>> Expander::expand(Progress& progress, std::size_t pages) {
     CARILLON_CO_CHECK(co_await commit(progress, std::move(rows), is_done, {}, now));
     if (is_done) co_return Result<void>{};
   }
+  if (is_worth_cutting(progress)) co_return co_await cut(progress);
   // While a page is stored, the next is read and routed.
   CARILLON_CO_TRY(Page page, co_await load_page(progress, progress.at.after));
   while (!is_stopping_) {
@@ -115,6 +157,7 @@ Task<Result<Expander::Page>> Expander::load_page(const Progress& progress, std::
   query.groups = progress.at.audience;
   query.moment = progress.at.moment;
   query.after = std::move(after);
+  query.until = progress.at.until;
   const std::size_t limit = urgency_.step(kPageUsers, kUrgentStep);
   query.limit = limit;
   People people;
@@ -198,6 +241,8 @@ Task<Result<void>> Expander::commit(Progress& progress, Routed routed, bool is_d
     store::ExpandItem item;
     item.notification = n.id;
     item.expected_cursor = progress.at.cursor;
+    item.part = progress.at.part;
+    item.owner = deps_.owner;
     item.done = is_last_chunk && is_done;
     if (is_of_members) {
       item.next_cursor = std::max(entries, progress.at.cursor) + 1;
@@ -222,14 +267,17 @@ Task<Result<void>> Expander::commit(Progress& progress, Routed routed, bool is_d
       item.caps.back().delivery -= at;
     }
     const std::int64_t next = item.next_cursor;
+    const auto recipients = static_cast<std::uint64_t>(item.recipients);
     CARILLON_FAILPOINT("expand.before_chunk");
-    CARILLON_CO_CHECK(co_await deps_.store.expand(std::move(item), now));
+    CARILLON_CO_CHECK(co_await deps_.store.expansions().expand(std::move(item), now));
     CARILLON_FAILPOINT("expand.after_chunk");
     // One for each channel of a chunk: what matters is that it happens.
     for (const auto& warning : routed.warnings) {
       if (warning.is_no_route()) no_route_(n.project, *warning.channel, 1);
     }
+    expanded_.add(recipients);
     progress.at.cursor = next;
+    progress.has_moved = true;
     publish_(hints);
     at = end;
   }

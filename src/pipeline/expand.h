@@ -1,8 +1,9 @@
 // Expansion: stored requests that are due become deliveries, in resumable chunks.
 //
 // Serves scheduled sends, those with more than 256 endpoints and those to large groups. Each chunk is one
-// transaction with its cursor, so a crash resumes and never repeats. Large ones take turns. Delivery thread
-// only.
+// transaction with its cursor, so a crash resumes and never repeats. Large ones take turns. Of a store that
+// others have open, too, this process takes what nobody else has; the members of a large group are cut into
+// ranges, which the processes take one after the other (decision 0023). Delivery thread only.
 #pragma once
 
 #include <functional>
@@ -21,8 +22,9 @@ class Expander {
   using Publish = std::function<void(const std::vector<store::Hint>&)>;
   // Deliveries of a project were stored as held, because nothing carries their channel.
   using NoRoute = std::function<void(std::int32_t project, model::Channel channel, std::int64_t n)>;
-  Expander(const Pipeline::Deps& deps, const base::Urgency& urgency, Publish publish, NoRoute no_route)
-      : deps_(deps), urgency_(urgency), publish_(std::move(publish)), no_route_(std::move(no_route)) {}
+  // `range`: members of a part of a large send.
+  Expander(const Pipeline::Deps& deps, const base::Urgency& urgency, std::int64_t range, Publish publish,
+           NoRoute no_route);
 
   // Expands what is due, oldest first, until nothing is left or `stop()` was called. Calls while one
   // runs return at once.
@@ -34,6 +36,7 @@ class Expander {
   struct Progress {
     std::shared_ptr<const model::Notification> notification;
     store::DueExpansion at;
+    bool has_moved = false;
     [[nodiscard]] bool has_entries_left() const;  // of `to`, other than groups
   };
   // A page of the groups' members with what becomes of it.
@@ -44,6 +47,9 @@ class Expander {
   };
   using RoutedOr = std::expected<Routed, Refusal>;
 
+  Task<Result<std::vector<store::DueExpansion>>> find_work();
+  [[nodiscard]] bool is_worth_cutting(const Progress& progress) const;
+  Task<Result<void>> cut(Progress& progress);
   Task<Result<void>> expand(Progress& progress, std::size_t pages);
   Task<Result<Page>> load_page(const Progress& progress, std::string after);
   Task<RoutedOr> route_stored(const model::Notification& notification, People people, bool only_members,
@@ -53,8 +59,10 @@ class Expander {
 
   const Pipeline::Deps& deps_;
   const base::Urgency& urgency_;
+  const std::int64_t range_;
   Publish publish_;
   NoRoute no_route_;
+  base::Counter expanded_;
   bool is_running_ = false;
   bool is_stopping_ = false;
 };

@@ -27,6 +27,7 @@ inline constexpr std::array kConfigurationHolds{model::Reason::Paused, model::Re
 
 struct Flight {
   model::Delivery delivery;  // as claimed; epoch is the fence
+  std::uint64_t lapses = 0;  // Store::lapses() before it was claimed
   std::shared_ptr<const model::Notification> notification;
   std::shared_ptr<const model::Profile> profile;
   std::uint64_t profile_stamp = 0;  // Store::profile_stamp() before it was read
@@ -47,6 +48,7 @@ using FlightPtr = std::unique_ptr<Flight>;
 // A delivery that was taken while it was stored, and its user as routing saw them.
 struct Taken {
   model::Delivery delivery;
+  std::uint64_t lapses = 0;  // Store::lapses() before it was stored
   std::shared_ptr<const model::Profile> profile;
   std::uint64_t profile_stamp = 0;
 };

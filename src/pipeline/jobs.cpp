@@ -2,6 +2,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <algorithm>
 #include <utility>
 
 #include "base/failpoint.h"
@@ -30,12 +31,23 @@ Importer::Deps import_deps(const Jobs::Deps& deps) {
                         deps.keys.sealer, counter("imported"), counter("refused")};
 }
 
+Exporter::Deps export_deps(const Jobs::Deps& deps, const Spool& spool) {
+  return Exporter::Deps{
+      deps.store,
+      deps.directory,
+      deps.clock,
+      deps.objects,
+      spool,
+      deps.metrics.counter("carillon_export_rows_total", "Rows of the history written to files.", {})};
+}
+
 }  // namespace
 
 Jobs::Jobs(Deps deps, Spool spool)
     : deps_(std::move(deps)),
       spool_(std::move(spool)),
       import_deps_(import_deps(deps_)),
+      export_deps_(export_deps(deps_, spool_)),
       wake_(deps_.executor) {}
 
 Jobs::~Jobs() { stop(); }
@@ -125,6 +137,11 @@ Task<Result<void>> Jobs::work(store::StoredJob job) {
   }
   if (job.kind == kJobWebhookReplay)
     co_return co_await run_webhook_replay(deps_.store, deps_.clock, std::move(job), is_stopping_);
+  if (is_export(job.kind)) {
+    std::string file = file_of(job.id);
+    Exporter exporter(export_deps_, std::move(job), std::move(file));
+    co_return co_await exporter.run(is_stopping_);
+  }
   if (job.kind != kJobImportUsers && job.kind != kJobImportMembers) {
     co_return fail(Errc::InvalidArgument,
                    fmt::format("jobs of kind {} are not known to this version", job.kind));
@@ -186,6 +203,27 @@ Task<Result<store::StoredJob>> Jobs::add_webhook_replay(JobOwner owner, WebhookR
   CARILLON_CO_TRY(store::StoredJob job, co_await new_job(std::move(owner), kOpenJobsMax));
   job.kind = kJobWebhookReplay;
   job.spec = encode(spec);
+  std::vector<store::JobError> none;
+  CARILLON_CO_CHECK(co_await deps_.store.jobs().put(job, std::move(none), std::move(audit)));
+  wake();
+  co_return job;
+}
+
+Task<Result<store::StoredJob>> Jobs::add_export(JobOwner owner, std::string kind, ExportSpec spec,
+                                                store::AuditEntry audit) {
+  CARILLON_CO_TRY(const auto open, co_await deps_.store.jobs().open_ones());
+  const auto exports =
+      std::ranges::count_if(open, [](const store::StoredJob& each) { return is_export(each.kind); });
+  if (static_cast<std::size_t>(exports) >= kOpenExportsMax) {
+    co_return fail(Errc::ResourceExhausted,
+                   fmt::format("{} exports are waiting; try again when some are done", exports));
+  }
+  CARILLON_CO_TRY(store::StoredJob job, co_await new_job(std::move(owner), kOpenJobsMax));
+  job.kind = std::move(kind);
+  if (!spec.filter.until || *spec.filter.until > job.created_at) spec.filter.until = job.created_at;
+  job.spec = encode(spec);
+  audit.object = file_of(job.id);
+  audit.at = job.created_at;
   std::vector<store::JobError> none;
   CARILLON_CO_CHECK(co_await deps_.store.jobs().put(job, std::move(none), std::move(audit)));
   wake();

@@ -19,6 +19,7 @@
 #include "base/task.h"
 #include "model/import_rows.h"
 #include "pipeline/directory.h"
+#include "pipeline/exports.h"
 #include "pipeline/imports.h"
 #include "pipeline/spool.h"
 #include "pipeline/webhook_replay.h"
@@ -48,6 +49,7 @@ class Jobs {
     base::IdGenerator& ids;
     boost::asio::any_io_executor executor;  // one thread, that blocks on files now and then
     std::string folder;                     // DATA/jobs
+    objects::Objects* objects = nullptr;    // what exports make goes there; null: there are none
   };
   // Errors: Unavailable (the folder).
   static Result<std::unique_ptr<Jobs>> open(Deps deps);
@@ -68,6 +70,10 @@ class Jobs {
   // Tells a webhook of a stretch of events again; `audit` goes with the job. Errors: as above.
   Task<Result<store::StoredJob>> add_webhook_replay(JobOwner owner, WebhookReplaySpec spec,
                                                     store::AuditEntry audit);
+  // Makes a file of the history as it is then; `audit` goes with the job. Errors: as above
+  // (ResourceExhausted: kOpenExportsMax).
+  Task<Result<store::StoredJob>> add_export(JobOwner owner, std::string kind, ExportSpec spec,
+                                            store::AuditEntry audit);
   // Ends a job that is not at its end; what it did stays done. Errors: NotFound.
   Task<Result<store::StoredJob>> cancel(std::int64_t job, store::Actor actor);
 
@@ -93,6 +99,7 @@ class Jobs {
   const Deps deps_;
   const Spool spool_;
   const Importer::Deps import_deps_;
+  const Exporter::Deps export_deps_;
   // Executor only.
   std::set<std::string> busy_;  // kinds
   bool is_started_ = false;

@@ -92,7 +92,8 @@ class PipelineImpl final : public Pipeline {
         recorder_(deps_, *journal_, windows_, urgency_, recorder_hooks()),
         deliverer_(deps_, options_, *journal_, windows_, recorder_, integrations_, urgency_),
         expander_(
-            deps_, urgency_, [this](const std::vector<store::Hint>& hints) { publish(hints); },
+            deps_, urgency_, options_.expansion_range,
+            [this](const std::vector<store::Hint>& hints) { publish(hints); },
             [this](std::int32_t project, model::Channel channel, std::int64_t n) {
               alerts_.no_route(project, channel, n);
             }),
@@ -358,6 +359,7 @@ class PipelineImpl final : public Pipeline {
         base::log_warn("what others changed cannot be read now: {}", followed.error().message);
       if (deps_.directory.snapshot()->generation != seen_generation_) reconfigure();
       co_await look_for_due();
+      co_await notice_critical();
       is_idle_ = windows_.open_total() == 0;
       expand();
       alerts_.tick();
@@ -367,6 +369,20 @@ class PipelineImpl final : public Pipeline {
       if (options_.duties.queues != 0)
         gate_.spawn(deps_.delivery, "revive", [this] { return reviver_.run(); });
     }
+  }
+
+  // What is critical in other processes meets this one's expansions in the database and, maybe, on this
+  // machine.
+  Task<void> notice_critical() {
+    if (!options_.duties.expands || !deps_.store.is_shared()) co_return;
+    const auto rows = co_await deps_.store.counters();
+    if (!rows) co_return;
+    std::int64_t accepted = 0;
+    for (const store::CounterRow& row : *rows)
+      accepted += row.priority == model::Priority::Critical && !row.status ? row.n : 0;
+    const std::int64_t before = std::exchange(critical_accepted_, accepted);
+    // Until the next look, and as long as that lasts.
+    if (accepted != before) urgency_.note(base::Urgency::Clock::now() + options_.refill_interval);
   }
 
   // Lanes without open rows are not asked for any.
@@ -462,7 +478,7 @@ class PipelineImpl final : public Pipeline {
     while (!is_draining_) {
       co_await reap_wake_.wait(base::Deadline::after(kReapEvery));
       if (is_draining_) co_return;
-      if (!deps_.store.is_leader()) continue;
+      if (!deps_.store.is_leader() || !deps_.store.may_take_over()) continue;
       if (const auto taken = co_await reap(deps_); !taken)
         base::log_warn("looking after processes that are gone failed: {}", taken.error().message);
     }
@@ -508,6 +524,7 @@ class PipelineImpl final : public Pipeline {
   base::Signal sweep_wake_{deps_.delivery};
   base::Signal reap_wake_{deps_.delivery};
   std::uint64_t seen_generation_ = 0;
+  std::int64_t critical_accepted_ = 0;  // by all processes, as of the last tick
   std::mutex depths_mutex_;
   std::vector<store::LaneDepth> depths_;  // as of the last tick
   std::atomic<bool> is_draining_ = false;
@@ -527,6 +544,12 @@ void describe(base::SettingsGroup& group, Options& options) {
   group.integer("accept_backlog", options.accept_backlog)
       .range(64, 1'000'000)
       .help("Sends waiting for their commit before more are answered 503.");
+  group.integer("expansion_range", options.expansion_range)
+      .range(100, 100'000'000)
+      .help(
+          "Members of a group that one process expands at a time: a send to twice as many or more is cut "
+          "into "
+          "such ranges, which all routers share.");
   group.duration("refill_interval", options.refill_interval)
       .range(10, 60'000)
       .help("How often every queue looks for rows that became due.");

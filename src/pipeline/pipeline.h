@@ -110,7 +110,8 @@ struct Options {
   std::int64_t window = 8192;          // claimed and not yet recorded, per queue × priority
   std::int64_t careful_window = 32;    // the same for sms, voice, chat
   std::int64_t accept_backlog = 8192;  // requests waiting for a commit before 503
-  Millis refill_interval{1000};        // how often lanes look for due rows
+  std::int64_t expansion_range = 50'000;
+  Millis refill_interval{1000};  // how often lanes look for due rows
   Millis drain_timeout{25'000};
   std::int64_t recount_hour = 3;  // of the day, UTC; -1: never
   std::string journal_folder;     // DATA/journal

@@ -128,7 +128,8 @@ Task<Result<std::size_t>> reap(const Pipeline::Deps& deps) {
   std::int64_t after = 0;
   while (true) {
     CARILLON_CO_TRY(auto rows, co_await deps.store.owned_by_lost(after, kPage));
-    if (rows.empty()) break;
+    // Asked again after the answer, which may have been long in coming.
+    if (rows.empty() || !deps.store.may_take_over()) break;
     after = rows.back().delivery.id;
     total += rows.size();
     CARILLON_CO_CHECK(co_await settle(deps, std::move(rows), as_unknown));

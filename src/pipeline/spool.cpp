@@ -37,15 +37,26 @@ Result<void> Spool::write(const std::string& name, std::string_view content) con
   return error;
 }
 
-Result<std::string> Spool::read(const std::string& name) const {
-  const base::Descriptor file(::open(path_of(name).c_str(), O_RDONLY | O_CLOEXEC));
-  struct ::stat info{};
-  if (!file || ::fstat(file.get(), &info) != 0) {
-    if (errno == ENOENT)
-      return fail(Errc::NotFound,
-                  fmt::format("the file jobs/{} is not there any more; import it again", name));
-    return failed("read", name);
+Result<base::Descriptor> Spool::begin(const std::string& name) const {
+  base::Descriptor file(::open(path_of(name).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!file) return failed("write", name);
+  return file;
+}
+
+Result<base::Descriptor> Spool::open_file(const std::string& name) const {
+  base::Descriptor file(::open(path_of(name).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file && errno == ENOENT) {
+    return fail(Errc::NotFound,
+                fmt::format("the file jobs/{} is not there any more; ask for it again", name));
   }
+  if (!file) return failed("read", name);
+  return file;
+}
+
+Result<std::string> Spool::read(const std::string& name) const {
+  CARILLON_TRY(const base::Descriptor file, open_file(name));
+  struct ::stat info{};
+  if (::fstat(file.get(), &info) != 0) return failed("read", name);
   std::string content(static_cast<std::size_t>(info.st_size), '\0');
   for (std::size_t at = 0; at < content.size();) {
     const ssize_t n = ::read(file.get(), content.data() + at, content.size() - at);

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 
 namespace carillon::pipeline {
@@ -18,7 +19,11 @@ class Spool {
 
   // On the disk, with its name, when this returns. Errors: Unavailable (nothing is left behind).
   Result<void> write(const std::string& name, std::string_view content) const;
-  // Errors: NotFound · Unavailable.
+  // An empty file of that name (0600), to be written to. Errors: Unavailable.
+  [[nodiscard]] Result<base::Descriptor> begin(const std::string& name) const;
+  // To be read. Errors: NotFound · Unavailable.
+  [[nodiscard]] Result<base::Descriptor> open_file(const std::string& name) const;
+  // All of it. Errors: NotFound · Unavailable.
   [[nodiscard]] Result<std::string> read(const std::string& name) const;
   [[nodiscard]] bool has(const std::string& name) const noexcept;
   // Not finding it is no error.

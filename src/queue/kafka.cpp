@@ -182,6 +182,7 @@ class Kafka final : public Queue, private ProducerEvents, private ConsumerEvents
     const auto usable = ensure_topics(producer_->client(), plan_, false, base::Deadline::after(kProbeMax));
     if (usable) {
       backoff_.reset();
+      if (*usable) ++recoveries_;
       set_up();
       probe_at_ = std::chrono::steady_clock::now() + kProbeEvery;
     } else {
@@ -206,6 +207,7 @@ class Kafka final : public Queue, private ProducerEvents, private ConsumerEvents
 
   void set_up() {
     if (is_up_->exchange(true)) return;
+    ++recoveries_;
     base::log_info("queue: Kafka at {} is back", config_.shown());
     lose_all();  // what others published meanwhile did not come
   }
@@ -247,6 +249,7 @@ class Kafka final : public Queue, private ProducerEvents, private ConsumerEvents
 
   // ---- the thread of the consumers
 
+  std::uint32_t recoveries() const noexcept override { return recoveries_.load(); }
   void on_received(std::size_t ids, bool is_dropped) override {
     meters_.received.add(ids);
     if (is_dropped) meters_.full.add();
@@ -273,6 +276,7 @@ class Kafka final : public Queue, private ProducerEvents, private ConsumerEvents
   bool is_fatal_ = false;
   bool is_running_ = false;  // start() has done its part
   std::atomic<bool> is_stopping_{false};
+  std::atomic<std::uint32_t> recoveries_{0};
   std::thread thread_;
 };
 

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <future>
+#include <thread>
 
 #include "base/log.h"
 #include "net/service_url.h"
@@ -12,6 +15,7 @@ namespace {
 
 constexpr std::uint16_t kKafkaPort = 9092;
 constexpr std::size_t kTextMax = 200;
+constexpr std::chrono::seconds kDestroyMax{5};
 
 std::unexpected<Error> bad(std::string_view setting, std::string_view fix) {
   return fail(Errc::InvalidArgument, fmt::format("queue.{}: {}", setting, fix));
@@ -126,6 +130,22 @@ ConfPtr KafkaConfig::make(const Properties& more) const {
   if (!password_.empty()) set("sasl.password", std::string(password_.reveal()).c_str());
   rd_kafka_conf_set_log_cb(conf.get(), log_line);
   return conf;
+}
+
+void destroy_in_time(std::move_only_function<void()> destroy) {
+  std::promise<void> gone;
+  auto is_gone = gone.get_future();
+  auto thread =
+      std::make_unique<std::thread>([destroy = std::move(destroy), gone = std::move(gone)]() mutable {
+        destroy();
+        gone.set_value();
+      });
+  if (is_gone.wait_for(kDestroyMax) == std::future_status::ready) {
+    thread->join();
+  } else {
+    base::log_warn("queue: a Kafka client does not end; it is left behind");
+    static_cast<void>(thread.release());
+  }
 }
 
 std::vector<model::Lane> all_lanes() {

@@ -8,7 +8,6 @@
 #include <array>
 #include <chrono>
 #include <functional>
-#include <future>
 
 #include "base/log.h"
 #include "queue/hint.h"
@@ -22,6 +21,7 @@ constexpr int kTurnMessages = 256;  // of one queue, before the next gets its tu
 constexpr int kIdleMs = 100;  // librdkafka rings when something comes; this is for the case that it does not
 constexpr auto kStoreEvery = 200ms;
 constexpr auto kLeaveMax = 5s;
+constexpr auto kJoinsWithin = 8s;  // after an outage, by itself
 
 using Rebalance = std::function<void(rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*)>;
 
@@ -44,14 +44,24 @@ void KafkaConsumers::Consumer::rebalance(rd_kafka_resp_err_t what,
     }
   };
   if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+    assigned = partitions->cnt;
     each([&](model::Lane lane, std::int32_t partition) { lanes->assign(lane, partition); });
     rd_kafka_assign(client.get(), partitions);
     return;
   }
   // What is stored is committed by librdkafka when it gives the partitions up.
   store();
+  assigned = 0;
   each([&](model::Lane lane, std::int32_t partition) { lanes->revoke(lane, partition); });
   rd_kafka_assign(client.get(), nullptr);
+}
+
+rd_kafka_resp_err_t KafkaConsumers::Consumer::subscribe() {
+  const PartitionsPtr wanted(rd_kafka_topic_partition_list_new(model::kPriorityCount));
+  for (const auto& [topic, lane] : topics) {
+    rd_kafka_topic_partition_list_add(wanted.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
+  }
+  return rd_kafka_subscribe(client.get(), wanted.get());
 }
 
 void KafkaConsumers::Consumer::store() {
@@ -71,6 +81,7 @@ Result<std::unique_ptr<KafkaConsumers>> KafkaConsumers::open(const KafkaConfig& 
                                                              std::span<const model::Queue> queues,
                                                              Lanes& lanes, ConsumerEvents& events) {
   std::unique_ptr<KafkaConsumers> consumers(new KafkaConsumers(lanes, events));
+  consumers->recoveries_ = events.recoveries();
   consumers->ready_ = base::Descriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!consumers->ready_)
     return fail(Errc::Unavailable, "cannot make an eventfd; raise the limit of open files");
@@ -115,17 +126,14 @@ Result<void> KafkaConsumers::join(const KafkaConfig& config, const std::string& 
   static_cast<void>(conf.release());  // the client's now
   rd_kafka_t* const client = consumer->client.get();
   rd_kafka_poll_set_consumer(client);
-  const PartitionsPtr topics(rd_kafka_topic_partition_list_new(model::kPriorityCount));
   for (std::size_t p = 0; p < model::kPriorityCount; ++p) {
     const model::Lane lane{queue, static_cast<model::Priority>(p)};
-    const std::string topic = topic_of(prefix, lane);
-    rd_kafka_topic_partition_list_add(topics.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
-    consumer->topics.emplace(topic, lane);
+    consumer->topics.emplace(topic_of(prefix, lane), lane);
   }
   consumer->queue.reset(rd_kafka_queue_get_consumer(client));
   const std::uint64_t one = 1;
   rd_kafka_queue_io_event_enable(consumer->queue.get(), ready_.get(), &one, sizeof one);
-  const auto code = rd_kafka_subscribe(client, topics.get());
+  const auto code = consumer->subscribe();
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return fail(Errc::InvalidArgument, kafka_text(code));
   consumers_.push_back(std::move(consumer));
   return {};
@@ -142,12 +150,33 @@ void KafkaConsumers::run() {
     }
     has_more = false;
     for (const auto& consumer : consumers_) has_more |= drain(*consumer);
-    if (const auto now = std::chrono::steady_clock::now(); now >= store_at) {
+    const auto now = std::chrono::steady_clock::now();
+    join_again(now);
+    if (now >= store_at) {
       for (const auto& consumer : consumers_) consumer->store();
       store_at = now + kStoreEvery;
     }
   }
   leave();
+}
+
+// A broker that lost all of its disk has no topics at first. A client of librdkafka 2.0.2 that joins its
+// group then is given no partition; and because the topics that are made soon after are like those it knew
+// before, it sees no change and stays without. So who has none a while after an outage joins once more. Those
+// that have some are left alone, and where there are more processes than partitions it costs the group a
+// moment.
+void KafkaConsumers::join_again(SteadyTime now) {
+  if (events_.recoveries() != recoveries_) {
+    recoveries_ = events_.recoveries();
+    if (!join_at_) join_at_ = now + kJoinsWithin;
+  }
+  if (!join_at_ || now < *join_at_) return;
+  join_at_.reset();
+  for (const auto& consumer : consumers_) {
+    if (consumer->assigned > 0) continue;
+    if (const auto code = consumer->subscribe(); code != RD_KAFKA_RESP_ERR_NO_ERROR)
+      base::log_warn("queue: a consumer cannot join its group again: {}", kafka_text(code));
+  }
 }
 
 bool KafkaConsumers::drain(Consumer& consumer) {
@@ -202,22 +231,8 @@ void KafkaConsumers::leave() {
   destroy();
 }
 
-// librdkafka 2.0.2 waits for ever in its destructor when a partition was removed from the cluster while it
-// was read (its issue 4724, mended in 2.5): then its threads stay until the process ends, which is about to.
 void KafkaConsumers::destroy() {
-  std::promise<void> gone;
-  auto is_gone = gone.get_future();
-  auto thread = std::make_unique<std::thread>(
-      [consumers = std::exchange(consumers_, {}), gone = std::move(gone)]() mutable {
-        consumers.clear();
-        gone.set_value();
-      });
-  if (is_gone.wait_for(kLeaveMax) == std::future_status::ready) {
-    thread->join();
-  } else {
-    base::log_warn("queue: a Kafka client does not end; it is left behind");
-    static_cast<void>(thread.release());
-  }
+  destroy_in_time([consumers = std::exchange(consumers_, {})]() mutable { consumers.clear(); });
 }
 
 }  // namespace carillon::queue

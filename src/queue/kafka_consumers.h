@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -20,10 +21,12 @@
 
 namespace carillon::queue {
 
-// Counts what came. Called on the consumers' thread.
+// Counts what came, and says what the other half knows of the brokers. Called on the consumers' thread.
 class ConsumerEvents {
  public:
   virtual ~ConsumerEvents() = default;
+  // How often all topics were there again after they had not been, or nobody could be asked for them.
+  [[nodiscard]] virtual std::uint32_t recoveries() const noexcept = 0;
   virtual void on_received(std::size_t ids, bool is_dropped) = 0;
   virtual void on_malformed() = 0;
 };
@@ -47,6 +50,8 @@ class KafkaConsumers {
         on_rebalance;  // for the client
     ClientPtr client;
     KafkaQueuePtr queue;
+    int assigned = 0;  // partitions of all its topics
+    rd_kafka_resp_err_t subscribe();
     void rebalance(rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t* partitions);
     void store();
   };
@@ -54,6 +59,7 @@ class KafkaConsumers {
   KafkaConsumers(Lanes& lanes, ConsumerEvents& events) : lanes_(lanes), events_(events) {}
   Result<void> join(const KafkaConfig& config, const std::string& prefix, model::Queue queue);
   void run();
+  void join_again(SteadyTime now);
   // True when there may be more.
   bool drain(Consumer& consumer);
   void take(Consumer& consumer, const rd_kafka_message_t& message);
@@ -64,6 +70,8 @@ class KafkaConsumers {
   ConsumerEvents& events_;
   base::Descriptor ready_;  // an eventfd that librdkafka rings
   std::vector<std::unique_ptr<Consumer>> consumers_;
+  std::uint32_t recoveries_ = 0;       // that were seen
+  std::optional<SteadyTime> join_at_;  // who has no partition then joins once more
   std::atomic<bool> is_stopping_{false};
   std::thread thread_;
 };

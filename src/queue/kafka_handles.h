@@ -3,6 +3,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -60,6 +61,11 @@ class KafkaConfig {
   base::Secret password_;
   std::string shown_;
 };
+
+// Runs `destroy`, which ends clients, and waits for it: no longer than a few seconds. librdkafka 2.0.2 waits
+// for ever in its destructor when a partition was removed from the cluster while it was read (its issue 4724,
+// mended in 2.5): then its threads stay until the process ends, which is about to.
+void destroy_in_time(std::move_only_function<void()> destroy);
 
 // All lanes, in the order of Lane::index().
 [[nodiscard]] std::vector<model::Lane> all_lanes();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <functional>
 #include <span>
 
 #include "base/log.h"
@@ -15,6 +16,10 @@ namespace {
 constexpr int kReplicationWanted = 3;
 constexpr std::int64_t kMessageBytesMin = 2048;        // a full message with its frame
 constexpr std::int64_t kRetentionMinMs = 10 * 60'000;  // less would drop hints of a short stop
+// Settings of a topic that decide what it can lose or refuse.
+constexpr std::array<std::string_view, 6> kShown{"cleanup.policy",      "max.message.bytes",
+                                                 "min.insync.replicas", "retention.bytes",
+                                                 "retention.ms",        "unclean.leader.election.enable"};
 constexpr int kSettleMs = 50;
 constexpr int kCallMs = 5000;
 
@@ -25,7 +30,7 @@ int milliseconds_until(base::Deadline deadline, int max) {
 
 struct Present {
   std::string name;
-  int replicas = 0;
+  int replicas = 0, partitions = 0;
 };
 struct Seen {
   std::vector<std::string> missing;
@@ -47,7 +52,7 @@ Result<Seen> look(rd_kafka_t* client, const TopicPlan& plan, base::Deadline dead
     if (found == topics.end() || found->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
       seen.missing.push_back(name);
     } else if (found->err == RD_KAFKA_RESP_ERR_NO_ERROR && found->partition_cnt > 0) {
-      seen.present.push_back({name, found->partitions[0].replica_cnt});
+      seen.present.push_back({name, found->partitions[0].replica_cnt, found->partition_cnt});
     } else if (found->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
       return fail(Errc::FailedPrecondition, fmt::format("topic {}: this user may not use it", name));
     }  // else: about to be there
@@ -74,12 +79,14 @@ Result<NewTopicPtr> new_topic(const std::string& name, const TopicPlan& plan, in
       rd_kafka_NewTopic_new(name.c_str(), plan.partitions, replication, why.data(), why.size()));
   if (!topic) return fail(Errc::InvalidArgument, fmt::format("topic {}: {}", name, printable(why.data())));
   const std::string in_sync = std::to_string(std::max(1, replication - 1));
+  const bool is_hints = plan.use == TopicUse::Hints;
   const std::vector<std::pair<const char*, const char*>> settings{
       {"cleanup.policy", "delete"},
-      {"retention.ms", "86400000"},      // a day: what is older, the Store's scan has found
-      {"retention.bytes", "268435456"},  // of a partition
+      // A day: what is older, the Store's scan has found. A week: time for people to mend a reader.
+      {"retention.ms", is_hints ? "86400000" : "604800000"},
+      {"retention.bytes", is_hints ? "268435456" : "-1"},  // of a partition
       {"segment.bytes", "67108864"},
-      {"max.message.bytes", "65536"},
+      {"max.message.bytes", is_hints ? "65536" : "2097152"},
       {"min.insync.replicas", in_sync.c_str()},
       {"unclean.leader.election.enable", "false"},
       {"compression.type", "producer"},
@@ -125,12 +132,15 @@ Result<void> create(rd_kafka_t* client, const TopicPlan& plan, const Seen& seen,
 }
 
 // What is wrong with a setting of a topic; empty: nothing.
-std::string problem_of(std::string_view setting, std::string_view value, int replicas) {
+std::string problem_of(TopicUse use, std::string_view setting, std::string_view value, int replicas) {
   std::int64_t number = 0;
   std::from_chars(value.data(), value.data() + value.size(), number);
+  const bool is_hints = use == TopicUse::Hints;
   if (setting == "cleanup.policy" && value != "delete") {
-    return fmt::format("cleanup.policy is {}; hints have no key: set it to delete", value);
+    return fmt::format("cleanup.policy is {}; {}: set it to delete", value,
+                       is_hints ? "hints have no key" : "of one key only the last record would be kept");
   }
+  if (!is_hints && setting != "min.insync.replicas") return {};
   if (setting == "max.message.bytes" && number < kMessageBytesMin) {
     return fmt::format("max.message.bytes is {}; set it to {} or more", number, kMessageBytesMin);
   }
@@ -144,8 +154,12 @@ std::string problem_of(std::string_view setting, std::string_view value, int rep
   return {};
 }
 
-// A user who may not look at settings is not told about them.
-Result<void> check_settings(rd_kafka_t* client, const std::vector<Present>& topics, base::Deadline deadline) {
+using OnSetting =
+    std::function<Result<void>(const std::string& topic, std::string_view setting, std::string value)>;
+// Calls `each` with every setting of these topics until it gives an error, which is then the answer. A user
+// who may not look at settings is not told about them.
+Result<void> each_setting(rd_kafka_t* client, const std::vector<Present>& topics, base::Deadline deadline,
+                          const OnSetting& each) {
   std::vector<ConfigResourcePtr> resources;
   std::vector<rd_kafka_ConfigResource_t*> raw;
   for (const Present& topic : topics) {
@@ -159,33 +173,44 @@ Result<void> check_settings(rd_kafka_t* client, const std::vector<Present>& topi
   const auto* const result = event ? rd_kafka_event_DescribeConfigs_result(event.get()) : nullptr;
   if (result == nullptr || rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) return {};
   std::size_t count = 0;
-  const auto* const each = rd_kafka_DescribeConfigs_result_resources(result, &count);
+  const auto* const found = rd_kafka_DescribeConfigs_result_resources(result, &count);
   for (std::size_t i = 0; i < count; ++i) {
-    if (rd_kafka_ConfigResource_error(each[i]) != RD_KAFKA_RESP_ERR_NO_ERROR) continue;
-    const std::string name = rd_kafka_ConfigResource_name(each[i]);
-    const auto topic = std::ranges::find(topics, name, &Present::name);
-    const int replicas = topic == topics.end() ? kReplicationWanted : topic->replicas;
+    if (rd_kafka_ConfigResource_error(found[i]) != RD_KAFKA_RESP_ERR_NO_ERROR) continue;
     std::size_t entries = 0;
-    const auto* const entry = rd_kafka_ConfigResource_configs(each[i], &entries);
+    const auto* const entry = rd_kafka_ConfigResource_configs(found[i], &entries);
     for (std::size_t k = 0; k < entries; ++k) {
-      const char* const value = rd_kafka_ConfigEntry_value(entry[k]);
-      const auto problem = problem_of(rd_kafka_ConfigEntry_name(entry[k]), printable(value), replicas);
-      if (!problem.empty()) return fail(Errc::FailedPrecondition, fmt::format("topic {}: {}", name, problem));
+      CARILLON_CHECK(each(rd_kafka_ConfigResource_name(found[i]), rd_kafka_ConfigEntry_name(entry[k]),
+                          printable(rd_kafka_ConfigEntry_value(entry[k]))));
     }
   }
   return {};
 }
 
+Result<void> check_settings(rd_kafka_t* client, TopicUse use, const std::vector<Present>& topics,
+                            base::Deadline deadline) {
+  return each_setting(
+      client, topics, deadline,
+      [&](const std::string& name, std::string_view setting, const std::string& value) -> Result<void> {
+        const auto topic = std::ranges::find(topics, name, &Present::name);
+        const int replicas = topic == topics.end() ? kReplicationWanted : topic->replicas;
+        const auto problem = problem_of(use, setting, value, replicas);
+        if (problem.empty()) return {};
+        return fail(Errc::FailedPrecondition, fmt::format("topic {}: {}", name, problem));
+      });
+}
+
 }  // namespace
 
-Result<void> ensure_topics(rd_kafka_t* client, const TopicPlan& plan, bool must_look,
+Result<bool> ensure_topics(rd_kafka_t* client, const TopicPlan& plan, bool must_look,
                            base::Deadline deadline) {
-  bool has_created = false;
+  bool has_created = false, were_missing = false;
   while (true) {
     CARILLON_TRY(const Seen seen, look(client, plan, deadline));
     if (seen.present.size() == plan.names.size()) {
-      return must_look ? check_settings(client, seen.present, deadline) : Result<void>();
+      if (must_look) CARILLON_CHECK(check_settings(client, plan.use, seen.present, deadline));
+      return were_missing;
     }
+    were_missing = true;
     if (!seen.missing.empty() && !plan.may_create) {
       return fail(
           Errc::FailedPrecondition,
@@ -198,6 +223,25 @@ Result<void> ensure_topics(rd_kafka_t* client, const TopicPlan& plan, bool must_
     }
     rd_kafka_poll(client, kSettleMs);  // the broker is about to tell the others
   }
+}
+
+Result<KafkaFacts> look_at_topics(rd_kafka_t* client, const TopicPlan& plan, base::Deadline deadline) {
+  KafkaFacts facts;
+  CARILLON_TRY(Seen seen, look(client, plan, deadline));
+  facts.brokers = seen.brokers;
+  facts.missing = std::move(seen.missing);
+  for (const Present& topic : seen.present)
+    facts.topics.push_back({topic.name, topic.partitions, topic.replicas, {}});
+  if (seen.present.empty()) return facts;
+  CARILLON_CHECK(
+      each_setting(client, seen.present, deadline,
+                   [&](const std::string& name, std::string_view setting, std::string value) -> Result<void> {
+                     const auto topic = std::ranges::find(facts.topics, name, &KafkaFacts::Topic::name);
+                     if (topic != facts.topics.end() && std::ranges::find(kShown, setting) != kShown.end())
+                       topic->settings.emplace(setting, std::move(value));
+                     return {};
+                   }));
+  return facts;
 }
 
 }  // namespace carillon::queue

@@ -62,6 +62,9 @@ struct Options {
   std::int64_t lane_max = 8192;  // ids of a lane kept in memory
 };
 void describe(base::SettingsGroup& group, Options& options);
+[[nodiscard]] inline bool is_kafka(const Options& options) noexcept {
+  return options.url.starts_with("kafka://") || options.url.starts_with("kafkas://");
+}
 
 // Opens what `options.url` names, taking work of `queues`; brokers are asked and topics made before this
 // returns. Blocks. `metrics` outlives it. Errors, each naming the setting: InvalidArgument (what is written)

@@ -36,8 +36,8 @@ struct LetterTally {
   std::int32_t project = 0;
   model::Queue queue = model::Queue::None;
   std::int64_t n = 0;
-  std::string reason, error;  // of the last one
-  std::string rule{};         // of events; empty: they are of deliveries
+  std::string reason, error;    // of the last one
+  std::string rule{}, topic{};  // of events; of records. Both empty: they are of deliveries
 };
 struct NewLetters {
   std::vector<LetterTally> tallies;

@@ -25,13 +25,13 @@ struct StoredJob {
   std::int64_t id = 0;
   std::int32_t project = 0;
   std::int64_t app = 0;  // whose key asked for it; 0: a management key
-  std::string kind;      // "import_users" "import_members" "erase_user" "replay" …
+  std::string kind;      // "import_users" "export_deliveries" "erase_user" "replay" …
   Actor actor;           // who asked for it; what it does is done in that name, and by that request
   std::string spec;      // JSON: what the kind has to know
   JobState state = JobState::Queued;
   std::int64_t cursor = 0, line = 0;  // where it goes on, in the kind's own terms
   std::int64_t done = 0, failed = 0, total = 0;
-  std::string detail;  // why it failed
+  std::string detail;  // why it failed, or what is to be known of what it did
   Time created_at{};
   std::optional<Time> started_at{}, finished_at{};
 };
@@ -48,7 +48,7 @@ struct JobError {
 struct JobStep {
   std::int64_t job = 0;
   std::int64_t expected_cursor = 0, cursor = 0, line = 0;
-  std::int64_t done = 0;         // more rows that are done
+  std::int64_t done = 0;         // more rows that are done; below 0: fewer, it begins anew
   std::vector<JobError> errors;  // rows that are not; each counts as failed
   struct ProfileRow {
     model::Profile profile;  // as for Store::put_profile()
@@ -59,6 +59,7 @@ struct JobStep {
   std::string group;  // of `members`
   std::vector<std::string> members;
   std::int64_t total = 0;  // above 0: what is known of the job's by now
+  std::string detail;      // not empty: what is to be known of the job
   bool is_last = false;
 };
 

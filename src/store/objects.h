@@ -34,6 +34,7 @@ class ObjectStore {
   virtual ~ObjectStore() = default;
 
   // Bytes are about to be written under this id: they are nobody's from `due` on, unless put() comes first.
+  // Again: the later word counts.
   virtual Task<Result<void>> begin(std::int64_t id, Time due) = 0;
   // They are there. Errors: Conflict (it took so long that they count as nobody's).
   virtual Task<Result<void>> put(StoredObject object) = 0;

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/metrics.h"
 #include "base/secret.h"
+#include "base/shared_clock.h"
 
 namespace carillon::store {
 
@@ -25,6 +26,7 @@ struct PostgresOptions {
   bool may_lead = true;                 // does what one of all processes does
   const base::KeyRing* keys = nullptr;  // outlives the store
   base::Metrics* metrics = nullptr;     // outlives the store; may be null
+  base::SharedClock* clock = nullptr;   // follows the server's from open_postgres() on; likewise
 };
 
 // Connects and migrates. Errors: FailedPrecondition (refused, a server older than 14, a newer schema) ·

@@ -18,6 +18,8 @@
 #include "model/notification.h"
 #include "model/profile.h"
 #include "store/alerts.h"
+#include "store/expansion.h"
+#include "store/ingest.h"
 #include "store/jobs.h"
 #include "store/objects.h"
 #include "store/privacy.h"
@@ -46,10 +48,6 @@ class Store : public Sharing {
   // Group commit: stores each item that is not a repeat, with its deliveries, counters and dedup key.
   // One result per item, in order. Data errors hit only their item. Cap charges are decided here.
   virtual Task<Result<std::vector<Result<AcceptResult>>>> accept(std::vector<AcceptItem> items, Time now) = 0;
-  // Adds deliveries to a scheduled or expanding notification by compare-and-set of its cursor; with
-  // `done` the notification goes on to Sending (or Completed when nothing is open).
-  // Errors: Conflict (somebody else moved the cursor, or it was cancelled: nothing written).
-  virtual Task<Result<void>> expand(ExpandItem item, Time now) = 0;
   // Takes due rows: by ids from hints, or the lane's oldest when `ids` is empty. Sets Processing,
   // owner and epoch + 1, committed before it returns. Rows that are not due, final or taken are left
   // out. Expired rows are returned too, marked by expires_at <= now: the caller records Expire.
@@ -108,9 +106,6 @@ class Store : public Sharing {
   // "changes":{"params":…,"address":…,"integration":…}}; the worker applies it.
   virtual Task<Result<std::vector<ReplayResult>>> replay(std::vector<ReplayItem> items, Actor actor,
                                                          Time now) = 0;
-  // Notifications accepted as Scheduled (due at send_at) or Expanding (due at once) that are not fully
-  // expanded, with their cursor, oldest due first; they stay due until expand() with `done`.
-  virtual Task<Result<std::vector<DueExpansion>>> due_expansions(std::size_t limit, Time now) = 0;
   // Completes notifications, drops what retention has passed, folds the history index; bounded work,
   // returns true when there is more to do.
   virtual Task<Result<bool>> housekeeping(const Retention& retention, Time now) = 0;
@@ -118,8 +113,7 @@ class Store : public Sharing {
   // ---- people
   // In order of `keys`; null for the unknown. Never older than the last committed change seen by this
   // process. Cheap for a handful (inline on the caller's thread), at most 1,024 keys.
-  virtual Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> profiles(
-      std::vector<UserKey> keys) = 0;
+  virtual Task<Result<Profiles>> profiles(std::vector<UserKey> keys) = 0;
   // Moves on with each change of that user, and now and then besides: what profiles() answered after it was
   // asked for is the present state as long as it stays the same. 0: this store cannot tell. No I/O, any
   // thread.
@@ -135,8 +129,9 @@ class Store : public Sharing {
   virtual Task<Result<void>> erase_user(UserKey key, Actor actor, Time now) = 0;
   // Removes user and devices; suppressions and history ids stay. Errors: NotFound.
   virtual Task<Result<void>> delete_profile(UserKey key, Actor actor, Time now) = 0;
-  virtual Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> list_profiles(std::int32_t project,
-                                                                                         ListPage page) = 0;
+  virtual Task<Result<Profiles>> list_profiles(std::int32_t project, ListPage page) = 0;
+  // In order of address and user. Errors: Unavailable (numbers of an earlier version are not indexed yet).
+  virtual Task<Result<Profiles>> profiles_by_address(AddressQuery query) = 0;
   // Who holds a push token or device id. Errors: NotFound.
   virtual Task<Result<TokenOwner>> find_device(std::int32_t project, std::string device_id) = 0;
   virtual Task<Result<std::vector<PreferenceChange>>> preference_log(UserKey key, ListPage page) = 0;
@@ -167,11 +162,13 @@ class Store : public Sharing {
   // Who is in any of the groups, each once, ascending by user_id; less than `limit` only at the end.
   virtual Task<Result<std::vector<Member>>> members(MembersQuery query) = 0;
 
-  [[nodiscard]] virtual JobStore& jobs() = 0;          // lives as long as this
-  [[nodiscard]] virtual PrivacyStore& privacy() = 0;   // likewise
-  [[nodiscard]] virtual ObjectStore& objects() = 0;    // likewise
-  [[nodiscard]] virtual WebhookStore& webhooks() = 0;  // likewise
-  [[nodiscard]] virtual SessionStore& sessions() = 0;  // likewise
+  [[nodiscard]] virtual ExpansionStore& expansions() = 0;  // lives as long as this
+  [[nodiscard]] virtual IngestStore& ingest() = 0;         // likewise
+  [[nodiscard]] virtual JobStore& jobs() = 0;              // likewise
+  [[nodiscard]] virtual PrivacyStore& privacy() = 0;       // likewise
+  [[nodiscard]] virtual ObjectStore& objects() = 0;        // likewise
+  [[nodiscard]] virtual WebhookStore& webhooks() = 0;      // likewise
+  [[nodiscard]] virtual SessionStore& sessions() = 0;      // likewise
 
   // ---- looking
   // Null for the unknown. `with_body` false leaves body and request empty.
@@ -182,8 +179,6 @@ class Store : public Sharing {
   virtual Task<Result<DeliveryDetail>> delivery(std::int64_t id) = 0;
   // How many deliveries of a notification that was expanded in chunks are in each state; all 0 for others.
   virtual Task<Result<StatusCounts>> status_counts(std::int64_t notification) = 0;
-  // nullopt: its deliveries are not made in chunks, or all of them are final.
-  virtual Task<Result<std::optional<ExpansionProgress>>> expansion_progress(std::int64_t notification) = 0;
   // Newest first; examines at most 20,000 rows and may return a short page with `next` set.
   virtual Task<Result<NotificationPage>> list_notifications(HistoryFilter filter) = 0;
   virtual Task<Result<DeliveryPage>> list_deliveries(HistoryFilter filter) = 0;
@@ -225,8 +220,7 @@ class Store : public Sharing {
   virtual Task<Result<void>> put_audit(AuditEntry entry) = 0;
 
   [[nodiscard]] virtual ReceiptStore& receipts() = 0;  // lives as long as this
-  [[nodiscard]] virtual AlertStore& alerts() = 0;      // lives as long as this
-
+  [[nodiscard]] virtual AlertStore& alerts() = 0;      // likewise
   // ---- sandbox and small durable state
   // The newest 100,000 are kept. Ids must be ascending.
   virtual Task<Result<void>> add_sandbox_messages(std::vector<SandboxMessage> messages) = 0;
@@ -242,7 +236,6 @@ class Store : public Sharing {
   // there) · Cancelled (progress->stop, or closed); what is in the folder is then worth nothing.
   virtual Task<Result<Time>> copy_to(std::string folder, const base::Clock& clock,
                                      std::shared_ptr<CopyProgress> progress) = 0;
-
   // Stops taking calls, finishes those under way, closes. Blocks.
   virtual void close() = 0;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -81,8 +82,8 @@ struct AcceptItem {
   std::optional<Approval> approval;  // of one that is accepted as AwaitingApproval
   // Counted when it is accepted, by the minute; with what the last hour holds it must not be over the limit.
   std::optional<ApprovalShare> share{};
-  std::string sealed;                // of one that is_sensitive: its request with all in it
-  std::vector<Naming> named;         // of one without deliveries
+  std::string sealed;         // of one that is_sensitive: its request with all in it
+  std::vector<Naming> named;  // of one without deliveries
   // Set: its deliveries that are pending and due are taken for this owner as they are stored, which saves the
   // claim. Not together with caps, which may still change them.
   std::optional<Owner> take_for;
@@ -97,23 +98,6 @@ struct AcceptResult {
   std::vector<model::Delivery> changed;  // deliveries a cap held or suppressed
   std::vector<model::Delivery> taken;    // as claim() would have returned them
 };
-struct ExpandItem {
-  std::int64_t notification = 0;
-  std::int64_t expected_cursor = 0, next_cursor = 0;
-  std::string after;  // the last user of the groups that this brings; empty: none yet
-  bool done = false;
-  std::vector<model::Delivery> deliveries;  // ids contiguous
-  std::int64_t recipients = 0;              // whose they are
-  std::vector<CapCharge> caps;
-};
-
-struct DueExpansion {
-  std::int64_t notification = 0, cursor = 0;
-  std::int64_t moment = 0;  // for MembersQuery
-  std::vector<AudienceGroup> audience;
-  std::string after;  // as the last expand() gave it
-};
-
 // ---- claim and record
 struct ClaimRequest {
   model::Lane lane;
@@ -180,6 +164,7 @@ struct Retention {
 };
 
 // ---- people
+using Profiles = std::vector<std::shared_ptr<const model::Profile>>;
 struct UserKey {
   std::int32_t project = 0;
   std::string user_id;
@@ -197,6 +182,7 @@ struct MembersQuery {
   std::vector<AudienceGroup> groups;  // at most 1,000
   std::int64_t moment = kNow;         // of DueExpansion
   std::string after;                  // user_id; empty: from the first
+  std::string until{};                // the last one wanted; empty: to the end
   std::size_t limit = 200;            // 1 to 1,024
 };
 struct Member {

@@ -132,6 +132,15 @@ struct StatsRow {
   std::int64_t n = 0;
 };
 
+// Users whose e-mail address, or else phone number, lies between two texts, by its bytes.
+struct AddressQuery {
+  std::int32_t project = 0;
+  bool is_phone = false;
+  std::string first, last;                // both included; as they are stored: normalised
+  std::string after_address, after_user;  // of the last one seen; empty: from `first`
+  std::size_t limit = 50;                 // 1 to 200
+};
+
 // ---- records
 struct RecordKey {
   std::string kind;          // "app" "key" "category" "template" "template_version" "integration" …

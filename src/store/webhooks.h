@@ -1,8 +1,8 @@
 // The Store's part that keeps webhooks, and the outbox of events for them.
 //
 // An event is written in the transaction that makes the change, once, with a row for each webhook that wants
-// it; where no webhook of the project does, nothing is. Which those are is known in memory: a webhook is told
-// of what is committed after its own change was.
+// it, and one for the stream of events where that is on; where nobody wants it, nothing is. Which those are
+// is known in memory: a webhook is told of what is committed after its own change was.
 //
 // Common errors, executors and `now`: as for the Store (store.h), of which this is a part.
 #pragma once
@@ -104,6 +104,8 @@ struct WebhookBacklog {
   std::optional<Time> oldest{};          // of those that wait: when it happened
 };
 inline constexpr std::int64_t kWebhookCountMax = 10'000;
+// In the place of a webhook's id: the stream of all events (WebhookStore::stream_events()).
+inline constexpr std::int64_t kEventStream = 0;
 
 class WebhookStore {
  public:
@@ -128,6 +130,11 @@ class WebhookStore {
   virtual void on_events(std::function<void()> wake) = 0;
   // Those that are due, of each webhook the longest due first.
   virtual Task<Result<std::vector<WebhookDelivery>>> due(std::vector<WebhookDueQuery> queries, Time now) = 0;
+  // From now on, until it is said otherwise, every event of every project waits for the stream too, whether
+  // or not a webhook wants it. Each process says so before anything happens. Any thread.
+  virtual void stream_events(bool is_on) noexcept = 0;
+  // Those of the stream that need not be told again; not finding one is no error.
+  virtual Task<Result<void>> streamed(std::vector<std::int64_t> events) = 0;
   // What became of tries; one entry per webhook named. Of events and webhooks that are gone nothing is
   // written.
   virtual Task<Result<std::vector<WebhookHealth>>> settle(std::vector<WebhookResult> results, Time now) = 0;

@@ -13,6 +13,7 @@ USERS = 20
 BATCH = 20
 EXPANDED = 300  # more than 256 recipients: expanded in the background
 REQUEST_LIMIT_S = 10
+OPEN_MAX = 200  # events without an answer, while the server is away; nothing new is thought of then
 
 
 class Clients:
@@ -25,6 +26,7 @@ class Clients:
         self._up = threading.Event()
         self._is_over = False
         self._again = []  # events without a definite answer
+        self.last_trouble = None
         self._threads = [threading.Thread(target=self._run, args=(random.Random(f"{seed}/{n}"), n), daemon=True)
                          for n in range(count)]
         for thread in self._threads:
@@ -42,7 +44,13 @@ class Clients:
         self._up.set()
         for thread in self._threads:
             thread.join(60)
-            assert not thread.is_alive(), "a client got no definite answer"
+            assert not thread.is_alive(), self.unanswered()
+
+    def unanswered(self):
+        return f"clients got no definite answer for {len(self._again)} events and more, lastly: {self.last_trouble!r}"
+
+    def are_waiting(self):
+        return any(thread.is_alive() for thread in self._threads)
 
     # ---- on the threads
 
@@ -60,7 +68,8 @@ class Clients:
                 if connection is None:
                     connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=REQUEST_LIMIT_S)
                 self._send(connection, work)
-            except (OSError, http.client.HTTPException, ValueError):
+            except (OSError, http.client.HTTPException, ValueError) as problem:
+                self.last_trouble = problem
                 if connection is not None:
                     connection.close()
                 connection = None
@@ -71,7 +80,8 @@ class Clients:
     def _next(self, rng, number, n):
         """What to send: a list of (event, body). None: all is said and answered."""
         with self._lock:
-            if self._again and (self._is_over or rng.random() < 0.5):
+            is_enough = self._is_over or len(self._again) > OPEN_MAX
+            if self._again and (is_enough or rng.random() < 0.5):
                 work, self._again = self._again[:BATCH], self._again[BATCH:]
                 return work
             if self._is_over:
@@ -111,7 +121,7 @@ class Clients:
         status, said = answer.status, json.loads(answer.read())
         results = [{"status": status, **said}] if single else said.get("results")
         if status not in (200, 202, 422) or results is None:
-            raise ValueError(f"no definite answer: {status}")
+            raise ValueError(f"no definite answer: {status} {said}")
         with self._lock:
             for (event, sent), result in zip(work, results, strict=True):
                 self._note(event, sent, result, single)

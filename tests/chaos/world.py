@@ -30,13 +30,14 @@ CATEGORY = {"retry": ["1s"] * 20}
 
 
 def failpoints():
-    """Every named place of the source that a server passes by itself; backups, uploads and webhooks have stories of
-    their own."""
+    """Every named place of the source that a server passes by itself; backups, moves, uploads, exports, webhooks and
+    topics have stories of their own."""
     names = set()
     for file in sorted((harness.ROOT / "src").rglob("*.cpp")):
         if not file.name.endswith("_test.cpp"):
             names |= set(re.findall(r'CARILLON_FAILPOINT\("([^"]+)"\)', file.read_text()))
-    return sorted(name for name in names if not name.startswith(("backup.", "restore.", "objects.", "webhook")))
+    elsewhere = ("backup.", "restore.", "objects.", "webhook", "export.", "move.", "days.", "ingest.")
+    return sorted(name for name in names if not name.startswith(elsewhere))
 
 
 class World:

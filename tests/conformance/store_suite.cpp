@@ -397,9 +397,9 @@ TEST_P(StoreSuite, ExpansionMovesItsCursorOnceAndItsRowsBecomeDue) {
   one.notification.send_at = clock_.now() + Millis(5'000);
   one.notification.first_delivery = 0;
   accept_one(one);
-  EXPECT_TRUE(run(store_->due_expansions(10, clock_.now())).value().empty());
+  EXPECT_TRUE(run(store_->expansions().due(10, clock_.now())).value().empty());
   clock_.advance(Millis(5'000));
-  EXPECT_EQ(run(store_->due_expansions(10, clock_.now())).value().size(), 1U);
+  EXPECT_EQ(run(store_->expansions().due(10, clock_.now())).value().size(), 1U);
   const auto step = [&](std::int64_t from, std::int64_t to, bool done) {
     store::ExpandItem e;
     e.notification = one.notification.id;
@@ -408,15 +408,15 @@ TEST_P(StoreSuite, ExpansionMovesItsCursorOnceAndItsRowsBecomeDue) {
     e.done = done;
     e.deliveries = item(2).deliveries;
     for (model::Delivery& d : e.deliveries) d.notification = one.notification.id;
-    return run(store_->expand(std::move(e), clock_.now()));
+    return run(store_->expansions().expand(std::move(e), clock_.now()));
   };
   EXPECT_TRUE(step(0, 2, false));
   const auto repeated = step(0, 2, false);
   ASSERT_FALSE(repeated);
   EXPECT_EQ(repeated.error().code, Errc::Conflict);
-  EXPECT_EQ(run(store_->due_expansions(10, clock_.now())).value().at(0).cursor, 2);
+  EXPECT_EQ(run(store_->expansions().due(10, clock_.now())).value().at(0).cursor, 2);
   EXPECT_TRUE(step(2, 4, true));
-  EXPECT_TRUE(run(store_->due_expansions(10, clock_.now())).value().empty());
+  EXPECT_TRUE(run(store_->expansions().due(10, clock_.now())).value().empty());
   const auto taken = scan(kLane);
   ASSERT_EQ(taken.size(), 4U);
   for (const model::Delivery& d : taken) record(d, DeliveryStatus::Sent);

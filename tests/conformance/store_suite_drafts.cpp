@@ -73,13 +73,36 @@ class Drafts : public StoreSuite {
     return run(store_->decide(std::move(decision), clock_.now()));
   }
   bool is_due(std::int64_t notification) {
-    const auto due = run(store_->due_expansions(100, clock_.now())).value();
+    const auto due = run(store_->expansions().due(100, clock_.now())).value();
     return std::ranges::any_of(due, [&](const auto& d) { return d.notification == notification; });
   }
   void housekeep() {
     while (run(store_->housekeeping({}, clock_.now())).value()) continue;
   }
 };
+
+TEST_P(Drafts, ApprovalsAreNewsToWhoWatches) {
+  std::uint64_t before = store_->news();
+  const auto is_news = [&] { return std::exchange(before, store_->news()) != before; };
+  accepted(NotificationStatus::Sending);
+  EXPECT_FALSE(is_news()) << "no approval";
+  const model::Notification waiting = accepted(NotificationStatus::AwaitingApproval);
+  EXPECT_TRUE(is_news());
+  const auto again = open();
+  EXPECT_FALSE(is_news()) << "only looked at";
+  ASSERT_EQ(again.size(), 1U);
+  store::ApprovalDecision no;
+  no.approval = again.front().id;
+  no.project = kProject;
+  no.actor = "member:ann";
+  ASSERT_TRUE(run(store_->decide(std::move(no), clock_.now())));
+  EXPECT_TRUE(is_news());
+  accepted(NotificationStatus::AwaitingApproval);
+  EXPECT_TRUE(is_news());
+  clock_.advance(kHour * 2);
+  while (run(store_->housekeeping(store::Retention{}, clock_.now())).value()) {}
+  EXPECT_TRUE(is_news()) << "expired";
+}
 
 TEST_P(Drafts, ADraftIsNotDueUntilItIsSubmitted) {
   const auto draft = accepted(NotificationStatus::Draft);

@@ -53,7 +53,7 @@ class Groups : public StoreSuite {
     return one.notification.id;
   }
   store::DueExpansion due(std::int64_t notification) {
-    for (auto& d : run(store_->due_expansions(100, clock_.now())).value()) {
+    for (auto& d : run(store_->expansions().due(100, clock_.now())).value()) {
       if (d.notification == notification) return d;
     }
     ADD_FAILURE() << "not due";
@@ -70,14 +70,14 @@ class Groups : public StoreSuite {
     e.deliveries = item(n).deliveries;
     e.recipients = static_cast<std::int64_t>(n);
     for (model::Delivery& d : e.deliveries) d.notification = at.notification;
-    ASSERT_TRUE(run(store_->expand(std::move(e), clock_.now())));
+    ASSERT_TRUE(run(store_->expansions().expand(std::move(e), clock_.now())));
   }
   std::int64_t count(std::int64_t notification, DeliveryStatus status) {
     return run(store_->status_counts(notification)).value()[static_cast<std::size_t>(status)];
   }
   using AcceptItem = store::AcceptItem;
   std::optional<store::ExpansionProgress> progress(std::int64_t notification) {
-    return run(store_->expansion_progress(notification)).value();
+    return run(store_->expansions().progress(notification)).value();
   }
 };
 

@@ -106,6 +106,43 @@ TEST_P(Jobs, AreListedNewestFirstAndByApp) {
   EXPECT_TRUE(run(store_->jobs().list(2, 0, {})).value().empty());
 }
 
+TEST_P(Jobs, AStepSaysWhatIsToBeKnownAndMayBeginAnew) {
+  const std::int64_t id = put("export_deliveries").id;
+  JobStep some = step(id, 0, 50);
+  some.done = 40;
+  EXPECT_EQ(take(some).value().done, 40);
+  JobStep anew = step(id, 50, 0);
+  anew.done = -40;
+  EXPECT_EQ(take(anew).value().done, 0);
+  JobStep last = step(id, 0, 0);
+  last.line = 1'234;
+  last.done = last.total = 3;
+  last.detail = "there were more";
+  last.is_last = true;
+  ASSERT_TRUE(take(last));
+  const StoredJob ended = get(id);
+  EXPECT_EQ(ended.state, JobState::Completed);
+  EXPECT_EQ(ended.line, 1'234);
+  EXPECT_EQ(ended.total, 3);
+  EXPECT_EQ(ended.detail, "there were more");
+}
+
+TEST_P(Jobs, AreNewsToWhoWatches) {
+  std::uint64_t before = store_->news();
+  const auto is_news = [&] { return std::exchange(before, store_->news()) != before; };
+  const std::int64_t id = put().id;
+  EXPECT_TRUE(is_news());
+  ASSERT_TRUE(take(step(id, 0, 10)));
+  EXPECT_TRUE(is_news());
+  ASSERT_TRUE(run(store_->jobs().end(id, JobState::Cancelled, {}, "tests", clock_.now())));
+  EXPECT_TRUE(is_news());
+  store::AlertChange change;
+  change.key = {.project = kProject, .kind = model::AlertKind::IntegrationPaused, .subject = "mail"};
+  std::vector<store::AlertChange> changes{change};
+  ASSERT_TRUE(run(store_->alerts().change(std::move(changes), std::nullopt, clock_.now())));
+  EXPECT_TRUE(is_news());
+}
+
 TEST_P(Jobs, AStepWritesItsUsersAndHowFarItCame) {
   const std::int64_t id = put().id;
   JobStep first = step(id, 0, 100);

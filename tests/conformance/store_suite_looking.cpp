@@ -285,7 +285,7 @@ TEST_P(Looking, AnExpandedNotificationIsFoundByItsUsersThoughNewerOnesWereIndexe
   expansion.deliveries[0].notification = old;
   expansion.deliveries[0].user_id = "kim";
   const std::int64_t delivery = expansion.deliveries[0].id;
-  ASSERT_TRUE(run(store_->expand(std::move(expansion), clock_.now())));
+  ASSERT_TRUE(run(store_->expansions().expand(std::move(expansion), clock_.now())));
   HistoryFilter f = filter(1);
   f.user_id = "kim";
   for (int round = 0; round < 2; ++round) {

@@ -87,6 +87,61 @@ TEST_P(People, AProfileReadsBackAsWrittenAlsoAfterARestart) {
   EXPECT_EQ(get("lee"), nullptr);
 }
 
+TEST_P(People, AreFoundByAddressAndByHowOneBegins) {
+  const auto with = [](const std::string& id, const std::string& email, const std::string& phone,
+                       std::int32_t project = 1) {
+    Profile p = user(id, project);
+    p.email = email;
+    p.phone_number = phone;
+    return p;
+  };
+  for (const char* id : {"c", "a", "b"}) ASSERT_TRUE(put(with(id, "family@example.com", "+821011112222")));
+  ASSERT_TRUE(put(with("d", "fan@example.com", "+821011113333")));
+  ASSERT_TRUE(put(with("e", "FAN@example.com", "")));
+  ASSERT_TRUE(put(with("f", "", "+14155550100")));
+  ASSERT_TRUE(put(with("g", "family@example.com", "+821011112222", 2)));
+  restart();
+  const auto found = [this](bool is_phone, const std::string& first, const std::string& last,
+                            std::size_t limit = 50) {
+    std::string ids;
+    store::AddressQuery query{.project = 1,
+                              .is_phone = is_phone,
+                              .first = first,
+                              .last = last,
+                              .after_address = {},
+                              .after_user = {},
+                              .limit = limit};
+    for (;;) {
+      const auto page = run(store_->profiles_by_address(query)).value();
+      EXPECT_LE(page.size(), limit);
+      for (const auto& p : page) ids += p->user_id;
+      if (page.size() < limit) return ids;
+      query.after_address = is_phone ? page.back()->phone_number : page.back()->email;
+      query.after_user = page.back()->user_id;
+      ids += ' ';
+    }
+  };
+  const std::string end = "\U0010FFFF";
+  EXPECT_EQ(found(false, "family@example.com", "family@example.com"), "abc");
+  EXPECT_EQ(found(false, "family@example.com", "family@example.com", 2), "ab c");
+  EXPECT_EQ(found(false, "fa", "fa" + end), "abcd") << "by bytes, in order of address and user";
+  EXPECT_EQ(found(false, "fa", "fa" + end, 1), "a b c d ");
+  EXPECT_EQ(found(false, "F", "F" + end), "e");
+  EXPECT_EQ(found(true, "+821011112222", "+821011112222"), "abc");
+  EXPECT_EQ(found(true, "+8210", "+8210" + end, 3), "abc d");
+  EXPECT_EQ(found(true, "+1", "+1" + end), "f");
+  Profile moved = *get("a");
+  moved.phone_number = "+14155550100";
+  moved.email.clear();
+  ASSERT_TRUE(put(moved));
+  EXPECT_EQ(found(true, "+821011112222", "+821011112222"), "bc");
+  EXPECT_EQ(found(true, "+14155550100", "+14155550100"), "af");
+  EXPECT_EQ(found(false, "family@example.com", "family@example.com"), "bc");
+  ASSERT_TRUE(run(store_->delete_profile({1, "f"}, "tests", clock_.now())));
+  ASSERT_TRUE(run(store_->erase_user({1, "b"}, "tests", clock_.now())));
+  EXPECT_EQ(found(true, "+1", "+9"), "acd");
+}
+
 TEST_P(People, ProfilesComeInTheOrderAskedForWithNullForTheUnknown) {
   ASSERT_TRUE(put(user("a")));
   ASSERT_TRUE(put(user("b")));

@@ -8,68 +8,13 @@
 
 #include "base/crypto.h"
 #include "tests/conformance/eventually.h"
-#include "tests/conformance/store_suite.h"
+#include "tests/conformance/store_suite_shared.h"
 
 namespace carillon::conformance {
 
 using model::DeliveryStatus;
 using store::Accepted;
 using store::AcceptItem;
-
-namespace {
-
-constexpr model::Lane kLane{model::Queue::Email, model::Priority::Normal};
-
-}  // namespace
-
-class SharedStores : public StoreSuite {
- protected:
-  // Another process on the same database, with a thread of its own when it is used from one.
-  struct Other {
-    std::unique_ptr<store::Store> store;
-    store::Owner owner;
-    std::unique_ptr<base::IdGenerator> ids;
-    boost::asio::io_context io{1};
-    template <class T>
-    T run(Task<T> task) {
-      std::optional<T> value;
-      boost::asio::co_spawn(io, std::move(task), [&](std::exception_ptr e, T v) {
-        if (e) std::rethrow_exception(e);
-        value = std::move(v);
-      });
-      io.restart();
-      io.run();
-      return std::move(*value);
-    }
-  };
-  std::unique_ptr<Other> another(const std::string& instance) {
-    auto other = std::make_unique<Other>();
-    auto opened = GetParam().open(folder_);
-    EXPECT_TRUE(opened) << opened.error().message;
-    other->store = std::move(*opened);
-    const auto registered = other->run(other->store->register_process(instance, clock_.now()));
-    EXPECT_TRUE(registered) << registered.error().message;
-    EXPECT_FALSE(registered->is_new_store);
-    other->owner = registered->owner;
-    other->ids = std::make_unique<base::IdGenerator>(clock_, other->owner.node, registered->highest_id);
-    return other;
-  }
-  // As of that process's ids.
-  AcceptItem item_of(Other& other, std::size_t n = 1) {
-    std::swap(ids_, other.ids);
-    AcceptItem made = item(n);
-    std::swap(ids_, other.ids);
-    return made;
-  }
-  std::vector<model::Delivery> scan_as(Other& other, std::size_t limit) {
-    std::vector<store::ClaimRequest> requests(1);
-    requests[0].lane = kLane;
-    requests[0].limit = limit;
-    auto claimed = other.run(other.store->claim(std::move(requests), other.owner, clock_.now()));
-    EXPECT_TRUE(claimed) << claimed.error().message;
-    return std::move(*claimed);
-  }
-};
 
 TEST_P(SharedStores, EachProcessHasANodeOfItsOwn) {
   const auto second = another("second"), third = another("third");
@@ -88,7 +33,7 @@ TEST_P(SharedStores, WhatOneAcceptsAnotherDelivers) {
   accept_one(one);
   std::vector<model::Delivery> claimed = scan_as(*other, 10);
   ASSERT_EQ(claimed.size(), 3U);
-  EXPECT_TRUE(scan(kLane).empty());
+  EXPECT_TRUE(scan(kSharedLane).empty());
   std::vector<store::RecordItem> items;
   for (model::Delivery& d : claimed) {
     store::RecordItem& record = items.emplace_back();
@@ -108,7 +53,7 @@ TEST_P(SharedStores, WhatOneAcceptsAnotherDelivers) {
 TEST_P(SharedStores, AResultIsFencedByItsOwner) {
   const auto other = another("second");
   accept_one(item());
-  std::vector<model::Delivery> mine = scan(kLane);
+  std::vector<model::Delivery> mine = scan(kSharedLane);
   ASSERT_EQ(mine.size(), 1U);
   std::vector<store::RecordItem> items(1);
   items[0].delivery = mine[0];
@@ -186,7 +131,7 @@ TEST_P(SharedStores, NoDeliveryIsTakenByTwo) {
     });
   }
   for (std::thread& thread : threads) thread.join();
-  for (model::Delivery& d : scan(kLane, 4096)) taken[0].push_back(d.id);
+  for (model::Delivery& d : scan(kSharedLane, 4096)) taken[0].push_back(d.id);
   std::set<std::int64_t> all;
   std::size_t total = 0;
   for (const auto& ids : taken) {
@@ -303,6 +248,14 @@ TEST_P(SharedStores, WhatOneChangesOthersSee) {
   const std::uint64_t again = records();
   ASSERT_TRUE(run(store_->delete_record({"category", 1, "x"}, "key:ops", clock_.now())));
   EXPECT_TRUE(eventually([&] { return records() != again; }));
+  const std::uint64_t news = other->store->news();
+  store::StoredJob job;
+  job.id = ids_->take();
+  job.project = 1;
+  job.kind = "import_users";
+  job.created_at = clock_.now();
+  ASSERT_TRUE(run(store_->jobs().put(std::move(job), {}, {})));
+  EXPECT_TRUE(eventually([&] { return other->store->news() != news; }));
 }
 
 TEST_P(SharedStores, WhatOneCountsTheOtherLooksAt) {
@@ -365,12 +318,6 @@ TEST_P(SharedStores, AWebhookIsToldOfWhatAnyProcessDoes) {
     thread.join();
   }
   EXPECT_EQ(count_told(due(), model::WebhookEvent::NotificationCompleted) - before, kRounds);
-}
-
-std::vector<StoreBackend> shared_backends() {
-  std::vector<StoreBackend> all = store_backends();
-  std::erase_if(all, [](const StoreBackend& backend) { return backend.has_files; });
-  return all;
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, SharedStores, ::testing::ValuesIn(shared_backends()),

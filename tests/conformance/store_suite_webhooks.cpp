@@ -401,6 +401,40 @@ TEST_P(WebhookOutbox, TwoWhoChangeAWebhookAtOnceAreToldAndThereIsALimit) {
     EXPECT_EQ(entry.detail.find("v1:sealed"), std::string::npos);
 }
 
+TEST_P(WebhookOutbox, HoldsAllEventsForTheStreamWhileItIsOn) {
+  StoredWebhook stream;
+  stream.id = store::kEventStream;
+  webhooks().stream_events(true);
+  ASSERT_TRUE(record(taken(), DeliveryStatus::Sent));
+  EXPECT_EQ(types(stream), (std::vector<std::string>{"delivery.sent", "notification.completed"}));
+  // A webhook beside it, also one that comes or changes later, gets its own.
+  const auto failures = made("failures", "delivery.failed");
+  ASSERT_TRUE(record(taken(), DeliveryStatus::Failed));
+  EXPECT_EQ(types(failures), std::vector<std::string>{"delivery.failed"});
+  ASSERT_EQ(types(stream).size(), 4U);
+  std::vector<std::int64_t> ids;
+  for (const auto& one : due(stream)) ids.push_back(one.event.id);
+  ASSERT_TRUE(run(webhooks().streamed(ids)));
+  ASSERT_TRUE(run(webhooks().streamed(ids)));
+  EXPECT_TRUE(due(stream).empty());
+  EXPECT_EQ(types(failures), std::vector<std::string>{"delivery.failed"}) << "it has not been told yet";
+  webhooks().stream_events(false);
+  ASSERT_TRUE(record(taken(), DeliveryStatus::Sent));
+  EXPECT_TRUE(due(stream).empty());
+}
+
+TEST_P(WebhookOutbox, DropsWhatTheStreamDidNotTakeForSoLong) {
+  StoredWebhook stream;
+  stream.id = store::kEventStream;
+  webhooks().stream_events(true);
+  ASSERT_TRUE(record(taken(), DeliveryStatus::Sent));
+  housekeep();
+  EXPECT_EQ(due(stream).size(), 2U);
+  clock_.advance(std::chrono::days(8));
+  housekeep();
+  EXPECT_TRUE(due(stream).empty());
+}
+
 INSTANTIATE_TEST_SUITE_P(Backends, WebhookOutbox, ::testing::ValuesIn(store_backends()),
                          [](const auto& param) { return param.param.name; });
 

@@ -4,11 +4,16 @@
     open_as     open_as("sol") is a browser in which Sol is signed in; more than one at a time is fine
 
 They need a binary built with the console, chromium and pip's playwright (tools/install_dependencies.sh test).
+
+While the console is written, nobody waits for C++: with CARILLON_CONSOLE=web/dist the browser gets the pages from
+there (npm --prefix web run build) and everything else from the binary, under the binary's own policy for pages.
 """
 import json
+import os
 import pathlib
 import shutil
 import sys
+import urllib.parse
 
 import pytest
 
@@ -16,11 +21,15 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "console"), str(ROOT / "tests" / "scenarios")]
 sys.path.append(str(ROOT / "build" / "python"))
 
-from world import PASSWORD, World, email_of  # noqa: E402  (found by the lines above)
+import harness  # noqa: E402  (found by the lines above)
+from world import PASSWORD, World, email_of  # noqa: E402
 
 CHROMIUM = shutil.which("chromium")
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 PICTURES = ROOT / "build" / "console-pictures"
+FRESH = os.environ.get("CARILLON_CONSOLE")  # a folder with a console that is not in the binary yet
+TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8",
+         ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 
 # What a browser reports of answers that the pages expect: nobody is signed in yet, there is no stream.
 EXPECTED = (*(f"the server responded with a status of {status}" for status in (400, 401, 404, 409, 410, 422)),
@@ -59,6 +68,19 @@ def browser():
         started.close()
 
 
+def serve_from(folder, context, url):
+    """Has the console's files answered from `folder`, with the headers that the binary gives its own page."""
+    policy = {name: value for name, value in harness.request(url + "/").headers.items()
+              if name.startswith(("content-security", "x-", "referrer", "permissions", "cross-origin"))}
+
+    def answer(route):
+        path = urllib.parse.urlsplit(route.request.url).path
+        file = folder / (path.lstrip("/") or "index.html")
+        route.fulfill(path=file, headers={**policy, "content-type": TYPES[file.suffix]})
+    files = {"/" + str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()} | {"/"}
+    context.route(lambda asked: asked.startswith(url) and urllib.parse.urlsplit(asked).path in files, answer)
+
+
 class Console:
     """A browser window; `page` is Playwright's."""
 
@@ -67,8 +89,10 @@ class Console:
         self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme,
                                            locale=language, timezone_id="Asia/Seoul", accept_downloads=True)
         self.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        if FRESH:
+            serve_from(pathlib.Path(FRESH).resolve(), self.context, world.url)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(10_000)
+        self.page.set_default_timeout(harness.PATIENCE_S * 1000)
         self.problems = []
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("console", self._heard)

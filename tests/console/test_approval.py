@@ -63,3 +63,21 @@ def test_a_viewer_only_looks(world, open_as):
     page = window.open(f"approvals/{approval['id']}")
     page.get_by_text("member:sol").wait_for()
     assert page.get_by_role("button", name="Approve").count() == 0
+
+
+def test_a_change_makes_the_request_void(world, open_as):
+    sender = open_as("sol")
+    submit(sender.open("send"), "Winter sale")
+    approval = only(world.server.get("/v1/approvals")["data"][:1])
+    page = sender.page
+    page.get_by_role("button", name="Edit…").click()
+    page.get_by_text("becomes void").wait_for()
+    box = page.get_by_label("What is sent (JSON)")
+    box.fill(box.input_value().replace("Winter sale", "Winter sale!"))
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    sender.said("Saved")
+    page.get_by_role("dialog").wait_for(state="detached")
+    assert world.server.get(f"/v1/approvals/{approval['id']}")["status"] == "void"
+    page.get_by_text("This send waits for approval.").wait_for()
+    fresh = only(world.server.get("/v1/approvals")["data"][:1])
+    assert fresh["id"] != approval["id"] and fresh["notification_id"] == approval["notification_id"]

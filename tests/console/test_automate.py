@@ -83,6 +83,26 @@ def test_a_route_is_followed_until_it_is_removed(world, open_as):
     assert rule() is None
 
 
+def test_the_way_of_a_message_is_shown_before_it_is_sent(world, open_as):
+    world.server.put("/v1/routes/tried", {"position": 1, "match": {"channel": "sms"},
+                                          "chain": [{"integration": "twilio"}]})
+    before = world.simulator.counts()
+    window = open_as("ada")
+    page = window.open("routes")
+    page.get_by_label("To", exact=False).fill("nobody-knows-me")
+    page.get_by_role("button", name="Show the way").click()
+    page.locator("#content [id$=-error]").wait_for()
+    page.get_by_label("To", exact=False).fill("+82 10-1234-5678")
+    page.get_by_role("combobox", name="Channel").click()
+    page.get_by_role("option", name="SMS").click()
+    page.get_by_role("button", name="Show the way").click()
+    answer = page.get_by_role("status").filter(has_text="Integration")
+    answer.get_by_text("tried", exact=True).wait_for()
+    answer.get_by_text("twilio", exact=True).first.wait_for()
+    assert world.server.api("DELETE", "/v1/routes/tried").status == 204
+    assert world.simulator.counts() == before, "nothing was sent"
+
+
 def test_settings_are_changed_and_cleared(world, open_as):
     window = open_as("ada")
     page = window.open("settings")

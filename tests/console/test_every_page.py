@@ -11,7 +11,8 @@ PATHS = ["", "send", "history", "history?view=deliveries", "engagement", "engage
          "approvals", "templates", "templates/order_shipped", "templates/order_shipped/edit", "templates/new",
          "layouts", "layouts/new", "categories", "categories/offers", "users", "users/mina", "groups",
          "groups/regulars", "suppressions", "schedules", "schedules/new", "rules", "rules/new", "routes", "settings",
-         "stops", "dead-letters", "integrations", "integrations/new", "integrations/edit/twilio", "senders",
+         "stops", "accountability", "dead-letters", "integrations", "integrations/new", "integrations/edit/twilio",
+         "senders",
          "senders/new", "webhooks", "webhooks/new", "alerts", "sandbox", "apps", "members", "audit", "account",
          "no-such-page"]
 
@@ -58,7 +59,8 @@ def test_dialogs_have_nothing_serious(open_as):
     found = []
     for path, button in (("", "Stop sending…"), ("users", "New user"), ("users", "Import a file…"),
                          ("groups", "New group"), ("members", "Invite somebody"), ("apps", "New app"),
-                         ("suppressions", "Suppress an address"), ("users/mina", "Erase…")):
+                         ("suppressions", "Suppress an address"), ("users/mina", "Erase…"),
+                         ("history", "Export as CSV…"), ("dead-letters", "Send all again…"), ("routes", "New route")):
         page = window.open(path)
         page.get_by_role("button", name=button).click()
         page.get_by_role("dialog").wait_for()

@@ -2,20 +2,46 @@
 import json
 
 
-def test_somebody_is_found_by_id_and_by_address(world, open_as):
+def find(page, text):
+    page.get_by_label("Find", exact=False).first.fill(text)
+    page.keyboard.press("Enter")
+
+
+def test_somebody_is_found_by_id(world, open_as):
+    window = open_as("vera")
+    page = window.open("users")
+    find(page, "nobody-here")
+    page.get_by_text("There is no user “nobody-here”.").wait_for()
+    find(page, "mina")
+    page.get_by_role("heading", name="김미나").wait_for()
+    page.get_by_text("mina-iphone").wait_for()
+
+
+def test_somebody_is_found_by_address_whole_or_in_part(world, open_as):
     world.server.send(to=[{"email": "guest@example.test"}], channels=["email"], title="Hi", body="Hi")
     window = open_as("vera")
     page = window.open("users")
-    page.get_by_label("Find", exact=False).first.fill("nobody-here")
-    page.keyboard.press("Enter")
-    page.get_by_text("There is no user “nobody-here”.").wait_for()
-    page.get_by_label("Find", exact=False).first.fill("mina")
-    page.keyboard.press("Enter")
-    page.get_by_role("heading", name="김미나").wait_for()
-    page.get_by_text("mina-iphone").wait_for()
+    find(page, "mina@Example.test")
+    page.get_by_role("link", name="mina", exact=True).wait_for()
+    page.get_by_role("link", name="jun", exact=True).wait_for(state="detached")
+    find(page, "+82 10-8765-4321")
+    page.get_by_role("link", name="jun", exact=True).wait_for()
+    page.get_by_role("link", name="mina", exact=True).wait_for(state="detached")
+    find(page, "+8210*")
+    page.get_by_role("link", name="mina", exact=True).wait_for()
+    page.get_by_role("link", name="ann", exact=True).wait_for(state="detached")
+    find(page, "ann@")  # no id, and less than an address
+    page.locator("[id$=-error]").wait_for()
+    find(page, "ann")
+    page.get_by_role("heading", name="Ann Miller").wait_for()
     page = window.open("users")
-    page.get_by_label("Find", exact=False).first.fill("guest@example.test")
-    page.keyboard.press("Enter")
+    find(page, "ann.")
+    page.get_by_text("There is no user “ann.”.").wait_for()
+    find(page, "jun@ex*")
+    page.get_by_role("link", name="jun", exact=True).wait_for()
+    find(page, "guest@example.test")
+    page.get_by_text("Nobody has this address.").wait_for()
+    page.get_by_role("link", name="What was sent to the address itself").click()
     page.wait_for_url("**/#/history?view=deliveries&email=guest%40example.test")
     page.get_by_role("cell", name="address").wait_for()
 
@@ -105,6 +131,27 @@ def test_a_file_of_users_is_mapped_imported_and_its_bad_row_told(world, open_as)
     assert world.server.api("GET", "/v1/users/imp2").status == 404
 
 
+def test_a_group_is_filled_from_a_file_with_its_bad_rows_told_and_exported(world, open_as):
+    world.server.put("/v1/groups/beta", {"name": "Beta"})
+    window = open_as("sol")
+    page = window.open("groups/beta")
+    page.get_by_role("button", name="Import a file…").click()
+    rows = f"Customer,Plan\nmina,gold\n{'x' * 129},free\njun,gold\n"
+    page.set_input_files("input[type=file]", {"name": "beta.csv", "mimeType": "text/csv", "buffer": rows.encode()})
+    dialog = page.get_by_role("dialog")
+    page.locator("input[aria-haspopup=listbox]").and_(dialog.get_by_label("Customer")).click()
+    page.get_by_role("option", name="user_id").click()
+    dialog.get_by_role("button", name="Import").click()
+    dialog.get_by_text("2 of 3 done, 1 refused").wait_for()
+    dialog.get_by_text("Line 3:").wait_for()
+    dialog.get_by_role("button", name="Close").last.click()
+    page.get_by_text("Members (2)").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export as CSV").click()
+    assert download.value.suggested_filename == "beta.csv"
+    assert open(download.value.path(), encoding="utf-8").read().split() == ["user_id", "jun", "mina"]
+
+
 def test_an_address_is_suppressed_looked_up_and_allowed(world, open_as):
     window = open_as("sol")
     page = window.open("suppressions")
@@ -113,6 +160,10 @@ def test_an_address_is_suppressed_looked_up_and_allowed(world, open_as):
     dialog.get_by_label("Address").fill("no@example.test")
     dialog.get_by_role("button", name="Suppress an address").click()
     window.said("Suppressed.")
+    world.server.put_user("nono", name="No No", email="no@example.test")
+    window.open("users/nono")
+    page.get_by_text("suppressed: E-mail").wait_for()
+    window.open("suppressions")
     page.get_by_role("button", name="Is it suppressed?").click()
     dialog.get_by_label("Address").fill("no@example.test")
     dialog.get_by_role("button", name="Search").click()

@@ -48,6 +48,37 @@ def test_a_draft_is_compared_and_then_used(world, open_as):
     assert world.server.get("/v1/templates/terms")["version"] == 2
 
 
+def test_an_older_version_is_taken_back_into_use_and_who_uses_it_is_told(world, open_as):
+    for words in ("First words", "Second words"):
+        world.server.put("/v1/templates/rolled?publish=true", {"default_locale": "en", "content": {"en": {
+            "title": "Rolled", "body": words}}})
+    world.server.put("/v1/schedules/uses-rolled", {"cron": "0 9 * * mon", "enabled": False, "notification": {
+        "to": [{"user_id": "mina"}], "channels": ["email"], "template": "rolled"}})
+    window = open_as("sol")
+    page = window.open("templates/rolled")
+    page.get_by_text("uses-rolled").wait_for()
+    page.get_by_text("Second words").first.wait_for()
+    page.get_by_role("button", name="1", exact=True).click()
+    page.get_by_text("First words").first.wait_for()
+    page.get_by_role("button", name="Use this version").click()
+    window.said("Version 1 is in use from now on.")
+    assert world.server.get("/v1/templates/rolled")["content"]["en"]["body"] == "First words"
+
+
+def test_languages_are_written_side_by_side_and_seen_at_once(world, open_as):
+    window = open_as("sol")
+    page = window.open("templates/order_shipped/edit")
+    page.get_by_label("Languages side by side").check()
+    english, korean = page.get_by_role("group", name="en", exact=True), page.get_by_role("group", name="ko", exact=True)
+    english.get_by_label("Title", exact=True).fill("{{item}} left the house")
+    assert korean.get_by_label("Title", exact=True).input_value() == "{{item}} 출발했습니다"
+    page.get_by_text("Blue kettle left the house").first.wait_for()
+    page.get_by_text("Blue kettle 출발했습니다").first.wait_for()
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("link", name="History").click()
+    page.get_by_role("heading", name="History", level=1).wait_for()
+
+
 def test_what_the_form_does_not_know_stays(world, open_as):
     content = {"en": {"title": "Hi", "body": "There", "push": {"data": {"screen": "home"}},
                       "chat": {"text": "Hi there"}}}
@@ -73,8 +104,8 @@ def test_a_template_is_archived_and_taken_back(world, open_as):
     assert not world.server.get("/v1/templates/old").get("archived")
 
 
-def test_a_viewer_reads_what_is_stored(open_as):
+def test_a_viewer_reads_it_as_it_will_look(open_as):
     window = open_as("vera")
     page = window.open("templates/order_shipped")
-    page.get_by_text("{{item}} is on its way").first.wait_for()
+    page.get_by_text("Blue kettle is on its way").first.wait_for()
     assert page.get_by_role("link", name="Edit").count() == 0

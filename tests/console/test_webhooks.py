@@ -54,7 +54,7 @@ def test_one_is_made_its_mistake_told_and_its_secret_shown_once(world, receiver,
     assert hooks.signed(secret, headers, raw)
     window.open("webhooks/new")
     page.get_by_role("textbox", name="Key").fill("shop")
-    page.get_by_text("There is a webhook with this key.").wait_for()
+    page.get_by_text("There is one with this key already.").wait_for()
     assert page.get_by_role("button", name="Save").is_disabled()
 
 

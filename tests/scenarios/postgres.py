@@ -4,6 +4,7 @@ import pathlib
 import pwd
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 
@@ -31,6 +32,7 @@ class Cluster:
             settings.write(f"listen_addresses = ''\nunix_socket_directories = '{self.folder}'\nfsync = off\n"
                            "full_page_writes = off\n")
         self._count = 0
+        self.port = 5432  # of the socket's name
         self.start()
 
     @property
@@ -51,14 +53,37 @@ class Cluster:
     def start(self):
         self._run("pg_ctl", "-D", self.data, "-w", "-l", self.folder / "log", "start")
 
+    def listen(self, certificate=None, key=None):
+        """On localhost at `port` from now on, with TLS when it gets a certificate, and then with nothing else."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.stop("fast")
+        with open(self.data / "postgresql.conf", "a") as settings:
+            settings.write(f"listen_addresses = '127.0.0.1'\nport = {self.port}\n")
+            if certificate:
+                settings.write("ssl = on\nssl_cert_file = 'server.pem'\nssl_key_file = 'server.key'\n")
+        for source, name in ((certificate, "server.pem"), (key, "server.key")):
+            if source:
+                place = self.data / name
+                shutil.copyfile(source, place)
+                place.chmod(0o600)
+                if self._user:
+                    os.chown(place, self._user.pw_uid, self._user.pw_gid)
+        lines = (self.data / "pg_hba.conf").read_text().splitlines()
+        kept = [line for line in lines if not line.startswith("host")]
+        kept.append(("hostssl" if certificate else "host") + " all all 127.0.0.1/32 trust")
+        (self.data / "pg_hba.conf").write_text("\n".join(kept) + "\n")
+        self.start()
+
     def stop(self, mode="immediate"):
         """immediate: as after a crash."""
         self._run("pg_ctl", "-D", self.data, "-w", "-m", mode, "stop")
 
     def sql(self, statement, database="postgres"):
         """What psql prints of one statement."""
-        done = subprocess.run([str(binaries() / "psql"), "-h", str(self.folder), "-U", "carillon", "-d", database,
-                               "-qAt", "-c", statement], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([str(binaries() / "psql"), "-h", str(self.folder), "-p", str(self.port), "-U", "carillon",
+                               "-d", database, "-qAt", "-c", statement], capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
@@ -66,7 +91,7 @@ class Cluster:
         self._count += 1
         name = f"story{self._count}"
         self.sql(f"CREATE DATABASE {name}")
-        return f"postgresql://carillon@/{name}?host={self.folder}"
+        return f"postgresql://carillon@/{name}?host={self.folder}&port={self.port}"
 
     def end(self):
         self.stop()

@@ -20,9 +20,9 @@ class Fleet:
         self.first = None
         self.all = []
 
-    def add(self, name, *command, **settings):
+    def add(self, name, *command, environment=None, **settings):
         process = self.make_server(settings={**self.settings, **settings}, name=name, command=command or ("serve",),
-                                   environment={"CARILLON_SECRETS_KEY": KEY})
+                                   environment={"CARILLON_SECRETS_KEY": KEY, **(environment or {})})
         if process.token:
             self.first = process
         if self.first and not process.token:

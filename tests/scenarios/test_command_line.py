@@ -119,6 +119,29 @@ def test_wrong_use_ends_with_2(command):
     assert command("send", "--email", EMAIL, "--param", "novalue", code=2).err
 
 
+@pytest.mark.parametrize("arguments, code, says", [
+    (["serv"], 2, "'serv' is no command here; use one of: serve, api,"),
+    ([], 2, "give a command; use one of: serve, api,"),
+    (["dlq", "shw"], 2, "carillon dlq: 'shw' is no command here; use one of: list, show, replay"),
+    (["send", "--colour"], 2, "carillon send --help says more"),
+    (["serve", "--set", "server.liten=1"], 2, 'server has no setting "liten"; it has: listen,'),
+    (["serve", "--listen", "127.0.0.1:99999"], 2, "server.listen: '127.0.0.1:99999' does not end in a port"),
+    (["serve", "--set", "server.public_listen=here"], 2, "server.public_listen: 'here' is no address"),
+    (["integration", "add", "x", "--provider", "twilio"], 1, "there is no provider 'twilio'; use one of: "),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else None)
+def test_a_mistake_is_told_with_what_would_be_right(tmp_path, arguments, code, says):
+    place = ["--data", tmp_path / "data"] if len(arguments) > 2 else []
+    done = harness.run(*arguments, *place, folder=tmp_path)
+    assert done.code == code and says in done.err, done
+
+
+def test_a_second_server_says_what_it_meets(server, tmp_path):
+    same_folder = harness.run("serve", "--data", server.data, "--listen", "127.0.0.1:0")
+    assert same_folder.code == 1 and "stop that one, or give --data another folder" in same_folder.err, same_folder
+    same_port = harness.run("serve", "--data", tmp_path / "other", "--listen", f"127.0.0.1:{server.port}")
+    assert same_port.code == 1 and f"port {server.port} is taken" in same_port.err, same_port
+
+
 def test_status_and_doctor_answer_everywhere(command):
     assert "accepted" in command("status").out
     assert set(command("status", "--json").json) == {"accountability", "queues", "integrations"}

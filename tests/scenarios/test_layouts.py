@@ -162,3 +162,48 @@ def test_brand_variables_are_checked(server):
     server.patch("/v1/settings", {"brand": {"name": "Bells"}})
     assert server.patch("/v1/settings", {"locale": "ko"})["brand"] == {"name": "Bells"}
     assert "brand" not in server.patch("/v1/settings", {"brand": {}})
+
+
+def preview(server, html=FRAME, **more):
+    body = {"layout": {"html": html, "text": "{{content}} #"}, **more}
+    return server.expect(200, "POST", "/v1/layouts/preview", body)
+
+
+def test_a_layout_is_looked_at_before_it_is_stored(branded):
+    mail = preview(branded)["content"]["email"]
+    assert "Bells &amp; Co" in mail["html"] and "<main>" in mail["html"] and mail["text"].endswith(" #")
+    assert mail["subject"] == "Your order is on its way"
+    korean = preview(branded, locales=["ko", "en"])["locales"]
+    assert korean["ko"]["email"]["subject"] == "주문하신 상품이 출발했습니다"
+    framed = preview(branded, "<i>new</i>{{{content}}}", template="order", params={"item": "cup"}, user_id="mina")
+    assert framed["content"]["email"]["html"].startswith("<i>new</i><h1>cup</h1>")
+    assert framed["key"] == "order" and framed["layout"]["version"] == 0
+    shown = branded.get("/v1/layouts/main")
+    again = branded.expect(200, "POST", "/v1/layouts/preview", {"layout": shown})
+    assert "<main>" in again["content"]["email"]["html"], "what an answer shows may be sent back"
+    assert [row["key"] for row in branded.get("/v1/layouts")["data"]] == ["main"], "nothing is stored"
+
+
+def test_what_is_wrong_with_a_layout_being_written_is_named(branded):
+    for body, pointer, code in (
+            ({"layout": {"html": "<b>no place</b>"}}, "/layout/html", "invalid_template"),
+            ({"layout": {"html": "{{{content}}}{{nothing}}"}}, "/layout/html", "undeclared_name"),
+            ({"layout": {"html": "{{{content}}}", "text": "{{#x"}}, "/layout/text", "invalid_template"),
+            ({"layout": {}}, "/layout/html", "required"), ({}, "/layout", "required"),
+            ({"layout": {"html": "{{{content}}}"}, "template": "none"}, "/template", "unknown_template"),
+            ({"layout": {"html": "{{{content}}}"}, "template": "order", "version": 9}, "/template",
+             "unknown_template"),
+            ({"layout": {"html": "{{{content}}}"}, "user_id": "nobody"}, "/user_id", "unknown_user"),
+            ({"layout": {"html": "{{{content}}}"}, "channel": "sms"}, "/channel", "unknown_field")):
+        answer = branded.api("POST", "/v1/layouts/preview", body)
+        assert (answer.body["errors"][0]["pointer"], answer.body["errors"][0]["code"]) == (pointer, code), answer
+    template(branded, "text", content={"en": {"sms": {"body": "x"}}})
+    answer = branded.api("POST", "/v1/layouts/preview", {"layout": {"html": "{{{content}}}"}, "template": "text"})
+    assert answer.body["code"] == "missing_content", answer
+
+
+def test_a_layout_may_be_called_preview(branded):
+    layout(branded, "preview")
+    assert branded.get("/v1/layouts/preview")["key"] == "preview"
+    assert "email" in preview(branded)["content"]
+    branded.delete("/v1/layouts/preview")

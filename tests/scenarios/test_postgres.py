@@ -1,9 +1,11 @@
 """The same server on PostgreSQL: what was accepted outlives the server and the database, whichever is killed."""
+import subprocess
+
 import pytest
 
 import harness
 import postgres
-from people import ios, only
+from people import ios, only, template
 
 PUSH = {"channels": ["push"], "title": "x", "body": "y"}
 
@@ -56,8 +58,13 @@ def test_a_database_that_is_away_loses_nothing(connected, simulator, postgres_cl
     connected.wait_final(first["id"])
     postgres_cluster.stop("immediate")
     try:
-        refused = connected.api("POST", "/v1/notifications", {"to": [{"user_id": "mina"}], **PUSH}, auth="app")
-        assert refused.status == 503, refused
+        for _ in range(20):
+            refused = connected.api("POST", "/v1/notifications", {"to": [{"user_id": "mina"}], **PUSH}, auth="app")
+            assert refused.status == 503, refused
+        # Each try of its own accord is a transaction that fails; the log says so once for each reason.
+        connected.wait_for_log("store: a transaction of")
+        said = connected.log_text().count("store: a transaction of")
+        assert said <= 5, f"{said} times"
     finally:
         postgres_cluster.start()
 
@@ -85,3 +92,33 @@ def test_a_url_that_is_wrong_is_named(make_server, postgres_cluster):
     assert done.code != 0
     assert "store.url" in done.err + done.out and "nowhere" in done.err + done.out
     assert "geheim" not in done.err + done.out
+
+
+def test_a_read_that_is_lost_costs_a_delivery_neither_a_try_nor_a_minute(connected, simulator, postgres_cluster, url):
+    """What a delivery says is in the database, which is restarted just when it is asked for."""
+    name = postgres.name_of(url)
+    ios(connected, "mina")
+    template(connected, "news", content={"en": {"title": "One", "body": "first"}})
+    simulator.faults(apns={"rate_5xx": 1})
+    sent = connected.send(to=[{"user_id": "mina"}], channels=["push"], template="news")
+    connected.wait_deliveries(sent["id"], "retrying")
+    simulator.faults()
+    template(connected, "news", content={"en": {"title": "Two", "body": "second"}})
+    connected.restart()  # the version it was accepted with is in no memory now
+    psql = [str(postgres.binaries() / "psql"), "-h", str(postgres_cluster.folder), "-p", str(postgres_cluster.port),
+            "-U", "carillon", "-d", name, "-q"]
+    holder = subprocess.Popen(psql, stdin=subprocess.PIPE, text=True)
+    holder.stdin.write("BEGIN; LOCK TABLE record IN ACCESS EXCLUSIVE MODE;\n")
+    holder.stdin.flush()
+    waiting = ("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' "
+               "AND query LIKE '%FROM record%'")
+    locked = ("SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE c.relname = 'record' AND "
+              "l.mode = 'AccessExclusiveLock' AND l.granted")
+    harness.wait_until(lambda: postgres_cluster.sql(locked, name) == "1", "the table is locked")
+    connected.advance("2m")
+    harness.wait_until(lambda: int(postgres_cluster.sql(waiting, name)) >= 1, "it asks for the template")
+    postgres_cluster.sql(waiting.replace("count(*)", "pg_terminate_backend(pid)"), name)
+    holder.communicate("COMMIT;\n", timeout=30)
+    delivery = only(connected.wait_final(sent["id"])["deliveries"])
+    assert (delivery["status"], delivery["attempts"]) == ("sent", 2), delivery
+    assert "first" in only(simulator.messages("apns", 5))["content"]

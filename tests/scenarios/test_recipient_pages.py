@@ -291,3 +291,15 @@ def test_a_push_can_carry_the_link_and_history_hides_it(reachable, simulator):
     url = push_payload(only(simulator.messages("apns")))["settings"]
     assert Page(url).status == 200
     assert url.rsplit("/", 1)[1] not in json.dumps(reachable.delivery(delivery["id"]))
+
+
+def test_an_address_that_forms_are_posted_to_leads_to_the_page(server):
+    server.put_user("ann", email="ann@example.test")
+    url = server.post("/v1/users/ann/preferences/link")["url"]
+    for place in ("stop", "fresh"):
+        page = Page(f"{url}/{place}")
+        assert page.status == 200 and page.url == url and page.forms
+        answer = harness.request(f"{url}x/{place}")
+        assert answer.status == 404 and "text/html" in answer.headers["content-type"]
+    server.advance("721h")
+    assert Page(f"{url}/fresh").status == 410

@@ -38,7 +38,8 @@ function(carillon_mutation)
     return()
   endif()
   string(TOUPPER "CARILLON_MUTATION_${CARILLON_MUTATION}" definition)
-  set_source_files_properties(src/pipeline/accept.cpp src/store/detail/claim.cpp src/store/detail/record.cpp
+  set_source_files_properties(src/pipeline/accept.cpp src/pipeline/claim.cpp src/store/detail/claim.cpp
+                              src/store/detail/record.cpp src/store/detail/postgres/record.cpp
                               PROPERTIES COMPILE_DEFINITIONS ${definition})
 endfunction()
 

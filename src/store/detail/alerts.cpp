@@ -70,6 +70,7 @@ Result<std::int64_t> find_open(Txn& txn, const AlertKey& key) {
 }
 
 Result<void> insert_alert(Txn& txn, const AlertChange& change, Time now) {
+  txn.note_news();
   const std::string_view detail = base::first_characters(change.detail, model::kAlertDetailMax);
   Statement s = txn.db.statement(
       "INSERT INTO alert(project, kind, subject, detail, n, first_at, last_at) VALUES(?1, ?2, ?3, ?4, ?5, "
@@ -89,6 +90,7 @@ Result<void> insert_alert(Txn& txn, const AlertChange& change, Time now) {
 }
 
 Result<void> repeat_alert(Txn& txn, std::int64_t alert, const AlertChange& change, Time now) {
+  txn.note_news();
   const std::string_view detail = base::first_characters(change.detail, model::kAlertDetailMax);
   Statement s = txn.db.statement(
       "UPDATE alert SET n = n + ?2, last_at = ?3, detail = CASE WHEN ?4 = '' THEN detail ELSE ?4 END WHERE "
@@ -97,6 +99,7 @@ Result<void> repeat_alert(Txn& txn, std::int64_t alert, const AlertChange& chang
 }
 
 Result<void> resolve_alert(Txn& txn, std::int64_t alert, Time now) {
+  txn.note_news();
   CARILLON_CHECK(
       txn.db.statement("UPDATE alert SET resolved_at = ?2 WHERE id = ?1").bind(1, alert).bind(2, now).run());
   return txn.db
@@ -161,6 +164,27 @@ Result<void> add_event_tallies(Db& db, std::int64_t after, std::int64_t last,
                                   .reason = s.string(4),
                                   .error = s.string(5),
                                   .rule = s.string(1)});
+  }
+}
+
+// Those that wait are not given up.
+Result<void> add_record_tallies(Db& db, std::int64_t after, std::int64_t last,
+                                std::vector<LetterTally>& tallies) {
+  Statement s = db.statement(
+      "SELECT g.project, g.topic, g.n, d.reason FROM (SELECT l.project, r.topic, count(*) AS n, max(l.id) AS "
+      "last FROM dead_letter l NOT INDEXED CROSS JOIN record_letter r ON r.letter = l.id WHERE l.id > ?1 AND "
+      "l.id <= ?2 AND l.kind = 'record' AND r.due_at IS NULL GROUP BY l.project, r.topic) g JOIN dead_letter "
+      "d "
+      "ON d.id = g.last");
+  s.bind(1, after).bind(2, last);
+  for (;;) {
+    CARILLON_TRY(const bool has_row, s.next());
+    if (!has_row) return {};
+    tallies.push_back(LetterTally{.project = s.as<std::int32_t>(0),
+                                  .n = s.integer(2),
+                                  .reason = s.string(3),
+                                  .error = {},
+                                  .topic = s.string(1)});
   }
 }
 
@@ -254,6 +278,7 @@ Task<Result<NewLetters>> SqlAlerts::new_letters(std::size_t limit) {
                                             .error = s.string(5)});
     }
     CARILLON_CHECK(add_event_tallies(db, mark, *letters.seen, letters.tallies));
+    CARILLON_CHECK(add_record_tallies(db, mark, *letters.seen, letters.tallies));
     return letters;
   });
 }
@@ -290,6 +315,7 @@ Task<Result<Alert>> SqlAlerts::acknowledge(std::int32_t project, std::int64_t id
   const auto call = [=, actor = std::move(actor)](Txn& txn) -> Result<Alert> {
     CARILLON_TRY(Alert alert, load_alert(txn.db, project, id));
     if (alert.acknowledged_at) return alert;
+    txn.note_news();
     CARILLON_CHECK(
         txn.db.statement("UPDATE alert SET acknowledged_at = ?2, acknowledged_by = ?3 WHERE id = ?1")
             .bind(1, id)

@@ -46,6 +46,7 @@ Result<Approval> find_approval(Db& db, std::int32_t project, std::int64_t id) {
 
 Result<void> close_approval(Txn& txn, Approval& a, ApprovalStatus status, std::string_view by,
                             std::string_view reason, Time now) {
+  txn.note_news();
   a.status = status;
   a.decided_by = by;
   a.reason = reason;
@@ -132,6 +133,7 @@ Result<void> insert_expansion(Txn& txn, std::int64_t notification, std::span<con
 }
 
 Result<void> insert_approval(Txn& txn, const Approval& a) {
+  txn.note_news();
   Statement s = txn.db.statement(
       "INSERT INTO approval(id, project, notification, status, audience, submitted_by, submitted_at, "
       "expires_at) "
@@ -177,7 +179,9 @@ Result<void> void_approval(Txn& txn, std::int64_t notification, std::string_view
   Statement s = txn.db.statement(
       "UPDATE approval SET status = 4, decided_by = ?2, decided_at = ?3 WHERE notification = ?1 AND status = "
       "0");
-  return s.bind(1, notification).bind_or_null(2, by).bind(3, now).run();
+  CARILLON_CHECK(s.bind(1, notification).bind_or_null(2, by).bind(3, now).run());
+  if (txn.db.changes() > 0) txn.note_news();
+  return {};
 }
 
 Task<Result<bool>> SqlStore::rewrite(Rewrite change, Time now) {

@@ -194,6 +194,8 @@ class Db {
   [[nodiscard]] virtual bool is_server() const noexcept { return false; }
   // Others who lock the same number wait until this transaction ends. For what has no row yet.
   virtual Result<void> lock(std::int64_t number) = 0;
+  // Likewise, but several who lock it this way do not wait for each other.
+  virtual Result<void> lock_shared(std::int64_t number) = 0;
   // While more often said true than false: what is deleted is to be found in no file any more.
   virtual void overwrite_deleted(bool is_on) noexcept = 0;
 };

@@ -23,9 +23,10 @@ Result<FolderLock> FolderLock::take(const std::string& folder) {
     char holder[32] = {};
     const ssize_t n = ::pread(lock.fd_, holder, sizeof holder - 1, 0);
     const std::string_view pid(holder, n > 0 ? static_cast<std::size_t>(n) : 0);
-    return fail(Errc::FailedPrecondition,
-                fmt::format("{} is in use by process {}", folder,
-                            pid.empty() ? std::string_view("(unknown)") : pid.substr(0, pid.find('\n'))));
+    return fail(
+        Errc::FailedPrecondition,
+        fmt::format("{} is in use by process {}; stop that one, or give --data another folder", folder,
+                    pid.empty() ? std::string_view("(unknown)") : pid.substr(0, pid.find('\n'))));
   }
   const std::string pid = fmt::format("{}\n", ::getpid());
   if (::ftruncate(lock.fd_, 0) != 0 || ::pwrite(lock.fd_, pid.data(), pid.size(), 0) < 0) {

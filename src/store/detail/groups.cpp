@@ -86,10 +86,16 @@ Result<std::int64_t> remove_members(Db& db, std::int64_t group, std::span<const 
 // The next users of one group, ascending; `has_left`: not in this membership any more.
 Result<void> read_members(Db& db, const AudienceGroup& group, const MembersQuery& query, std::int64_t limit,
                           std::vector<Member>& members) {
+  // Without an end there is no condition for one: it would keep the index from ending the search at one.
+  const bool has_end = !query.until.empty();
   Statement s = db.statement(
-      "SELECT user_id, removed IS NOT NULL FROM member WHERE user_group = ?1 AND user_id > ?2 "
-      "AND added <= ?3 AND (removed IS NULL OR removed > ?3) ORDER BY user_id LIMIT ?4");
+      has_end
+          ? "SELECT user_id, removed IS NOT NULL FROM member WHERE user_group = ?1 AND user_id > ?2 AND "
+            "user_id <= ?5 AND added <= ?3 AND (removed IS NULL OR removed > ?3) ORDER BY user_id LIMIT ?4"
+          : "SELECT user_id, removed IS NOT NULL FROM member WHERE user_group = ?1 AND user_id > ?2 "
+            "AND added <= ?3 AND (removed IS NULL OR removed > ?3) ORDER BY user_id LIMIT ?4");
   s.bind(1, group.group).bind(2, query.after).bind(3, query.moment).bind(4, limit);
+  if (has_end) s.bind(5, query.until);
   for (;;) {
     CARILLON_TRY(const bool has_row, s.next());
     if (!has_row) return {};

@@ -3,6 +3,7 @@
 // Rows found by walking over ids are ordered by id. Deliveries found by user, event id or address are
 // ordered by notification, then id: those of an expanded notification have ids of another time.
 #include <algorithm>
+#include <chrono>
 
 #include "store/detail/look_up.h"
 #include "store/detail/sql_store.h"
@@ -11,11 +12,17 @@ namespace carillon::store::detail {
 namespace {
 
 constexpr std::size_t kPageBytesMax = 8U << 20;  // of bodies; a page ends before more
+// Where looking at a row costs more than it does in memory, a page ends after that time with fewer looked at.
+constexpr auto kTimeMax = std::chrono::milliseconds(100);
+constexpr std::size_t kExaminedMin = 2'000;  // in any time
+constexpr std::size_t kLooksPerClock = 64;
 
 // Collects a page: one row more than asked for tells that there is a next one.
 template <class Row>
-struct Pager {
-  std::size_t limit;
+class Pager {
+ public:
+  explicit Pager(std::size_t limit_in) : limit(limit_in) {}
+  const std::size_t limit;
   std::size_t examined = 0;
   std::size_t bytes = 0;
   std::vector<Row> rows{};
@@ -34,10 +41,18 @@ struct Pager {
   }
   // True: enough was looked at; the next page goes on below `id`.
   bool is_spent(std::int64_t id) {
-    if (examined < kExaminedMax) return false;
+    if (examined < kExaminedMax && !is_late()) return false;
     next = id;
     return true;
   }
+
+ private:
+  bool is_late() {
+    return ++looks_ % kLooksPerClock == 0 && examined >= kExaminedMin &&
+           std::chrono::steady_clock::now() - begun_ > kTimeMax;
+  }
+  std::size_t looks_ = 0;
+  const SteadyTime begun_ = std::chrono::steady_clock::now();
 };
 
 // Calls `take(id)` → Result<bool> (true: the page is done) for each candidate until there is no more.
@@ -59,13 +74,21 @@ Result<void> walk(Pager<Row>& pager, std::int64_t before, std::int64_t low, Sour
   }
 }
 
+using model::NotificationStatus;
+
+// Before the row is read as a whole: every state is what is stored, but that what is sending may have ended.
+bool may_be(NotificationStatus stored, NotificationStatus wanted) {
+  return stored == wanted ||
+         (stored == NotificationStatus::Sending && wanted == NotificationStatus::Completed);
+}
+
 }  // namespace
 
 Task<Result<NotificationPage>> SqlStore::list_notifications(HistoryFilter filter) {
   co_return co_await read([this, &filter](Db& db) -> Result<NotificationPage> {
     const LookUp look(filter, *index_, words_);
     if (look.is_void()) return NotificationPage{};
-    Pager<model::Notification> pager{.limit = look.limit()};
+    Pager<model::Notification> pager(look.limit());
     const auto source = [&](std::int64_t before) {
       return look.has_key()
                  ? look.keyed(db, before, kExaminedMax - std::min(pager.examined, kExaminedMax - 1))
@@ -75,6 +98,8 @@ Task<Result<NotificationPage>> SqlStore::list_notifications(HistoryFilter filter
       Statement s = db.statement("SELECT " CARILLON_NOTIFICATION_COLUMNS " FROM notification WHERE id = ?1");
       CARILLON_TRY(const bool has_row, s.bind(1, id).next());
       if (!has_row || !look.matches(s, 1, 2, 6, 14)) return false;
+      if (filter.notification_status && !may_be(s.as<NotificationStatus>(3), *filter.notification_status))
+        return false;
       model::Notification n = read_notification(s, words_);
       CARILLON_CHECK(derive_status(db, n));
       if (filter.notification_status && n.status != *filter.notification_status) return false;
@@ -95,7 +120,7 @@ namespace {
 class KeyedDeliveries {
  public:
   KeyedDeliveries(Db& db, const LookUp& look, const Words& words, std::int64_t after)
-      : db_(db), look_(look), words_(words), after_(after), pager_{.limit = look.limit()} {}
+      : db_(db), look_(look), words_(words), after_(after), pager_(look.limit()) {}
 
   Result<DeliveryPage> list() {
     std::int64_t before = INT64_MAX;
@@ -160,7 +185,7 @@ Task<Result<DeliveryPage>> SqlStore::list_deliveries(HistoryFilter filter) {
     const LookUp look(filter, *index_, words_);
     if (look.is_void()) return DeliveryPage{};
     if (look.has_key()) return KeyedDeliveries(db, look, words_, filter.after).list();
-    Pager<model::Delivery> pager{.limit = look.limit()};
+    Pager<model::Delivery> pager(look.limit());
     const bool needs_notification = filter.app != 0 || !filter.category.empty();
     const auto take = [&](std::int64_t id) -> Result<bool> {
       Statement s = db.statement("SELECT " CARILLON_DELIVERY_COLUMNS " FROM delivery WHERE id = ?1");

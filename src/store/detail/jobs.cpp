@@ -53,8 +53,9 @@ Result<std::vector<StoredJob>> read_jobs(Statement& s) {
   }
 }
 
-Result<void> insert_job(Db& db, const StoredJob& job) {
-  Statement s = db.statement(
+Result<void> insert_job(Txn& txn, const StoredJob& job) {
+  txn.note_news();
+  Statement s = txn.db.statement(
       "INSERT INTO job(" CARILLON_JOB_COLUMNS
       ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)");
   s.bind(1, job.id)
@@ -83,8 +84,9 @@ Result<void> insert_errors(Db& db, std::int64_t job, std::int64_t seq, std::span
 }
 
 // Where a job stands after a step or at its end.
-Result<void> write_progress(Db& db, const StoredJob& job) {
-  Statement s = db.statement(
+Result<void> write_progress(Txn& txn, const StoredJob& job) {
+  txn.note_news();
+  Statement s = txn.db.statement(
       "UPDATE job SET state = ?2, cursor = ?3, line = ?4, done = ?5, failed = ?6, detail = ?7, "
       "started_at = ?8, finished_at = ?9, total = ?10 WHERE id = ?1");
   s.bind(1, job.id).bind(2, static_cast<std::int64_t>(job.state)).bind(3, job.cursor).bind(4, job.line);
@@ -129,7 +131,7 @@ std::unique_ptr<JobStore> SqlStore::make_jobs() { return std::make_unique<SqlJob
 Task<Result<void>> SqlJobs::put(StoredJob job, std::vector<JobError> errors, AuditEntry audit) {
   if (!store_.accepts_writes()) co_return fail(Errc::Unavailable, "the disk is nearly full");
   const auto call = [&job, &errors, &audit](Txn& txn) -> Result<void> {
-    CARILLON_CHECK(insert_job(txn.db, job));
+    CARILLON_CHECK(insert_job(txn, job));
     CARILLON_CHECK(insert_errors(txn.db, job.id, 0, errors));
     if (audit.action.empty()) return {};
     return SqlStore::insert_audit(txn, audit);
@@ -223,10 +225,11 @@ Task<Result<StoredJob>> SqlJobs::step(JobStep step, Time now) {
     job.done += step.done - static_cast<std::int64_t>(errors.size() - step.errors.size());
     job.failed += static_cast<std::int64_t>(errors.size());
     if (step.total > 0) job.total = step.total;
+    if (!step.detail.empty()) job.detail = step.detail;
     job.state = step.is_last ? JobState::Completed : JobState::Running;
     if (!job.started_at) job.started_at = now;
     if (step.is_last) job.finished_at = now;
-    CARILLON_CHECK(write_progress(txn.db, job));
+    CARILLON_CHECK(write_progress(txn, job));
     return job;
   };
   co_return co_await store_.write(call, JobClass::Other, rows);
@@ -240,7 +243,7 @@ Task<Result<StoredJob>> SqlJobs::end(std::int64_t id, JobState state, std::strin
     job.state = state;
     job.detail = detail;
     job.finished_at = now;
-    CARILLON_CHECK(write_progress(txn.db, job));
+    CARILLON_CHECK(write_progress(txn, job));
     CARILLON_CHECK(SqlStore::insert_audit(
         txn, AuditEntry{.project = job.project,
                         .at = now,

@@ -73,10 +73,13 @@ Task<Result<bool>> SqlStore::housekeeping(const Retention& retention, Time now) 
     CARILLON_TRY(const bool more_answers, trim_answers(txn, now));
     CARILLON_TRY(const bool more_audit, trim_audit(txn, now - retention.audit));
     CARILLON_TRY(const bool more_members, drop_deleted_groups(txn));
+    CARILLON_TRY(const bool more_parts, drop_parts(txn));
     CARILLON_TRY(const bool more_jobs, drop_jobs(txn, now - kJobsKept));
     CARILLON_TRY(const bool more_events, drop_webhook_events(txn, now - retention.webhooks));
-    return more_events || more_jobs || more_sealed || house.has_more || more_complete || more_approvals ||
-           more_content || more_expired || more_answers || more_audit || more_members;
+    CARILLON_TRY(const bool more_phones, fill_phones(txn));
+    return more_phones || more_events || more_jobs || more_parts || more_sealed || house.has_more ||
+           more_complete || more_approvals || more_content || more_expired || more_answers || more_audit ||
+           more_members;
   };
   CARILLON_CO_TRY(const bool has_more,
                   co_await write(std::move(call), JobClass::Other, static_cast<std::size_t>(kPieceRows)));
@@ -112,11 +115,13 @@ Result<bool> SqlStore::drop_expired(Txn& txn, const Retention& retention, Time n
   bool more_notifications = false;
   if (!more_deliveries) { CARILLON_TRY(more_notifications, drop_notifications(txn, below)); }
   CARILLON_TRY(const bool more_letters, drop_event_letters(txn, now - retention.events));
+  CARILLON_TRY(const bool more_records, drop_record_letters(txn, now - retention.events));
   CARILLON_TRY(const bool more_alerts, drop_alerts(txn, now - retention.notifications));
   CARILLON_CHECK(drop_history(txn, below));
   CARILLON_TRY(const bool more_caps, drop_caps(txn, now, dropped_caps_));
   CARILLON_TRY(const bool more_stats, drop_stats(txn, now - retention.stats));
-  return more_deliveries || more_notifications || more_letters || more_alerts || more_caps || more_stats;
+  return more_deliveries || more_notifications || more_letters || more_records || more_alerts || more_caps ||
+         more_stats;
 }
 
 Result<bool> SqlStore::drop_deliveries(Txn& txn, std::int64_t below) {

@@ -96,7 +96,10 @@ class SqlObjects final : public ObjectStore {
   Task<Result<void>> begin(std::int64_t id, Time due) override {
     if (!store_.accepts_writes()) co_return fail(Errc::Unavailable, "the disk is nearly full");
     const auto call = [id, due](Txn& txn) -> Result<void> {
-      return txn.db.statement("INSERT INTO object_abandoned(id, due_at) VALUES(?1, ?2)")
+      return txn.db
+          .statement(
+              "INSERT INTO object_abandoned(id, due_at) VALUES(?1, ?2) "
+              "ON CONFLICT(id) DO UPDATE SET due_at = excluded.due_at")
           .bind(1, id)
           .bind(2, due)
           .run();

@@ -9,8 +9,10 @@ namespace carillon::store::detail {
 
 // Members of deleted groups (groups.cpp).
 Result<bool> drop_deleted_groups(Txn& txn);
-// Tells other processes that there is another state of what they hold in memory: "records", "schedules" or
-// "webhooks" (records.cpp).
+// Parts of expansions that are over; true when there were some (expansions.cpp).
+Result<bool> drop_parts(Txn& txn);
+// Tells other processes that there is another state of what they hold in memory: "records", "schedules",
+// "webhooks" or "news" (records.cpp).
 Result<void> note_change(Txn& txn, std::string_view what);
 // Kept answers past `now` (records.cpp).
 Result<bool> trim_answers(Txn& txn, Time now);
@@ -29,6 +31,8 @@ Result<void> wipe_if_over(Txn& txn, std::int64_t notification);
 Result<void> wipe_if_final(Txn& txn, const model::Delivery& delivery);
 // Events that were kept as dead letters before `before` (event_letters.cpp).
 Result<bool> drop_event_letters(Txn& txn, Time before);
+// The same of records (ingest.cpp).
+Result<bool> drop_record_letters(Txn& txn, Time before);
 // How a member signed in, where, and the invitation (sessions.cpp).
 Result<void> forget_member(Txn& txn, std::string_view member);
 

@@ -13,6 +13,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "store/detail/history_index.h"
+#include "store/detail/move/mark.h"
 #include "store/detail/schema.h"
 #include "store/detail/sqlite_store.h"
 
@@ -93,6 +94,7 @@ Result<void> SqliteStore::open_database() {
   CARILLON_TRY(std::unique_ptr<SqliteDb> db, SqliteDb::open(path_, DbMode::Writer, options_.cache_bytes));
   CARILLON_CHECK(db->attach(people_path_, "people", kPeopleCacheBytes));
   CARILLON_TRY(is_new_, migrate(*db, File::Everything));
+  CARILLON_CHECK(refuse_marked(*db, options_.folder));
   ::chmod(path_.c_str(), 0600);
   ::chmod(people_path_.c_str(), 0600);
   CARILLON_CHECK(words_.load(*db));
@@ -120,7 +122,8 @@ Result<void> SqliteStore::open_database() {
                             const std::lock_guard lock(why_mutex_);
                             why_ = why == nullptr ? std::string() : why->message;
                             is_failing_.store(is_failing);
-                          }};
+                          },
+                      .news = [this] { news_.fetch_add(1); }};
   writer_ =
       std::make_unique<Writer>(std::move(db), words_, counters_, outbox_, options_.metrics, std::move(hooks));
   others_ = writer_.get();
@@ -186,6 +189,12 @@ Task<Result<Registration>> SqliteStore::register_process(std::string instance, T
     r.is_new_store = is_new_;
     return r;
   });
+}
+
+// One process at a time has the files: whoever was here before is gone.
+Result<bool> SqliteStore::is_lost(Db& db, Owner owner) {
+  CARILLON_TRY(const std::int64_t last, db.scalar("SELECT max(epoch) FROM process"));
+  return std::int64_t{owner.epoch} < last;
 }
 
 void SqliteStore::close() {

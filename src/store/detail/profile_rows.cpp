@@ -82,23 +82,24 @@ Result<void> write_profile(Txn& txn, const model::Profile& profile) {
   const std::string data = model::encode(profile);
   if (txn.db.is_server()) {
     Statement s = txn.db.statement(
-        "INSERT INTO profile(project, user_id, version, email, data) VALUES(?1, ?2, ?3, ?4, ?5) "
+        "INSERT INTO profile(project, user_id, version, email, data, phone) VALUES(?1, ?2, ?3, ?4, ?5, ?6) "
         "ON CONFLICT(project, user_id) DO UPDATE SET version = excluded.version, email = excluded.email, "
-        "data = excluded.data");
+        "data = excluded.data, phone = excluded.phone");
     s.bind(1, std::int64_t{profile.project}).bind(2, profile.user_id).bind(3, profile.version);
-    return s.bind_or_null(4, profile.email).bind(5, data).run();
+    return s.bind_or_null(4, profile.email).bind(5, data).bind_or_null(6, profile.phone_number).run();
   }
   const auto write = [&](std::optional<std::int64_t> id) {
     Statement s = txn.db.statement(
-        "INSERT INTO profile(id, project, user_id, version, email, data) VALUES(?1, ?2, ?3, ?4, ?5, ?6) "
+        "INSERT INTO profile(id, project, user_id, version, email, data, phone) "
+        "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) "
         "ON CONFLICT(project, user_id) DO UPDATE SET version = excluded.version, email = excluded.email, "
-        "data = excluded.data");
+        "data = excluded.data, phone = excluded.phone");
     if (id)
       s.bind(1, *id);
     else
       s.bind_null(1);
     s.bind(2, std::int64_t{profile.project}).bind(3, profile.user_id).bind(4, profile.version);
-    return s.bind_or_null(5, profile.email).bind(6, data).run();
+    return s.bind_or_null(5, profile.email).bind(6, data).bind_or_null(7, profile.phone_number).run();
   };
   const Result<void> done = write(profile_id(profile.project, profile.user_id));
   // Another user has that id: this one takes a free one and is found by its name.
@@ -109,6 +110,53 @@ Result<void> write_profile(Txn& txn, const model::Profile& profile) {
 Result<void> remove_profile(Txn& txn, const UserKey& key) {
   Statement s = txn.db.statement("DELETE FROM profile WHERE project = ?1 AND user_id = ?2");
   return s.bind(1, std::int64_t{key.project}).bind(2, key.user_id).run();
+}
+
+Result<bool> has_unfilled_phones(Db& db) {
+  Statement s = db.statement("SELECT 1 FROM profile_fill WHERE id = 1");
+  return s.next();
+}
+
+Result<bool> fill_phones(Txn& txn) {
+  constexpr std::int64_t kPieceRows = 1'000;
+  UserKey last;
+  {
+    Statement s = txn.db.statement("SELECT project, user_id FROM profile_fill WHERE id = 1");
+    CARILLON_TRY(const bool has_row, s.next());
+    if (!has_row) return false;
+    last = {s.as<std::int32_t>(0), s.string(1)};
+  }
+  std::vector<std::pair<UserKey, std::string>> found;
+  std::int64_t rows = 0;
+  {
+    Statement s = txn.db.statement(
+        "SELECT project, user_id, data FROM profile WHERE (project, user_id) > (?1, ?2) "
+        "ORDER BY project, user_id LIMIT ?3");
+    s.bind(1, std::int64_t{last.project}).bind(2, std::string_view(last.user_id)).bind(3, kPieceRows);
+    UserKey next = last;
+    for (;; ++rows) {
+      CARILLON_TRY(const bool has_row, s.next());
+      if (!has_row) break;
+      next = {s.as<std::int32_t>(0), s.string(1)};
+      model::Profile profile;
+      // What cannot be read is told where it is asked for.
+      if (!model::decode_profile(s.text(2), profile) || profile.phone_number.empty()) continue;
+      found.emplace_back(next, std::move(profile.phone_number));
+    }
+    last = std::move(next);
+  }
+  for (const auto& [key, phone] : found) {
+    Statement s = txn.db.statement(
+        "UPDATE profile SET phone = ?3 WHERE project = ?1 AND user_id = ?2 AND phone IS NULL");
+    CARILLON_CHECK(s.bind(1, std::int64_t{key.project}).bind(2, key.user_id).bind(3, phone).run());
+  }
+  if (rows < kPieceRows) {
+    CARILLON_CHECK(txn.db.statement("DELETE FROM profile_fill WHERE id = 1").run());
+    return false;
+  }
+  Statement s = txn.db.statement("UPDATE profile_fill SET project = ?1, user_id = ?2 WHERE id = 1");
+  CARILLON_CHECK(s.bind(1, std::int64_t{last.project}).bind(2, last.user_id).run());
+  return true;
 }
 
 base::Hash128 endpoint_hash(const base::KeyedHash& hash, std::string_view service, std::string_view bundle,

@@ -27,6 +27,11 @@ Result<std::shared_ptr<model::Profile>> take_profile(Txn& txn, const UserKey& ke
 Result<void> write_profile(Txn& txn, const model::Profile& profile);
 Result<void> remove_profile(Txn& txn, const UserKey& key);
 
+// Whether there may be rows of an earlier version whose phone number is not in its column yet.
+Result<bool> has_unfilled_phones(Db& db);
+// Fills in a piece of them. True: there may be more.
+Result<bool> fill_phones(Txn& txn);
+
 // The place of an endpoint in `endpoint_owner`: 8 bytes from the token alone, so that a bare token is a
 // range of the table, and 8 from service, bundle and token.
 base::Hash128 endpoint_hash(const base::KeyedHash& hash, std::string_view service, std::string_view bundle,

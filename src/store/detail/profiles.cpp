@@ -7,29 +7,64 @@
 #include "store/detail/sql_store.h"
 
 namespace carillon::store::detail {
+namespace {
+
+// Rows of user_id, version, data.
+Result<Profiles> read_listed(Statement& s, std::int32_t project) {
+  Profiles profiles;
+  for (;;) {
+    CARILLON_TRY(const bool has_row, s.next());
+    if (!has_row) return profiles;
+    auto profile = std::make_shared<model::Profile>();
+    CARILLON_CHECK(model::decode_profile(s.text(2), *profile));
+    profile->project = project;
+    profile->user_id = s.string(0);
+    profile->version = s.integer(1);
+    profiles.push_back(std::move(profile));
+  }
+}
+
+}  // namespace
+
 void SqlStore::keep_written(const UserKey& key, std::shared_ptr<const model::Profile> profile) {
   profile_cache_->put_written(profile_id(key.project, key.user_id), std::move(profile));
 }
 
-Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> SqlStore::list_profiles(std::int32_t project,
-                                                                                         ListPage page) {
-  using Profiles = std::vector<std::shared_ptr<const model::Profile>>;
+Task<Result<Profiles>> SqlStore::list_profiles(std::int32_t project, ListPage page) {
   co_return co_await read_people([project, page = std::move(page)](Db& db) -> Result<Profiles> {
-    Profiles profiles;
     Statement s = db.statement(
         "SELECT user_id, version, data FROM profile WHERE project = ?1 AND user_id > ?2 "
         "ORDER BY user_id LIMIT ?3");
     s.bind(1, std::int64_t{project}).bind(2, page.after_key).bind(3, rows_of(page));
-    for (;;) {
-      CARILLON_TRY(const bool has_row, s.next());
-      if (!has_row) return profiles;
-      auto profile = std::make_shared<model::Profile>();
-      CARILLON_CHECK(model::decode_profile(s.text(2), *profile));
-      profile->project = project;
-      profile->user_id = s.string(0);
-      profile->version = s.integer(1);
-      profiles.push_back(std::move(profile));
+    return read_listed(s, project);
+  });
+}
+
+Task<Result<Profiles>> SqlStore::profiles_by_address(AddressQuery query) {
+  co_return co_await read_people([query = std::move(query)](Db& db) -> Result<Profiles> {
+    if (query.is_phone) {
+      CARILLON_TRY(const bool is_incomplete, has_unfilled_phones(db));
+      if (is_incomplete) {
+        return fail(Errc::Unavailable,
+                    "phone numbers that an earlier version stored are still being indexed; try again in a "
+                    "minute");
+      }
     }
+    // From a place in the index to its end: what others have the same address is not gone through again.
+    Statement s = query.is_phone
+                      ? db.statement(
+                            "SELECT user_id, version, data FROM profile INDEXED BY profile_phone WHERE "
+                            "project = ?1 AND phone IS NOT NULL AND (phone, user_id) > (?2, ?3) AND phone "
+                            "<= ?4 ORDER BY phone, user_id LIMIT ?5")
+                      : db.statement(
+                            "SELECT user_id, version, data FROM profile INDEXED BY profile_email WHERE "
+                            "project = ?1 AND email IS NOT NULL AND (email, user_id) > (?2, ?3) AND email "
+                            "<= ?4 ORDER BY email, user_id LIMIT ?5");
+    const bool is_next = !query.after_address.empty();
+    s.bind(1, std::int64_t{query.project}).bind(2, is_next ? query.after_address : query.first);
+    s.bind(3, is_next ? query.after_user : std::string_view()).bind(4, query.last);
+    s.bind(5, static_cast<std::int64_t>(std::clamp<std::size_t>(query.limit, 1, kPageMax)));
+    return read_listed(s, query.project);
   });
 }
 

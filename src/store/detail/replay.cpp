@@ -1,6 +1,7 @@
 // replay(): dead, failed and unknown deliveries go back to pending, audited.
 #include "base/ids.h"
 #include "base/json.h"
+#include "model/address.h"
 #include "store/detail/insert.h"
 #include "store/detail/sql_store.h"
 
@@ -63,6 +64,17 @@ Result<std::string> why_not(Db& db, const model::Delivery& d, const ReplayItem& 
   return "";
 }
 
+// Normalises the address that is given instead; empty: the channel can reach it.
+std::string why_not_there(model::Channel channel, std::string& address) {
+  if (address.empty()) return "";
+  const bool is_email = channel == model::Channel::Email;
+  if (!is_email && channel != model::Channel::Sms && channel != model::Channel::Voice) return "";
+  auto normal = is_email ? model::normalize_email(address) : model::normalize_phone(address);
+  if (!normal) return is_email ? "invalid_email" : "invalid_phone";
+  address = std::move(*normal);
+  return "";
+}
+
 Result<void> write_row(Txn& txn, const model::Delivery& d) {
   Statement s = txn.db.statement(
       "UPDATE delivery SET status = 0, reason = 0, attempts = 0, due_at = ?2, finished_at = NULL, "
@@ -91,8 +103,8 @@ Result<void> write_row(Txn& txn, const model::Delivery& d) {
 Task<Result<std::vector<ReplayResult>>> SqlStore::replay(std::vector<ReplayItem> items, Actor actor,
                                                          Time now) {
   const std::size_t rows = items.size() * 3;
-  const auto replay_one = [this, actor = std::move(actor), now](
-                              Txn& txn, const ReplayItem& item) -> Result<ReplayResult> {
+  const auto replay_one = [this, actor = std::move(actor), now](Txn& txn,
+                                                                ReplayItem item) -> Result<ReplayResult> {
     ReplayResult result;
     result.delivery = item.delivery;
     Statement s = txn.db.statement("SELECT " CARILLON_DELIVERY_COLUMNS " FROM delivery WHERE id = ?1");
@@ -103,6 +115,7 @@ Task<Result<std::vector<ReplayResult>>> SqlStore::replay(std::vector<ReplayItem>
     }
     model::Delivery d = read_delivery(s, words_);
     CARILLON_TRY(result.why, why_not(txn.db, d, item));
+    if (result.why.empty()) result.why = why_not_there(model::channel_of(d.queue), item.address);
     if (!result.why.empty()) return result;
     const model::DeliveryStatus from = std::exchange(d.status, model::DeliveryStatus::Pending);
     ++d.generation;

@@ -44,6 +44,10 @@ constexpr std::array kSteps{
 #include "store/schema/sqlite/0015_webhooks.sql"
     ,
 #include "store/schema/sqlite/0016_sessions.sql"
+    ,
+#include "store/schema/sqlite/0017_record_letters.sql"
+    ,
+#include "store/schema/sqlite/0018_expansion_parts.sql"
 };
 constexpr std::array kPeopleSteps{
 #include "store/schema/sqlite/people/0001_people.sql"
@@ -53,6 +57,8 @@ constexpr std::array kPeopleSteps{
 #include "store/schema/sqlite/people/0003_jobs.sql"
     ,
 #include "store/schema/sqlite/people/0004_job_request.sql"
+    ,
+#include "store/schema/sqlite/people/0005_phone.sql"
 };
 
 std::span<const char* const> steps_of(File file) {

@@ -27,7 +27,7 @@ TEST_F(StoreFile, OfTheFirstVersionKeepsItsPeople) {
   exec("carillon.db", std::string(kFoundation) + "; PRAGMA user_version = 1");
   exec("carillon.db",
        R"(INSERT INTO profile(project, user_id, version, email, data) VALUES(1, 'ann', 3, 'ann@example.test',
-          '{"e":"ann@example.test"}');
+          '{"e":"ann@example.test","p":"+821012345678"}');
           INSERT INTO device_owner VALUES(1, 'd1', 'ann');
           INSERT INTO preference_log(project, user_id, at, actor, source, change)
             VALUES(1, 'ann', 5, 'a', 'api', '{}'))");
@@ -41,6 +41,16 @@ TEST_F(StoreFile, OfTheFirstVersionKeepsItsPeople) {
     const auto log = run((*store)->preference_log(UserKey{1, "ann"}, ListPage{}));
     ASSERT_TRUE(log);
     EXPECT_EQ(log->size(), 1U);
+    while (run((*store)->housekeeping(Retention{}, from_ms(1'000))).value()) {}
+    const std::string phone = "+821012345678";
+    const auto by_phone = run((*store)->profiles_by_address({.project = 1,
+                                                             .is_phone = true,
+                                                             .first = phone,
+                                                             .last = phone,
+                                                             .after_address = {},
+                                                             .after_user = {}}));
+    ASSERT_TRUE(by_phone) << by_phone.error().message;
+    EXPECT_EQ(by_phone->size(), 1U);
     (*store)->close();
   }
   EXPECT_EQ(number("carillon.db", "SELECT count(*) FROM sqlite_master WHERE name = 'profile'"), 0);
@@ -75,6 +85,44 @@ TEST_F(StoreFile, FromANewerVersionIsRefused) {
   const auto store = open();
   ASSERT_FALSE(store);
   EXPECT_EQ(store.error().code, Errc::FailedPrecondition);
+}
+
+TEST_F(StoreFile, IndexesThePhoneNumbersOfAnEarlierVersion) {
+  {
+    auto store = open();
+    ASSERT_TRUE(store);
+    (*store)->close();
+  }
+  exec("people.db",
+       R"(DROP INDEX profile_phone; DROP INDEX profile_email; DROP TABLE profile_fill;
+          ALTER TABLE profile DROP COLUMN phone;
+          CREATE INDEX profile_email ON profile(project, email) WHERE email IS NOT NULL;
+          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)
+          INSERT INTO profile(project, user_id, version, data)
+            SELECT 1 + i % 2, 'u' || i, 1, '{"p":"+8210' || printf('%08d', i) || '"}' FROM n;
+          PRAGMA user_version = 4)");
+  auto store = open();
+  ASSERT_TRUE(store) << store.error().message;
+  const auto find_by = [&](const std::string& phone, std::int32_t project = 1) {
+    return run((*store)->profiles_by_address({.project = project,
+                                              .is_phone = true,
+                                              .first = phone,
+                                              .last = phone,
+                                              .after_address = {},
+                                              .after_user = {}}));
+  };
+  EXPECT_EQ(find_by("+821000002498").error().code, Errc::Unavailable) << "who is not found may be there";
+  int pieces = 1;
+  while (run((*store)->housekeeping(Retention{}, from_ms(1'000))).value()) ++pieces;
+  EXPECT_EQ(pieces, 3);
+  const auto found = find_by("+821000002498");
+  ASSERT_TRUE(found) << found.error().message;
+  ASSERT_EQ(found->size(), 1U);
+  EXPECT_EQ(found->front()->user_id, "u2498");
+  EXPECT_EQ(find_by("+821000002499", 2)->size(), 1U);
+  EXPECT_TRUE(find_by("+821000002499")->empty()) << "of another project";
+  (*store)->close();
+  EXPECT_EQ(number("people.db", "SELECT count(*) FROM profile WHERE phone IS NULL"), 0);
 }
 
 TEST_F(StoreFile, FindsAUserWhoseRowIdAnotherHas) {

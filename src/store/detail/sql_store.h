@@ -1,16 +1,14 @@
-// What the Store does in the same SQL on every engine (decision 0019); an engine derives from this and
-// supplies what it does in its own way: accepting, claiming, recording, who runs here, what is kept in
-// memory.
+// What the Store does in the same SQL on every engine (decision 0019); an engine derives from this and adds
+// what it does in its own way: accepting, claiming, recording, who runs here, what is kept in memory.
 //
-// Where to put a method: a handful by key → `co_await look(…)` (people: `look_people`); anything that scans →
-// `co_await read(…)` (`read_people`); anything that writes → `co_await write(…)`. Inside write() the answer
-// may be an error (Conflict, NotFound): only that call is rolled back. Changes of caches go into
-// `txn.after_commit`. A row that is read to be written on what it says is read with FOR UPDATE where others
-// may be at it by a way of their own (deliveries, profiles, caps); everything else is kept in order by the
-// engine: one writer, or serializable transactions that are run again. Methods are in the file of their verb
-// or noun.
+// Where to put a method: a handful by key → `look(…)` (people: `look_people`); anything that scans →
+// `read(…)` (`read_people`); anything that writes → `write(…)`, where the answer may be an error: only that
+// call is rolled back. Changes of caches go into `txn.after_commit`. A row that is read to be written on what
+// it says is read with FOR UPDATE where others may be at it by a way of their own (deliveries, profiles,
+// caps); the engine keeps the rest in order: one writer, or serializable transactions that run again.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <span>
 #include <string>
@@ -38,15 +36,9 @@ struct AcceptPart {
   std::size_t rows = 0;
 };
 AcceptPart next_part(std::vector<AcceptItem>& items, std::size_t begin);
-// Those who record keep the critical ones together.
-[[nodiscard]] inline JobClass record_class(const std::vector<RecordItem>& items) {
-  const bool is_critical = !items.empty() && items.front().delivery.priority == model::Priority::Critical;
-  return is_critical ? JobClass::RecordCritical : JobClass::Record;
-}
 
 class SqlStore : public Store {
  public:
-  Task<Result<void>> expand(ExpandItem item, Time now) override;
   using Store::record;
   Task<Result<CancelResult>> cancel(std::int64_t notification, Actor actor, Time now) override;
   Task<Result<CancelChunk>> cancel_chunk(std::int64_t notification, std::int64_t from, std::size_t limit,
@@ -62,13 +54,12 @@ class SqlStore : public Store {
   Task<Result<std::vector<Hint>>> unhold(HoldFilter filter, std::size_t limit, Time now) override;
   Task<Result<std::vector<ReplayResult>>> replay(std::vector<ReplayItem> items, Actor actor,
                                                  Time now) override;
-  Task<Result<std::vector<DueExpansion>>> due_expansions(std::size_t limit, Time now) override;
   Task<Result<bool>> housekeeping(const Retention& retention, Time now) override;
   Task<Result<PutProfileResult>> put_profile(model::Profile profile, ProfileChange change, Time now) override;
   Task<Result<void>> erase_user(UserKey key, Actor actor, Time now) override;
   Task<Result<void>> delete_profile(UserKey key, Actor actor, Time now) override;
-  Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> list_profiles(std::int32_t project,
-                                                                                 ListPage page) override;
+  Task<Result<Profiles>> list_profiles(std::int32_t project, ListPage page) override;
+  Task<Result<Profiles>> profiles_by_address(AddressQuery query) override;
   Task<Result<TokenOwner>> find_device(std::int32_t project, std::string device_id) override;
   Task<Result<std::vector<PreferenceChange>>> preference_log(UserKey key, ListPage page) override;
   Task<Result<void>> put_suppression(Suppression suppression, bool is_removed, Actor actor,
@@ -84,13 +75,14 @@ class SqlStore : public Store {
                                                 std::vector<std::string> user_ids, bool is_removal,
                                                 Actor actor, Time now) override;
   Task<Result<std::vector<Member>>> members(MembersQuery query) override;
+  ExpansionStore& expansions() override { return *expansions_; }
   JobStore& jobs() override { return *jobs_; }
   PrivacyStore& privacy() override { return *privacy_; }
   ObjectStore& objects() override { return *objects_; }
+  IngestStore& ingest() override { return *ingest_; }
   Task<Result<std::vector<model::Delivery>>> deliveries_of(std::int64_t notification, ListPage page) override;
   Task<Result<DeliveryDetail>> delivery(std::int64_t id) override;
   Task<Result<StatusCounts>> status_counts(std::int64_t notification) override;
-  Task<Result<std::optional<ExpansionProgress>>> expansion_progress(std::int64_t notification) override;
   Task<Result<NotificationPage>> list_notifications(HistoryFilter filter) override;
   Task<Result<DeliveryPage>> list_deliveries(HistoryFilter filter) override;
   Task<Result<DeadLetterPage>> list_dead_letters(std::int32_t project, ListPage page) override;
@@ -101,6 +93,7 @@ class SqlStore : public Store {
   Task<Result<bool>> close_event_letter(std::int64_t id, std::int64_t notification, std::string rest,
                                         Actor actor, Time now) override;
   Task<Result<std::vector<StatsRow>>> stats(StatsQuery query) override;
+  [[nodiscard]] std::uint64_t news() const noexcept override { return news_.load(); }
   AlertStore& alerts() override { return *alerts_; }
   ReceiptStore& receipts() override { return *receipts_; }
   SessionStore& sessions() override { return *sessions_; }
@@ -121,6 +114,8 @@ class SqlStore : public Store {
 
  protected:
   friend class SqlAlerts;
+  friend class SqlIngest;
+  friend class SqlExpansions;
   friend class SqlJobs;
   friend class SqlObjects;
   friend class SqlPrivacy;
@@ -139,6 +134,8 @@ class SqlStore : public Store {
                                          std::optional<Owner> owner = std::nullopt) = 0;
   // Inserts a suppression unless the address has one; true: it had none. Also used by record().
   virtual Result<bool> insert_suppression(Txn& txn, const Suppression& suppression) = 0;
+  // Nobody is this process any more, or its lease is over: what it had is others' to take.
+  virtual Result<bool> is_lost(Db& db, Owner owner) = 0;
   // Of housekeeping, what is the engine's: folding and forgetting; true: more to do. before_house() is
   // outside of a transaction; keep_house() begins one, and `others` are at it when it says so.
   virtual Task<Result<bool>> before_house(Time now) = 0;
@@ -176,8 +173,7 @@ class SqlStore : public Store {
     return look_on(*people_readers_, std::move(call));
   }
 
-  // ---- profiles.cpp
-  // After the commit of a change to a user (null: deleted).
+  // After the commit of a change to a user (null: deleted); profiles.cpp.
   void keep_written(const UserKey& key, std::shared_ptr<const model::Profile> profile);
   // Removes an endpoint (service, token) of a device from the profile, version + 1, when it was
   // registered at or before `invalid_since` (or any time when absent); also its endpoint_owner row.
@@ -197,15 +193,14 @@ class SqlStore : public Store {
                                                     const Actor& actor, Time now);
   // All that goes with `item` besides its row, which has been written (recorded.cpp).
   Result<void> recorded(Txn& txn, const RecordItem& item, Time now);
-  // fallback.cpp: `d` has become `to`, or `receipt` says something of it: those that wait for it go on or
-  // end.
+  // fallback.cpp: `d` has become `to`, or `receipt` says something of it: who waits for it goes on or ends.
   Result<void> advance_fallback(Txn& txn, const model::Delivery& d, model::DeliveryStatus to,
                                 std::optional<model::ReceiptKind> receipt, Time now);
-  // ---- audit.cpp
-  static Result<void> insert_audit(Txn& txn, const AuditEntry& entry);  // id is given by the store
-  // ---- the parts, each in its file
+  static Result<void> insert_audit(Txn& txn, const AuditEntry& entry);  // audit.cpp; the store gives the id
+  std::unique_ptr<ExpansionStore> make_expansions();
   std::unique_ptr<JobStore> make_jobs();
   std::unique_ptr<ObjectStore> make_objects();
+  std::unique_ptr<IngestStore> make_ingest();
   std::unique_ptr<ReceiptStore> make_receipts();
   std::unique_ptr<PrivacyStore> make_privacy();
   std::unique_ptr<AlertStore> make_alerts();
@@ -233,9 +228,12 @@ class SqlStore : public Store {
   Readers* people_readers_ = nullptr;
   std::unique_ptr<Writer> writer_;
   Writer* others_ = nullptr;  // of JobClass::Other
+  std::atomic<std::uint64_t> news_{1};
 
  private:
   std::unique_ptr<AlertStore> alerts_ = make_alerts();
+  std::unique_ptr<IngestStore> ingest_ = make_ingest();
+  std::unique_ptr<ExpansionStore> expansions_ = make_expansions();
   std::unique_ptr<JobStore> jobs_ = make_jobs();
   std::unique_ptr<ObjectStore> objects_ = make_objects();
   std::unique_ptr<ReceiptStore> receipts_ = make_receipts();

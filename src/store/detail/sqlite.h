@@ -49,6 +49,7 @@ class SqliteDb final : public Db {
   void end_read() noexcept override;
   // Nobody else writes.
   Result<void> lock(std::int64_t) override { return {}; }
+  Result<void> lock_shared(std::int64_t) override { return {}; }
   void overwrite_deleted(bool is_on) noexcept override;
 
   // For SQL put together at run time: prepared anew, finalised with the connection's next call of this

@@ -36,8 +36,7 @@ class SqliteStore final : public SqlStore {
   Task<Result<std::vector<bool>>> record(RecordItems items, Owner owner, Time now) override;
   Task<Result<std::vector<OwnedDelivery>>> owned_before(Owner owner, std::int64_t after,
                                                         std::size_t limit) override;
-  Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> profiles(
-      std::vector<UserKey> keys) override;
+  Task<Result<Profiles>> profiles(std::vector<UserKey> keys) override;
   [[nodiscard]] std::uint64_t profile_stamp(std::int32_t project,
                                             std::string_view user_id) const noexcept override;
   Task<Result<std::vector<std::optional<Suppression>>>> suppressed(std::int32_t project,
@@ -61,6 +60,7 @@ class SqliteStore final : public SqlStore {
   Result<void> insert_deliveries(Txn& txn, std::span<const model::Delivery> deliveries, const Origin& origin,
                                  Time now, std::optional<Owner> owner) override;
   Result<bool> insert_suppression(Txn& txn, const Suppression& suppression) override;
+  Result<bool> is_lost(Db& db, Owner owner) override;
   Task<Result<bool>> before_house(Time now) override;
   Result<House> keep_house(Txn& txn, Time now) override;
   Result<void> drop_history(Txn& txn, std::int64_t below) override;

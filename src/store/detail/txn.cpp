@@ -1,6 +1,7 @@
 #include "store/detail/txn.h"
 
 #include "base/failpoint.h"
+#include "store/detail/pieces.h"
 
 namespace carillon::store::detail {
 
@@ -22,6 +23,7 @@ Result<void> Txn::commit() {
   CARILLON_CHECK(totals_.write(db, counters));
   CARILLON_CHECK(totals_.write_of_notifications(db, notification_counts));
   CARILLON_CHECK(totals_.write_stats(db, stats));
+  if (has_news_) CARILLON_CHECK(note_change(*this, "news"));
   CARILLON_FAILPOINT("store.before_commit");
   CARILLON_CHECK(db.commit());
   CARILLON_FAILPOINT("store.after_commit");
@@ -29,6 +31,7 @@ Result<void> Txn::commit() {
   totals_.apply(counters);
   totals_.apply_recounted(recounted);
   for (Hook& hook : commits_) hook();
+  if (has_news_ && on_news) on_news();
   clear();
   return {};
 }
@@ -59,6 +62,7 @@ void Txn::clear() {
   outbox.forget();
   commits_.clear();
   rollbacks_.clear();
+  has_news_ = false;
 }
 
 }  // namespace carillon::store::detail

@@ -46,6 +46,10 @@ class Txn {
     count(d, to, 1);
   }
 
+  // A job, an approval or an alert is changed: who watches them hears of it after the commit.
+  void note_news() noexcept { has_news_ = true; }
+  std::function<void()> on_news;  // the writer's
+
   // Waits for what was only handed on to the database, and tells what went wrong with it.
   Result<void> flush();
 
@@ -84,6 +88,7 @@ class Txn {
 
   Counters& totals_;
   std::vector<Hook> commits_, rollbacks_;
+  bool has_news_ = false;  // of what was undone, too: it costs a look
 };
 
 }  // namespace carillon::store::detail

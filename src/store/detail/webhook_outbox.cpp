@@ -67,7 +67,7 @@ Result<void> write_event(Txn& txn, const NewEvent& event, const std::string& dat
   const std::int64_t id = outbox.take_id(now);
   bool is_wanted = false;
   for (const Subscriber& one : outbox.all()) {
-    const bool wants = one.project == event.project && (one.events & model::bit(event.type)) != 0 &&
+    const bool wants = one.is_of(event.project) && (one.events & model::bit(event.type)) != 0 &&
                        (one.has_sandbox || !event.is_sandbox);
     if (!wants) continue;
     is_wanted = true;
@@ -275,8 +275,21 @@ void Subscribers::remove(std::int64_t id) {
   replace(std::move(all));
 }
 
+void Subscribers::stream_events(bool is_on) {
+  const std::lock_guard lock(mutex_);
+  has_stream_ = is_on;
+  replace(list_->all);
+}
+
 // Under the lock.
 void Subscribers::replace(std::vector<Subscriber> all) {
+  std::erase_if(all, [](const Subscriber& one) { return one.id == kEventStream; });
+  if (has_stream_) {
+    Subscriber stream;
+    stream.id = kEventStream;
+    stream.events = ~model::WebhookEvents{0};
+    all.push_back(stream);
+  }
   auto list = std::make_shared<List>();
   for (const Subscriber& one : all) list->wanted |= one.events;
   list->all = std::move(all);
@@ -315,7 +328,7 @@ void WebhookOutbox::begin() {
 
 bool WebhookOutbox::wants_exactly(std::int32_t project, Event event) const noexcept {
   return std::ranges::any_of(list_->all, [&](const Subscriber& one) {
-    return one.project == project && (one.events & model::bit(event)) != 0;
+    return one.is_of(project) && (one.events & model::bit(event)) != 0;
   });
 }
 
@@ -458,7 +471,7 @@ Result<bool> drop_of_webhook(Txn& txn, std::int64_t webhook, std::int64_t below)
 
 Result<void> forget_events(Txn& txn, const UserKey& user) {
   for (const Subscriber& one : txn.outbox.all()) {
-    if (one.project != user.project) continue;
+    if (!one.is_of(user.project)) continue;
     for (const char* sql :
          {"DELETE FROM webhook_attempt WHERE webhook = ?1 AND event IN (SELECT id FROM "
           "webhook_event INDEXED BY webhook_event_user WHERE project = ?2 AND user_id = ?3)",
@@ -488,8 +501,10 @@ Result<bool> drop_webhook_events(Txn& txn, Time before) {
     CARILLON_TRY(const bool more, drop_of_webhook(txn, webhook, is_there ? below : INT64_MAX));
     has_more = has_more || more;
   }
+  // What nobody fetched for so long goes, too.
+  CARILLON_TRY(const bool more_streamed, drop_of_webhook(txn, kEventStream, below));
   // An event goes after what is told of it.
-  if (has_more) return true;
+  if (has_more || more_streamed) return true;
   Statement s = txn.db.statement(
       "DELETE FROM webhook_event WHERE id IN (SELECT id FROM webhook_event WHERE id < ?1 ORDER BY id LIMIT "
       "?2)");

@@ -18,6 +18,7 @@
 #include "model/receipt.h"
 #include "model/webhook.h"
 #include "store/store_types.h"
+#include "store/webhooks.h"
 
 namespace carillon::store::detail {
 
@@ -33,6 +34,9 @@ struct Subscriber {
   std::int32_t project = 0;
   model::WebhookEvents events = 0;  // 0: disabled
   bool has_addresses = false, has_sandbox = true;
+  [[nodiscard]] bool is_of(std::int32_t whose) const noexcept {
+    return id == kEventStream || project == whose;
+  }
 };
 
 // What events say of a notification, read once for its deliveries in one transaction.
@@ -56,6 +60,7 @@ class Subscribers {
   // In the place of what is known of that id.
   void put(const Subscriber& subscriber);
   void remove(std::int64_t id);
+  void stream_events(bool is_on);
   [[nodiscard]] std::shared_ptr<const List> list() const;
   // Another one after each change.
   [[nodiscard]] std::uint64_t generation() const noexcept { return generation_.load(); }
@@ -69,6 +74,7 @@ class Subscribers {
   mutable std::mutex mutex_;
   std::shared_ptr<const List> list_ = std::make_shared<List>();
   std::function<void()> wake_;
+  bool has_stream_ = false;
   std::atomic<std::uint64_t> generation_{1};
 };
 

@@ -110,6 +110,21 @@ Result<void> read_due(Db& db, const WebhookDueQuery& query, Time now, std::vecto
   return {};
 }
 
+// The event stays where a webhook is or was told of it.
+Result<void> forget_streamed(Txn& txn, std::int64_t event) {
+  CARILLON_CHECK(txn.db.statement("DELETE FROM webhook_delivery WHERE webhook = ?1 AND event = ?2")
+                     .bind(1, kEventStream)
+                     .bind(2, event)
+                     .run());
+  for (const Subscriber& one : txn.outbox.all()) {
+    if (one.id == kEventStream) continue;
+    Statement s = txn.db.statement("SELECT 1 FROM webhook_delivery WHERE webhook = ?1 AND event = ?2");
+    CARILLON_TRY(const bool is_told, s.bind(1, one.id).bind(2, event).next());
+    if (is_told) return {};
+  }
+  return txn.db.statement("DELETE FROM webhook_event WHERE id = ?1").bind(1, event).run();
+}
+
 // True: there is such a row, and it says what became of the try.
 Result<bool> write_result(Txn& txn, const WebhookResult& r) {
   Statement s = txn.db.statement(
@@ -206,6 +221,17 @@ class SqlWebhooks final : public WebhookStore {
   [[nodiscard]] std::uint64_t generation() const noexcept override {
     return store_.subscribers_.generation();
   }
+  void stream_events(bool is_on) noexcept override { store_.subscribers_.stream_events(is_on); }
+
+  Task<Result<void>> streamed(std::vector<std::int64_t> events) override {
+    const std::size_t rows = events.size() * 2;
+    const auto call = [events = std::move(events)](Txn& txn) -> Result<void> {
+      for (const std::int64_t event : events) CARILLON_CHECK(forget_streamed(txn, event));
+      return {};
+    };
+    co_return co_await store_.write(call, JobClass::Other, rows);
+  }
+
   void on_events(std::function<void()> wake) override { store_.subscribers_.on_events(std::move(wake)); }
   Task<Result<std::vector<WebhookDelivery>>> due(std::vector<WebhookDueQuery> queries, Time now) override;
   Task<Result<std::vector<WebhookHealth>>> settle(std::vector<WebhookResult> results, Time now) override;

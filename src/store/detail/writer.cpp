@@ -78,6 +78,7 @@ Writer::Writer(std::unique_ptr<Db> db, Words& words, Counters& counters, Webhook
                                          base::Metrics::latency_buckets_s());
   }
   has_metrics_ = metrics != nullptr;
+  txn_.on_news = hooks_.news;
   thread_ = std::thread([this] { loop(); });
 }
 
@@ -255,7 +256,8 @@ Result<void> Writer::attempt(Group& group, bool item_by_item) {
 }
 
 void Writer::fail_group(Group& group, const Error& error) {
-  base::log_error("store: a transaction of {} jobs failed: {}", group.size(), error.message);
+  if (failures_.is_due(error.message))
+    base::log_error("store: a transaction of {} jobs failed: {}", group.size(), error.message);
   is_failing_ = true;
   hooks_.disk_state(true, &error);
   Group vital;

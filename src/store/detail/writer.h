@@ -25,10 +25,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/log_repeats.h"
 #include "base/metrics.h"
 #include "base/task.h"
 #include "base/urgency.h"
 #include "store/detail/txn.h"
+#include "store/store_types.h"
 
 namespace carillon::store::detail {
 
@@ -43,6 +45,11 @@ enum class JobClass : std::uint8_t {
   Between  // run() outside of any transaction, one at a time; it stands by itself and is never tried again
 };
 inline constexpr std::size_t kJobClassCount = 8;
+// Those who record keep the critical ones together.
+[[nodiscard]] inline JobClass record_class(const std::vector<RecordItem>& items) {
+  const bool is_critical = !items.empty() && items.front().delivery.priority == model::Priority::Critical;
+  return is_critical ? JobClass::RecordCritical : JobClass::Record;
+}
 inline constexpr std::size_t kCommitRowsMax = 4096;
 
 // Work that somebody awaits: resumed on the executor it was started on.
@@ -133,6 +140,7 @@ class Writer {
     std::function<bool()> free_ballast;
     // Called after a transaction failed because of the disk, and after one that worked again.
     std::function<void(bool is_failing, const Error* why)> disk_state;
+    std::function<void()> news{};  // after the commit of what Txn::note_news() was called for
   };
   Writer(std::unique_ptr<Db> db, Words& words, Counters& counters, WebhookOutbox& outbox,
          base::Metrics* metrics, Hooks hooks);
@@ -174,6 +182,7 @@ class Writer {
   base::Histogram commit_rows_, commit_seconds_;
   bool has_metrics_ = false;
   bool is_failing_ = false;
+  base::LogRepeats failures_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::array<std::deque<std::shared_ptr<Job>>, kJobClassCount> queues_;

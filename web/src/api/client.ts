@@ -73,6 +73,22 @@ export async function body<T>(call: Promise<Answered<T>>): Promise<T> {
   return data as T;
 }
 
+/** A file of the server, with the name it gives. Fetched rather than linked to: a link chooses no project. */
+export async function download(path: string): Promise<{ name: string | undefined; content: Blob }> {
+  const request = new Request(new URL(path, globalThis.location.origin), {
+    headers: decorate('GET', new Headers()),
+    credentials: 'same-origin',
+  });
+  const response = await watchedFetch(request);
+  if (!response.ok) {
+    const problem: unknown = await response.json().catch(() => undefined);
+    if (response.status === 401) credentials.onSignedOut();
+    throw problemOf(response, problem);
+  }
+  const [, name] = /filename="?([^";]+)"?/.exec(response.headers.get('Content-Disposition') ?? '') ?? [];
+  return { name, content: await response.blob() };
+}
+
 /** For the few calls whose form the generated types do not carry: sessions, and bodies that are not JSON. */
 export async function call<T>(
   method: string,

@@ -52,6 +52,16 @@ class Connection {
     this.plan();
   };
 
+  /** Finds out whether the server is there, when something else than a call makes one doubt it. */
+  probe = async (): Promise<void> => {
+    try {
+      await fetch('/healthz', { cache: 'no-store' });
+      this.hold();
+    } catch {
+      this.lose();
+    }
+  };
+
   private plan(): void {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => void this.look(), this.wait);

@@ -29,5 +29,27 @@ export const usePauses = () =>
   useQuery({
     queryKey: [LIVE, 'pauses'],
     queryFn: () => body(api.GET('/v1/pauses')),
-    refetchInterval: pollEvery(10_000),
+    refetchInterval: pollEvery(10_000, 15_000),
+  });
+
+/** Accepted deliveries against the sum of all states. */
+export const useAccount = () =>
+  useQuery({
+    queryKey: [LIVE, 'accountability'],
+    queryFn: () => body(api.GET('/v1/accountability')),
+    refetchInterval: pollEvery(),
+  });
+
+export const useQueues = () =>
+  useQuery({
+    queryKey: [LIVE, 'queues'],
+    queryFn: () => body(api.GET('/v1/queues')),
+    refetchInterval: pollEvery(),
+  });
+
+export const useIntegrations = () =>
+  useQuery({
+    queryKey: [LIVE, 'integrations'],
+    queryFn: () => body(api.GET('/v1/integrations')),
+    refetchInterval: pollEvery(),
   });

@@ -7,6 +7,7 @@ import {
   IconAudit,
   IconBell,
   IconBlocked,
+  IconCheck,
   IconClock,
   IconDead,
   IconEngagement,
@@ -135,6 +136,12 @@ export const pages: PageEntry[] = [
     menu: { text: 'stops', group: 'operate', icon: IconStop },
     role: 'viewer',
     page: page(() => import('@/pages/stops/stops'), 'StopsPage'),
+  },
+  {
+    path: 'accountability',
+    menu: { text: 'accountability', group: 'operate', icon: IconCheck },
+    role: 'viewer',
+    page: page(() => import('@/pages/operate/accountability'), 'AccountabilityPage'),
   },
   {
     path: 'dead-letters',

@@ -9,6 +9,7 @@ export const shellTexts = texts(
     account: 'Account',
     signOut: 'Sign out',
     lost: 'The connection to the server is lost. It is tried again by itself; what you typed stays.',
+    noNews: 'Live updates are interrupted. Until they are back, this page asks every few seconds.',
     lookNow: 'Try now',
     restored: 'Connected again.',
     stopped: (count: number) =>
@@ -34,6 +35,7 @@ export const shellTexts = texts(
       groups: 'Groups',
       users: 'Users',
       suppressions: 'Suppressed addresses',
+      accountability: 'Accountability',
       deadLetters: 'Dead letters',
       integrations: 'Integrations',
       routes: 'Routes',
@@ -58,6 +60,7 @@ export const shellTexts = texts(
     account: '내 계정',
     signOut: '로그아웃',
     lost: '서버와의 연결이 끊겼습니다. 자동으로 다시 연결하며, 입력한 내용은 그대로 유지됩니다.',
+    noNews: '실시간 갱신이 끊겼습니다. 다시 연결될 때까지 몇 초마다 새로 불러옵니다.',
     lookNow: '지금 연결',
     restored: '다시 연결되었습니다.',
     stopped: (count: number) =>
@@ -83,6 +86,7 @@ export const shellTexts = texts(
       groups: '그룹',
       users: '사용자',
       suppressions: '발송 금지 주소',
+      accountability: '발송 정합성',
       deadLetters: '재시도 소진',
       integrations: '연동',
       routes: '경로',

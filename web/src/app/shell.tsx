@@ -21,11 +21,12 @@ import {
   Suspense,
   useEffect,
   useRef,
+  useState,
   useSyncExternalStore,
 } from 'react';
 import { connection } from '@/api/connection';
 import { usePauses } from '@/api/lists';
-import { follow } from '@/api/live';
+import { follow, useLiveness } from '@/api/live';
 import { SignInForm } from '@/pages/sign-in/sign-in';
 import { signInTexts } from '@/pages/sign-in/texts';
 import { common } from '@/text/common';
@@ -51,10 +52,7 @@ export function Shell() {
   const { close } = menu;
   useEffect(close, [place, close]);
   const client = useQueryClient();
-  useEffect(
-    () => follow(client, () => void client.invalidateQueries({ queryKey: ['alerts'] })),
-    [client, access.project.key, access.session.csrf],
-  );
+  useEffect(() => follow(client), [client, access.project.key, access.session.csrf]);
 
   return (
     <>
@@ -93,7 +91,12 @@ export function Shell() {
           </Group>
         </AppShell.Header>
         <AppShell.Navbar aria-label={t.menuLabel} className={classes.navbar}>
-          <ScrollArea type="auto" className={classes.navScroll} viewportProps={{ tabIndex: -1 }}>
+          <ScrollArea
+            type="auto"
+            scrollbarSize={8}
+            className={classes.navScroll}
+            viewportProps={{ tabIndex: -1 }}
+          >
             <MainMenu entries={visible} current={entry} />
           </ScrollArea>
           <Group hiddenFrom="sm" p="xs" justify="space-between">
@@ -208,9 +211,28 @@ function AccountMenu() {
   );
 }
 
-/** Says that the server is away, and once that it is back. */
+// A stream that ends is begun anew within a second or two, of which nobody needs to know.
+const NO_NEWS_MS = 5_000;
+
+/** Whether there have been no live news for a while. */
+function useNoNews(): boolean {
+  const isPolling = useLiveness() === 'polling';
+  const [isSaid, setSaid] = useState(false);
+  useEffect(() => {
+    if (!isPolling) return;
+    const timer = setTimeout(() => setSaid(true), NO_NEWS_MS);
+    return () => {
+      clearTimeout(timer);
+      setSaid(false);
+    };
+  }, [isPolling]);
+  return isSaid;
+}
+
+/** Says that the server is away, and once that it is back; also that there are no live news. */
 function ConnectionBanner() {
   const t = useText(shellTexts);
+  const hasNoNews = useNoNews();
   const isLost = useSyncExternalStore(connection.subscribe, connection.isLost);
   const wasLost = useRef(false);
   useEffect(() => {
@@ -226,6 +248,12 @@ function ConnectionBanner() {
           <Button size="compact-sm" variant="default" onClick={() => void connection.look()}>
             {t.lookNow}
           </Button>
+        </div>
+      )}
+      {!isLost && hasNoNews && (
+        <div className={classes.banner} data-kind="quiet">
+          <IconOffline />
+          <span>{t.noNews}</span>
         </div>
       )}
     </div>

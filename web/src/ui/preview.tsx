@@ -13,6 +13,8 @@ const previewTexts = texts(
   {
     ios: 'iPhone',
     android: 'Android',
+    web: 'Browser',
+    site: 'your site',
     now: 'now',
     app: 'Your app',
     subject: 'Subject',
@@ -30,6 +32,8 @@ const previewTexts = texts(
   {
     ios: 'iPhone',
     android: 'Android',
+    web: '브라우저',
+    site: '웹사이트 주소',
     now: '지금',
     app: '앱 이름',
     subject: '제목',
@@ -82,7 +86,7 @@ function PushPreview({ content }: { content: Rendered }) {
     typeof content.image === 'string' && content.image.startsWith('https:') ? content.image : undefined;
   return (
     <div className={classes.phones}>
-      {(['ios', 'android'] as const).map((kind) => (
+      {(['ios', 'android', 'web'] as const).map((kind) => (
         <figure key={kind} className={classes.phone} data-kind={kind}>
           <figcaption>{t[kind]}</figcaption>
           <div className={classes.notice}>
@@ -91,7 +95,7 @@ function PushPreview({ content }: { content: Rendered }) {
                 <IconBell size={14} />
               </span>
               <span>{t.app}</span>
-              <span className={classes.noticeNow}>{t.now}</span>
+              <span className={classes.noticeNow}>{kind === 'web' ? t.site : t.now}</span>
             </div>
             <div className={classes.noticeText}>
               <strong>{content.title}</strong>

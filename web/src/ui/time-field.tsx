@@ -26,10 +26,12 @@ interface Props {
   /** An instant, or undefined while there is none. */
   onChange: (instant: string | undefined) => void;
   error?: string | undefined;
+  /** Told whether what is typed is no time. */
+  onBad?: (isBad: boolean) => void;
 }
 
 /** A moment in the browser's zone. */
-export function TimeField({ label, size, initial, onChange, error }: Props) {
+export function TimeField({ label, size, initial, onChange, error, onBad }: Props) {
   const t = useText(timeTexts);
   const [isBad, setBad] = useState(false);
   return (
@@ -41,7 +43,9 @@ export function TimeField({ label, size, initial, onChange, error }: Props) {
       onChange={(e) => {
         const local = e.currentTarget.value;
         const instant = local ? instantOf(local) : undefined;
-        setBad(local !== '' && !instant);
+        const bad = local !== '' && !instant;
+        setBad(bad);
+        onBad?.(bad);
         onChange(instant);
       }}
       error={isBad ? t.bad : error}

@@ -51,6 +51,21 @@ class PgAcceptJob final : public Job {
     failure = error;
   }
 
+  // The rows this process has if it was stored, and as whom.
+  std::pair<std::vector<model::Delivery>, Owner> taken_if_stored() {
+    std::pair<std::vector<model::Delivery>, Owner> taken;
+    for (AcceptItem& item : items_) {
+      if (!item.take_for) continue;
+      taken.second = *item.take_for;  // the same of all: this process
+      for (model::Delivery& d : item.deliveries) {
+        if (!is_due(d, now_)) continue;
+        d.epoch = 1;
+        taken.first.push_back(std::move(d));
+      }
+    }
+    return taken;
+  }
+
   std::vector<Result<AcceptResult>> results;
   std::optional<Error> failure;
 
@@ -158,6 +173,10 @@ Task<Result<std::vector<Result<AcceptResult>>>> PostgresStore::accept(std::vecto
     auto job = std::make_shared<PgAcceptJob>(*this, std::move(part.items), now, part.job_class, part.rows);
     co_await writer_->run(job);
     if (job->failure) {
+      if (job->failure->code == Errc::DeadlineExceeded) {
+        auto [taken, owner] = job->taken_if_stored();
+        co_await give_back(std::move(taken), owner, now);
+      }
       // What earlier commits took stays taken: only the rest gets the error.
       if (begin == 0) co_return std::unexpected(*job->failure);
       results.resize(count, std::unexpected(*job->failure));

@@ -1,12 +1,15 @@
 // claim(): taking due rows; many processes at once, none of which waits for another.
 #include <algorithm>
+#include <boost/asio/this_coro.hpp>
 
+#include "base/log.h"
 #include "store/detail/postgres/store.h"
 
 namespace carillon::store::detail {
 namespace {
 
 constexpr std::size_t kClaimMax = 4096;
+constexpr auto kAskAgain = std::chrono::milliseconds(200);
 
 // What is taken is locked first, and its state before is known.
 #define CARILLON_TAKE_DUE                                                                    \
@@ -15,10 +18,13 @@ constexpr std::size_t kClaimMax = 4096;
 constexpr int kWasColumn = 22, kDueColumn = 23;
 
 // By their key alone: coalesce() keeps the planner from the due index, which may look the better one where a
-// partition is new and nothing is known of it.
+// partition is new and nothing is known of it. One by one: of a list each id would be looked for in every
+// partition.
 constexpr const char* kById =
-    "WITH due AS (SELECT id AS due_id, status AS was, due_at AS due FROM delivery WHERE id = ANY(?2) AND "
-    "coalesce(due_at, 9223372036854775807) <= ?3 ORDER BY id FOR UPDATE SKIP LOCKED" CARILLON_TAKE_DUE;
+    "WITH due AS (SELECT d.id AS due_id, d.status AS was, d.due_at AS due FROM unnest(?2) AS i(id) JOIN "
+    "delivery d "
+    "ON d.id = i.id WHERE coalesce(d.due_at, 9223372036854775807) <= ?3 ORDER BY d.id FOR UPDATE OF d SKIP "
+    "LOCKED" CARILLON_TAKE_DUE;
 constexpr const char* kByLane =
     "WITH due AS (SELECT id AS due_id, status AS was, due_at AS due FROM delivery WHERE lane = ?2 AND "
     "due_at IS NOT NULL AND due_at <= ?3 ORDER BY due_at, id LIMIT ?4 FOR UPDATE SKIP "
@@ -95,8 +101,37 @@ Task<Result<std::vector<model::Delivery>>> PostgresStore::claim(std::vector<Clai
   auto job = std::make_shared<PgClaimJob>(*this, std::move(requests), owner, now,
                                           std::max<std::size_t>(rows / 2, 1));
   co_await writer_->run(job);
-  if (job->failure) co_return std::unexpected(*job->failure);
-  co_return std::move(job->claimed);
+  if (!job->failure) co_return std::move(job->claimed);
+  if (job->failure->code == Errc::DeadlineExceeded) co_await give_back(std::move(job->claimed), owner, now);
+  co_return std::unexpected(*job->failure);
+}
+
+Task<void> PostgresStore::give_back(std::vector<model::Delivery> rows, Owner owner, Time now) {
+  if (rows.empty()) co_return;
+  std::vector<RecordItem> items;
+  for (model::Delivery& d : rows) {
+    RecordItem& item = items.emplace_back();
+    item.delivery = std::move(d);
+    item.delivery.reason = model::Reason::None;
+    item.delivery.due_at = now;
+    item.to = model::DeliveryStatus::Pending;
+  }
+  const auto again = [this, owner, now,
+                      all =
+                          std::make_shared<const std::vector<RecordItem>>(std::move(items))]() -> Task<void> {
+    while (true) {
+      // Fenced: what was not taken after all, or by others since, stays as it is.
+      const auto given = co_await record(all, owner, now);
+      const auto count = given ? std::ranges::count(*given, true) : 0;
+      if (count > 0)
+        base::log_warn(
+            "store: {} deliveries were taken by a commit whose answer was lost, and are given back", count);
+      const auto why = given ? Errc::Cancelled : given.error().code;
+      if (why != Errc::Unavailable && why != Errc::DeadlineExceeded) co_return;
+      co_await base::sleep_for(kAskAgain);
+    }
+  };
+  gate_.spawn(co_await boost::asio::this_coro::executor, "give back", again);
 }
 
 }  // namespace carillon::store::detail

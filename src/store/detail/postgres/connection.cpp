@@ -28,6 +28,16 @@ std::string_view trimmed(const char* message) {
   return text;
 }
 
+// libpq advises on lines of their own.
+std::string one_line(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\n') out += "; ";
+    if (c != '\n' && c != '\t') out += c;
+  }
+  return out;
+}
+
 template <class T>
 T big_endian(const char* p) noexcept {
   T v{};
@@ -35,7 +45,13 @@ T big_endian(const char* p) noexcept {
   return std::byteswap(v);
 }
 
-// PostgreSQL takes neither other bytes than UTF-8 nor the character of number 0.
+void append_big_endian(std::string& out, std::uint32_t v) {
+  v = std::byteswap(v);
+  out.append(reinterpret_cast<const char*>(&v), sizeof v);
+}
+
+}  // namespace
+
 bool is_storable(std::string_view text) noexcept {
   return text.find('\0') == std::string_view::npos && simdjson::validate_utf8(text.data(), text.size());
 }
@@ -45,13 +61,6 @@ std::string mended(std::string_view text) {
   for (const char c : text) out += c == '\0' || static_cast<unsigned char>(c) > 0x7f ? '?' : c;
   return out;
 }
-
-void append_big_endian(std::string& out, std::uint32_t v) {
-  v = std::byteswap(v);
-  out.append(reinterpret_cast<const char*>(&v), sizeof v);
-}
-
-}  // namespace
 
 Errc errc_of_state(std::string_view state) noexcept {
   const std::string_view group = state.substr(0, 2);
@@ -95,7 +104,7 @@ Result<void> PgDb::connect() {
       "5", "10000", "10", url.c_str(), options_.name.c_str(), "UTF8", static_cast<const char*>(nullptr)};
   conn_ = PQconnectdbParams(keys.data(), values.data(), 1);
   if (PQstatus(conn_) != CONNECTION_OK) {
-    const std::string message(trimmed(PQerrorMessage(conn_)));
+    const std::string message = one_line(trimmed(PQerrorMessage(conn_)));
     PQfinish(std::exchange(conn_, nullptr));
     // libpq tells no SQLSTATE here; what the server itself refuses is "FATAL: …".
     const bool is_refused = message.contains("authentication failed") || message.contains("does not exist") ||
@@ -113,9 +122,10 @@ Result<void> PgDb::connect() {
   const std::string settings = fmt::format(
       "SET statement_timeout = {0}; SET lock_timeout = {0}; SET idle_in_transaction_session_timeout = 60000; "
       "SET jit = off; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; "
-      "SET TimeZone = 'UTC'; SET default_transaction_isolation = '{1}'",
+      "SET TimeZone = 'UTC'; SET default_transaction_isolation = '{1}'; SET plan_cache_mode = {2}",
       options_.statement_timeout_ms,
-      options_.isolation == Isolation::Serializable ? "serializable" : "read committed");
+      options_.isolation == Isolation::Serializable ? "serializable" : "read committed",
+      options_.plans_once ? "force_generic_plan" : "auto");
   return exec((settings + ";").c_str());
 }
 
@@ -293,21 +303,70 @@ PgStatement& PgDb::with_arrays(const char* sql) {
 
 Statement PgDb::statement(const char* sql) { return Statement(&with_arrays(sql)); }
 
-Result<void> PgDb::exec(const char* sql) {
-  if (std::strchr(sql, ';') == nullptr) return send_text(sql);
+Result<void> PgDb::leave_pipeline() {
   CARILLON_CHECK(drain());
   CARILLON_CHECK(still_there());
   if (conn_ == nullptr) CARILLON_CHECK(ensure());
   if (PQpipelineStatus(conn_) != PQ_PIPELINE_OFF && PQexitPipelineMode(conn_) == 0)
     return std::unexpected(lost());
-  const std::unique_ptr<PGresult, decltype(&PQclear)> result(PQexec(conn_, sql), PQclear);
-  const ExecStatusType status = PQresultStatus(result.get());
-  if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY) return {};
+  return {};
+}
+
+Result<void> PgDb::checked(PGresult* result) {
+  const std::unique_ptr<PGresult, decltype(&PQclear)> owned(result, PQclear);
+  switch (PQresultStatus(result)) {
+    case PGRES_COMMAND_OK:
+    case PGRES_TUPLES_OK:
+    case PGRES_EMPTY_QUERY:
+    case PGRES_COPY_IN: return {};
+    default: break;
+  }
   if (PQstatus(conn_) != CONNECTION_OK) return std::unexpected(lost());
-  note(result.get(), false);
+  note(result, false);
   Error error = std::move(*error_);
   error_.reset();
   return std::unexpected(std::move(error));
+}
+
+Result<void> PgDb::exec(const char* sql) {
+  if (std::strchr(sql, ';') == nullptr) return send_text(sql);
+  CARILLON_CHECK(leave_pipeline());
+  return checked(PQexec(conn_, sql));
+}
+
+Result<std::vector<std::vector<std::int64_t>>> PgDb::numbers(const std::string& sql) {
+  CARILLON_CHECK(leave_pipeline());
+  PGresult* result = PQexec(conn_, sql.c_str());
+  std::vector<std::vector<std::int64_t>> rows(static_cast<std::size_t>(PQntuples(result)));
+  for (int r = 0; r < PQntuples(result); ++r) {
+    for (int c = 0; c < PQnfields(result); ++c) {
+      std::int64_t& value = rows[static_cast<std::size_t>(r)].emplace_back(0);
+      const std::string_view text = PQgetvalue(result, r, c);
+      std::from_chars(text.data(), text.data() + text.size(), value);
+    }
+  }
+  CARILLON_CHECK(checked(result));
+  return rows;
+}
+
+Result<std::int64_t> PgDb::number(const std::string& sql) {
+  CARILLON_TRY(const auto rows, numbers(sql));
+  return rows.empty() || rows[0].empty() ? 0 : rows[0][0];
+}
+
+Result<void> PgDb::copy_in(const char* sql, std::string_view rows) {
+  CARILLON_CHECK(leave_pipeline());
+  CARILLON_CHECK(checked(PQexec(conn_, sql)));
+  if (PQputCopyData(conn_, rows.data(), static_cast<int>(rows.size())) != 1 ||
+      PQputCopyEnd(conn_, nullptr) != 1)
+    return std::unexpected(lost());
+  Result<void> done;
+  while (PGresult* result = PQgetResult(conn_)) {
+    Result<void> one = checked(result);
+    if (done && !one) done = std::move(one);
+    if (conn_ == nullptr) break;
+  }
+  return done;
 }
 
 std::int64_t PgDb::changes() noexcept { return drain() ? changes_ : 0; }
@@ -366,6 +425,29 @@ void PgDb::end_read() noexcept {
 
 Result<void> PgDb::lock(std::int64_t number) {
   return statement("SELECT pg_advisory_xact_lock(?1)").bind(1, number).run();
+}
+
+bool PgDb::is_local() const {
+  const char* const address = conn_ == nullptr ? nullptr : PQhostaddr(conn_);
+  const std::string_view at = address == nullptr ? "" : address;
+  return at.empty() || at == "::1" || at.starts_with("127.");
+}
+
+bool PgDb::is_encrypted() const noexcept { return conn_ != nullptr && PQsslInUse(conn_) == 1; }
+
+bool PgDb::is_verified() const {
+  if (!is_encrypted()) return false;
+  bool is_full = false;
+  PQconninfoOption* const options = PQconninfo(conn_);
+  for (const PQconninfoOption* o = options; o != nullptr && o->keyword != nullptr; ++o)
+    is_full |= std::string_view(o->keyword) == "sslmode" && o->val != nullptr &&
+               std::string_view(o->val) == "verify-full";
+  PQconninfoFree(options);
+  return is_full;
+}
+
+Result<void> PgDb::lock_shared(std::int64_t number) {
+  return statement("SELECT pg_advisory_xact_lock_shared(?1)").bind(1, number).run();
 }
 
 // ---- statements

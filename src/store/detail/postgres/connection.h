@@ -30,6 +30,10 @@ namespace carillon::store::detail {
 // A text of SQL as PostgreSQL wants it: $1 for ?1, without INDEXED BY and NOT INDEXED, the names of attached
 // files, and `CROSS` before a JOIN … ON. What is quoted stays.
 [[nodiscard]] std::string to_postgres(std::string_view sql);
+// PostgreSQL takes neither other bytes than UTF-8 nor the character of number 0. What a provider answered may
+// be anything: it is kept as far as it is text.
+[[nodiscard]] bool is_storable(std::string_view text) noexcept;
+[[nodiscard]] std::string mended(std::string_view text);
 
 enum class Isolation : std::uint8_t {
   ReadCommitted,  // for those that name the rows they meet others at
@@ -40,6 +44,8 @@ struct PgOptions {
   base::Secret url;  // postgres://user:password@host:port/database?sslmode=verify-full&…; as libpq reads it
   Isolation isolation = Isolation::ReadCommitted;
   std::string name = "carillon";  // shown in pg_stat_activity
+  // Each statement is planned once, whatever its parameters: for those that find rows by their key alone.
+  bool plans_once = false;
   // A statement that takes longer is ended (Unavailable): nothing waits for ever. ms.
   std::int64_t statement_timeout_ms = 30'000;
 };
@@ -56,6 +62,12 @@ class PgDb final : public Db {
   // The same for parameters that are arrays.
   [[nodiscard]] PgStatement& with_arrays(const char* sql);
   Result<void> exec(const char* sql) override;
+  // The rows of a query that is put together at run time and gives numbers; NULL is 0. And the first column
+  // of the first row, 0 when there is none.
+  Result<std::vector<std::vector<std::int64_t>>> numbers(const std::string& sql);
+  Result<std::int64_t> number(const std::string& sql);
+  // `sql`: "COPY … FROM STDIN"; `rows`: what it reads, in its text format.
+  Result<void> copy_in(const char* sql, std::string_view rows);
   [[nodiscard]] std::int64_t changes() noexcept override;
   [[nodiscard]] std::int64_t last_id() noexcept override;
   [[nodiscard]] bool in_transaction() const noexcept override { return in_transaction_; }
@@ -67,9 +79,15 @@ class PgDb final : public Db {
   Result<void> begin_read() override;
   void end_read() noexcept override;
   Result<void> lock(std::int64_t number) override;
+  Result<void> lock_shared(std::int64_t number) override;
   // Files of a server are its own: what is deleted goes with the next vacuum.
   void overwrite_deleted(bool) noexcept override {}
   [[nodiscard]] bool is_server() const noexcept override { return true; }
+  // How the server is reached: by a socket here or an address of this machine; by TLS; with its certificate
+  // and name checked.
+  [[nodiscard]] bool is_local() const;
+  [[nodiscard]] bool is_encrypted() const noexcept;
+  [[nodiscard]] bool is_verified() const;
 
  private:
   friend class PgStatement;
@@ -87,6 +105,10 @@ class PgDb final : public Db {
   Result<void> send(PgStatement& statement, Sent kind);
   Result<void> send_text(const char* sql);
   Result<void> sync();
+  // What is sent next is answered by itself.
+  Result<void> leave_pipeline();
+  // Takes `result` over.
+  Result<void> checked(PGresult* result);
   // Reads all answers there are to come.
   Result<void> drain();
   void take(const Waiting& waiting);

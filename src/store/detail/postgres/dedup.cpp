@@ -24,9 +24,12 @@ std::vector<std::int64_t> days_to_write(std::int64_t now_ms) {
 using Holders = std::map<base::Hash128, PgSeen>;
 Result<Holders> holders(Db& db, PgArray& hashes, PgArray& days, std::int64_t floor) {
   Holders found;
+  // One by one, which the LIMIT makes sure of: as long as nothing is known of a new day's partition the
+  // planner may else take the index for the day alone, and read all of it.
   PgStatement& s = static_cast<PgDb&>(db).with_arrays(
-      "SELECT hash, notification, fingerprint FROM dedup WHERE hash = ANY(?1) AND day = ANY(?2) AND "
-      "notification >= ?3 ORDER BY notification DESC");
+      "SELECT h.hash, d.notification, d.fingerprint FROM unnest(?2) AS w(day), unnest(?1) AS h(hash), "
+      "LATERAL (SELECT notification, fingerprint FROM dedup WHERE day = w.day AND hash = h.hash AND "
+      "notification >= ?3 LIMIT 1) AS d ORDER BY d.notification DESC");
   s.bind_array(1, hashes);
   s.bind_array(2, days);
   s.bind_integer(3, floor);

@@ -1,8 +1,8 @@
 #include "store/detail/postgres/heartbeat.h"
 
 #include <pthread.h>
-#include <time.h>
 
+#include <cstdlib>
 #include <utility>
 
 #include "base/log.h"
@@ -10,14 +10,10 @@
 namespace carillon::store::detail {
 namespace {
 
-constexpr int kRenewalsPerLease = 6, kBeatsPerLeaderLease = 5;
+using base::boot_ms;  // goes on while the machine sleeps: a lease does not wait for it
 
-// Goes on while the machine sleeps: a lease does not wait for it.
-std::int64_t boot_ms() {
-  timespec t{};
-  ::clock_gettime(CLOCK_BOOTTIME, &t);
-  return std::int64_t{t.tv_sec} * 1'000 + t.tv_nsec / 1'000'000;
-}
+constexpr int kRenewalsPerLease = 6, kBeatsPerLeaderLease = 5;
+constexpr std::int64_t kClockErrorMaxMs = 5'000;
 
 }  // namespace
 
@@ -35,6 +31,14 @@ void Heartbeat::hold(Owner owner) {
 
 bool Heartbeat::is_held() const noexcept {
   return boot_ms() - confirmed_ms_.load() < options_.lease.count() / 2;
+}
+
+// An outage that ended before this could not let a lease run out that was renewed until it began.
+std::int64_t Heartbeat::outage_min_ms() const noexcept { return options_.lease.count() * 2 / 3; }
+
+bool Heartbeat::may_take_over() const noexcept {
+  const std::int64_t now = boot_ms();
+  return now - answered_ms_.load() < outage_min_ms() && now - well_since_ms_.load() >= options_.lease.count();
 }
 
 bool Heartbeat::is_leader() const noexcept {
@@ -73,23 +77,54 @@ Result<bool> Heartbeat::lead(Owner owner, bool is_last) {
 }
 
 Result<void> Heartbeat::look() {
-  std::int64_t webhooks = 0;
-  Statement s =
-      db_->statement("SELECT key, value FROM meta WHERE key IN ('records', 'schedules', 'webhooks')");
+  std::int64_t webhooks = 0, server_ms = 0;
+  Statement s = db_->statement(
+      "SELECT key, value FROM meta WHERE key IN ('records', 'schedules', 'webhooks', 'news') UNION ALL "
+      "SELECT "
+      "'now', " CARILLON_SERVER_NOW);
+  const std::int64_t asked = boot_ms();
   for (;;) {
     CARILLON_TRY(const bool has_row, s.next());
     if (!has_row) break;
     const auto value = s.integer(1);
     if (s.text(0) == "records") records_.store(static_cast<std::uint64_t>(value));
     if (s.text(0) == "schedules") schedules_.store(static_cast<std::uint64_t>(value));
-    if (s.text(0) != "webhooks") continue;
-    webhooks = value;
+    if (s.text(0) == "news") news_.store(static_cast<std::uint64_t>(value));
+    if (s.text(0) == "webhooks") webhooks = value;
+    if (s.text(0) == "now") server_ms = value;
   }
   s.reset();
+  note_server_time(asked, boot_ms(), server_ms);
   // The first look may be later than what was read at the start.
   if (webhooks != webhooks_) CARILLON_CHECK(options_.webhooks_changed(*db_));
   webhooks_ = webhooks;
   return {};
+}
+
+// Two renewals that the server carried out are at most as far apart as their confirmations say.
+void Heartbeat::confirm(std::int64_t asked) {
+  if (boot_ms() - confirmed_ms_.load() >= options_.lease.count()) lapses_.fetch_add(1);
+  confirmed_ms_.store(asked);
+}
+
+// Others are judged by the server's clock. When it jumps, or nobody could reach it for a while, all of them
+// look gone at first.
+void Heartbeat::note_server_time(std::int64_t asked, std::int64_t answered, std::int64_t server_ms) {
+  const std::int64_t middle = asked + (answered - asked) / 2, error = (answered - asked) / 2 + 1;
+  const std::int64_t offset = server_ms - middle;
+  const bool was_late = answered - answered_ms_.load() >= outage_min_ms();
+  const bool has_jumped = std::abs(offset - server_offset_ms_) >= outage_min_ms();
+  if (was_late || has_jumped) well_since_ms_.store(answered);
+  answered_ms_.store(answered);
+  server_offset_ms_ = offset;
+  if (options_.clock == nullptr) return;
+  options_.clock->follow(server_ms, middle, error);
+  const std::int64_t ahead = options_.clock->machine_is_ahead_ms();
+  const bool is_wrong = std::abs(ahead) > kClockErrorMaxMs;
+  if (is_wrong && !is_clock_wrong_)
+    base::log_warn("store: this machine's clock is {} s {} PostgreSQL's, which counts; set it right",
+                   std::abs(ahead) / 1'000, ahead > 0 ? "ahead of" : "behind");
+  is_clock_wrong_ = is_wrong;
 }
 
 void Heartbeat::beat(Owner owner, std::int64_t asked) {
@@ -102,7 +137,7 @@ void Heartbeat::beat(Owner owner, std::int64_t asked) {
         base::log_error("store: another process took over as node {}; this one takes no work any more",
                         owner.node);
       }
-      confirmed_ms_.store(is_renewed ? asked : asked - options_.lease.count());
+      is_renewed ? confirm(asked) : confirmed_ms_.store(asked - options_.lease.count());
     }
     if (options_.may_lead) {
       const bool was_leader = is_leader();

@@ -10,6 +10,7 @@
 #include <optional>
 #include <thread>
 
+#include "base/shared_clock.h"
 #include "store/detail/postgres/connection.h"
 #include "store/sharing.h"
 #include "store/store_types.h"
@@ -29,6 +30,7 @@ class Heartbeat {
     bool may_lead = true;
     // On the thread, at first and after each change of a webhook by any process.
     std::function<Result<void>(Db&)> webhooks_changed;
+    base::SharedClock* clock = nullptr;  // follows the server's with each beat; may be null
   };
   explicit Heartbeat(Options options);
   ~Heartbeat();
@@ -39,16 +41,24 @@ class Heartbeat {
   void hold(Owner owner);
   // False: half of the lease is over since the database last confirmed it, or somebody else has the node.
   [[nodiscard]] bool is_held() const noexcept;
+  // How often others may have believed that this process is gone, because the lease was over.
+  [[nodiscard]] std::uint64_t lapses() const noexcept { return lapses_.load(); }
+  // For as long as a lease the database has answered in time, and its clock has gone as this machine's.
+  [[nodiscard]] bool may_take_over() const noexcept;
   // Likewise of the leader's lease.
   [[nodiscard]] bool is_leader() const noexcept;
   // As of the latest beat.
   [[nodiscard]] Revision revision() const noexcept { return {records_.load(), schedules_.load()}; }
+  [[nodiscard]] std::uint64_t news() const noexcept { return news_.load(); }
   // Gives both leases back. Blocks.
   void release();
 
  private:
   void loop();
+  [[nodiscard]] std::int64_t outage_min_ms() const noexcept;
   void beat(Owner owner, std::int64_t asked);
+  void confirm(std::int64_t asked);
+  void note_server_time(std::int64_t asked, std::int64_t answered, std::int64_t server_ms);
   Result<bool> renew(Owner owner, bool is_last);
   Result<bool> lead(Owner owner, bool is_last);
   Result<void> look();
@@ -59,10 +69,13 @@ class Heartbeat {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::optional<Owner> owner_;
-  bool is_closing_ = false, is_failing_ = false;
+  bool is_closing_ = false, is_failing_ = false, is_clock_wrong_ = false;
   std::int64_t renewed_ms_ = 0;  // of the clock since boot; likewise below
+  std::int64_t server_offset_ms_ = 0;
   std::atomic<std::int64_t> confirmed_ms_{0}, led_ms_{INT64_MIN / 2};
-  std::atomic<std::uint64_t> records_{0}, schedules_{0};
+  std::atomic<std::int64_t> answered_ms_{INT64_MIN / 2}, well_since_ms_{0};
+  std::atomic<std::uint64_t> lapses_{0};
+  std::atomic<std::uint64_t> records_{0}, schedules_{0}, news_{0};
   std::int64_t webhooks_ = -1;
   std::thread thread_;
 };

@@ -19,8 +19,10 @@ Task<Result<bool>> PostgresStore::before_house(Time now) {
     if (partitions_day_ == day) return false;
     // Others may be at it, too: each statement is a transaction of its own here.
     Result<void> made = make_partitions(txn.db, to_ms(now), options_.dedup_window.count());
-    for (int n = 0; !made && txn.db.wants_retry() && n < kAttemptsMax; ++n)
+    for (int n = 0; !made && (txn.db.wants_retry() || is_busy(made.error())) && n < kAttemptsMax; ++n)
       made = make_partitions(txn.db, to_ms(now), options_.dedup_window.count());
+    // They are made days ahead: there is time.
+    if (!made && is_busy(made.error()) && partitions_day_ >= 0) return false;
     CARILLON_CHECK(made);
     partitions_day_ = day;
     return false;

@@ -108,7 +108,7 @@ Task<Result<std::vector<std::shared_ptr<const model::Notification>>>> PostgresSt
         "FROM "
         "delivery d WHERE d.id >= n.first_delivery AND d.id < n.first_delivery + n.delivery_count AND "
         "d.status < 4) "
-        "END FROM notification n WHERE id = ANY(?1)");
+        "END FROM unnest(?1) AS w(wanted) JOIN notification n ON n.id = w.wanted");
     s.bind_array(1, wanted);
     const Statement row(&s);
     for (;;) {
@@ -156,22 +156,30 @@ Task<Result<std::vector<LaneDepth>>> PostgresStore::lane_depths(Time now) {
   });
 }
 
+namespace {
+
+Result<void> count_rows(PgDb& db, std::string_view table, CounterDeltas& counted) {
+  CARILLON_TRY(const auto rows, deliveries_by_state(db, table));
+  for (const StateCount& row : rows) {
+    counted[row.key] += row.n;
+    counted[row.accepted_key] += row.n;
+  }
+  return {};
+}
+
+}  // namespace
+
 Task<Result<std::vector<CounterRow>>> PostgresStore::recount() {
   if (is_recounting_.exchange(true)) co_return fail(Errc::FailedPrecondition, "a recount is under way");
   auto difference = co_await read([](Db& db) -> Result<std::vector<CounterRow>> {
-    // Rows and counters as of one moment.
+    // Rows and counters as of one moment, at which no day is taken off the table. Those that were are in the
+    // counters until they are gone (days.h).
+    CARILLON_CHECK(db.exec("SET LOCAL statement_timeout = 0; LOCK TABLE delivery IN ACCESS SHARE MODE;"));
+    CARILLON_TRY(const auto days, days_of(db, DayOf::Delivery));
     CounterDeltas counted;
-    Statement s = db.statement(
-        "SELECT project, lane, flags & 1, status, count(*) FROM delivery GROUP BY project, lane, flags & 1, "
-        "status");
-    for (;;) {
-      CARILLON_TRY(const bool has_row, s.next());
-      if (!has_row) break;
-      const auto project = s.as<std::int32_t>(0);
-      const model::Lane lane = lane_at(s.integer(1));
-      const bool is_sandbox = s.integer(2) != 0;
-      counted[counter_key(project, lane, is_sandbox, s.as<model::DeliveryStatus>(3))] += s.integer(4);
-      counted[counter_key(project, lane, is_sandbox, std::nullopt)] += s.integer(4);
+    CARILLON_CHECK(count_rows(static_cast<PgDb&>(db), "delivery", counted));
+    for (const Day& day : days) {
+      if (!day.is_attached) CARILLON_CHECK(count_rows(static_cast<PgDb&>(db), day.table, counted));
     }
     CARILLON_TRY(const auto rows, read_counters(db));
     for (const CounterRow& row : rows)

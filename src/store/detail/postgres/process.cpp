@@ -3,6 +3,7 @@
 
 #include "base/ids.h"
 #include "base/log.h"
+#include "store/detail/move/target.h"
 #include "store/detail/postgres/index.h"
 #include "store/detail/postgres/schema.h"
 #include "store/detail/postgres/store.h"
@@ -39,6 +40,7 @@ Result<std::unique_ptr<Store>> PostgresStore::open(PostgresOptions options) {
   if (!options.folder.empty()) { CARILLON_TRY(lock, FolderLock::take(options.folder)); }
   CARILLON_TRY(auto db, PgDb::open(PgOptions{.url = options.url, .name = "carillon words"}));
   CARILLON_TRY(const bool is_new, migrate_postgres(*db));
+  CARILLON_CHECK(refuse_half_moved(*db));
   std::unique_ptr<PostgresStore> store(new PostgresStore(std::move(options), std::move(db)));
   store->lock_ = std::move(lock);
   CARILLON_CHECK(store->start(is_new));
@@ -57,7 +59,10 @@ Result<void> PostgresStore::start(bool is_new) {
   };
   CARILLON_TRY(auto by_itself, open());
   CARILLON_CHECK(subscribers_.load(*by_itself));
-  CARILLON_TRY(auto hot, PgDb::open(connection(Isolation::ReadCommitted, "writer")));
+  CARILLON_CHECK(set_clock(*by_itself));
+  PgOptions for_hot = connection(Isolation::ReadCommitted, "writer");
+  for_hot.plans_once = true;
+  CARILLON_TRY(auto hot, PgDb::open(std::move(for_hot)));
   CARILLON_TRY(auto others, PgDb::open(connection(Isolation::Serializable, "others")));
   readers_ = std::make_unique<Readers>(open, kReaderThreads, false);
   people_readers_ = readers_.get();
@@ -66,10 +71,21 @@ Result<void> PostgresStore::start(bool is_new) {
                          .lease = options_.lease,
                          .leader_lease = options_.leader_lease,
                          .may_lead = options_.may_lead,
-                         .webhooks_changed = [this](Db& db) { return subscribers_.load(db); }});
+                         .webhooks_changed = [this](Db& db) { return subscribers_.load(db); },
+                         .clock = options_.clock});
   writer_ = make_writer(std::move(hot), static_cast<PgCounters&>(counters_), outbox_);
   own_others_ = make_writer(std::move(others), other_counters_, other_outbox_);
   others_ = own_others_.get();
+  return {};
+}
+
+// Before anything here has a time.
+Result<void> PostgresStore::set_clock(Db& db) {
+  if (options_.clock == nullptr) return {};
+  const std::int64_t asked = base::boot_ms();
+  CARILLON_TRY(const std::int64_t server_ms, db.scalar("SELECT " CARILLON_SERVER_NOW));
+  const std::int64_t took = base::boot_ms() - asked;
+  options_.clock->follow(server_ms, asked + took / 2, took / 2 + 1);
   return {};
 }
 
@@ -81,7 +97,8 @@ std::unique_ptr<Writer> PostgresStore::make_writer(std::unique_ptr<PgDb> db, PgC
                             const std::lock_guard lock(why_mutex_);
                             why_ = why == nullptr ? std::string() : why->message;
                             is_failing_.store(is_failing);
-                          }};
+                          },
+                      .news = [this] { news_.fetch_add(1); }};
   base::Metrics* metrics = &counters == &other_counters_ ? nullptr : options_.metrics;
   return std::make_unique<Writer>(std::move(db), words_, counters, outbox, metrics, std::move(hooks));
 }
@@ -176,6 +193,14 @@ Task<Result<Registration>> PostgresStore::register_process(std::string instance,
   co_return r;
 }
 
+Result<bool> PostgresStore::is_lost(Db& db, Owner owner) {
+  Statement s = db.statement(
+      "SELECT 1 FROM process WHERE node = ?1 AND epoch = ?2 AND renewed_at >= " CARILLON_SERVER_NOW " - ?3");
+  s.bind(1, std::int64_t{owner.node}).bind(2, std::int64_t{owner.epoch}).bind(3, options_.lease.count());
+  CARILLON_TRY(const bool has_row, s.next());
+  return !has_row;
+}
+
 Task<Result<std::vector<OwnedDelivery>>> PostgresStore::owned_before(Owner owner, std::int64_t after,
                                                                      std::size_t limit) {
   co_return co_await read([this, owner, after, limit](Db& db) -> Result<std::vector<OwnedDelivery>> {
@@ -196,10 +221,13 @@ Task<Result<std::vector<OwnedDelivery>>> PostgresStore::owned_before(Owner owner
 Task<Result<std::vector<OwnedDelivery>>> PostgresStore::owned_by_lost(std::int64_t after, std::size_t limit) {
   co_return co_await read([this, after, limit](Db& db) -> Result<std::vector<OwnedDelivery>> {
     std::vector<OwnedDelivery> rows;
-    Statement s = db.statement(
-        "SELECT " CARILLON_DELIVERY_COLUMNS
-        " FROM delivery WHERE owner IS NOT NULL AND id > ?1 AND NOT EXISTS (SELECT 1 FROM process p WHERE "
-        "p.node = owner / 4294967296 AND p.renewed_at >= " CARILLON_SERVER_NOW " - ?2) ORDER BY id LIMIT ?3");
+    // What has an owner is little, and has an index; coalesce() keeps the planner from that of the ids, which
+    // is all.
+    Statement s = db.statement("SELECT " CARILLON_DELIVERY_COLUMNS
+                               " FROM delivery WHERE owner IS NOT NULL AND coalesce(id, 0) > ?1 AND NOT "
+                               "EXISTS (SELECT 1 FROM process "
+                               "p WHERE p.node = owner / 4294967296 AND p.renewed_at >= " CARILLON_SERVER_NOW
+                               " - ?2) ORDER BY coalesce(id, 0) LIMIT ?3");
     s.bind(1, after).bind(2, options_.lease.count()).bind(3, static_cast<std::int64_t>(limit));
     for (;;) {
       CARILLON_TRY(const bool has_row, s.next());
@@ -218,6 +246,7 @@ void PostgresStore::close() {
   // Accepted work is finished first; what is still in processing then is free for others at once.
   if (writer_) writer_->close();
   if (own_others_) own_others_->close();
+  gate_.wait(base::Deadline::never());  // what was to be given back is refused now
   if (readers_) readers_->close();
   if (heartbeat_) heartbeat_->release();
   for (const std::unique_ptr<Writer>* writer : {&writer_, &own_others_}) {

@@ -21,6 +21,12 @@ constexpr std::array kSteps{
 #include "store/schema/postgres/0015_webhooks.sql"
     ,
 #include "store/schema/postgres/0016_sessions.sql"
+    ,
+#include "store/schema/postgres/0017_record_letters.sql"
+    ,
+#include "store/schema/postgres/0018_expansion_parts.sql"
+    ,
+#include "store/schema/postgres/0019_phone.sql"
 };
 constexpr std::int64_t kMigrating = 0x63'6172'696cLL;  // number of the lock; any but ours
 constexpr std::int64_t kDayMs = 86'400'000, kDaysAhead = 3;
@@ -30,17 +36,21 @@ Result<std::int64_t> found_version(Db& db) {
   return db.scalar("SELECT max(version) FROM schema_version");
 }
 
+constexpr std::int64_t kLastStep = kFirstStep - 1 + static_cast<std::int64_t>(kSteps.size());
+
+Result<void> refuse_above_last(std::int64_t found) {
+  if (found <= kLastStep) return {};
+  return fail(
+      Errc::FailedPrecondition,
+      fmt::format("the store was written by a newer version (schema {}, this program knows {}); use that "
+                  "version or restore a backup",
+                  found, kLastStep));
+}
+
 Result<bool> migrate_locked(Db& db) {
   CARILLON_TRY(const std::int64_t found, found_version(db));
-  const std::int64_t last = kFirstStep - 1 + static_cast<std::int64_t>(kSteps.size());
-  if (found > last) {
-    return fail(
-        Errc::FailedPrecondition,
-        fmt::format("the store was written by a newer version (schema {}, this program knows {}); use that "
-                    "version or restore a backup",
-                    found, last));
-  }
-  for (std::int64_t version = found == 0 ? kFirstStep : found + 1; version <= last; ++version) {
+  CARILLON_CHECK(refuse_above_last(found));
+  for (std::int64_t version = found == 0 ? kFirstStep : found + 1; version <= kLastStep; ++version) {
     const std::string sql =
         fmt::format("BEGIN; {}; DELETE FROM schema_version; INSERT INTO schema_version VALUES({}); COMMIT;",
                     kSteps[static_cast<std::size_t>(version - kFirstStep)], version);
@@ -50,6 +60,13 @@ Result<bool> migrate_locked(Db& db) {
     }
   }
   return found == 0;
+}
+
+Result<void> in_brief(Db& db, const std::string& sql) {
+  Result<void> done =
+      db.exec(fmt::format("BEGIN; SET LOCAL lock_timeout = {}; {} COMMIT;", kBriefMs, sql).c_str());
+  if (!done) static_cast<void>(db.exec("ROLLBACK;"));
+  return done;
 }
 
 // Nothing: one is there.
@@ -67,9 +84,19 @@ Result<bool> migrate_postgres(Db& db) {
   return done;
 }
 
-Result<void> make_partitions(Db& db, std::int64_t now_ms, std::int64_t window_ms) {
-  const std::int64_t today = now_ms / kDayMs;
-  for (std::int64_t day = today; day <= today + kDaysAhead; ++day) {
+bool is_busy(const Error& error) noexcept {
+  return error.code == Errc::Unavailable && error.message.contains("55P03");
+}
+
+std::int64_t known_postgres_schema() noexcept { return kLastStep; }
+
+Result<void> refuse_newer(Db& db) {
+  CARILLON_TRY(const std::int64_t found, db.scalar("SELECT max(version) FROM schema_version"));
+  return refuse_above_last(found);
+}
+
+Result<void> make_days(Db& db, std::int64_t first, std::int64_t last) {
+  for (std::int64_t day = first; day <= last; ++day) {
     const std::int64_t from = base::id_floor(from_ms(day * kDayMs)),
                        to = base::id_floor(from_ms((day + 1) * kDayMs));
     if (from >= to) continue;  // before ids begin
@@ -78,10 +105,15 @@ Result<void> make_partitions(Db& db, std::int64_t now_ms, std::int64_t window_ms
          {missing_partition("notification", day, ids), missing_partition("delivery", day, ids),
           missing_partition("dedup", day, fmt::format("IN ({})", day))}) {
       // Rows of that day are in the rest already: a clock went back. They are as good there.
-      if (Result<void> made = db.exec(sql.c_str()); !made && made.error().code != Errc::InvalidArgument)
+      if (Result<void> made = in_brief(db, sql); !made && made.error().code != Errc::InvalidArgument)
         return made;
     }
   }
+  return {};
+}
+
+Result<void> make_partitions(Db& db, std::int64_t now_ms, std::int64_t window_ms) {
+  CARILLON_CHECK(make_days(db, now_ms / kDayMs, now_ms / kDayMs + kDaysAhead));
   // One day more than the window: near midnight a key stands in two.
   const std::int64_t oldest = (now_ms - window_ms) / kDayMs - 1;
   std::vector<std::string> old;
@@ -100,7 +132,7 @@ Result<void> make_partitions(Db& db, std::int64_t now_ms, std::int64_t window_ms
       if (day < oldest) old.emplace_back(name);
     }
   }
-  for (const std::string& table : old) CARILLON_CHECK(db.exec(fmt::format("DROP TABLE {};", table).c_str()));
+  for (const std::string& table : old) CARILLON_CHECK(in_brief(db, fmt::format("DROP TABLE {};", table)));
   return db.exec(fmt::format("DELETE FROM dedup_rest WHERE day < {};", oldest).c_str());
 }
 

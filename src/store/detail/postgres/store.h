@@ -9,9 +9,11 @@
 #include <memory>
 #include <mutex>
 
+#include "base/task.h"
 #include "store/detail/folder_lock.h"
 #include "store/detail/postgres/connection.h"
 #include "store/detail/postgres/counters.h"
+#include "store/detail/postgres/days.h"
 #include "store/detail/postgres/heartbeat.h"
 #include "store/detail/sql_store.h"
 #include "store/postgres.h"
@@ -28,7 +30,10 @@ class PostgresStore final : public SqlStore {
   [[nodiscard]] bool is_shared() const noexcept override { return true; }
   [[nodiscard]] bool is_leader() const noexcept override { return heartbeat_->is_leader(); }
   [[nodiscard]] bool holds_lease() const noexcept override { return heartbeat_->is_held(); }
+  [[nodiscard]] std::uint64_t lapses() const noexcept override { return heartbeat_->lapses(); }
+  [[nodiscard]] bool may_take_over() const noexcept override { return heartbeat_->may_take_over(); }
   [[nodiscard]] Revision revision() const noexcept override { return heartbeat_->revision(); }
+  [[nodiscard]] std::uint64_t news() const noexcept override { return SqlStore::news() + heartbeat_->news(); }
   Task<Result<std::vector<OwnedDelivery>>> owned_by_lost(std::int64_t after, std::size_t limit) override;
   Task<Result<std::vector<Result<AcceptResult>>>> accept(std::vector<AcceptItem> items, Time now) override;
   Task<Result<std::vector<model::Delivery>>> claim(std::vector<ClaimRequest> requests, Owner owner,
@@ -37,8 +42,7 @@ class PostgresStore final : public SqlStore {
   Task<Result<std::vector<bool>>> record(RecordItems items, Owner owner, Time now) override;
   Task<Result<std::vector<OwnedDelivery>>> owned_before(Owner owner, std::int64_t after,
                                                         std::size_t limit) override;
-  Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> profiles(
-      std::vector<UserKey> keys) override;
+  Task<Result<Profiles>> profiles(std::vector<UserKey> keys) override;
   [[nodiscard]] std::uint64_t profile_stamp(std::int32_t, std::string_view) const noexcept override {
     return 0;
   }
@@ -49,6 +53,7 @@ class PostgresStore final : public SqlStore {
   Task<Result<std::vector<CounterRow>>> counters() override;
   Task<Result<std::vector<LaneDepth>>> lane_depths(Time now) override;
   Task<Result<std::vector<CounterRow>>> recount() override;
+  Task<Result<bool>> housekeeping(const Retention& retention, Time now) override;
   Task<Result<Time>> copy_to(std::string folder, const base::Clock& clock,
                              std::shared_ptr<CopyProgress> progress) override;
   void close() override;
@@ -63,13 +68,22 @@ class PostgresStore final : public SqlStore {
   Result<void> insert_deliveries(Txn& txn, std::span<const model::Delivery> deliveries, const Origin& origin,
                                  Time now, std::optional<Owner> owner) override;
   Result<bool> insert_suppression(Txn& txn, const Suppression& suppression) override;
+  Result<bool> is_lost(Db& db, Owner owner) override;
   Task<Result<bool>> before_house(Time now) override;
   Result<House> keep_house(Txn& txn, Time now) override;
   Result<void> drop_history(Txn& txn, std::int64_t below) override;
   Result<void> sandbox_changed(Txn& txn, std::int64_t added) override;
 
   Result<void> start(bool is_new);
+  Result<void> set_clock(Db& db);
+  // ---- days.cpp. `before`: the first day that is not past its retention
+  Task<Result<bool>> drop_days(std::int64_t before, Time now);
+  Task<Result<bool>> take_day_off(DayOf what, Day day);
+  Task<Result<void>> clear_day(DayOf what, Day day);
   Task<Result<void>> number_events(std::int64_t node);
+  // After a commit of which nobody knows whether it was carried out: if it was, these rows belong to this
+  // process, which does not know them. Goes on in the background until it is known.
+  Task<void> give_back(std::vector<model::Delivery> rows, Owner owner, Time now);
   [[nodiscard]] PgOptions connection(Isolation isolation, std::string_view what) const;
   std::unique_ptr<Writer> make_writer(std::unique_ptr<PgDb> db, PgCounters& counters, WebhookOutbox& outbox);
 
@@ -81,11 +95,13 @@ class PostgresStore final : public SqlStore {
   std::unique_ptr<Writer> own_others_;
   bool is_new_ = false;
   std::atomic<bool> is_recounting_{false};
+  Time days_again_at_{};                        // before that no day is taken off. Housekeeping's
   std::int64_t partitions_day_ = -1;            // made for it. Writer thread of the others
   std::int64_t sandbox_added_ = INT64_MAX / 2;  // since the last look; at first: look. Likewise
   std::atomic<bool> is_failing_{false};
   mutable std::mutex why_mutex_;
   std::string why_;
+  base::TaskGate gate_{"postgres"};
 };
 
 }  // namespace carillon::store::detail

@@ -22,7 +22,7 @@ import { formatNumber } from '@/text/format';
 import { language, useText } from '@/text/language';
 import { Loading, Page, ProblemNote, Section, Tag, TextLink } from '@/ui/basics';
 import { say } from '@/ui/feedback';
-import { QueryTable } from '@/ui/query-table';
+import { KeyField, ResourceList, useKey } from '@/ui/resource';
 import { administerTexts } from './texts';
 
 type Category = Body<'Category'>;
@@ -38,65 +38,45 @@ export function CategoriesPage({ rest }: PageProps) {
 function ListPage() {
   const t = useText(administerTexts);
   const c = useText(common);
-  const { can } = useAccess();
-  const list = useCategories();
   const nameOf = (category: Category) => {
     const names = (category.name ?? {}) as Record<string, string>;
     return names[language()] ?? names.en ?? category.key;
   };
   return (
-    <Page
+    <ResourceList<Category>
       title={t.categoriesTitle}
       help={t.categoriesHelp}
-      actions={
-        can('administrator') && (
-          <Button component="a" href={to(['categories', 'new'])}>
-            {t.freshCategory}
-          </Button>
+      fresh={t.freshCategory}
+      none="–"
+      path="categories"
+      role="administrator"
+      query={useCategories()}
+      mark={(row) =>
+        BUILT_IN.has(row.key ?? '') && (
+          <>
+            {' '}
+            <Tag tone="off">{t.builtIn}</Tag>
+          </>
         )
       }
-    >
-      <QueryTable<Category>
-        query={list}
-        caption={t.categoriesTitle}
-        empty="–"
-        id={(row) => row.key ?? ''}
-        columns={[
-          {
-            name: c.key,
-            cell: (row) => (
-              <Group gap={6}>
-                {can('administrator') ? (
-                  <TextLink to={to(['categories', row.key ?? ''])}>{row.key}</TextLink>
-                ) : (
-                  row.key
-                )}
-                {BUILT_IN.has(row.key ?? '') && <Tag tone="off">{t.builtIn}</Tag>}
-              </Group>
-            ),
-          },
-          { name: c.name, cell: nameOf },
-          { name: t.kind, cell: (row) => t.kinds[row.kind ?? ''] ?? row.kind },
-          {
-            name: t.channels,
-            cell: (row) => (row.channels ?? []).map((x) => c.channels[x] ?? x).join(', ') || '–',
-            isMinor: true,
-          },
-          {
-            name: c.priority,
-            cell: (row) => c.priorities[row.priority ?? ''] ?? row.priority,
-            isMinor: true,
-          },
-          { name: t.ttl, cell: (row) => row.ttl ?? '–', isMinor: true },
-          {
-            name: t.approvalOver,
-            cell: (row) => (row.approval_over ? formatNumber(row.approval_over) : '–'),
-            isNumber: true,
-            isMinor: true,
-          },
-        ]}
-      />
-    </Page>
+      columns={[
+        { name: c.name, cell: nameOf },
+        { name: t.kind, cell: (row) => t.kinds[row.kind ?? ''] ?? row.kind },
+        {
+          name: t.channels,
+          cell: (row) => (row.channels ?? []).map((x) => c.channels[x] ?? x).join(', ') || '–',
+          isMinor: true,
+        },
+        { name: c.priority, cell: (row) => c.priorities[row.priority ?? ''] ?? row.priority, isMinor: true },
+        { name: t.ttl, cell: (row) => row.ttl ?? '–', isMinor: true },
+        {
+          name: t.approvalOver,
+          cell: (row) => (row.approval_over ? formatNumber(row.approval_over) : '–'),
+          isNumber: true,
+          isMinor: true,
+        },
+      ]}
+    />
   );
 }
 
@@ -119,7 +99,6 @@ function OnePage({ name }: { name: string | undefined }) {
 }
 
 interface Values {
-  key: string;
   en: string;
   ko: string;
   kind: string;
@@ -150,7 +129,6 @@ function valuesOf(stored: Category | undefined): Values {
   const tracking = (stored?.tracking ?? {}) as { opens?: boolean; clicks?: boolean };
   const optIn = stored?.default_opt_in as Record<string, boolean> | undefined;
   return {
-    key: stored?.key ?? '',
     en: names.en ?? '',
     ko: names.ko ?? '',
     kind: stored?.kind ?? 'transactional',
@@ -220,6 +198,8 @@ const SHOWN = [
   '/retry',
   '/cap',
   '/approval_over',
+  '/quiet_hours',
+  '/default_opt_in',
 ];
 
 function Form({ stored }: { stored: Category | undefined }) {
@@ -227,12 +207,13 @@ function Form({ stored }: { stored: Category | undefined }) {
   const c = useText(common);
   const client = useQueryClient();
   const [v, setValues] = useState(() => valuesOf(stored));
+  const key = useKey(stored?.key, useCategories().data?.data);
   const set = (part: Partial<Values>) => setValues({ ...v, ...part });
   const save = useMutation({
     mutationFn: () =>
       body(
         api.PUT('/v1/categories/{key}', {
-          params: { path: { key: v.key.trim() } },
+          params: { path: { key: key.key } },
           body: categoryOf(v, stored),
         }),
       ),
@@ -248,7 +229,7 @@ function Form({ stored }: { stored: Category | undefined }) {
   };
   const of = (...pointers: string[]) => complaint(save.error, ...pointers);
   const text = (
-    name: 'key' | 'en' | 'ko' | 'ttl' | 'retry' | 'cap_per',
+    name: 'en' | 'ko' | 'ttl' | 'retry' | 'cap_per',
     label: string,
     pointer: string,
     help?: string,
@@ -256,8 +237,6 @@ function Form({ stored }: { stored: Category | undefined }) {
     <TextInput
       label={label}
       description={help}
-      required={name === 'key'}
-      readOnly={name === 'key' && stored !== undefined}
       value={v[name]}
       onChange={(e) => set({ [name]: e.currentTarget.value })}
       error={of(pointer)}
@@ -293,7 +272,7 @@ function Form({ stored }: { stored: Category | undefined }) {
         <Section title={stored?.key ?? t.freshCategory}>
           <Stack gap="md">
             <SimpleGrid cols={{ base: 1, sm: 2, lg: 4 }} spacing="sm">
-              {text('key', c.key, '/key')}
+              <KeyField of={key} error={save.error} />
               {text('en', t.nameEn, '/name/en')}
               {text('ko', t.nameKo, '/name/ko')}
               {choice('kind', t.kind, t.kinds)}
@@ -350,7 +329,7 @@ function Form({ stored }: { stored: Category | undefined }) {
             </SimpleGrid>
             {save.error && <ProblemNote error={save.error} shown={SHOWN} />}
             <Group>
-              <Button type="submit" loading={save.isPending} disabled={v.key.trim() === ''}>
+              <Button type="submit" loading={save.isPending} disabled={!key.isReady}>
                 {c.save}
               </Button>
             </Group>

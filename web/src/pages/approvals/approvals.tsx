@@ -2,7 +2,7 @@ import { Alert, Button, SegmentedControl, SimpleGrid, Text, Textarea } from '@ma
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
-import { LIVE, pollEvery } from '@/api/live';
+import { followFirst, LIVE, pollEvery } from '@/api/live';
 import { complaint } from '@/api/problem';
 import type { PageProps } from '@/app/pages';
 import { to } from '@/app/router';
@@ -36,7 +36,7 @@ function ListPage() {
         api.GET('/v1/approvals', { params: { query: { limit: '50', after: cursor.after, status: view } } }),
       ),
     placeholderData: keepPreviousData,
-    refetchInterval: cursor.depth === 0 ? pollEvery() : false,
+    refetchInterval: followFirst(cursor),
   });
   return (
     <Page title={t.title} help={t.help}>

@@ -12,7 +12,7 @@ import {
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
-import { useCategories } from '@/api/lists';
+import { useCategories, useIntegrations } from '@/api/lists';
 import { complaint } from '@/api/problem';
 import { useAccess } from '@/app/session';
 import { common } from '@/text/common';
@@ -23,17 +23,21 @@ import { Confirm, say } from '@/ui/feedback';
 import { IconPlus, IconTrash } from '@/ui/icons';
 import { QueryTable } from '@/ui/query-table';
 import { RemoveButton } from '@/ui/remove-dialog';
+import { KeyField, useKey } from '@/ui/resource';
+import { Simulate } from './simulate';
 import { automateTexts } from './texts';
 
 type Route = Body<'Route'>;
 type Match = NonNullable<Route['match']>;
+
+const useRoutes = () => useQuery({ queryKey: ['routes'], queryFn: () => body(api.GET('/v1/routes')) });
 
 export function RoutesPage() {
   const t = useText(automateTexts);
   const c = useText(common);
   const { can } = useAccess();
   const [editing, setEditing] = useState<Route | 'new'>();
-  const list = useQuery({ queryKey: ['routes'], queryFn: () => body(api.GET('/v1/routes')) });
+  const list = useRoutes();
   const matchText = (match: Match | undefined) => {
     const words: Record<string, Record<string, string>> = { channel: c.channels, platform: c.platforms };
     const parts = Object.entries(match ?? {}).flatMap(([name, value]) =>
@@ -94,6 +98,7 @@ export function RoutesPage() {
             : []),
         ]}
       />
+      {can('sender') && <Simulate />}
       {editing && (
         <RouteDialog route={editing === 'new' ? undefined : editing} onClose={() => setEditing(undefined)} />
       )}
@@ -105,20 +110,17 @@ function RouteDialog({ route, onClose }: { route: Route | undefined; onClose: ()
   const t = useText(automateTexts);
   const c = useText(common);
   const client = useQueryClient();
-  const [key, setKey] = useState(route?.key ?? '');
+  const key = useKey(route?.key, useRoutes().data?.data);
   const [position, setPosition] = useState<number | string>(route?.position ?? 10);
   const [match, setMatch] = useState<Match>(route?.match ?? {});
   const [chain, setChain] = useState<Route['chain']>(route?.chain ?? [{}]);
   const categories = useCategories();
-  const integrations = useQuery({
-    queryKey: ['integrations'],
-    queryFn: () => body(api.GET('/v1/integrations')),
-  });
+  const integrations = useIntegrations();
   const save = useMutation({
     mutationFn: () =>
       body(
         api.PUT('/v1/routes/{key}', {
-          params: { path: { key: key.trim() } },
+          params: { path: { key: key.key } },
           body: {
             position: Number(position),
             match: Object.fromEntries(Object.entries(match).filter(([, value]) => value)),
@@ -153,22 +155,14 @@ function RouteDialog({ route, onClose }: { route: Route | undefined; onClose: ()
       title={route?.key ?? t.freshRoute}
       action={c.save}
       isBusy={save.isPending}
-      isDisabled={key.trim() === ''}
+      isDisabled={!key.isReady}
       error={save.error}
       shown={['/key', '/position', '/match', '/chain']}
       onConfirm={() => save.mutate()}
       onClose={onClose}
     >
       <SimpleGrid cols={2} spacing="xs">
-        <TextInput
-          label={t.key}
-          required
-          data-autofocus
-          readOnly={route !== undefined}
-          value={key}
-          onChange={(e) => setKey(e.currentTarget.value)}
-          error={complaint(save.error, '/key')}
-        />
+        <KeyField of={key} hasFocus error={save.error} />
         <NumberInput
           label={t.position}
           hideControls

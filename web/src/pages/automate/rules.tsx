@@ -1,4 +1,4 @@
-import { Alert, Button, Group, NumberInput, SimpleGrid, Stack, Switch, TextInput } from '@mantine/core';
+import { Alert, Button, Group, NumberInput, SimpleGrid, Stack, Switch } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
@@ -9,11 +9,11 @@ import { useAccess } from '@/app/session';
 import { common } from '@/text/common';
 import { formatNumber } from '@/text/format';
 import { useText } from '@/text/language';
-import { Mono, Page, ProblemNote, Section, StateTag, TextLink } from '@/ui/basics';
+import { Mono, ProblemNote, Section, StateTag } from '@/ui/basics';
 import { EditorPage, StoredPage, useSave } from '@/ui/editor';
 import { JsonField, parseObject } from '@/ui/json-field';
-import { QueryTable } from '@/ui/query-table';
 import { RemoveButton } from '@/ui/remove-dialog';
+import { KeyField, ResourceList, useKey } from '@/ui/resource';
 import { automateTexts } from './texts';
 
 type Rule = Body<'Rule'>;
@@ -25,70 +25,47 @@ export function RulesPage({ rest }: PageProps) {
   return <ListPage />;
 }
 
+const useRules = () => useQuery({ queryKey: ['rules'], queryFn: () => body(api.GET('/v1/rules')) });
+
 function ListPage() {
   const t = useText(automateTexts);
   const c = useText(common);
-  const { can } = useAccess();
-  const list = useQuery({ queryKey: ['rules'], queryFn: () => body(api.GET('/v1/rules')) });
-  const fresh = can('administrator') && (
-    <Button component="a" href={to(['rules', 'new'])}>
-      {t.freshRule}
-    </Button>
-  );
   return (
-    <Page title={t.rules} help={t.rulesHelp} actions={fresh}>
-      <QueryTable<Rule>
-        query={list}
-        caption={t.rules}
-        empty={t.rulesNone}
-        emptyAction={fresh}
-        id={(row) => row.key ?? ''}
-        columns={[
-          { name: t.position, cell: (row) => formatNumber(row.position ?? 0), isNumber: true },
-          {
-            name: t.key,
-            cell: (row) =>
-              can('administrator') ? (
-                <TextLink to={to(['rules', row.key ?? ''])}>{row.key}</TextLink>
-              ) : (
-                row.key
-              ),
+    <ResourceList<Rule>
+      title={t.rules}
+      help={t.rulesHelp}
+      fresh={t.freshRule}
+      none={t.rulesNone}
+      path="rules"
+      role="administrator"
+      query={useRules()}
+      leading={[{ name: t.position, cell: (row) => formatNumber(row.position ?? 0), isNumber: true }]}
+      columns={[
+        { name: t.eventType, cell: (row) => <Mono>{[row.when.type].flat().join(', ')}</Mono> },
+        {
+          name: c.template,
+          cell: (row) => {
+            const template = (row.send as { template?: unknown }).template;
+            return typeof template === 'string' ? template : '–';
           },
-          { name: t.eventType, cell: (row) => <Mono>{[row.when.type].flat().join(', ')}</Mono> },
-          {
-            name: c.template,
-            cell: (row) => {
-              const template = (row.send as { template?: unknown }).template;
-              return typeof template === 'string' ? template : '–';
-            },
-            isMinor: true,
-          },
-          {
-            name: c.status,
-            cell: (row) => <StateTag state={row.enabled === false ? 'disabled' : 'ready'} />,
-          },
-          ...(can('administrator')
-            ? [
-                {
-                  name: c.actions,
-                  cell: (row: Rule) => (
-                    <RemoveButton
-                      text={t.remove}
-                      label={t.removeLabel(row.key ?? '')}
-                      title={t.removeTitle(row.key ?? '')}
-                      help={t.removeRuleHelp}
-                      shownBy="rules"
-                      remove={() =>
-                        body(api.DELETE('/v1/rules/{key}', { params: { path: { key: row.key ?? '' } } }))
-                      }
-                    />
-                  ),
-                },
-              ]
-            : []),
-        ]}
-      />
-    </Page>
+          isMinor: true,
+        },
+        {
+          name: c.status,
+          cell: (row) => <StateTag state={row.enabled === false ? 'disabled' : 'ready'} />,
+        },
+      ]}
+      actions={({ key = '' }) => (
+        <RemoveButton
+          text={t.remove}
+          label={t.removeLabel(key)}
+          title={t.removeTitle(key)}
+          help={t.removeRuleHelp}
+          shownBy="rules"
+          remove={() => body(api.DELETE('/v1/rules/{key}', { params: { path: { key } } }))}
+        />
+      )}
+    />
   );
 }
 
@@ -123,7 +100,7 @@ const SAMPLE_EVENT = {
 
 function Form({ stored }: { stored: Rule | undefined }) {
   const t = useText(automateTexts);
-  const [key, setKey] = useState(stored?.key ?? '');
+  const key = useKey(stored?.key, useRules().data?.data);
   const [position, setPosition] = useState<number | string>(stored?.position ?? 0);
   const [isEnabled, setEnabled] = useState(stored?.enabled !== false);
   const [when, setWhen] = useState(JSON.stringify(stored?.when ?? SAMPLE_WHEN, null, 2));
@@ -138,7 +115,7 @@ function Form({ stored }: { stored: Rule | undefined }) {
       ...(stored?.event_id ? { event_id: stored.event_id } : {}),
     }) as unknown as Rule;
   const save = useSave(
-    () => body(api.PUT('/v1/rules/{key}', { params: { path: { key: key.trim() } }, body: rule() })),
+    () => body(api.PUT('/v1/rules/{key}', { params: { path: { key: key.key } }, body: rule() })),
     { shownBy: 'rules', next: to(['rules']) },
   );
   return (
@@ -147,19 +124,11 @@ function Form({ stored }: { stored: Rule | undefined }) {
       parent={{ title: t.rules, address: to(['rules']) }}
       save={save}
       shown={['/key', '/position', '/when', '/send']}
-      isReady={isReadable && key.trim() !== ''}
-      after={<TryRule name={key.trim() || 'new-rule'} rule={rule} isReadable={isReadable} />}
+      isReady={isReadable && key.isReady}
+      after={<TryRule name={key.key || 'new-rule'} rule={rule} isReadable={isReadable} />}
     >
       <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="sm">
-        <TextInput
-          label={t.key}
-          description={t.keyHelp}
-          required
-          readOnly={stored !== undefined}
-          value={key}
-          onChange={(e) => setKey(e.currentTarget.value)}
-          error={complaint(save.error, '/key')}
-        />
+        <KeyField of={key} error={save.error} />
         <NumberInput
           label={t.position}
           description={t.positionHelp}

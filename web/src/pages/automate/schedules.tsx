@@ -6,14 +6,13 @@ import { complaint } from '@/api/problem';
 import type { PageProps } from '@/app/pages';
 import { to } from '@/app/router';
 import { useAccess } from '@/app/session';
-import { common } from '@/text/common';
 import { useText } from '@/text/language';
-import { Mono, Page, ProblemNote, TextLink, Time } from '@/ui/basics';
+import { Mono, ProblemNote, StateTag, TextLink, Time } from '@/ui/basics';
 import { EditorPage, StoredPage, useSave } from '@/ui/editor';
 import { say } from '@/ui/feedback';
 import { JsonField, parseObject } from '@/ui/json-field';
-import { QueryTable } from '@/ui/query-table';
 import { RemoveButton } from '@/ui/remove-dialog';
+import { KeyField, ResourceList, useKey } from '@/ui/resource';
 import { useCursor } from '@/ui/table';
 import { automateTexts } from './texts';
 
@@ -26,10 +25,16 @@ export function SchedulesPage({ rest }: PageProps) {
   return <ListPage />;
 }
 
+const CHOICES_MAX = '200';
+
+const useSchedules = () =>
+  useQuery({
+    queryKey: ['schedules', 'choices'],
+    queryFn: () => body(api.GET('/v1/schedules', { params: { query: { limit: CHOICES_MAX } } })),
+  });
+
 function ListPage() {
   const t = useText(automateTexts);
-  const c = useText(common);
-  const { can } = useAccess();
   const cursor = useCursor();
   const list = useQuery({
     queryKey: ['schedules', cursor.after],
@@ -38,42 +43,34 @@ function ListPage() {
     placeholderData: keepPreviousData,
     refetchInterval: 15_000,
   });
-  const fresh = can('sender') && (
-    <Button component="a" href={to(['schedules', 'new'])}>
-      {t.freshSchedule}
-    </Button>
-  );
+  const { can } = useAccess();
   return (
-    <Page title={t.schedules} help={t.schedulesHelp} actions={fresh}>
-      <QueryTable<Schedule>
-        query={list}
-        cursor={cursor}
-        caption={t.schedules}
-        empty={t.schedulesNone}
-        emptyAction={fresh}
-        id={(row) => row.key ?? ''}
-        columns={[
-          {
-            name: t.key,
-            cell: (row) =>
-              can('sender') ? <TextLink to={to(['schedules', row.key ?? ''])}>{row.key}</TextLink> : row.key,
-          },
-          { name: t.cron, cell: (row) => <Mono>{row.cron}</Mono> },
-          { name: t.zone, cell: (row) => row.time_zone ?? '–', isMinor: true },
-          { name: t.nextRun, cell: (row) => <Time at={row.next_run} /> },
-          { name: t.lastRun, cell: (row) => <LastRun schedule={row} /> },
-          ...(can('sender')
-            ? [
-                { name: t.enabled, cell: (row: Schedule) => <EnabledSwitch schedule={row} /> },
-                {
-                  name: c.actions,
-                  cell: (row: Schedule) => <RowActions schedule={row} />,
-                },
-              ]
-            : []),
-        ]}
-      />
-    </Page>
+    <ResourceList<Schedule>
+      title={t.schedules}
+      help={t.schedulesHelp}
+      fresh={t.freshSchedule}
+      none={t.schedulesNone}
+      path="schedules"
+      role="sender"
+      query={list}
+      cursor={cursor}
+      columns={[
+        { name: t.cron, cell: (row) => <Mono>{row.cron}</Mono> },
+        { name: t.zone, cell: (row) => row.time_zone ?? '–', isMinor: true },
+        { name: t.nextRun, cell: (row) => <Time at={row.next_run} /> },
+        { name: t.lastRun, cell: (row) => <LastRun schedule={row} /> },
+        {
+          name: t.enabled,
+          cell: (row) =>
+            can('sender') ? (
+              <EnabledSwitch schedule={row} />
+            ) : (
+              <StateTag state={row.enabled === false ? 'disabled' : 'ready'} />
+            ),
+        },
+      ]}
+      actions={(row) => <RowActions schedule={row} />}
+    />
   );
 }
 
@@ -181,7 +178,7 @@ const SAMPLE = {
 
 function Form({ stored }: { stored: Schedule | undefined }) {
   const t = useText(automateTexts);
-  const [key, setKey] = useState(stored?.key ?? '');
+  const key = useKey(stored?.key, useSchedules().data?.data);
   const [cron, setCron] = useState(stored?.cron ?? '0 9 * * mon-fri');
   const [zone, setZone] = useState(stored?.time_zone ?? '');
   const [missed, setMissed] = useState<string>(stored?.missed ?? 'run_once');
@@ -191,7 +188,7 @@ function Form({ stored }: { stored: Schedule | undefined }) {
     () =>
       body(
         api.PUT('/v1/schedules/{key}', {
-          params: { path: { key: key.trim() } },
+          params: { path: { key: key.key } },
           body: {
             cron,
             ...(zone.trim() ? { time_zone: zone.trim() } : {}),
@@ -209,18 +206,10 @@ function Form({ stored }: { stored: Schedule | undefined }) {
       parent={{ title: t.schedules, address: to(['schedules']) }}
       save={save}
       shown={['/key', '/cron', '/time_zone', '/notification']}
-      isReady={notification !== undefined && key.trim() !== ''}
+      isReady={notification !== undefined && key.isReady}
     >
       <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="sm">
-        <TextInput
-          label={t.key}
-          description={t.keyHelp}
-          required
-          readOnly={stored !== undefined}
-          value={key}
-          onChange={(e) => setKey(e.currentTarget.value)}
-          error={complaint(save.error, '/key')}
-        />
+        <KeyField of={key} error={save.error} />
         <TextInput
           label={t.cron}
           description={t.cronHelp}

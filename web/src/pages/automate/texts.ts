@@ -7,7 +7,6 @@ export const automateTexts = texts(
     schedulesNone: 'Nothing repeats.',
     freshSchedule: 'New schedule',
     key: 'Key',
-    keyHelp: 'Small letters, digits, - and _.',
     cron: 'When (cron)',
     cronHelp: 'Minute, hour, day of month, month, day of week: 0 9 * * mon-fri',
     zone: 'Time zone',
@@ -53,6 +52,11 @@ export const automateTexts = texts(
     routes: 'Routes',
     routesHelp:
       'Which integrations carry what, in order. Without a route, integrations serve their channel in order of creation.',
+    simulate: 'Which way would it go?',
+    simulateHelp:
+      'Nothing is sent: the code that decides tells which route fits, what it chooses and what it passes over.',
+    simulateTo: 'To',
+    simulateRun: 'Show the way',
     routesNone: 'No routes: the default order holds.',
     freshRoute: 'New route',
     platform: 'Platform',
@@ -96,7 +100,6 @@ export const automateTexts = texts(
     schedulesNone: '반복되는 발송이 없습니다.',
     freshSchedule: '새 예약',
     key: '키',
-    keyHelp: '영문 소문자, 숫자, -, _ 를 쓸 수 있습니다.',
     cron: '반복 시각 (cron)',
     cronHelp: '분, 시, 일, 월, 요일 순서: 0 9 * * mon-fri',
     zone: '시간대',
@@ -142,6 +145,11 @@ export const automateTexts = texts(
     routes: '경로',
     routesHelp:
       '어떤 발송을 어느 연동으로 보낼지 순서대로 정합니다. 경로가 없으면 연동을 만든 순서대로 채널을 맡습니다.',
+    simulate: '어느 경로로 나가나요?',
+    simulateHelp:
+      '실제로 보내지 않습니다. 발송할 때와 같은 코드가 어떤 경로가 맞고 무엇을 선택하고 제외하는지 알려 줍니다.',
+    simulateTo: '받는 사람',
+    simulateRun: '경로 확인',
     routesNone: '경로가 없습니다. 기본 순서를 따릅니다.',
     freshRoute: '새 경로',
     platform: '플랫폼',

@@ -133,6 +133,7 @@ function useStats<Row>(wanted: Wanted, by: Wanted['by'] | 'integration' | undefi
     },
     placeholderData: keepPreviousData,
     refetchInterval: pollEvery(STATS_EVERY_MS),
+    meta: { leastAgeMs: STATS_EVERY_MS },
   });
 }
 

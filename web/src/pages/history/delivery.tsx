@@ -23,6 +23,7 @@ import {
 import { ExplainDetail } from '@/ui/explain';
 import { ChannelPreview } from '@/ui/preview';
 import { DataTable } from '@/ui/table';
+import { FINAL_STATES } from './filters';
 import { historyTexts } from './texts';
 
 type Detail = Body<'DeliveryDetail'>;
@@ -38,24 +39,14 @@ interface AttemptRow {
   detail: string | null;
 }
 
-const ENDED = new Set([
-  'sent',
-  'delivered',
-  'failed',
-  'dead',
-  'unknown',
-  'suppressed',
-  'cancelled',
-  'expired',
-]);
-
 export function DeliveryPage({ id }: { id: string }) {
   const t = useText(historyTexts);
   const c = useText(common);
   const delivery = useQuery({
     queryKey: [LIVE, 'delivery', id],
     queryFn: () => body(api.GET('/v1/deliveries/{id}', { params: { path: { id } } })),
-    refetchInterval: (query) => (ENDED.has(query.state.data?.status ?? '') ? false : pollEvery(2_000)()),
+    refetchInterval: (query) =>
+      FINAL_STATES.includes(query.state.data?.status ?? '') ? false : pollEvery(2_000)(),
   });
   if (delivery.isPending || delivery.isError) {
     return (

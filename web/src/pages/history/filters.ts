@@ -42,11 +42,8 @@ export const NOTIFICATION_STATES = [
   'rejected',
   'approval_expired',
 ];
-export const DELIVERY_STATES = [
-  'pending',
-  'held',
-  'processing',
-  'retrying',
+/** Of which a delivery leaves none by itself. */
+export const FINAL_STATES = [
   'sent',
   'delivered',
   'failed',
@@ -56,4 +53,5 @@ export const DELIVERY_STATES = [
   'cancelled',
   'expired',
 ];
+export const DELIVERY_STATES = ['pending', 'held', 'processing', 'retrying', ...FINAL_STATES];
 export const LOG_STATES = ['PENDING', 'PROCESSING', 'SUCCESS', 'FAIL'];

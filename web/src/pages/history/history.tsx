@@ -3,7 +3,7 @@ import { keepPreviousData, useQuery, type UseQueryResult } from '@tanstack/react
 import { type FormEvent, type ReactNode, useState } from 'react';
 import { api, type Body, body } from '@/api/client';
 import { useCategories } from '@/api/lists';
-import { LIVE, pollEvery } from '@/api/live';
+import { followFirst, LIVE } from '@/api/live';
 import { complaint } from '@/api/problem';
 import type { PageProps } from '@/app/pages';
 import { go, to, usePlace } from '@/app/router';
@@ -14,6 +14,7 @@ import { Empty, Loading, Page, ProblemNote, Section, StateTag, Tag, TextLink, Ti
 import { type Cursor, DataTable, Pager, useCursor } from '@/ui/table';
 import { instantOf, localOf } from '@/ui/time-field';
 import { DeliveryPage } from './delivery';
+import { ExportButton } from './export';
 import {
   DELIVERY_STATES,
   type FilterName,
@@ -45,7 +46,10 @@ function ListPage() {
   const isDeliveries = query.get('view') === 'deliveries';
   const shown = JSON.stringify([filters, isDeliveries]);
   return (
-    <Page title={t.title}>
+    <Page
+      title={t.title}
+      actions={<ExportButton view={isDeliveries ? 'deliveries' : 'notifications'} filters={filters} />}
+    >
       <SegmentedControl
         aria-label={t.view}
         style={{ alignSelf: 'flex-start' }}
@@ -195,9 +199,6 @@ function ListFrame<Row>({ filters, states, view, cursor, query, children }: Fram
     </>
   );
 }
-
-/** The first page follows what happens; older pages stay as they are while they are read. */
-const followFirst = (cursor: Cursor) => (cursor.depth === 0 ? pollEvery() : false);
 
 export function Notifications({ filters }: { filters: Filters }) {
   const t = useText(historyTexts);

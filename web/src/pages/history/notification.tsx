@@ -2,7 +2,7 @@ import { Alert, Button, Group, Progress, Text } from '@mantine/core';
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
-import { LIVE, pollEvery } from '@/api/live';
+import { followFirst, LIVE, pollEvery } from '@/api/live';
 import type { Counts } from '@/api/shapes';
 import { to } from '@/app/router';
 import { useAccess } from '@/app/session';
@@ -25,6 +25,7 @@ import {
 import { Confirm, say } from '@/ui/feedback';
 import { Pager, useCursor } from '@/ui/table';
 import { DeliveryTable } from './delivery-table';
+import { EditDialog } from './edit';
 import { historyTexts } from './texts';
 
 type Notification = Body<'Notification'>;
@@ -177,7 +178,7 @@ function DeliveriesOf({ id, isLive }: { id: string; isLive: boolean }) {
         }),
       ),
     placeholderData: keepPreviousData,
-    refetchInterval: isLive && cursor.depth === 0 ? pollEvery(LIVE_MS) : false,
+    refetchInterval: isLive ? followFirst(cursor, LIVE_MS) : false,
   });
   if (list.isPending) return <Loading />;
   if (list.isError) return <ProblemNote error={list.error} retry={() => void list.refetch()} />;
@@ -191,6 +192,7 @@ function DeliveriesOf({ id, isLive }: { id: string; isLive: boolean }) {
 }
 
 const CANCELLABLE = new Set(['draft', 'awaiting_approval', 'scheduled', 'expanding', 'sending', 'paused']);
+const EDITABLE = new Set(['draft', 'awaiting_approval', 'scheduled']);
 const PAUSABLE = new Set(['expanding', 'sending']);
 
 function Actions({ notification: n }: { notification: Notification }) {
@@ -198,6 +200,7 @@ function Actions({ notification: n }: { notification: Notification }) {
   const { can } = useAccess();
   const client = useQueryClient();
   const [isCancelling, setCancelling] = useState(false);
+  const [isEditing, setEditing] = useState(false);
   const id = n.id ?? '';
   const status = n.status ?? '';
   const reload = () => void client.invalidateQueries({ queryKey: [LIVE] });
@@ -227,6 +230,11 @@ function Actions({ notification: n }: { notification: Notification }) {
           </Button>
         </>
       )}
+      {EDITABLE.has(status) && n.request && (
+        <Button variant="default" onClick={() => setEditing(true)}>
+          {t.edit}
+        </Button>
+      )}
       {PAUSABLE.has(status) && (
         <Button variant="default" onClick={() => act.mutate('pause')} loading={act.isPending}>
           {t.pause}
@@ -248,6 +256,7 @@ function Actions({ notification: n }: { notification: Notification }) {
         </Button>
       )}
       {act.error && <ProblemNote error={act.error} />}
+      {isEditing && <EditDialog notification={n} onClose={() => setEditing(false)} />}
       {isCancelling && <CancelDialog id={id} onClose={() => setCancelling(false)} onDone={reload} />}
     </>
   );

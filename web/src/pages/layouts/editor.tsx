@@ -1,4 +1,4 @@
-import { Button, SimpleGrid, Stack, Textarea, TextInput } from '@mantine/core';
+import { Button, SimpleGrid, Stack, Textarea } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { api, type Body, body } from '@/api/client';
@@ -9,6 +9,7 @@ import { useText } from '@/text/language';
 import { Page, ProblemNote, Section, TextLink } from '@/ui/basics';
 import { StoredPage } from '@/ui/editor';
 import { say } from '@/ui/feedback';
+import { KeyField, useKey } from '@/ui/resource';
 import { LayoutPreview } from './preview';
 import { layoutTexts } from './texts';
 
@@ -50,14 +51,15 @@ export function LayoutEditor({ stored }: { stored: Layout | undefined }) {
   const c = useText(common);
   const client = useQueryClient();
   const [initial] = useState({
-    key: stored?.key ?? '',
     html: (stored ?? START).html,
     text: (stored ?? START).text ?? '',
   });
   const [form, setForm] = useState(initial);
   const set = (part: Partial<typeof form>) => setForm({ ...form, ...part });
-  const key = form.key.trim();
+  const [isSaved, setSaved] = useState(false);
   const list = useQuery({ queryKey: ['layouts'], queryFn: () => body(api.GET('/v1/layouts')) });
+  const name = useKey(stored?.key, list.data?.data, isSaved);
+  const { key } = name;
   const save = useMutation({
     mutationFn: (publish: boolean) =>
       body(
@@ -67,25 +69,25 @@ export function LayoutEditor({ stored }: { stored: Layout | undefined }) {
         }),
       ),
     onSuccess: (saved, publish) => {
+      setSaved(true);
       say(publish ? t.publishedNow(saved.version ?? 1) : t.saved(saved.version ?? 1));
       void client.invalidateQueries({ queryKey: ['layout', key] });
       void client.invalidateQueries({ queryKey: ['layouts'] });
       void client.invalidateQueries({ queryKey: ['preview'] });
     },
   });
-  const { isSuccess } = save;
-  const isTaken = !stored && !isSuccess && (list.data?.data ?? []).some((one) => one.key === key);
   useEffect(() => {
-    if (isSuccess) go(to(['layouts', key]));
-  }, [isSuccess, key]);
+    if (isSaved) go(to(['layouts', key]));
+  }, [isSaved, key]);
   useEffect(
     () =>
       guardLeaving(() =>
-        !isSuccess && JSON.stringify(form) !== JSON.stringify(initial) ? c.leave : undefined,
+        !isSaved && (JSON.stringify(form) !== JSON.stringify(initial) || name.text !== (stored?.key ?? ''))
+          ? c.leave
+          : undefined,
       ),
-    [form, initial, isSuccess, c.leave],
+    [form, initial, isSaved, name.text, stored?.key, c.leave],
   );
-  const isReady = key !== '' && !isTaken;
   const source = (name: 'html' | 'text', label: string, help: string, rows: number) => (
     <Textarea
       label={label}
@@ -109,7 +111,7 @@ export function LayoutEditor({ stored }: { stored: Layout | undefined }) {
       actions={
         <>
           <Button
-            disabled={!isReady}
+            disabled={!name.isReady}
             loading={save.isPending && save.variables}
             onClick={() => save.mutate(true)}
           >
@@ -117,7 +119,7 @@ export function LayoutEditor({ stored }: { stored: Layout | undefined }) {
           </Button>
           <Button
             variant="default"
-            disabled={!isReady}
+            disabled={!name.isReady}
             loading={save.isPending && !save.variables}
             onClick={() => save.mutate(false)}
           >
@@ -130,15 +132,7 @@ export function LayoutEditor({ stored }: { stored: Layout | undefined }) {
       <SimpleGrid cols={{ base: 1, lg: 2 }} style={{ alignItems: 'start' }}>
         <Section title={t.source}>
           <Stack gap="sm">
-            <TextInput
-              label={c.key}
-              description={stored ? undefined : t.keyHelp}
-              required
-              readOnly={stored !== undefined}
-              value={form.key}
-              onChange={(e) => set({ key: e.currentTarget.value })}
-              error={isTaken ? t.taken : complaint(save.error, '/key')}
-            />
+            <KeyField of={name} help={t.keyHelp} error={save.error} />
             {source('html', t.html, t.htmlHelp, 12)}
             {source('text', t.text, t.textHelp, 3)}
           </Stack>

@@ -25,7 +25,12 @@ const answers = (role: Role, more: Answers = {}): Answers => ({
     { ...MAIN, version: 1, published: false, status: 'draft', html: '<i>old</i>{{{content}}}' },
   ],
   'GET /v1/templates': [200, { data: [] }],
-  'GET /v1/settings': [200, { brand: { name: 'Bells' } }],
+  'POST /v1/layouts/preview': ({ body }) => {
+    const { html } = (body as { layout: { html: string } }).layout;
+    return html.includes('{{{content}}}')
+      ? [200, { content: { email: { subject: 'x', html: html.replace('{{brand.name}}', 'Bells') } } }]
+      : [422, { errors: [{ pointer: '/layout/html', detail: 'there is no {{{content}}}' }] }];
+  },
   ...more,
 });
 
@@ -44,8 +49,12 @@ describe('layouts', () => {
     showSignedIn(<LayoutsPage rest={['new']} />);
     const html = await screen.findByLabelText<HTMLTextAreaElement>('HTML');
     await waitFor(() => expect(frame()).toContain('<b>Bells</b>'));
+    fireEvent.change(html, { target: { value: '<u>{{brand.name}}</u>{{{content}}}' } });
+    await waitFor(() => expect(frame()).toBe('<u>Bells</u>{{{content}}}'));
+    // What cannot be shown is said, beside what could be shown last.
     fireEvent.change(html, { target: { value: '<u>{{brand.name}}</u>' } });
-    await waitFor(() => expect(frame()).toBe('<u>Bells</u>'));
+    await screen.findByText('there is no {{{content}}}');
+    expect(frame()).toBe('<u>Bells</u>{{{content}}}');
     fireEvent.change(screen.getByLabelText(/^Key/), { target: { value: 'fresh' } });
     await userEvent.setup().click(screen.getByRole('button', { name: 'Save and publish' }));
     expect(await screen.findByText('put {{{content}}} somewhere')).toBeTruthy();

@@ -10,8 +10,8 @@ import { useText } from '@/text/language';
 import { Page, ProblemNote, Section, StateTag, Tag, TextLink, Time } from '@/ui/basics';
 import { StoredPage } from '@/ui/editor';
 import { say } from '@/ui/feedback';
-import { QueryTable } from '@/ui/query-table';
 import { RemoveDialog } from '@/ui/remove-dialog';
+import { ResourceList } from '@/ui/resource';
 import { useCursor } from '@/ui/table';
 import { VersionButtons } from '@/ui/versions';
 import { EditPage, LayoutEditor } from './editor';
@@ -34,50 +34,40 @@ export function LayoutsPage({ rest }: PageProps) {
 
 function ListPage() {
   const t = useText(layoutTexts);
-  const c = useText(common);
-  const { can } = useAccess();
   const cursor = useCursor();
   const list = useQuery({
     queryKey: ['layouts', 'page', cursor.after],
     queryFn: () => body(api.GET('/v1/layouts', { params: { query: { limit: '50', after: cursor.after } } })),
     placeholderData: keepPreviousData,
   });
-  const fresh = can('sender') && (
-    <Button component="a" href={to(['layouts', 'new'])}>
-      {t.fresh}
-    </Button>
-  );
   return (
-    <Page title={t.title} help={t.help} actions={fresh}>
-      <QueryTable<Body<'LayoutSummary'>>
-        query={list}
-        cursor={cursor}
-        caption={t.title}
-        empty={t.none}
-        emptyAction={fresh}
-        id={(row) => row.key ?? ''}
-        columns={[
-          {
-            name: c.key,
-            cell: (row) => <TextLink to={to(['layouts', row.key ?? ''])}>{row.key}</TextLink>,
-          },
-          {
-            name: t.published,
-            cell: ({ published, version = 0 }) => (
-              <Group gap={6}>
-                {published ? (
-                  <Text size="sm">{t.version(published)}</Text>
-                ) : (
-                  <Tag tone="off">{t.draftOnly}</Tag>
-                )}
-                {published && version > published && <Tag tone="wait">{t.newestDraft(version)}</Tag>}
-              </Group>
-            ),
-          },
-          { name: t.updated, cell: (row) => <Time at={row.updated_at} relative /> },
-        ]}
-      />
-    </Page>
+    <ResourceList<Body<'LayoutSummary'>>
+      title={t.title}
+      help={t.help}
+      fresh={t.fresh}
+      none={t.none}
+      path="layouts"
+      role="sender"
+      isOpenToAll
+      query={list}
+      cursor={cursor}
+      columns={[
+        {
+          name: t.published,
+          cell: ({ published, version = 0 }) => (
+            <Group gap={6}>
+              {published ? (
+                <Text size="sm">{t.version(published)}</Text>
+              ) : (
+                <Tag tone="off">{t.draftOnly}</Tag>
+              )}
+              {published && version > published && <Tag tone="wait">{t.newestDraft(version)}</Tag>}
+            </Group>
+          ),
+        },
+        { name: t.updated, cell: (row) => <Time at={row.updated_at} relative /> },
+      ]}
+    />
   );
 }
 

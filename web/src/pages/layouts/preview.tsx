@@ -1,40 +1,40 @@
-import { Select, Stack, Text } from '@mantine/core';
+import { Loader, Select, Stack, Text } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
-import { useQuery } from '@tanstack/react-query';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
-import { api, body } from '@/api/client';
+import { call } from '@/api/client';
 import { useTemplates } from '@/api/lists';
+import type { Rendered } from '@/api/shapes';
 import { language, useText } from '@/text/language';
 import { ProblemNote } from '@/ui/basics';
 import { ChannelPreview } from '@/ui/preview';
-import { framedHtml, framedText, mailOf } from './frame';
 import { layoutTexts } from './texts';
 
-const SETTLED_MS = 300;
+const SETTLED_MS = 400;
 
-/** A sample mail, or that of a template, in this layout. */
+interface Answer {
+  content: { email?: Rendered };
+}
+
+/** What is being written, or is stored, around a sample mail or that of a template: rendered by the server. */
 export function LayoutPreview({ html, text }: { html: string; text: string }) {
   const t = useText(layoutTexts);
-  const [chosen, setChosen] = useState<string | null>(null);
+  const [template, setTemplate] = useState<string | null>(null);
   const templates = useTemplates();
-  const settings = useQuery({
-    queryKey: ['settings', 'brand'],
-    queryFn: () => body(api.GET('/v1/settings')),
-  });
-  const template = useQuery({
-    queryKey: ['template', chosen],
-    queryFn: () => body(api.GET('/v1/templates/{key}', { params: { path: { key: chosen ?? '' } } })),
-    enabled: chosen !== null,
-  });
   const [layout] = useDebouncedValue(
-    useMemo(() => ({ html, text }), [html, text]),
+    useMemo(() => ({ html, ...(text.trim() ? { text } : {}) }), [html, text]),
     SETTLED_MS,
   );
-  const values = {
-    mail: chosen && template.data ? mailOf(template.data) : t.sampleMail,
-    brand: settings.data?.brand ?? {},
-    locale: (chosen && template.data?.default_locale) || language(),
-  };
+  const asked = { layout, ...(template ? { template } : { locale: language() }) };
+  const preview = useQuery({
+    queryKey: ['preview', 'layout', asked],
+    queryFn: () => call<Answer>('POST', '/v1/layouts/preview', asked),
+    placeholderData: keepPreviousData,
+    retry: false,
+  });
+  // A layout that is half written cannot be rendered: what was seen last stays, beside what is said of it.
+  const [good, setGood] = useState<Answer>();
+  if (preview.data && preview.data !== good) setGood(preview.data);
   return (
     <Stack gap="sm">
       <Text size="sm" c="dimmed">
@@ -47,18 +47,15 @@ export function LayoutPreview({ html, text }: { html: string; text: string }) {
         clearable
         searchable
         data={(templates.data?.data ?? []).map((one) => one.key ?? '')}
-        value={chosen}
-        onChange={setChosen}
+        value={template}
+        onChange={setTemplate}
       />
-      {template.error && <ProblemNote error={template.error} />}
-      <ChannelPreview
-        channel="email"
-        content={{
-          subject: values.mail.subject,
-          html: framedHtml(layout.html, values),
-          text: framedText(layout.text, values),
-        }}
-      />
+      {preview.error && <ProblemNote error={preview.error} />}
+      {good ? (
+        <ChannelPreview channel="email" content={good.content.email ?? {}} />
+      ) : (
+        preview.isPending && <Loader size="sm" />
+      )}
     </Stack>
   );
 }

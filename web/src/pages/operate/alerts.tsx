@@ -2,14 +2,27 @@ import { Button, Group, SegmentedControl, Stack, Text } from '@mantine/core';
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
-import { LIVE, pollEvery } from '@/api/live';
+import { followFirst, LIVE } from '@/api/live';
+import { to } from '@/app/router';
 import { useAccess } from '@/app/session';
 import { common } from '@/text/common';
 import { formatNumber } from '@/text/format';
 import { useText } from '@/text/language';
-import { Empty, Facts, Loading, Page, ProblemNote, Section, StateTag, Tag, Time } from '@/ui/basics';
+import {
+  Empty,
+  Facts,
+  Loading,
+  Page,
+  ProblemNote,
+  Section,
+  StateTag,
+  Tag,
+  TextLink,
+  Time,
+} from '@/ui/basics';
 import { say } from '@/ui/feedback';
 import { Pager, useCursor } from '@/ui/table';
+import { ALERT_PAGES, alertTexts } from './alert-texts';
 import { operateTexts } from './texts';
 
 export function AlertsPage() {
@@ -27,7 +40,7 @@ export function AlertsPage() {
         }),
       ),
     placeholderData: keepPreviousData,
-    refetchInterval: cursor.depth === 0 ? pollEvery() : false,
+    refetchInterval: followFirst(cursor),
   });
   const test = useMutation({
     mutationFn: () => body(api.POST('/v1/alerts/test')),
@@ -75,8 +88,10 @@ export function AlertsPage() {
 
 function AlertCard({ alert }: { alert: Body<'Alert'> }) {
   const t = useText(operateTexts);
+  const words = useText(alertTexts);
   const { can } = useAccess();
   const client = useQueryClient();
+  const own = words.kinds[alert.kind ?? ''];
   const acknowledge = useMutation({
     mutationFn: () =>
       body(api.POST('/v1/alerts/{id}/acknowledge', { params: { path: { id: alert.id ?? '' } } })),
@@ -87,7 +102,7 @@ function AlertCard({ alert }: { alert: Body<'Alert'> }) {
   });
   return (
     <Section
-      title={alert.title ?? ''}
+      title={own?.title(alert.subject ?? '') ?? alert.title ?? ''}
       actions={
         <Group gap="xs">
           {alert.acknowledged_by && <Tag tone="info">{t.by(alert.acknowledged_by)}</Tag>}
@@ -110,7 +125,16 @@ function AlertCard({ alert }: { alert: Body<'Alert'> }) {
         <Text size="sm">{alert.detail}</Text>
         <Facts
           items={[
-            [t.advice, alert.advice],
+            [
+              t.advice,
+              own ? (
+                <>
+                  {own.advice} <TextLink to={to(ALERT_PAGES[alert.kind ?? ''] ?? [])}>{words.look}</TextLink>
+                </>
+              ) : (
+                alert.advice
+              ),
+            ],
             [t.since, <Time key="since" at={alert.first_at} />],
             [t.last, <Time key="last" at={alert.last_at} />],
             [t.times, formatNumber(alert.count ?? 0)],

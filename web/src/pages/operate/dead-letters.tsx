@@ -1,19 +1,19 @@
-import { Button, Checkbox, Group, SegmentedControl, Select, Stack, Text, TextInput } from '@mantine/core';
-import { keepPreviousData, useMutation, useQuery } from '@tanstack/react-query';
+import { Button, Checkbox, SegmentedControl, Text } from '@mantine/core';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
-import { LIVE, pollEvery } from '@/api/live';
-import { complaint } from '@/api/problem';
+import { followFirst, LIVE } from '@/api/live';
 import { to } from '@/app/router';
 import { useAccess } from '@/app/session';
 import { common } from '@/text/common';
 import { formatNumber } from '@/text/format';
 import { useText } from '@/text/language';
 import { Page, Section, StateTag, Tag, TextLink, Time } from '@/ui/basics';
-import { Confirm, say } from '@/ui/feedback';
 import { JobProgress } from '@/ui/job';
 import { QueryTable } from '@/ui/query-table';
 import { useCursor } from '@/ui/table';
+import { reasonText } from './reason';
+import { ReplayAllDialog, ReplayDialog } from './replay';
 import { operateTexts } from './texts';
 
 type Letter = Body<'DeadLetter'>;
@@ -22,9 +22,9 @@ export function DeadLettersPage() {
   const t = useText(operateTexts);
   const c = useText(common);
   const { can } = useAccess();
-  const [chosen, setChosen] = useState<string[]>([]);
+  const [chosen, setChosen] = useState<Letter[]>([]);
   const [view, setView] = useState('open');
-  const [isAsking, setAsking] = useState(false);
+  const [dialog, setDialog] = useState<'chosen' | 'all'>();
   const [job, setJob] = useState<string>();
   const cursor = useCursor();
   const list = useQuery({
@@ -32,12 +32,18 @@ export function DeadLettersPage() {
     queryFn: () =>
       body(api.GET('/v1/dead-letters', { params: { query: { limit: '50', after: cursor.after } } })),
     placeholderData: keepPreviousData,
-    refetchInterval: cursor.depth === 0 ? pollEvery() : false,
+    refetchInterval: followFirst(cursor),
     select: (page) =>
       view === 'open' ? { ...page, data: page.data.filter((letter) => !letter.closed) } : page,
   });
-  const toggle = (id: string) =>
-    setChosen(chosen.includes(id) ? chosen.filter((x) => x !== id) : [...chosen, id]);
+  const isChosen = (letter: Letter) => chosen.some((one) => one.id === letter.id);
+  const toggle = (letter: Letter) =>
+    setChosen(isChosen(letter) ? chosen.filter((one) => one.id !== letter.id) : [...chosen, letter]);
+  const onStarted = (id: string | undefined) => {
+    setJob(id);
+    setChosen([]);
+    setDialog(undefined);
+  };
   const mayReplay = can('sender');
   return (
     <Page
@@ -45,9 +51,14 @@ export function DeadLettersPage() {
       help={t.lettersHelp}
       actions={
         mayReplay && (
-          <Button disabled={chosen.length === 0} onClick={() => setAsking(true)}>
-            {t.replay} {chosen.length > 0 && `(${t.chosen(chosen.length)})`}
-          </Button>
+          <>
+            <Button disabled={chosen.length === 0} onClick={() => setDialog('chosen')}>
+              {t.replay} {chosen.length > 0 && `(${t.chosen(chosen.length)})`}
+            </Button>
+            <Button variant="default" onClick={() => setDialog('all')}>
+              {t.replayAll}
+            </Button>
+          </>
         )
       }
     >
@@ -84,8 +95,8 @@ export function DeadLettersPage() {
                     ) : (
                       <Checkbox
                         aria-label={t.choose(row.id ?? '')}
-                        checked={chosen.includes(row.id ?? '')}
-                        onChange={() => toggle(row.id ?? '')}
+                        checked={isChosen(row)}
+                        onChange={() => toggle(row)}
                       />
                     ),
                 },
@@ -121,91 +132,10 @@ export function DeadLettersPage() {
           { name: t.attempts, cell: (row) => formatNumber(row.attempts ?? 0), isNumber: true, isMinor: true },
         ]}
       />
-      {isAsking && (
-        <ReplayDialog
-          ids={chosen}
-          onClose={() => setAsking(false)}
-          onStarted={(id) => {
-            setJob(id);
-            setChosen([]);
-            setAsking(false);
-          }}
-        />
+      {dialog === 'chosen' && (
+        <ReplayDialog chosen={chosen} onClose={() => setDialog(undefined)} onStarted={onStarted} />
       )}
+      {dialog === 'all' && <ReplayAllDialog onClose={() => setDialog(undefined)} onStarted={onStarted} />}
     </Page>
-  );
-}
-
-/** "retries_exhausted: temporary 20503 …": the code in words; the rest stands below it. */
-export function reasonText(reason: string, words: Record<string, string>): string {
-  const code = reason.split(':')[0] ?? reason;
-  return words[code] ?? reason;
-}
-
-interface ReplayProps {
-  ids: string[];
-  onClose: () => void;
-  onStarted: (job: string | undefined) => void;
-}
-
-function ReplayDialog({ ids, onClose, onStarted }: ReplayProps) {
-  const t = useText(operateTexts);
-  const [address, setAddress] = useState('');
-  const [integration, setIntegration] = useState<string | null>(null);
-  const integrations = useQuery({
-    queryKey: ['integrations'],
-    queryFn: () => body(api.GET('/v1/integrations')),
-  });
-  const replay = useMutation({
-    mutationFn: () => {
-      const changes = {
-        ...(address.trim() ? { address: address.trim() } : {}),
-        ...(integration ? { integration } : {}),
-      };
-      return body(
-        api.POST('/v1/dead-letters/replay', {
-          body: { ids, ...(Object.keys(changes).length > 0 ? { changes } : {}) } as Body<'ReplayRequest'>,
-        }),
-      );
-    },
-    onSuccess: (job) => {
-      say(t.replayStarted);
-      onStarted(job.id);
-    },
-  });
-  return (
-    <Confirm
-      title={t.replayTitle}
-      action={t.replay.replace('…', '')}
-      isBusy={replay.isPending}
-      error={replay.error}
-      shown={['/changes/address', '/changes/integration']}
-      onConfirm={() => replay.mutate()}
-      onClose={onClose}
-    >
-      <Stack gap="sm">
-        <Text size="sm">{t.replayHelp(formatNumber(ids.length))}</Text>
-        <Group grow>
-          <Select
-            label={t.changeIntegration}
-            placeholder={t.keep}
-            clearable
-            data={(integrations.data?.data ?? []).map(({ key = '' }) => key)}
-            value={integration}
-            onChange={setIntegration}
-            error={complaint(replay.error, '/changes/integration')}
-          />
-          {ids.length === 1 && (
-            <TextInput
-              label={t.changeAddress}
-              placeholder={t.keep}
-              value={address}
-              onChange={(e) => setAddress(e.currentTarget.value)}
-              error={complaint(replay.error, '/changes/address')}
-            />
-          )}
-        </Group>
-      </Stack>
-    </Confirm>
   );
 }

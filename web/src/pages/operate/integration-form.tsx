@@ -236,7 +236,9 @@ function SettingField({ setting, isSet, value, onChange, error }: FieldProps) {
     label: setting.name,
     required: setting.required && !isSet,
     error,
-    description: [setting.help, setting.unit && t.unit(setting.unit)].filter(Boolean).join(' · '),
+    description: [t.settingHelps[setting.name ?? ''] ?? setting.help, setting.unit && t.unit(setting.unit)]
+      .filter(Boolean)
+      .join(' · '),
     placeholder: isSet ? t.secretSet : setting.default ? t.defaultIs(setting.default) : undefined,
   };
   if (setting.type === 'choice' || setting.type === 'boolean') {

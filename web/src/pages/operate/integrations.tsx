@@ -1,8 +1,9 @@
 import { Button, Group, Text } from '@mantine/core';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
-import { LIVE, pollEvery } from '@/api/live';
+import { useIntegrations } from '@/api/lists';
+import { LIVE } from '@/api/live';
 import type { PageProps } from '@/app/pages';
 import { to } from '@/app/router';
 import { useAccess } from '@/app/session';
@@ -30,11 +31,7 @@ function ListPage() {
   const t = useText(operateTexts);
   const c = useText(common);
   const { can } = useAccess();
-  const list = useQuery({
-    queryKey: [LIVE, 'integrations'],
-    queryFn: () => body(api.GET('/v1/integrations')),
-    refetchInterval: pollEvery(),
-  });
+  const list = useIntegrations();
   const fresh = can('administrator') && (
     <Button component="a" href={to(['integrations', 'new'])}>
       {t.fresh}

@@ -2,7 +2,7 @@ import { Button } from '@mantine/core';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
-import { LIVE, pollEvery } from '@/api/live';
+import { followFirst, LIVE } from '@/api/live';
 import type { Rendered } from '@/api/shapes';
 import { to } from '@/app/router';
 import { common } from '@/text/common';
@@ -26,7 +26,7 @@ export function SandboxPage() {
     queryFn: () =>
       body(api.GET('/v1/sandbox/messages', { params: { query: { limit: '50', after: cursor.after } } })),
     placeholderData: keepPreviousData,
-    refetchInterval: cursor.depth === 0 ? pollEvery(2_000) : false,
+    refetchInterval: followFirst(cursor, 2_000),
   });
   const words = (message: Message) => {
     const content = (message.content ?? {}) as Rendered;

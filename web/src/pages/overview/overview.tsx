@@ -2,10 +2,12 @@ import { Button, Group, List, SimpleGrid, Stack, Table, Text } from '@mantine/co
 import { useQuery } from '@tanstack/react-query';
 import { lazy, type ReactNode, Suspense, useMemo } from 'react';
 import { api, body } from '@/api/client';
+import { useAccount, useIntegrations, useQueues } from '@/api/lists';
 import { LIVE, pollEvery } from '@/api/live';
 import type { StatsRow, StatsSum } from '@/api/shapes';
 import { to } from '@/app/router';
 import { useAccess } from '@/app/session';
+import { alertTexts } from '@/pages/operate/alert-texts';
 import { StopButton } from '@/pages/stops/stop-button';
 import { common } from '@/text/common';
 import { formatDuration, formatNumber, formatShare } from '@/text/format';
@@ -49,11 +51,13 @@ function useStats() {
     queryKey: [LIVE, 'stats', 'hours'],
     queryFn: () => body(api.GET('/v1/stats')),
     refetchInterval: pollEvery(STATS_EVERY_MS),
+    meta: { leastAgeMs: STATS_EVERY_MS },
   });
   const channels = useQuery({
     queryKey: [LIVE, 'stats', 'channels'],
     queryFn: () => body(api.GET('/v1/stats', { params: { query: { by: 'channel' } } })),
     refetchInterval: pollEvery(STATS_EVERY_MS),
+    meta: { leastAgeMs: STATS_EVERY_MS },
   });
   return { hours, channels };
 }
@@ -221,11 +225,7 @@ function Channels({ sums }: { sums: StatsSum[] }) {
 function Queues() {
   const t = useText(overviewTexts);
   const c = useText(common);
-  const queues = useQuery({
-    queryKey: [LIVE, 'queues'],
-    queryFn: () => body(api.GET('/v1/queues')),
-    refetchInterval: pollEvery(),
-  });
+  const queues = useQueues();
   if (queues.isPending) return <Loading />;
   if (queues.isError) return <ProblemNote error={queues.error} retry={() => void queues.refetch()} />;
   const rows = queues.data.data.filter(
@@ -264,11 +264,7 @@ function Queues() {
 function Account() {
   const t = useText(overviewTexts);
   const c = useText(common);
-  const account = useQuery({
-    queryKey: [LIVE, 'accountability'],
-    queryFn: () => body(api.GET('/v1/accountability')),
-    refetchInterval: pollEvery(),
-  });
+  const account = useAccount();
   if (account.isPending) return <Loading />;
   if (account.isError) return <ProblemNote error={account.error} retry={() => void account.refetch()} />;
   const { accepted = 0, sum = 0, exact = false } = account.data;
@@ -283,7 +279,8 @@ function Account() {
         </Tag>
       </Group>
       <Text size="sm" c="dimmed">
-        {exact ? t.exactHelp(formatNumber(accepted)) : t.inexactHelp}
+        {exact ? t.exactHelp(formatNumber(accepted)) : t.inexactHelp}{' '}
+        <TextLink to={to(['accountability'])}>{t.accountLink}</TextLink>
       </Text>
       <dl className={classes.states}>
         {states.map(([state, n]) => (
@@ -305,11 +302,7 @@ function Account() {
 function Integrations() {
   const t = useText(overviewTexts);
   const c = useText(common);
-  const list = useQuery({
-    queryKey: [LIVE, 'integrations'],
-    queryFn: () => body(api.GET('/v1/integrations')),
-    refetchInterval: pollEvery(STATS_EVERY_MS),
-  });
+  const list = useIntegrations();
   if (list.isPending) return <Loading />;
   if (list.isError) return <ProblemNote error={list.error} retry={() => void list.refetch()} />;
   if (list.data.data.length === 0) return <Text c="dimmed">{t.integrationsEmpty}</Text>;
@@ -339,6 +332,7 @@ const LOOK_MAX = 50;
 
 function Waiting() {
   const t = useText(overviewTexts);
+  const words = useText(alertTexts);
   const approvals = useQuery({
     queryKey: [LIVE, 'approvals', 'open'],
     queryFn: () => body(api.GET('/v1/approvals', { params: { query: { limit: String(LOOK_MAX) } } })),
@@ -360,7 +354,9 @@ function Waiting() {
   const open = letters.data.data.filter((letter) => !letter.closed);
   const entries: ReactNode[] = alerts.data.data.map((alert) => (
     <span key={alert.id}>
-      <Tag tone="bad">{t.alerts}</Tag> {alert.title} · <Time at={alert.first_at} relative />
+      <Tag tone="bad">{t.alerts}</Tag>{' '}
+      {words.kinds[alert.kind ?? '']?.title(alert.subject ?? '') ?? alert.title} ·{' '}
+      <Time at={alert.first_at} relative />
     </span>
   ));
   if (approvals.data.data.length > 0) {

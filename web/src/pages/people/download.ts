@@ -1,4 +1,5 @@
 import { api, body } from '@/api/client';
+import { saveFile } from '@/ui/save-file';
 
 const PAGE = '200';
 
@@ -13,14 +14,5 @@ export async function downloadUser(id: string): Promise<void> {
     next = page.page?.next;
   }
   delete whole.page;
-  saveFile(`${id}.json`, JSON.stringify(whole, null, 2), 'application/json');
-}
-
-export function saveFile(name: string, text: string, type: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type }));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(url);
+  saveFile(`${id}.json`, new Blob([JSON.stringify(whole, null, 2)], { type: 'application/json' }));
 }

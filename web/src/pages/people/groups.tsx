@@ -13,7 +13,9 @@ import { Loading, Mono, Page, ProblemNote, Section, TextLink, Time } from '@/ui/
 import { Confirm, say } from '@/ui/feedback';
 import { IconTrash } from '@/ui/icons';
 import { QueryTable } from '@/ui/query-table';
+import { saveFile } from '@/ui/save-file';
 import { useCursor } from '@/ui/table';
+import { membersCsv } from './export';
 import { ImportDialog } from './import';
 import { peopleTexts } from './texts';
 
@@ -141,6 +143,7 @@ function GroupPage({ name }: { name: string }) {
             <Button variant="default" onClick={() => setDialog('import')}>
               {t.importFile}
             </Button>
+            <ExportButton name={name} />
             <Button variant="outline" color="red" onClick={() => setDialog('delete')}>
               {t.deleteGroup}
             </Button>
@@ -167,6 +170,23 @@ function GroupPage({ name }: { name: string }) {
         </Confirm>
       )}
     </Page>
+  );
+}
+
+function ExportButton({ name }: { name: string }) {
+  const t = useText(peopleTexts);
+  const [count, setCount] = useState(0);
+  const make = useMutation({
+    mutationFn: async () => saveFile(`${name}.csv`, await membersCsv(name, setCount)),
+    onSettled: () => setCount(0),
+  });
+  return (
+    <>
+      <Button variant="default" disabled={make.isPending} onClick={() => make.mutate()}>
+        {make.isPending ? t.exporting(formatNumber(count)) : t.exportGroup}
+      </Button>
+      {make.error && <ProblemNote error={make.error} />}
+    </>
   );
 }
 

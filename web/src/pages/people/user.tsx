@@ -1,9 +1,9 @@
 import { ActionIcon, Button, Group, Select, SimpleGrid, Stack, Text, TextInput } from '@mantine/core';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQueries, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
 import { useCategories } from '@/api/lists';
-import { LIVE, pollEvery } from '@/api/live';
+import { followFirst, LIVE } from '@/api/live';
 import { complaint } from '@/api/problem';
 import { go, to } from '@/app/router';
 import { useAccess } from '@/app/session';
@@ -19,6 +19,40 @@ import { ProfileDialog } from './profile';
 import { peopleTexts } from './texts';
 
 type Device = Body<'Device'>;
+
+const EMAIL = ['email'];
+const PHONE = ['sms', 'voice'];
+
+/** An address, and on which of its channels it must not be contacted. */
+function Address({ channels, address }: { channels: string[]; address: string | null | undefined }) {
+  const t = useText(peopleTexts);
+  const c = useText(common);
+  const suppressed = useQueries({
+    queries: channels.map((channel) => ({
+      queryKey: ['suppressions', 'of', channel, address],
+      queryFn: () =>
+        body(api.GET('/v1/suppressions', { params: { query: { channel, address: address ?? '' } } })),
+      enabled: Boolean(address),
+      retry: false,
+    })),
+  });
+  if (!address) return '–';
+  return (
+    <>
+      {address}{' '}
+      {channels.map((channel, index) => {
+        const found = suppressed[index]?.data?.data[0];
+        return (
+          found && (
+            <TextLink key={channel} to={to(['suppressions'])}>
+              <Tag tone="bad">{t.suppressedOn(c.channels[channel] ?? channel)}</Tag>
+            </TextLink>
+          )
+        );
+      })}
+    </>
+  );
+}
 
 export function UserPage({ id }: { id: string }) {
   const t = useText(peopleTexts);
@@ -69,8 +103,8 @@ export function UserPage({ id }: { id: string }) {
         <Facts
           items={[
             [c.name, u.name],
-            [t.email, u.email],
-            [t.phone, u.phone_number],
+            [t.email, <Address key="email" channels={EMAIL} address={u.email} />],
+            [t.phone, <Address key="phone" channels={PHONE} address={u.phone_number} />],
             [t.country, u.country_code],
             [t.locale, u.locale],
             [t.zone, u.time_zone],
@@ -370,7 +404,7 @@ function Deliveries({ id }: { id: string }) {
       body(
         api.GET('/v1/deliveries', { params: { query: { user_id: id, limit: '20', after: cursor.after } } }),
       ),
-    refetchInterval: cursor.depth === 0 ? pollEvery() : false,
+    refetchInterval: followFirst(cursor),
   });
   if (list.isPending) return <Loading />;
   if (list.isError) return <ProblemNote error={list.error} />;

@@ -86,6 +86,8 @@ describe('the request', () => {
 
   it("is scheduled at an instant or at the recipient's own time", () => {
     const at = draft({ when: 'at', at: '2026-12-01T09:00' });
+    // What was to wait does not go at once because its time was forgotten.
+    expect(requestOf({ ...at, at: '' }, []).send_at).toBe('');
     expect(requestOf(at, []).send_at).toBe(new Date('2026-12-01T09:00').toISOString());
     expect(requestOf({ ...at, when: 'local', ifPast: 'skip' }, []).send_at).toEqual({
       local: '2026-12-01T09:00',

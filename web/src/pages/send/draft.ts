@@ -197,7 +197,8 @@ function ownContent(own: Draft['own']) {
 }
 
 function sendAt(draft: Draft): SendRequest['send_at'] {
-  if (draft.when === 'now' || !draft.at) return undefined;
+  if (draft.when === 'now') return undefined;
+  // Without a time the server refuses it: what was to wait must not go at once.
   if (draft.when === 'local') return { local: draft.at, zone: 'recipient', if_past: draft.ifPast };
   const at = new Date(draft.at);
   return Number.isNaN(at.getTime()) ? draft.at : at.toISOString();

@@ -4,7 +4,6 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { api, type Body, body } from '@/api/client';
 import type { Rendered } from '@/api/shapes';
-import { useAccess } from '@/app/session';
 import { common } from '@/text/common';
 import { language, useText } from '@/text/language';
 import { Loading, ProblemNote } from '@/ui/basics';
@@ -53,21 +52,6 @@ export function placeholders(params: Param[]): Record<string, unknown> {
   );
 }
 
-/** What is stored for each channel in a language, with its placeholders: blocks override the base (CONTRACT §4). */
-export function storedContents(template: Body<'Template'>, locale: string): Record<string, Rendered> {
-  const content = ((template.content ?? {}) as Record<string, Record<string, unknown>>)[locale] ?? {};
-  const { title, body: text, image } = content as { title?: string; body?: string; image?: string };
-  const channels = template.channels?.length
-    ? template.channels
-    : CHANNELS.filter((channel) => channel in content);
-  return Object.fromEntries(
-    (channels.length > 0 ? channels : (['push'] as const)).map((channel) => [
-      channel,
-      { title, subject: title, body: text, text, image, ...(content[channel] as Rendered | undefined) },
-    ]),
-  );
-}
-
 export function TemplatePreview({
   template,
   params,
@@ -78,7 +62,6 @@ export function TemplatePreview({
   version?: number;
 }) {
   const t = useText(sendTexts);
-  const { can } = useAccess();
   const locales = Object.keys((template.content ?? {}) as object);
   const [locale, setLocale] = useState<string>();
   const shown =
@@ -103,8 +86,6 @@ export function TemplatePreview({
       ),
     placeholderData: keepPreviousData,
     retry: false,
-    // Rendering takes the right to change templates; a viewer reads what is stored.
-    enabled: can('sender'),
   });
   return (
     <Stack gap="sm">
@@ -118,9 +99,7 @@ export function TemplatePreview({
           style={{ alignSelf: 'flex-start' }}
         />
       )}
-      {!can('sender') ? (
-        <ChannelTabs contents={storedContents(template, shown)} />
-      ) : preview.isPending ? (
+      {preview.isPending ? (
         <Loading />
       ) : preview.isError ? (
         <ProblemNote error={preview.error} />

@@ -49,7 +49,7 @@ describe('senders', () => {
     serve(answers('administrator'));
     showSignedIn(<SendersPage rest={['new']} />);
     await userEvent.setup().type(await screen.findByLabelText(/^Key/), 'shop');
-    expect(await screen.findByText('There is a sender with this key.')).toBeTruthy();
+    expect(await screen.findByText('There is one with this key already.')).toBeTruthy();
     expect(screen.getByRole<HTMLButtonElement>('button', { name: 'Save' }).disabled).toBe(true);
   });
 });

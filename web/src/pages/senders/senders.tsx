@@ -1,18 +1,17 @@
-import { Button, MultiSelect, Select, SimpleGrid, TextInput } from '@mantine/core';
+import { MultiSelect, Select, SimpleGrid, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
-import { LIVE } from '@/api/live';
+import { useIntegrations } from '@/api/lists';
 import { complaint, Problem } from '@/api/problem';
 import type { PageProps } from '@/app/pages';
 import { to } from '@/app/router';
 import { useAccess } from '@/app/session';
-import { common } from '@/text/common';
 import { useText } from '@/text/language';
-import { Mono, Page, TextLink } from '@/ui/basics';
+import { Mono } from '@/ui/basics';
 import { EditorPage, StoredPage, useSave } from '@/ui/editor';
-import { QueryTable } from '@/ui/query-table';
 import { RemoveButton } from '@/ui/remove-dialog';
+import { KeyField, ResourceList, useKey } from '@/ui/resource';
 import { senderTexts } from './texts';
 
 type Sender = Body<'Sender'>;
@@ -33,61 +32,36 @@ const useSenders = () => useQuery({ queryKey: ['senders'], queryFn: () => body(a
 
 function ListPage() {
   const t = useText(senderTexts);
-  const c = useText(common);
-  const { can } = useAccess();
-  const list = useSenders();
-  const fresh = can('administrator') && (
-    <Button component="a" href={to(['senders', 'new'])}>
-      {t.fresh}
-    </Button>
-  );
   return (
-    <Page title={t.title} help={t.help} actions={fresh}>
-      <QueryTable<Sender>
-        query={list}
-        caption={t.title}
-        empty={t.none}
-        emptyAction={fresh}
-        id={(row) => row.key ?? ''}
-        columns={[
-          {
-            name: c.key,
-            cell: (row) =>
-              can('administrator') ? (
-                <TextLink to={to(['senders', 'edit', row.key ?? ''])}>{row.key}</TextLink>
-              ) : (
-                row.key
-              ),
-          },
-          { name: t.kind, cell: (row) => t.kinds[kindOf(row)], isMinor: true },
-          { name: t.identity, cell: (row) => <Mono>{row[kindOf(row)]}</Mono> },
-          { name: t.name, cell: (row) => row.name ?? '–', isMinor: true },
-          {
-            name: t.integrations,
-            cell: (row) => (row.integrations?.length ? row.integrations.join(', ') : t.everyone),
-          },
-          ...(can('administrator')
-            ? [
-                {
-                  name: c.actions,
-                  cell: (row: Sender) => (
-                    <RemoveButton
-                      text={t.remove}
-                      label={t.removeLabel(row.key ?? '')}
-                      title={t.removeTitle(row.key ?? '')}
-                      help={t.removeHelp}
-                      shownBy="senders"
-                      remove={() =>
-                        body(api.DELETE('/v1/senders/{key}', { params: { path: { key: row.key ?? '' } } }))
-                      }
-                    />
-                  ),
-                },
-              ]
-            : []),
-        ]}
-      />
-    </Page>
+    <ResourceList<Sender>
+      title={t.title}
+      help={t.help}
+      fresh={t.fresh}
+      none={t.none}
+      path="senders"
+      role="administrator"
+      query={useSenders()}
+      address={(key) => to(['senders', 'edit', key])}
+      columns={[
+        { name: t.kind, cell: (row) => t.kinds[kindOf(row)], isMinor: true },
+        { name: t.identity, cell: (row) => <Mono>{row[kindOf(row)]}</Mono> },
+        { name: t.name, cell: (row) => row.name ?? '–', isMinor: true },
+        {
+          name: t.integrations,
+          cell: (row) => (row.integrations?.length ? row.integrations.join(', ') : t.everyone),
+        },
+      ]}
+      actions={({ key = '' }) => (
+        <RemoveButton
+          text={t.remove}
+          label={t.removeLabel(key)}
+          title={t.removeTitle(key)}
+          help={t.removeHelp}
+          shownBy="senders"
+          remove={() => body(api.DELETE('/v1/senders/{key}', { params: { path: { key } } }))}
+        />
+      )}
+    />
   );
 }
 
@@ -108,25 +82,17 @@ function OnePage({ name }: { name: string }) {
 
 function Form({ stored }: { stored: Sender | undefined }) {
   const t = useText(senderTexts);
-  const c = useText(common);
-  const [key, setKey] = useState(stored?.key ?? '');
   const [kind, setKind] = useState<Kind>(kindOf(stored));
   const [identity, setIdentity] = useState(stored?.[kind] ?? '');
   const [name, setName] = useState(stored?.name ?? '');
   const [carriers, setCarriers] = useState(stored?.integrations ?? []);
-  const senders = useSenders();
-  const integrations = useQuery({
-    queryKey: [LIVE, 'integrations'],
-    queryFn: () => body(api.GET('/v1/integrations')),
-  });
-  const trimmed = key.trim();
-  // Writing over another one by mistake would let callers write as somebody else.
-  const isTaken = !stored && (senders.data?.data ?? []).some((one) => one.key === trimmed);
+  const key = useKey(stored?.key, useSenders().data?.data);
+  const integrations = useIntegrations();
   const save = useSave(
     () =>
       body(
         api.PUT('/v1/senders/{key}', {
-          params: { path: { key: trimmed } },
+          params: { path: { key: key.key } },
           body: {
             [kind]: identity.trim(),
             integrations: carriers,
@@ -147,18 +113,10 @@ function Form({ stored }: { stored: Sender | undefined }) {
       parent={{ title: t.title, address: to(['senders']) }}
       save={save}
       shown={['', '/key', '/name', '/integrations', ...KINDS.map((one) => `/${one}`)]}
-      isReady={trimmed !== '' && !isTaken}
+      isReady={key.isReady}
     >
       <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="sm">
-        <TextInput
-          label={c.key}
-          description={t.keyHelp}
-          required
-          readOnly={stored !== undefined}
-          value={key}
-          onChange={(e) => setKey(e.currentTarget.value)}
-          error={isTaken ? t.taken : complaint(save.error, '/key')}
-        />
+        <KeyField of={key} help={t.keyHelp} error={save.error} />
         <TextInput
           label={t.name}
           description={t.nameHelp}

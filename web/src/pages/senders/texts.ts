@@ -7,7 +7,6 @@ export const senderTexts = texts(
     none: 'No sender is allowed: messages carry the addresses of their integrations.',
     fresh: 'New sender',
     keyHelp: 'Small letters, digits, - and _. Callers may send with it.',
-    taken: 'There is a sender with this key.',
     identity: 'From',
     kind: 'What it is',
     kinds: {
@@ -45,7 +44,6 @@ export const senderTexts = texts(
     none: '등록된 발신자가 없습니다. 모든 메시지는 연동의 기본 발신자로 나갑니다.',
     fresh: '새 발신자',
     keyHelp: '영문 소문자, 숫자, -, _ 를 쓸 수 있습니다. 발송할 때 이 키로 지정할 수 있습니다.',
-    taken: '이미 사용 중인 키입니다.',
     identity: '발신자',
     kind: '종류',
     kinds: {

@@ -7,17 +7,21 @@ import {
   Select,
   SimpleGrid,
   Stack,
+  Switch,
   Table,
   Tabs,
+  Text,
   Textarea,
   TextInput,
 } from '@mantine/core';
+import { useDebouncedValue } from '@mantine/hooks';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { api, body } from '@/api/client';
 import { useCategories } from '@/api/lists';
 import { complaint, Problem } from '@/api/problem';
 import { go, guardLeaving, to } from '@/app/router';
+import { ChannelTabs } from '@/pages/send/previews';
 import { common } from '@/text/common';
 import { language, useText } from '@/text/language';
 import { Loading, Page, ProblemNote, Section, TextLink } from '@/ui/basics';
@@ -33,8 +37,13 @@ import {
   type LocaleForm,
   type TemplateForm,
 } from './model';
+import { sketchOf } from './sketch';
 import classes from './templates.module.css';
 import { templateTexts } from './texts';
+
+const SETTLED_MS = 300;
+// More do not fit beside each other.
+const BESIDE_MAX = 3;
 
 interface Props {
   /** Without one, a new template. */
@@ -138,7 +147,39 @@ function Editor({ initial, isNew }: { initial: TemplateForm; isNew: boolean }) {
       <Section title={t.content}>
         <Locales form={form} set={set} error={error} />
       </Section>
+      <Section title={t.preview}>
+        <Sketch form={form} />
+      </Section>
     </Page>
+  );
+}
+
+/** Every language beside the others, as it is being written. */
+function Sketch({ form }: { form: TemplateForm }) {
+  const t = useText(templateTexts);
+  const [settled] = useDebouncedValue(form, SETTLED_MS);
+  const names = Object.keys(settled.locales);
+  return (
+    <Stack gap="sm">
+      <Text size="sm" c="dimmed">
+        {t.sketchHelp}
+      </Text>
+      <SimpleGrid cols={{ base: 1, lg: Math.min(names.length, BESIDE_MAX) }} style={{ alignItems: 'start' }}>
+        {names.map((name) => {
+          const contents = sketchOf(settled, name);
+          return (
+            <div key={name} lang={name}>
+              {names.length > 1 && (
+                <Text size="sm" fw={600} mb={4}>
+                  {name}
+                </Text>
+              )}
+              {contents ? <ChannelTabs contents={contents} /> : <Text c="dimmed">{t.notJson}</Text>}
+            </div>
+          );
+        })}
+      </SimpleGrid>
+    </Stack>
   );
 }
 
@@ -308,6 +349,7 @@ function Locales({ form, set, error }: PartProps) {
   const t = useText(templateTexts);
   const [shown, setShown] = useState<string | null>(form.default_locale);
   const [code, setCode] = useState('');
+  const [isBeside, setBeside] = useState(false);
   const names = Object.keys(form.locales);
   const add = () => {
     const name = code.trim();
@@ -316,43 +358,70 @@ function Locales({ form, set, error }: PartProps) {
     setShown(name);
     setCode('');
   };
+  const fields = (name: string) => (
+    <>
+      <LocaleFields
+        locale={name}
+        content={form.locales[name] ?? emptyLocale()}
+        onChange={(content) => set({ locales: { ...form.locales, [name]: content } })}
+        error={error}
+        isNarrow={isBeside}
+      />
+      {names.length > 1 && name !== form.default_locale && (
+        <Button
+          size="xs"
+          variant="subtle"
+          color="red"
+          mt="xs"
+          onClick={() => {
+            set({
+              locales: Object.fromEntries(Object.entries(form.locales).filter(([key]) => key !== name)),
+            });
+            setShown(form.default_locale);
+          }}
+        >
+          {t.removeLocale(name)}
+        </Button>
+      )}
+    </>
+  );
   return (
     <Stack gap="sm">
-      <Tabs value={shown} onChange={setShown}>
-        <Tabs.List>
+      {names.length > 1 && (
+        <Switch
+          label={t.sideBySide}
+          checked={isBeside}
+          onChange={(e) => setBeside(e.currentTarget.checked)}
+        />
+      )}
+      {isBeside && names.length > 1 ? (
+        <SimpleGrid
+          cols={{ base: 1, md: Math.min(names.length, BESIDE_MAX) }}
+          style={{ alignItems: 'start' }}
+        >
           {names.map((name) => (
-            <Tabs.Tab key={name} value={name}>
-              {name}
-            </Tabs.Tab>
+            <fieldset key={name} className={classes.group}>
+              <legend>{name}</legend>
+              {fields(name)}
+            </fieldset>
           ))}
-        </Tabs.List>
-        {names.map((name) => (
-          <Tabs.Panel key={name} value={name} pt="sm">
-            <LocaleFields
-              locale={name}
-              content={form.locales[name] ?? emptyLocale()}
-              onChange={(content) => set({ locales: { ...form.locales, [name]: content } })}
-              error={error}
-            />
-            {names.length > 1 && name !== form.default_locale && (
-              <Button
-                size="xs"
-                variant="subtle"
-                color="red"
-                mt="xs"
-                onClick={() => {
-                  set({
-                    locales: Object.fromEntries(Object.entries(form.locales).filter(([key]) => key !== name)),
-                  });
-                  setShown(form.default_locale);
-                }}
-              >
-                {t.removeLocale(name)}
-              </Button>
-            )}
-          </Tabs.Panel>
-        ))}
-      </Tabs>
+        </SimpleGrid>
+      ) : (
+        <Tabs value={shown} onChange={setShown}>
+          <Tabs.List>
+            {names.map((name) => (
+              <Tabs.Tab key={name} value={name}>
+                {name}
+              </Tabs.Tab>
+            ))}
+          </Tabs.List>
+          {names.map((name) => (
+            <Tabs.Panel key={name} value={name} pt="sm">
+              {fields(name)}
+            </Tabs.Panel>
+          ))}
+        </Tabs>
+      )}
       <Group align="flex-end" gap="xs">
         <TextInput
           size="xs"
@@ -386,9 +455,11 @@ interface LocaleProps {
   content: LocaleForm;
   onChange: (content: LocaleForm) => void;
   error: unknown;
+  /** Other languages stand beside it. */
+  isNarrow: boolean;
 }
 
-function LocaleFields({ locale, content, onChange, error }: LocaleProps) {
+function LocaleFields({ locale, content, onChange, error, isNarrow }: LocaleProps) {
   const t = useText(templateTexts);
   const label: Record<FieldName, string> = {
     title: t.titleField,
@@ -435,7 +506,7 @@ function LocaleFields({ locale, content, onChange, error }: LocaleProps) {
       {BASE.map(field)}
       <fieldset className={classes.group}>
         <legend>{t.perChannel}</legend>
-        <SimpleGrid cols={{ base: 1, md: 2 }} spacing="sm">
+        <SimpleGrid cols={{ base: 1, md: isNarrow ? 1 : 2 }} spacing="sm">
           {others.map(field)}
         </SimpleGrid>
       </fieldset>

@@ -75,6 +75,9 @@ export const templateTexts = texts(
     useVersion: 'Use this version',
     editVersion: 'Edit from here',
     preview: 'Preview',
+    sideBySide: 'Languages side by side',
+    sketchHelp:
+      'A sketch of what you write, with the samples. How numbers and dates read, and the layout, show on the page of the template once it is saved.',
     previewHelp: 'With the sample values; type others to see them.',
     send: 'Send',
     usedBy: 'Used by',
@@ -162,6 +165,9 @@ export const templateTexts = texts(
     useVersion: '이 버전 사용',
     editVersion: '이 버전에서 편집',
     preview: '미리 보기',
+    sideBySide: '언어를 나란히 보기',
+    sketchHelp:
+      '예시 값을 넣은 간단한 미리 보기입니다. 숫자와 날짜 표기, 레이아웃은 저장한 뒤 템플릿 화면에서 확인할 수 있습니다.',
     previewHelp: '예시 값으로 표시합니다. 다른 값을 입력하면 바로 반영됩니다.',
     send: '보내기',
     usedBy: '사용하는 곳',

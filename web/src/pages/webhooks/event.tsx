@@ -13,6 +13,7 @@ import { StoredPage } from '@/ui/editor';
 import { JobProgress } from '@/ui/job';
 import { DataTable } from '@/ui/table';
 import { useReplay } from './log';
+import { TOLD_EVERY_MS } from './model';
 import { ToldState } from './state';
 import { webhookTexts } from './texts';
 import classes from './webhooks.module.css';
@@ -36,7 +37,7 @@ export function EventPage({ webhook, id }: { webhook: string; id: string }) {
     queryKey: [LIVE, 'webhook', webhook, 'event', id],
     queryFn: () =>
       body(api.GET('/v1/webhooks/{key}/deliveries/{id}', { params: { path: { key: webhook, id } } })),
-    refetchInterval: pollEvery(),
+    refetchInterval: pollEvery(...TOLD_EVERY_MS),
   });
   return (
     <StoredPage name={id} parent={{ title: webhook, address: to(['webhooks', webhook]) }} query={told}>

@@ -20,6 +20,7 @@ import { useText } from '@/text/language';
 import { Loading, ProblemNote } from '@/ui/basics';
 import { EditorPage, StoredPage } from '@/ui/editor';
 import { say } from '@/ui/feedback';
+import { KeyField, useKey } from '@/ui/resource';
 import { type Secrets, SecretsDialog, secretsOf } from '@/ui/secrets';
 import { ALL, covers, kindsOf, toggled, withoutRepeats } from './model';
 import { webhookTexts } from './texts';
@@ -53,7 +54,6 @@ export function WebhookForm({ stored }: { stored: Webhook | undefined }) {
   const t = useText(webhookTexts);
   const c = useText(common);
   const client = useQueryClient();
-  const [key, setKey] = useState(stored?.key ?? '');
   const [v, setValues] = useState(() => ({
     url: stored?.url ?? '',
     events: stored?.events ?? ['delivery.*'],
@@ -66,10 +66,9 @@ export function WebhookForm({ stored }: { stored: Webhook | undefined }) {
   const [secret, setSecret] = useState('');
   const [secrets, setSecrets] = useState<Secrets>();
   const set = (part: Partial<typeof v>) => setValues({ ...v, ...part });
-  const name = key.trim();
-  // Writing over another one by mistake would lose it its receiver.
   const list = useQuery({ queryKey: [LIVE, 'webhooks'], queryFn: () => body(api.GET('/v1/webhooks')) });
-  const isTaken = !stored && !secrets && (list.data?.data ?? []).some((one) => one.key === name);
+  const key = useKey(stored?.key, list.data?.data, secrets !== undefined);
+  const name = key.key;
   const save = useMutation({
     mutationFn: () =>
       body(
@@ -102,18 +101,10 @@ export function WebhookForm({ stored }: { stored: Webhook | undefined }) {
       }
       save={save}
       shown={SHOWN}
-      isReady={name !== '' && !isTaken}
+      isReady={key.isReady}
     >
       <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="sm">
-        <TextInput
-          label={c.key}
-          description={t.keyHelp}
-          required
-          readOnly={stored !== undefined}
-          value={key}
-          onChange={(e) => setKey(e.currentTarget.value)}
-          error={isTaken ? t.taken : of('/key')}
-        />
+        <KeyField of={key} error={save.error} />
         <TextInput
           label={t.url}
           description={t.urlHelp}

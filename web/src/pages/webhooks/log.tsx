@@ -16,7 +16,7 @@ import { QueryTable } from '@/ui/query-table';
 import { useCursor } from '@/ui/table';
 import { TimeField } from '@/ui/time-field';
 import { useWebhookEvents } from './form';
-import { kindsOf } from './model';
+import { kindsOf, TOLD_EVERY_MS } from './model';
 import { ToldState } from './state';
 import { webhookTexts } from './texts';
 
@@ -141,7 +141,7 @@ function Rows({ name, filters, chosen, onChoose }: RowsProps) {
         }),
       ),
     placeholderData: keepPreviousData,
-    refetchInterval: cursor.depth === 0 ? pollEvery() : false,
+    refetchInterval: cursor.depth === 0 ? pollEvery(...TOLD_EVERY_MS) : false,
   });
   return (
     <QueryTable<Told>

@@ -4,6 +4,9 @@ import type { Body } from '@/api/client';
 
 export const ALL = '*';
 
+/** For pollEvery(): what webhooks were told comes after the counters moved, and moves none itself. */
+export const TOLD_EVERY_MS: [number, number] = [5_000, 15_000];
+
 export interface EventKind {
   kind: string;
   pattern: string;

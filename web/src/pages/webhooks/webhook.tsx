@@ -16,6 +16,7 @@ import { ReasonDialog } from '@/ui/reason-dialog';
 import { RemoveDialog } from '@/ui/remove-dialog';
 import { type Secrets, SecretsDialog, secretsOf } from '@/ui/secrets';
 import { Log } from './log';
+import { TOLD_EVERY_MS } from './model';
 import { WebhookState } from './state';
 import { webhookTexts } from './texts';
 
@@ -26,7 +27,7 @@ export function WebhookPage({ name }: { name: string }) {
   const stored = useQuery({
     queryKey: [LIVE, 'webhook', name],
     queryFn: () => body(api.GET('/v1/webhooks/{key}', { params: { path: { key: name } } })),
-    refetchInterval: pollEvery(),
+    refetchInterval: pollEvery(...TOLD_EVERY_MS),
   });
   return (
     <StoredPage name={name} parent={{ title: t.title, address: to(['webhooks']) }} query={stored}>

@@ -1,16 +1,16 @@
-import { Button, Group, Text } from '@mantine/core';
+import { Group, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { api, type Body, body } from '@/api/client';
 import { LIVE, pollEvery } from '@/api/live';
 import type { PageProps } from '@/app/pages';
-import { to } from '@/app/router';
 import { useAccess } from '@/app/session';
 import { common } from '@/text/common';
 import { useText } from '@/text/language';
-import { Mono, Page, TextLink, Time } from '@/ui/basics';
-import { QueryTable } from '@/ui/query-table';
+import { Mono, Time } from '@/ui/basics';
+import { ResourceList } from '@/ui/resource';
 import { EventPage } from './event';
 import { EditPage, WebhookForm } from './form';
+import { TOLD_EVERY_MS } from './model';
 import { WebhookState } from './state';
 import { webhookTexts } from './texts';
 import { WebhookPage } from './webhook';
@@ -31,56 +31,47 @@ export function WebhooksPage({ rest }: PageProps) {
 function ListPage() {
   const t = useText(webhookTexts);
   const c = useText(common);
-  const { can } = useAccess();
   const list = useQuery({
     queryKey: [LIVE, 'webhooks'],
     queryFn: () => body(api.GET('/v1/webhooks')),
-    refetchInterval: pollEvery(),
+    refetchInterval: pollEvery(...TOLD_EVERY_MS),
   });
-  const fresh = can('administrator') && (
-    <Button component="a" href={to(['webhooks', 'new'])}>
-      {t.fresh}
-    </Button>
-  );
   return (
-    <Page title={t.title} help={t.help} actions={fresh}>
-      <QueryTable<Webhook>
-        query={list}
-        caption={t.title}
-        empty={t.none}
-        emptyAction={fresh}
-        id={(row) => row.key ?? ''}
-        columns={[
-          {
-            name: c.key,
-            cell: (row) => <TextLink to={to(['webhooks', row.key ?? ''])}>{row.key}</TextLink>,
-          },
-          {
-            name: t.url,
-            cell: (row) => (
-              <>
-                <Mono>{row.url}</Mono>
-                {row.description && (
-                  <Text size="xs" c="dimmed">
-                    {row.description}
-                  </Text>
-                )}
-              </>
-            ),
-          },
-          { name: t.events, cell: (row) => <Mono>{row.events.join(', ')}</Mono>, isMinor: true },
-          {
-            name: c.status,
-            cell: (row) => (
-              <Group gap={6}>
-                <WebhookState webhook={row} />
-                {row.paused && <Text size="xs">{row.paused}</Text>}
-              </Group>
-            ),
-          },
-          { name: t.failingSince, cell: (row) => <Time at={row.failing_since} relative />, isMinor: true },
-        ]}
-      />
-    </Page>
+    <ResourceList<Webhook>
+      title={t.title}
+      help={t.help}
+      fresh={t.fresh}
+      none={t.none}
+      path="webhooks"
+      role="administrator"
+      isOpenToAll
+      query={list}
+      columns={[
+        {
+          name: t.url,
+          cell: (row) => (
+            <>
+              <Mono>{row.url}</Mono>
+              {row.description && (
+                <Text size="xs" c="dimmed">
+                  {row.description}
+                </Text>
+              )}
+            </>
+          ),
+        },
+        { name: t.events, cell: (row) => <Mono>{row.events.join(', ')}</Mono>, isMinor: true },
+        {
+          name: c.status,
+          cell: (row) => (
+            <Group gap={6}>
+              <WebhookState webhook={row} />
+              {row.paused && <Text size="xs">{row.paused}</Text>}
+            </Group>
+          ),
+        },
+        { name: t.failingSince, cell: (row) => <Time at={row.failing_since} relative />, isMinor: true },
+      ]}
+    />
   );
 }

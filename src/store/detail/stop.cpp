@@ -1,6 +1,5 @@
-// Acting on what is stored: expansion, cancel, release of holds, replay.
+// Acting on what is stored: cancel, pause, release of holds.
 #include <algorithm>
-#include <cstring>
 
 #include "base/ids.h"
 #include "store/detail/insert.h"
@@ -42,17 +41,6 @@ Result<StatusCounts> kept_counts(Db& db, std::int64_t notification) {
     if (!has_row) return counts;
     counts[s.as<std::size_t>(0) % counts.size()] = s.integer(1);
   }
-}
-
-// As insert_expansion() packed it.
-std::vector<AudienceGroup> read_audience(std::string_view blob) {
-  std::vector<AudienceGroup> audience;
-  std::int64_t pair[2] = {};
-  for (; blob.size() >= sizeof pair; blob.remove_prefix(sizeof pair)) {
-    std::memcpy(pair, blob.data(), sizeof pair);
-    audience.push_back(AudienceGroup{.entry = static_cast<std::size_t>(pair[0]), .group = pair[1]});
-  }
-  return audience;
 }
 
 struct Picked {
@@ -119,79 +107,6 @@ Result<void> move_row(Txn& txn, const model::Delivery& d, model::DeliveryStatus 
   return tell_status(txn, d, now);
 }
 
-Task<Result<void>> SqlStore::expand(ExpandItem item, Time now) {
-  const std::size_t rows = item.deliveries.size() + 2;
-  auto call = [this, item = std::move(item), now](Txn& txn) -> Result<void> {
-    Statement s = txn.db.statement(
-        "SELECT status, flags, cursor, app, category, template FROM notification WHERE id = ?1 FOR UPDATE");
-    CARILLON_TRY(const bool has_row, s.bind(1, item.notification).next());
-    if (!has_row) return fail(Errc::NotFound, "no such notification");
-    const auto status = s.as<model::NotificationStatus>(0);
-    const bool is_waiting =
-        status == model::NotificationStatus::Scheduled || status == model::NotificationStatus::Expanding;
-    if (!is_waiting || (s.integer(1) & kFlagCancelled) != 0 || s.integer(2) != item.expected_cursor) {
-      return fail(Errc::Conflict, "the expansion was moved on by somebody else, or cancelled");
-    }
-    const Origin origin{
-        .app = s.integer(3), .category = s.as<std::uint32_t>(4), .template_key = s.as<std::uint32_t>(5)};
-    std::vector<model::Delivery> deliveries = item.deliveries;
-    for (model::Delivery& d : deliveries) d.is_counted = true;
-    CARILLON_CHECK(charge_caps(txn, keys_.lookup_hash, item.caps, deliveries, now));
-    CARILLON_CHECK(insert_deliveries(txn, deliveries, origin, now));
-    CARILLON_CHECK(index_->note(txn, deliveries, item.notification));
-    if (!deliveries.empty()) {
-      CARILLON_CHECK(txn.db.statement("INSERT INTO chunk(notification, first, n) VALUES(?1, ?2, ?3)")
-                         .bind(1, item.notification)
-                         .bind(2, deliveries.front().id)
-                         .bind(3, static_cast<std::int64_t>(deliveries.size()))
-                         .run());
-    }
-    const auto next = item.done ? model::NotificationStatus::Sending : model::NotificationStatus::Expanding;
-    CARILLON_CHECK(txn.db.statement("UPDATE notification SET status = ?2, cursor = ?3 WHERE id = ?1")
-                       .bind(1, item.notification)
-                       .bind(2, static_cast<std::int64_t>(next))
-                       .bind(3, item.next_cursor)
-                       .run());
-    CARILLON_CHECK(
-        txn.db
-            .statement(
-                "UPDATE expansion SET is_done = ?2, after = coalesce(?3, after), expanded = expanded + ?4 "
-                "WHERE notification = ?1")
-            .bind(1, item.notification)
-            .bind(2, std::int64_t{item.done})
-            .bind_or_null(3, item.after)
-            .bind(4, item.recipients)
-            .run());
-    txn.after_commit([this, id = item.notification] { notification_cache_->erase(id); });
-    return {};
-  };
-  co_return co_await write(std::move(call), JobClass::Expand, rows);
-}
-
-Task<Result<std::vector<DueExpansion>>> SqlStore::due_expansions(std::size_t limit, Time now) {
-  co_return co_await read([limit, now](Db& db) -> Result<std::vector<DueExpansion>> {
-    std::vector<DueExpansion> due;
-    // ifnull() as the index has it: SQLite takes coalesce() for something else.
-    Statement s = db.statement(
-        "SELECT n.id, n.cursor, e.moment, e.audience, e.after FROM notification n "
-        "INDEXED BY notification_waiting LEFT JOIN expansion e ON e.notification = n.id "
-        "WHERE n.status IN (2, 3) AND ifnull(n.send_at, 0) <= ?1 ORDER BY ifnull(n.send_at, 0), n.id "
-        "LIMIT ?2");
-    s.bind(1, now).bind(2, static_cast<std::int64_t>(limit));
-    for (;;) {
-      CARILLON_TRY(const bool has_row, s.next());
-      if (!has_row) return due;
-      due.push_back(DueExpansion{
-          .notification = s.integer(0),
-          .cursor = s.integer(1),
-          .moment = s.integer(2),
-          .audience = read_audience(s.text(3)),
-          .after = s.string(4),
-      });
-    }
-  });
-}
-
 namespace {
 
 // As it really is, and its project.
@@ -217,6 +132,7 @@ AuditEntry audit_of(const model::Notification& n, Actor actor, std::string_view 
 
 Task<Result<CancelResult>> SqlStore::cancel(std::int64_t notification, Actor actor, Time now) {
   auto call = [this, notification, actor = std::move(actor), now](Txn& txn) -> Result<CancelResult> {
+    CARILLON_CHECK(txn.db.lock(notification));  // the parts of its expansion stop here
     CARILLON_TRY(const model::Notification stored, present(txn, notification));
     if (!stored.is_cancelled && !actor.empty())
       CARILLON_CHECK(insert_audit(txn, audit_of(stored, actor, "notification.cancel", now)));
@@ -270,6 +186,7 @@ Result<void> set_status(Txn& txn, std::int64_t notification, model::Notification
 
 Task<Result<void>> SqlStore::pause(std::int64_t notification, Actor actor, Time now) {
   auto call = [this, notification, actor = std::move(actor), now](Txn& txn) -> Result<void> {
+    CARILLON_CHECK(txn.db.lock(notification));  // likewise
     CARILLON_TRY(const model::Notification n, present(txn, notification));
     if (n.status == model::NotificationStatus::Paused) return {};
     if (!model::next(n.status, model::NotificationEvent::Pause)) {
@@ -350,15 +267,6 @@ Task<Result<CancelChunk>> SqlStore::cancel_chunk(std::int64_t notification, std:
 
 Task<Result<StatusCounts>> SqlStore::status_counts(std::int64_t notification) {
   co_return co_await look([&](Db& db) { return kept_counts(db, notification); });
-}
-
-Task<Result<std::optional<ExpansionProgress>>> SqlStore::expansion_progress(std::int64_t notification) {
-  co_return co_await look([&](Db& db) -> Result<std::optional<ExpansionProgress>> {
-    Statement s = db.statement("SELECT expanded, recipients FROM expansion WHERE notification = ?1");
-    CARILLON_TRY(const bool has_row, s.bind(1, notification).next());
-    if (!has_row) return std::nullopt;
-    return ExpansionProgress{.expanded = s.integer(0), .recipients = s.integer(1)};
-  });
 }
 
 Task<Result<std::vector<Hint>>> SqlStore::unhold(HoldFilter filter, std::size_t limit, Time now) {
