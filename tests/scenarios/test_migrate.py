@@ -282,6 +282,29 @@ def test_it_goes_on_after_being_killed_at_any_moment(make_server, simulator, url
     assert server.get("/v1/users/u000000")["email"] == "u000000@example.test"
 
 
+def test_it_waits_for_one_that_was_killed_a_moment_ago(make_server, url, postgres_cluster):
+    """Its server notices when its last statement has ended; here that one takes until we say so."""
+    server = make_server()
+    server.put_user("ann", name="Ann")
+    server.stop()
+    name = postgres.name_of(url)
+    number = int.from_bytes(b"carmv", "big")
+    before = subprocess.Popen([str(postgres.binaries() / "psql"), "-h", str(postgres_cluster.folder), "-U", "carillon",
+                               "-d", name, "-qAt"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    before.stdin.write(f"SELECT pg_advisory_lock({number});\n")
+    before.stdin.flush()
+    locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted = {}"
+    harness.wait_until(lambda: postgres_cluster.sql(locks.format("true"), name) == "1", "the lock")
+    process = subprocess.Popen([str(harness.BINARY), "migrate", "--from", f"sqlite:{server.data}", "--to", url],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=harness.clean_environment())
+    harness.wait_until(lambda: postgres_cluster.sql(locks.format("false"), name) == "1", "the wait for it")
+    before.kill()
+    before.wait()
+    assert process.wait(harness.PATIENCE_S) == 0, process.stderr.read()
+    moved(server, url)
+    assert server.get("/v1/users/ann")["name"] == "Ann"
+
+
 def test_what_must_not_be_moved_is_refused(make_server, url, postgres_cluster, tmp_path):
     server = make_server()
     server.put_user("ann", name="Ann")

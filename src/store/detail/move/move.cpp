@@ -36,6 +36,8 @@ constexpr std::int64_t kDayMs = 86'400'000;
 // What is older goes by rows when its time comes, not by days: each partition is looked into by every scan.
 constexpr std::int64_t kDaysBack = 100, kDaysAhead = 10;
 constexpr std::int64_t kMovingLock = 0x63'6172'6d76LL;  // who moves into a database; any number but ours
+// A move that was killed is in there until the server has ended its last statement.
+constexpr int kPatienceS = 15;
 constexpr std::string_view kAddresses = "history_address";
 
 std::int64_t now_ms() { return to_ms(base::SystemClock().now()); }
@@ -64,6 +66,7 @@ class Mover {
  private:
   Result<void> open_files();
   Result<void> open_target();
+  Result<void> be_alone();
   Result<void> judge();
   Result<void> check_key();
   Result<void> count_files();
@@ -428,14 +431,21 @@ Result<void> Mover::end() {
   return finish_target(*there_);
 }
 
+Result<void> Mover::be_alone() {
+  Result<void> alone =
+      there_->exec(fmt::format("SET lock_timeout = '{}s'; SELECT pg_advisory_lock({}); RESET lock_timeout;",
+                               kPatienceS, kMovingLock)
+                       .c_str());
+  if (!alone && is_busy(alone.error()))
+    return fail(Errc::FailedPrecondition, "--to: another move into that database is under way");
+  return alone;
+}
+
 Result<std::vector<MovedTable>> Mover::run(const MoveSeen& seen) {
   seen_ = &seen;
   CARILLON_CHECK(open_files());
   CARILLON_CHECK(open_target());
-  CARILLON_TRY(const std::int64_t is_alone,
-               there_->number(fmt::format("SELECT CAST(pg_try_advisory_lock({}) AS integer)", kMovingLock)));
-  if (is_alone == 0)
-    return fail(Errc::FailedPrecondition, "--to: another move into that database is under way");
+  CARILLON_CHECK(be_alone());
   CARILLON_CHECK(judge());
   if (target_.state == TargetState::Done) {
     if (!mark_.moved_at) CARILLON_CHECK(end());
