@@ -313,7 +313,7 @@ Task<Answer> get_delivery(Call& call) {
 
 Task<Answer> cancel(Call& call) {
   CARILLON_CO_TRY(const std::int64_t id, path_id(call, base::kNotificationPrefix));
-  CARILLON_CO_TRY(const auto n, co_await visible_notification(call, id));
+  CARILLON_CO_TRY(const auto n, co_await changeable_notification(call, id));
   store::CancelResult result;
   if (call.deps.pipeline != nullptr) {
     CARILLON_CO_TRY(result, co_await call.deps.pipeline->cancel(id, call.actor()));
