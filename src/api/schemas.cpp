@@ -152,7 +152,8 @@ constexpr Schema kSchemas[] = {
     {"Rule",
      R"({"type":"object","required":["when","send"],"properties":{"key":{"type":"string"},)"
      R"("position":{"type":"integer","default":0},"enabled":{"type":"boolean","default":true},)"
-     R"("when":{"type":"object","required":["type"],"properties":{"type":{"type":["string","array"],)"
+     R"("when":{"type":"object","description":"A type, a source or both, and conditions",)"
+     R"("properties":{"type":{"type":["string","array","null"],)"
      R"("description":"Exact, or the beginning with a * after it"},"source":{"type":)"
      R"(["string","array","null"]},)"
      R"("conditions":{"type":["object","null"],"description":"Comparisons by path, all, any, not"}}},)"

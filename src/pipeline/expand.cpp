@@ -77,7 +77,9 @@ Task<void> Expander::run() {
       Progress progress{std::move((*notifications)[i]), std::move((*due)[i])};
       const auto expanded = co_await expand(progress, kPagesPerTurn);
       has_moved = has_moved || progress.has_moved;
-      if (!expanded && expanded.error().code != Errc::Conflict) {
+      // Tried again at each tick; what refuses it may stand for hours, as a newer version's schema does.
+      const bool is_failed = !expanded && expanded.error().code != Errc::Conflict;
+      if (is_failed && failures_.is_due(expanded.error().message)) {
         base::log_warn("{} cannot be expanded now: {}",
                        base::id_text(base::kNotificationPrefix, progress.at.notification),
                        expanded.error().message);

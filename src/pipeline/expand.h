@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/log_repeats.h"
 #include "base/urgency.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/route.h"
@@ -63,6 +64,7 @@ class Expander {
   Publish publish_;
   NoRoute no_route_;
   base::Counter expanded_;
+  base::LogRepeats failures_;
   bool is_running_ = false;
   bool is_stopping_ = false;
 };

@@ -264,16 +264,27 @@ class Router {
     return d;
   }
 
-  // Devices differ by themselves; a user named twice repeats all of them.
+  // Devices differ by themselves; a user named twice repeats all of them. Users who share a mailbox or a
+  // phone are different people, each with words of their own; an address that is named beside its user is the
+  // same one.
   bool is_repeat(const Candidate& c) {
     if (!can_repeat_) return false;
-    // Members come in pages, and those who share a mailbox are different people.
-    if (is_member_) return c.device == nullptr && seen_.contains(address_id(c.channel, c.address));
-    if (c.device == nullptr) return !seen_.insert(address_id(c.channel, c.address)).second;
-    return !seen_
-                .insert(fmt::format("{}:{}\n{}", static_cast<int>(c.channel), c.profile->user_id,
-                                    c.device->device_id))
-                .second;
+    if (c.device != nullptr) {
+      return !is_member_ && !seen_
+                                 .insert(fmt::format("{}:{}\n{}", static_cast<int>(c.channel),
+                                                     c.profile->user_id, c.device->device_id))
+                                 .second;
+    }
+    const std::string address = address_id(c.channel, c.address);
+    if (c.profile == nullptr) {
+      named_.insert(address);
+      return !seen_.insert(address).second;
+    }
+    if (named_.contains(address)) return true;
+    // Members come in pages, each of them once.
+    if (is_member_) return false;
+    seen_.insert(address);
+    return !seen_.insert(fmt::format("{}\n{}", address, c.profile->user_id)).second;
   }
 
   static std::string address_id(Channel channel, std::string_view address) {
@@ -283,12 +294,12 @@ class Router {
   // A member who is named by address, too, is not written to twice.
   void note_raw(const model::Recipient& entry) {
     switch (entry.kind) {
-      case model::RecipientKind::Email: seen_.insert(address_id(Channel::Email, entry.id)); return;
+      case model::RecipientKind::Email: named_.insert(address_id(Channel::Email, entry.id)); return;
       case model::RecipientKind::Phone:
-        seen_.insert(address_id(Channel::Sms, entry.id));
-        seen_.insert(address_id(Channel::Voice, entry.id));
+        named_.insert(address_id(Channel::Sms, entry.id));
+        named_.insert(address_id(Channel::Voice, entry.id));
         return;
-      case model::RecipientKind::Address: seen_.insert(address_id(entry.channel, entry.id)); return;
+      case model::RecipientKind::Address: named_.insert(address_id(entry.channel, entry.id)); return;
       case model::RecipientKind::User:
       case model::RecipientKind::Device:
       case model::RecipientKind::Group:
@@ -463,7 +474,8 @@ class Router {
   const RouteInput& in_;
   Routed out_;
   std::vector<Check> checks_;
-  std::unordered_set<std::string> seen_;
+  std::unordered_set<std::string> seen_;   // devices, addresses and users with an address
+  std::unordered_set<std::string> named_;  // addresses that an entry of `to` is
   bool can_repeat_ = false;
   bool is_member_ = false;  // members are routed
 };

@@ -73,6 +73,22 @@ TEST_F(RouteTest, SeesTheSameAddressInAUserAndARawRecipient) {
   expect_suppressed(out.deliveries[1], Reason::DuplicateRecipient);
 }
 
+TEST_F(RouteTest, WritesToEachOfTwoUsersWhoShareAMailbox) {
+  add_user("bob")->email = "home@example.com";
+  add_user("eve")->email = "home@example.com";
+  const auto out = routed(send(
+      R"({"user_id":"bob"},{"user_id":"eve"},{"user_id":"bob"},{"email":"home@example.com"})", R"("email")"));
+  ASSERT_EQ(out.deliveries.size(), 4U);
+  expect_due(out.deliveries[0], Queue::Email);
+  expect_due(out.deliveries[1], Queue::Email);
+  for (const std::size_t i : {2U, 3U}) expect_suppressed(out.deliveries[i], Reason::DuplicateRecipient);
+  const auto named_first =
+      routed(send(R"({"email":"home@example.com"},{"user_id":"bob"},{"user_id":"eve"})", R"("email")"));
+  expect_due(named_first.deliveries.at(0), Queue::Email);
+  for (const std::size_t i : {1U, 2U})
+    expect_suppressed(named_first.deliveries.at(i), Reason::DuplicateRecipient);
+}
+
 TEST_F(RouteTest, RepeatsEveryDeviceOfAUserNamedTwice) {
   const auto out = routed(send(R"({"user_id":"ann"},{"user_id":"ann"})", R"("push")"));
   ASSERT_EQ(out.deliveries.size(), 4U);
