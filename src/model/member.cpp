@@ -20,9 +20,10 @@ constexpr std::size_t kStoredTokensMax = 1'000;
 
 constexpr std::array<std::string_view, 3> kRoles{"viewer", "sender", "administrator"};
 
-// What a sender changes, besides sending.
-constexpr std::string_view kOfSenders[] = {"approvals", "dead_letters", "jobs",      "objects", "pauses",
-                                           "people",    "read",         "schedules", "send",    "templates"};
+// What a sender changes, besides sending. An approval is an administrator's: two senders could let each
+// other's through.
+constexpr std::string_view kOfSenders[] = {"dead_letters", "jobs",      "objects", "pauses",   "people",
+                                           "read",         "schedules", "send",    "templates"};
 
 void read_grants(ObjectReader& reader, Member& into) {
   const auto grants = reader.element("grants");

@@ -16,7 +16,7 @@ export const administerTexts = texts(
     noRole: 'none',
     roleHelp: {
       viewer: 'looks at everything but the audit trail',
-      sender: 'also sends, changes people and content, approves, stops and replays',
+      sender: 'also sends, changes people and content, stops and replays',
       administrator: 'everything, integrations and keys included',
     } as Record<string, string>,
     disabled: 'disabled',
@@ -138,7 +138,7 @@ export const administerTexts = texts(
     noRole: '없음',
     roleHelp: {
       viewer: '감사 기록을 제외한 모든 화면을 봅니다',
-      sender: '발송, 사용자와 콘텐츠 변경, 승인, 발송 중지, 재발송까지 할 수 있습니다',
+      sender: '발송, 사용자와 콘텐츠 변경, 발송 중지, 재발송까지 할 수 있습니다',
       administrator: '연동과 키를 포함한 모든 작업을 할 수 있습니다',
     },
     disabled: '사용 중지',

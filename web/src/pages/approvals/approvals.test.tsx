@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { type Answers, serve, session, showSignedIn } from '../../../tests/render';
 import { ApprovalsPage } from './approvals';
 
-const answers = (submitter: string): Answers => ({
-  'GET /v1/session': [200, session('sender')],
+const answers = (submitter: string, role: 'sender' | 'administrator' = 'administrator'): Answers => ({
+  'GET /v1/session': [200, session(role)],
   'GET /v1/approvals/apr_1': [
     200,
     { id: 'apr_1', notification_id: 'ntf_1', status: 'open', audience: 1200, submitted_by: submitter },
@@ -27,6 +27,13 @@ describe('an approval', () => {
     serve(answers('member:kim'));
     showSignedIn(<ApprovalsPage rest={['apr_1']} />);
     expect(await screen.findByText(/somebody else has to decide/)).toBeTruthy();
+    expect(screen.queryByRole('button', { name: 'Approve' })).toBeNull();
+  });
+
+  it('is for an administrator to decide about, and for a sender to look at', async () => {
+    serve(answers('member:sol', 'sender'));
+    showSignedIn(<ApprovalsPage rest={['apr_1']} />);
+    expect((await screen.findAllByText('Spring sale')).length).toBeGreaterThan(0);
     expect(screen.queryByRole('button', { name: 'Approve' })).toBeNull();
   });
 

@@ -106,7 +106,7 @@ function ApprovalPage({ id }: { id: string }) {
   }
   const a = approval.data;
   const isOwn = a.submitted_by === `member:${session.member.key}`;
-  const mayDecide = a.status === 'open' && can('sender');
+  const mayDecide = a.status === 'open' && can('administrator');
   return (
     <Page
       title={t.approval}
@@ -124,7 +124,7 @@ function ApprovalPage({ id }: { id: string }) {
         )
       }
     >
-      {mayDecide && isOwn && (
+      {a.status === 'open' && isOwn && (
         <Alert color="yellow" variant="light" role="status">
           {t.own}
         </Alert>

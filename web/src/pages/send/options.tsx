@@ -149,7 +149,7 @@ function When({ draft, change, error }: Props) {
             required
             value={draft.at}
             onChange={(e) => change({ at: e.currentTarget.value })}
-            error={at(error, '/send_at')}
+            error={at(error, '/send_at', '/send_at/local', '/send_at/zone', '/send_at/if_past')}
           />
           {draft.when === 'local' && (
             <Select
