@@ -11,9 +11,10 @@
 namespace carillon::api {
 namespace {
 
-constexpr std::size_t kIdsMax = 1000;       // named in one replay
-constexpr std::size_t kReplayMax = 10'000;  // found by a filter in one replay
-constexpr std::size_t kChunk = 500;         // replayed in one transaction
+constexpr std::size_t kIdsMax = 1000;         // named in one replay
+constexpr std::size_t kReplayMax = 10'000;    // found by a filter in one replay
+constexpr std::size_t kChunk = 500;           // replayed in one transaction
+constexpr std::size_t kLookedAtMax = 20'000;  // rows for one page of a filtered list
 constexpr std::string_view kDeliveryKind = "delivery", kEventKind = "event", kRecordKind = "record";
 
 // The row with the delivery it is about, where that is still there.
@@ -158,20 +159,6 @@ Task<Result<void>> write_dead_letter(Call& call, base::JsonWriter& out, const st
     write_delivery_letter(out, letter, delivery);
   }
   co_return Result<void>{};
-}
-
-Task<Answer> list(Call& call) {
-  CARILLON_CO_TRY(const Paging paging, read_paging(call));
-  const store::ListPage page = paging.by_id();
-  CARILLON_CO_TRY(const auto found, co_await call.deps.store.list_dead_letters(call.who.project, page));
-  base::JsonWriter out(384 * found.rows.size() + 64);
-  out.object().key("data").array();
-  for (const auto& letter : found.rows) {
-    CARILLON_CO_CHECK(co_await write_dead_letter(call, out, letter, Detail::Summary));
-  }
-  out.end_array();
-  write_page(out, call, paging, found.next);
-  co_return json_reply(out);
 }
 
 // The list is ordered by id, so the one row below id + 1 is it.
@@ -339,10 +326,27 @@ bool fits_kind(const ReplayRequest& wanted, std::string_view kind) {
 }
 
 bool fits(const ReplayRequest& wanted, const store::DeadLetter& letter) {
-  return !letter.is_closed && fits_kind(wanted, letter.kind) &&
+  return fits_kind(wanted, letter.kind) &&
          (!wanted.channel || model::channel_of(letter.queue) == *wanted.channel) &&
          (wanted.reason.empty() || wanted.reason == letter.reason) &&
          (!wanted.from || letter.at >= *wanted.from) && (!wanted.until || letter.at < *wanted.until);
+}
+
+// The rest of the filter, which the letter's own row does not tell. False also for a record that was taken
+// meanwhile.
+Task<Result<bool>> fits_inside(Call& call, const ReplayRequest& wanted, const store::DeadLetter& letter) {
+  if (letter.kind == kEventKind) {
+    if (wanted.rule.empty()) co_return true;
+    CARILLON_CO_TRY(const auto event, co_await call.deps.store.event_letter(letter.id));
+    co_return wanted.rule == event.rule;
+  }
+  if (letter.kind == kRecordKind) {
+    const auto record = co_await call.deps.store.ingest().get(letter.id);
+    co_return record && (wanted.topic.empty() || wanted.topic == record->topic);
+  }
+  if (wanted.integration.empty()) co_return true;
+  CARILLON_CO_TRY(const auto delivery, co_await delivery_of(call, letter.delivery));
+  co_return delivery && delivery->integration == wanted.integration;
 }
 
 Task<Result<void>> resolve_filter(Call& call, const ReplayRequest& wanted, Job& job) {
@@ -351,29 +355,99 @@ Task<Result<void>> resolve_filter(Call& call, const ReplayRequest& wanted, Job& 
   while (job.deliveries.size() + job.events.size() + job.records.size() < kReplayMax) {
     CARILLON_CO_TRY(const auto found, co_await call.deps.store.list_dead_letters(call.who.project, page));
     for (const auto& letter : found.rows) {
-      if (!fits(wanted, letter)) continue;
+      if (letter.is_closed || !fits(wanted, letter)) continue;
+      CARILLON_CO_TRY(const bool is_wanted, co_await fits_inside(call, wanted, letter));
+      if (!is_wanted) continue;
       if (letter.kind == kEventKind) {
-        CARILLON_CO_TRY(const auto event, co_await call.deps.store.event_letter(letter.id));
-        if (wanted.rule.empty() || wanted.rule == event.rule) job.events.push_back(letter.id);
-        continue;
+        job.events.push_back(letter.id);
+      } else if (letter.kind == kRecordKind) {
+        job.records.push_back(letter.id);
+      } else {
+        job.deliveries.push_back(letter.delivery);
       }
-      if (letter.kind == kRecordKind) {
-        const auto record = co_await call.deps.store.ingest().get(letter.id);
-        if (record && (wanted.topic.empty() || wanted.topic == record->topic))
-          job.records.push_back(letter.id);
-        continue;
-      }
-      if (!wanted.integration.empty()) {
-        CARILLON_CO_TRY(const auto delivery, co_await delivery_of(call, letter.delivery));
-        if (!delivery || delivery->integration != wanted.integration) continue;
-      }
-      job.deliveries.push_back(letter.delivery);
     }
     if (found.next == 0) break;
     page.after = found.next;
   }
   job.total = job.deliveries.size() + job.events.size() + job.records.size();
   co_return Result<void>{};
+}
+
+// ---- looking
+struct ListFilter {
+  ReplayRequest wanted;  // its filter
+  std::optional<bool> is_closed;
+  bool is_any = false;  // says anything at all
+};
+
+constexpr std::string_view kListFilters[] = {"kind",        "reason", "rule",  "topic", "channel",
+                                             "integration", "from",   "until", "closed"};
+constexpr std::string_view kListQuery =
+    "limit after kind reason rule topic channel integration from until closed";
+
+std::expected<ListFilter, Failure> list_filter(const Call& call) {
+  ListFilter filter;
+  ReplayRequest& wanted = filter.wanted;
+  filter.is_any = std::ranges::any_of(kListFilters, [&](auto name) { return call.has_param(name); });
+  wanted.kind = call.param("kind");
+  const bool is_kind = wanted.kind.empty() || wanted.kind == kDeliveryKind || wanted.kind == kEventKind ||
+                       wanted.kind == kRecordKind;
+  if (!is_kind) return failed_at("?kind", "invalid_choice", "use delivery, event or record");
+  wanted.reason = call.param("reason");
+  wanted.rule = call.param("rule");
+  wanted.topic = call.param("topic");
+  wanted.integration = call.param("integration");
+  CARILLON_TRY(wanted.channel, channel_param(call, "channel"));
+  CARILLON_TRY(wanted.from, time_param(call, "from"));
+  CARILLON_TRY(wanted.until, time_param(call, "until"));
+  if (call.has_param("closed")) { CARILLON_TRY(filter.is_closed, flag_param(call, "closed", false)); }
+  return filter;
+}
+
+Task<Result<bool>> is_listed(Call& call, const ListFilter& filter, const store::DeadLetter& letter) {
+  if (filter.is_closed && *filter.is_closed != letter.is_closed) co_return false;
+  if (!fits(filter.wanted, letter)) co_return false;
+  if (!filter.is_any) co_return true;
+  co_return co_await fits_inside(call, filter.wanted, letter);
+}
+
+// A page of what the filter lets through: short, with a place to go on, where that takes too long.
+Task<Result<store::DeadLetterPage>> find_letters(Call& call, const ListFilter& filter, store::ListPage page) {
+  store::DeadLetterPage wanted;
+  const std::size_t limit = page.limit;
+  if (filter.is_any) page.limit = kPageMax;
+  for (std::size_t looked_at = 0;;) {
+    CARILLON_CO_TRY(auto found, co_await call.deps.store.list_dead_letters(call.who.project, page));
+    for (auto& letter : found.rows) {
+      CARILLON_CO_TRY(const bool is_wanted, co_await is_listed(call, filter, letter));
+      if (!is_wanted) continue;
+      if (wanted.rows.size() == limit) {
+        wanted.next = wanted.rows.back().id;
+        co_return wanted;
+      }
+      wanted.rows.push_back(std::move(letter));
+    }
+    looked_at += kPageMax;
+    if (found.next == 0 || wanted.rows.size() == limit || looked_at >= kLookedAtMax) {
+      wanted.next = found.next;
+      co_return wanted;
+    }
+    page.after = found.next;
+  }
+}
+
+Task<Answer> list(Call& call) {
+  CARILLON_CO_TRY(const Paging paging, read_paging(call));
+  CARILLON_CO_TRY(const ListFilter filter, list_filter(call));
+  CARILLON_CO_TRY(const auto found, co_await find_letters(call, filter, paging.by_id()));
+  base::JsonWriter out(384 * found.rows.size() + 64);
+  out.object().key("data").array();
+  for (const auto& letter : found.rows) {
+    CARILLON_CO_CHECK(co_await write_dead_letter(call, out, letter, Detail::Summary));
+  }
+  out.end_array();
+  write_page(out, call, paging, found.next);
+  co_return json_reply(out);
 }
 
 pipeline::EventDeps deps_of(const Call& call) {
@@ -550,7 +624,7 @@ std::span<const Route> dead_letter_routes() {
        .tag = "Dead letters",
        .summary = "List what was given up on, newest first",
        .response = "DeadLetterList",
-       .query = "limit after"},
+       .query = kListQuery},
       {.method = "POST",
        .pattern = "/v1/dead-letters/replay",
        .access = manage("dead_letters"),

@@ -135,7 +135,9 @@ int doctor(const Shell& shell) {
     const Time now = std::chrono::time_point_cast<Millis>(std::chrono::system_clock::now());
     check_pauses(transport, findings);
     check_queues(transport, findings);
+    check_approvals(transport, now, findings);
     check_schedules(transport, findings);
+    check_jobs(transport, now, findings);
     if (!is_remote) check_backup(transport, now, findings);
     if (!is_remote) check_listeners(transport, **options, findings);
   }

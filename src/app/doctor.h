@@ -59,6 +59,10 @@ void check_accountability(Transport& transport, Findings& findings);
 void check_integrations(Transport& transport, Millis lease, Findings& findings);
 // Pauses that stand; first of all those a restore has set.
 void check_pauses(Transport& transport, Findings& findings);
+// Sends that wait for an approval, and whether some end soon without one.
+void check_approvals(Transport& transport, Time now, Findings& findings);
+// Imports, exports and the like: those that failed lately.
+void check_jobs(Transport& transport, Time now, Findings& findings);
 // Schedules whose last run was refused.
 void check_schedules(Transport& transport, Findings& findings);
 // Dead letters that nobody replayed, and whether there are new ones.

@@ -136,7 +136,16 @@ void add_dlq(CLI::App& root, Shell& shell) {
             {"ATTEMPTS", "attempts"},
             {"SINCE", "at"},
             {"WHY", "detail"}},
-           "There is no dead letter.");
+           "There is no dead letter.",
+           {{"kind", "delivery, event or record"},
+            {"reason", "With this reason"},
+            {"rule", "Events of this rule"},
+            {"topic", "Records of this topic"},
+            {"channel", "Deliveries of this channel"},
+            {"integration", "Deliveries that this integration was asked for last"},
+            {"from", "Given up at or after this time, RFC 3339"},
+            {"until", "Given up before this time, RFC 3339"},
+            {"closed", "false: those that are open, true: those that were sent again or discarded"}});
   auto id = std::make_shared<std::string>();
   auto& show =
       add_verb(dlq, shell, "show", "Show one with all its attempts", "carillon dlq show dlv_9f2c",
