@@ -20,6 +20,7 @@ Task<Answer> readyz(Call& call) {
     if (auto why = call.deps.pipeline->not_ready(); !why.empty())
       reasons.emplace_back("pipeline", std::move(why));
   }
+  if (!call.deps.has_begun()) reasons.emplace_back("start", "the first keys are being made");
   const auto health = call.deps.store.health();
   if (!health.can_write) reasons.emplace_back("store", health.why);
   // What is done without them is done all the same.

@@ -143,8 +143,12 @@ Result<void> Node::open_postgres() {
 }
 
 bool Node::is_new_store() const {
+  const auto snapshot = directory_->snapshot();
   // Of several that begin together the first may be one that gives no keys.
-  return store_->is_shared() ? directory_->snapshot()->apps.empty() : is_new_store_;
+  if (store_->is_shared()) return snapshot->apps.empty();
+  // Its first run may have ended before it made any, or have been a command.
+  const bool has_none = snapshot->apps.empty() && snapshot->management.empty() && snapshot->members.empty();
+  return is_new_store_ || has_none;
 }
 
 // What one process seals, the others open.
@@ -216,7 +220,8 @@ Result<void> Node::open_rest(Role role) {
                  [this] { return listen_url(); },
                  queue_.get(),
                  ingest_.get(),
-                 record_writer_.get()};
+                 record_writer_.get(),
+                 [this] { return has_begun_.load(); }};
   api_ = api::Api::open(std::move(deps), options_.api);
   backups_ = std::make_unique<Backups>(
       Backups::Deps{*store_, options_, clock_, store_folder_, keys_->sealer.key_id(), instance});

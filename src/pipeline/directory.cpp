@@ -286,7 +286,9 @@ Task<Result<void>> Directory::reload() {
     view->name = projects[i].key.key;
     view->title = project.title;
     view->created_at = projects[i].created_at;
-    view->sandbox_is_default = project.sandbox_default;
+    // A store of files that moved into PostgreSQL is a cluster's from then on: there nothing ends in the
+    // sandbox by itself.
+    view->sandbox_is_default = project.sandbox_default && !store_.is_shared();
     view->client_jwt = make_verifier(*view, keys_);
     CARILLON_CO_TRY(view->push_key, co_await obtain_push_key(store_, keys_.sealer, id, clock_.now()));
     next->project_ids.emplace(view->name, id);
