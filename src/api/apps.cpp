@@ -10,7 +10,7 @@ constexpr std::string_view kAreas[] = {"admin",      "send",         "read",    
                                        "categories", "integrations", "routes",  "dead_letters", "pauses",
                                        "apps",       "settings",     "audit",   "rules",        "schedules",
                                        "approvals",  "alerts",       "objects", "webhooks"};
-constexpr std::size_t kScopesMax = 16;
+constexpr std::size_t kScopesMax = std::size(kAreas);
 
 Failure no_app(const Call& call) { return not_found(fmt::format("app '{}'", call.args[0].substr(0, 64))); }
 
@@ -266,9 +266,9 @@ Task<Answer> post_key(Call& call) {
   reader.done();
   for (const auto& scope : scopes) {
     if (std::ranges::find(kAreas, scope) == std::end(kAreas)) {
-      reader.problem("scopes", "invalid_choice",
-                     "use admin, or areas: send read people templates categories "
-                     "integrations routes dead_letters pauses apps settings audit rules");
+      reader.problem(
+          "scopes", "invalid_choice",
+          fmt::format("use admin, or areas: {}", fmt::join(std::begin(kAreas) + 1, std::end(kAreas), " ")));
       break;
     }
   }

@@ -85,11 +85,30 @@ Failure no_pause(const Call& call) {
   return not_found(fmt::format("pause '{}'", call.args[0].substr(0, 40)));
 }
 
+// A misspelt name would stop nothing, and nobody would know.
+void check_scope(const Call& call, const model::Pause& pause, base::Problems& problems) {
+  const auto& view = call.view();
+  const bool is_app = std::ranges::any_of(call.snapshot->apps, [&](const auto& entry) {
+    return entry.second->project == call.who.project && entry.second->name == pause.app;
+  });
+  if (!pause.app.empty() && !is_app)
+    problems.push_back({"/scope/app", "invalid_value", fmt::format("there is no app '{}'", pause.app)});
+  if (!pause.category.empty() && !view.categories.contains(pause.category)) {
+    problems.push_back(
+        {"/scope/category", "unknown_category", fmt::format("there is no category '{}'", pause.category)});
+  }
+  if (!pause.template_key.empty() && !view.templates.contains(pause.template_key)) {
+    problems.push_back({"/scope/template", "unknown_template",
+                        fmt::format("there is no published template '{}'", pause.template_key)});
+  }
+}
+
 Task<Answer> post_pause(Call& call) {
   CARILLON_CO_TRY(const auto root, parse_body(call.request.body));
   base::Problems problems;
   model::Pause pause;
   model::read_pause(root, pause, problems);
+  check_scope(call, pause, problems);
   if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
   pause.id = base::id_text(pipeline::kPausePrefix, call.deps.ids.take());
   pause.by = call.who.actor();

@@ -376,15 +376,13 @@ void read_settings_fields(ObjectReader& reader, ProjectSettings& into, Problems&
     std::string from, to;
     q.require("from");
     q.require("to");
-    q.text("from", from, 5);
-    q.text("to", to, 5);
-    q.done();
+    const bool has_from = q.text("from", from, 5), has_to = q.text("to", to, 5);
     const auto a = parse_clock(from), b = parse_clock(to);
-    if (a && b) {
-      into.quiet_hours = QuietHours{*a, *b};
-    } else {
-      reader.problem("quiet_hours", "invalid_time", "give from and to as HH:MM, for example 22:00 and 08:00");
-    }
+    constexpr const char* kForm = "write a local time as HH:MM, for example 22:00";
+    if (has_from && !a) q.problem("from", "invalid_time", kForm);
+    if (has_to && !b) q.problem("to", "invalid_time", kForm);
+    q.done();
+    if (a && b) into.quiet_hours = QuietHours{*a, *b};
   }
 }
 }  // namespace
@@ -450,6 +448,8 @@ void read_project_settings(JsonElement body, ProjectSettings& into, const Projec
   ObjectReader reader(body, "", problems);
   read_settings_fields(reader, into, problems);
   if (names_null(body, "quiet_hours")) into.quiet_hours.reset();
+  if (into.quiet_hours && into.quiet_hours->from_min == into.quiet_hours->to_min)
+    problems.push_back({"/quiet_hours/to", "invalid_value", "the end must differ from the beginning"});
   for (std::size_t i = 0; i < into.cors_origins.size(); ++i) {
     if (is_web_origin(into.cors_origins[i])) continue;
     problems.push_back({fmt::format("/cors_origins/{}", i), "invalid_origin",

@@ -40,3 +40,10 @@ def test_it_holds_over_a_restart(connected, simulator):
     connected.delete(f"/v1/pauses/{stop['id']}")
     assert only(connected.wait_final(sent["id"])["deliveries"])["status"] == "sent"
     assert simulator.counts()["smtp"]["accepted"] == 1
+
+
+def test_a_misspelt_name_does_not_pretend_to_stop_anything(server):
+    for field, name in (("category", "nwes"), ("app", "shp"), ("template", "bels"), ("channel", "fax")):
+        refused = server.api("POST", "/v1/pauses", {"scope": {field: name}, "reason": "wrong price"})
+        assert refused.status == 422 and refused.pointers == [f"/scope/{field}"]
+    assert server.get("/v1/pauses")["data"] == []
