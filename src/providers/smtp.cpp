@@ -72,11 +72,11 @@ const StatusRow* find_status(std::string_view enhanced) noexcept {
   return row == std::end(kStatuses) ? nullptr : row;
 }
 
+bool is_about_login(int code) noexcept { return code == 530 || code == 534 || code == 535 || code == 538; }
+
 // A refusal for good without an enhanced code (RFC 5321 §4.2.3).
 OutcomeKind kind_of_code(int code, Phase phase) noexcept {
-  if (code == 530 || code == 534 || code == 535 || code == 538 || phase == Phase::Auth) {
-    return OutcomeKind::Misconfigured;
-  }
+  if (is_about_login(code) || phase == Phase::Auth) return OutcomeKind::Misconfigured;
   if (phase == Phase::Connect)
     return OutcomeKind::Temporary;  // "no service here" is said of the host, not of a mail
   if (phase == Phase::MailFrom && (code == 550 || code == 553 || code == 554))
@@ -193,7 +193,8 @@ class SmtpProvider final : public Provider {
     }
     const auto reply = co_await http_->mail(std::move(mail), deadline);
     if (reply) {
-      sink.finished(job, classify(*reply, content.message_id));
+      const LetterSender sender = sender_of(*job.message, options_.from_email, options_.from_name);
+      sink.finished(job, classify(*reply, content.message_id, sender.is_asked));
     } else if (reply.error().failure == net::SendFailure::NotSent) {
       sink.finished(job, Outcome::not_sent(reply.error().detail));
     } else {
@@ -230,7 +231,7 @@ void describe_options(base::SettingsGroup& group, Options& options) {
 
 std::span<const StatusRow> status_rows() noexcept { return kStatuses; }
 
-model::Outcome classify(const net::SmtpReply& reply, const std::string& handle) {
+model::Outcome classify(const net::SmtpReply& reply, const std::string& handle, bool asked_sender) {
   if (reply.code >= 200 && reply.code < 300 && reply.phase == Phase::Done) {
     const std::size_t at = reply.text.find(kQueuedAs);
     std::string id = at == std::string::npos ? handle : reply.text.substr(at + kQueuedAs.size());
@@ -249,6 +250,10 @@ model::Outcome classify(const net::SmtpReply& reply, const std::string& handle) 
       reply.phase != Phase::Data) {
     kind = OutcomeKind::Misconfigured;
   }
+  // The caller's own sender says nothing about the account; before MAIL FROM nobody has seen it.
+  const bool is_known = reply.phase != Phase::Connect && reply.phase != Phase::Auth;
+  if (kind == OutcomeKind::Misconfigured && asked_sender && is_known && !is_about_login(reply.code))
+    kind = OutcomeKind::Permanent;
   Outcome outcome = Outcome::of(
       kind, reply.code, reply.enhanced.empty() ? std::to_string(reply.code) : reply.enhanced,
       row != nullptr ? std::string(row->text) : fmt::format("the server answered {}", reply.code));
