@@ -103,9 +103,10 @@ Task<std::optional<Failure>> refuse_untested(Call& call, const model::Integratio
   const auto report = co_await call.deps.pipeline->integrations().test_settings(
       call.who.project, integration.provider, integration.settings, problems);
   if (!problems.empty()) co_return Failure(std::move(problems));
-  if (!report) co_return Failure(422, "integration_test_failed", report.error().message);
-  if (report->ok) co_return std::nullopt;
-  co_return Failure(422, "integration_test_failed", report->detail);
+  if (report && report->ok) co_return std::nullopt;
+  problems.push_back(
+      {"/settings", "integration_test_failed", report ? report->detail : report.error().message});
+  co_return Failure(std::move(problems));
 }
 
 Task<Answer> put_integration(Call& call) {
@@ -210,10 +211,15 @@ Task<Answer> pause_integration(Call& call) {
 
 Task<Answer> resume_integration(Call& call) { return set_pause(call, {}); }
 
-void write_setting(base::JsonWriter& out, const base::Setting& s) {
+// The endpoint is the vendor's where nobody names another.
+std::string_view default_of(const providers::ProviderType& type, const base::Setting& s) {
+  if (s.type == base::SettingType::Secret) return {};  // a secret has no default worth showing
+  return s.name == "endpoint" ? type.default_endpoint : std::string_view(s.def);
+}
+
+void write_setting(base::JsonWriter& out, const providers::ProviderType& type, const base::Setting& s) {
   out.object().field("name", s.name).field("type", base::name(s.type)).field("unit", s.unit);
-  // A secret has no default worth showing.
-  out.field("default", s.type == base::SettingType::Secret ? std::string_view{} : std::string_view(s.def));
+  out.field("default", default_of(type, s));
   out.field("required", s.is_required)
       .field("secret", s.type == base::SettingType::Secret)
       .field("help", s.help);
@@ -236,7 +242,7 @@ Task<Answer> provider_types(Call&) {
     out.end_array().key("settings").array();
     base::SettingsGroup group("settings");
     type->declare(group);
-    for (const auto& setting : group.settings()) write_setting(out, setting);
+    for (const auto& setting : group.settings()) write_setting(out, *type, setting);
     out.end_array().field("receipts", type->has_receipts).end_object();
   }
   out.end_array().key("page").object().key("next").null().end_object().end_object();
@@ -271,10 +277,10 @@ std::string Api::providers_markdown() {
     base::SettingsGroup group("settings");
     type->declare(group);
     for (const auto& s : group.settings()) {
-      const bool is_secret = s.type == base::SettingType::Secret;
+      const std::string_view def = default_of(*type, s);
       out += fmt::format("| `{}`{} | {}{} | {} | {} |\n", s.name, s.is_required ? " (required)" : "",
                          base::name(s.type), s.unit.empty() ? "" : ", " + s.unit,
-                         is_secret || s.def.empty() ? "" : "`" + s.def + "`", s.help);
+                         def.empty() ? "" : fmt::format("`{}`", def), s.help);
     }
   }
   return out;

@@ -122,7 +122,8 @@ Result<ServiceAccount> ServiceAccount::read(const base::Secret& json) {
   }
   account.private_key = base::Secret(std::move(private_key));
   if (!net::parse_url(account.token_uri)) {
-    return fail(Errc::InvalidArgument, "token_uri of service_account is not a URL; paste the whole key file");
+    return fail(Errc::InvalidArgument,
+                "service_account: its token_uri is not a URL; paste the whole key file");
   }
   return account;
 }
@@ -136,7 +137,7 @@ Result<std::string> ServiceAccount::assertion(Time now) const {
   auto jwt = base::jws_rs256(header.str(), claims.str(), private_key);
   if (!jwt)
     return fail(Errc::InvalidArgument,
-                "private_key of service_account is not an RSA key; paste the whole key file");
+                "service_account: its private_key is not an RSA key; paste the whole key file");
   return jwt;
 }
 

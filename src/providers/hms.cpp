@@ -34,7 +34,8 @@ class HmsProvider final : public Provider {
                                                   const Context& context) {
     if (!net::parse_url(options.token_url)) return fail(Errc::InvalidArgument, "token_url is not a URL");
     if (options.receipt_user.empty() != options.receipt_key.empty()) {
-      return fail(Errc::InvalidArgument, "set both receipt_user and receipt_key, or neither");
+      return fail(Errc::InvalidArgument,
+                  "receipt_user and receipt_key belong together: set both, or neither");
     }
     Http2Push::Options push;
     push.client.origin = common.endpoint.empty() ? std::string(kEndpoint) : common.endpoint;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/ids.h"
 #include "providers/calls.h"
 
@@ -40,6 +42,17 @@ std::string callback_url(std::string_view base, std::int64_t delivery) {
 
 Task<Result<CallbackReading>> Provider::callback(const CallbackRequest&, base::Deadline) {
   co_return fail(Errc::NotFound, "this provider reports nothing");
+}
+
+void name_setting(const base::SettingsGroup& group, const Error& error, base::Problems& problems) {
+  if (error.code != Errc::InvalidArgument) return;
+  const std::string_view text = error.message;
+  const std::string_view name =
+      text.substr(0, text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_"));
+  const bool is_setting = std::ranges::any_of(
+      group.settings(), [name](const base::Setting& setting) { return setting.name == name; });
+  if (is_setting)
+    problems.push_back({fmt::format("/settings/{}", name), "integration_test_failed", error.message});
 }
 
 void describe(base::SettingsGroup& group, CommonOptions& options) {

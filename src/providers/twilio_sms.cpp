@@ -115,7 +115,7 @@ class TwilioSms final : public TwilioProvider {
   static Result<std::unique_ptr<Provider>> create(Options options, CommonOptions common,
                                                   const Context& context) {
     if (options.from.empty() && options.messaging_service_sid.empty()) {
-      return fail(Errc::InvalidArgument, "set from or messaging_service_sid");
+      return fail(Errc::InvalidArgument, "from is missing: set it, or messaging_service_sid");
     }
     CARILLON_CHECK(set_endpoint(common, kTwilioEndpoint));
     return std::make_unique<TwilioSms>(std::move(options), std::move(common), context);
