@@ -76,7 +76,8 @@ struct Summary {
   std::int64_t accepted = 0;
   std::int64_t states[model::kDeliveryStatusCount] = {};
   std::int64_t reported[model::kReceiptKindCount] = {};
-  bool has_receipts = false;  // something reports deliveries: 0 % is a figure
+  bool has_receipts = false;   // something reports deliveries: 0 % is a figure
+  std::int64_t reporting = 0;  // of what was sent: through somebody who reports deliveries
 
   [[nodiscard]] std::int64_t of(DeliveryStatus status) const {
     return states[static_cast<std::size_t>(status)];
@@ -104,8 +105,9 @@ void add(Summary& summary, const Call& call, const store::StatsRow& row) {
   } else {
     summary.states[static_cast<std::size_t>(row.status)] += row.n;
   }
-  summary.has_receipts =
-      summary.has_receipts || row.status == DeliveryStatus::Delivered || reports(call, row);
+  const bool is_reported = reports(call, row);
+  if (!row.engagement && row.status == DeliveryStatus::Sent && is_reported) summary.reporting += row.n;
+  summary.has_receipts = summary.has_receipts || row.status == DeliveryStatus::Delivered || is_reported;
 }
 
 // A share of what was sent; null where nothing was, or where nobody would tell.
@@ -131,7 +133,9 @@ void write_summary(base::JsonWriter& out, const Summary& s) {
     out.field(model::name(kind), s.of(kind));
   }
   out.field("receipts", s.has_receipts ? "yes" : "no receipts").key("rates").object();
-  write_rate(out, "delivery", s.of(DeliveryStatus::Delivered), s.has_receipts ? s.sent() : 0);
+  // Of what went through those who report it: the silence of the others is no failure.
+  const std::int64_t delivered = s.of(DeliveryStatus::Delivered);
+  write_rate(out, "delivery", delivered, s.has_receipts ? std::max(s.reporting, delivered) : 0);
   write_rate(out, "open", s.of(ReceiptKind::Opened), s.sent());
   write_rate(out, "click", s.of(ReceiptKind::Clicked), s.sent());
   write_rate(out, "conversion", s.of(ReceiptKind::Converted), s.sent());

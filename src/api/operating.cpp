@@ -18,16 +18,60 @@ const model::Route* find_route(const Call& call) {
   return it == call.view().routes.end() ? nullptr : &*it;
 }
 
+// What keeps the integration from ever carrying what the route matches; empty: nothing.
+std::string never_asked(const model::Route& route, const model::Integration& integration) {
+  const auto* const type = providers::find_provider(integration.provider);
+  if (type == nullptr || type->is_any_channel) return {};
+  // A platform is one of push.
+  const std::optional<model::Channel> channel =
+      route.channel || route.platform.empty() ? route.channel : std::optional(model::Channel::Push);
+  if (channel && type->channel != *channel) {
+    return fmt::format("'{}' carries {}, which is not what the route is for: {}", integration.key,
+                       model::name(type->channel), model::name(*channel));
+  }
+  if (route.platform.empty() || type->platforms.empty()) return {};
+  std::string reached;
+  for (const auto platform : type->platforms) {
+    if (model::name(platform) == route.platform) return {};
+    reached.append(reached.empty() ? "" : ", ").append(model::name(platform));
+  }
+  return fmt::format("'{}' does not reach {}, but {}", integration.key, route.platform, reached);
+}
+
 void check_chain(const Call& call, const model::Route& route, base::Problems& problems) {
   if (route.chain.empty()) problems.push_back({"/chain", "required", "name at least one integration"});
   for (std::size_t i = 0; i < route.chain.size(); ++i) {
     const std::string& key = route.chain[i].integration;
-    if (call.view().find_integration(key) != nullptr) continue;
+    const std::string pointer = fmt::format("/chain/{}/integration", i);
+    if (const auto* const integration = call.view().find_integration(key)) {
+      std::string why = never_asked(route, *integration);
+      if (!why.empty()) problems.push_back({pointer, "leads_nowhere", std::move(why)});
+      const auto earlier = route.chain.begin() + static_cast<std::ptrdiff_t>(i);
+      const bool is_again = std::any_of(route.chain.begin(), earlier,
+                                        [&](const auto& step) { return step.integration == key; });
+      if (is_again) problems.push_back({pointer, "leads_nowhere", fmt::format("'{}' was asked before", key)});
+      continue;
+    }
     const bool is_sandbox = key == providers::sandbox_type().name;
     problems.push_back(
-        {fmt::format("/chain/{}/integration", i), "unknown_integration",
+        {pointer, "unknown_integration",
          fmt::format("there is no integration '{}'{}", key.substr(0, 64),
                      is_sandbox ? R"(; make it: PUT /v1/integrations/sandbox {"provider":"sandbox"})" : "")});
+  }
+}
+
+// What no message can be of would never lead anywhere.
+void check_match(const Call& call, const model::Route& route, base::Problems& problems) {
+  if (!route.category.empty() && !call.view().categories.contains(route.category)) {
+    problems.push_back({"/match/category", "unknown_category",
+                        fmt::format("there is no category '{}'", route.category.substr(0, 64))});
+  }
+  const auto is_it = [&](const auto& app) {
+    return app.second->project == call.who.project && app.second->name == route.app;
+  };
+  if (!route.app.empty() && std::ranges::none_of(call.snapshot->apps, is_it)) {
+    problems.push_back(
+        {"/match/app", "unknown_app", fmt::format("there is no app '{}'", route.app.substr(0, 64))});
   }
 }
 
@@ -37,7 +81,10 @@ Task<Answer> put_route(Call& call) {
   base::Problems problems;
   model::Route route;
   model::read_route(root, route, problems);
-  if (problems.empty()) check_chain(call, route, problems);
+  if (problems.empty()) {
+    check_match(call, route, problems);
+    check_chain(call, route, problems);
+  }
   if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
   route.key = call.args[0];
   const bool is_known = find_route(call) != nullptr;
