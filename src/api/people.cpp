@@ -236,16 +236,9 @@ std::vector<std::string> bundles_of(const Call& call, std::string_view service) 
   std::vector<std::string> bundles;
   for (const auto& integration : call.view().integrations) {
     const auto* const type = providers::find_provider(integration.provider);
-    if (!integration.enabled || type == nullptr || type->service != service || type->bundle == nullptr)
-      continue;
-    const auto settings = call.deps.directory.open_settings(call.who.project, integration);
-    base::JsonDocument document;
-    const auto root =
-        settings ? document.parse(*settings) : fail(Errc::Corruption, "sealed with another key");
-    if (!root) continue;
-    std::string bundle = type->bundle(*root);
-    if (!bundle.empty() && std::ranges::find(bundles, bundle) == bundles.end())
-      bundles.push_back(std::move(bundle));
+    if (!integration.enabled || type == nullptr || type->service != service) continue;
+    const std::string& bundle = integration.bundle;
+    if (!bundle.empty() && std::ranges::find(bundles, bundle) == bundles.end()) bundles.push_back(bundle);
   }
   return bundles;
 }

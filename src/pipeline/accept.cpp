@@ -694,7 +694,8 @@ void Acceptor::answer(std::vector<std::unique_ptr<Call>>& calls) {
   });
 }
 
-Task<std::expected<Explained, Refusal>> Acceptor::explain(Caller caller, SendItem item) {
+Task<std::expected<Explained, Refusal>> Acceptor::explain(Caller caller, SendItem item,
+                                                          std::vector<Unavailable> not_asked) {
   const Time now = deps_.clock.now();
   const auto snapshot = deps_.directory.snapshot();
   Work work;
@@ -708,7 +709,13 @@ Task<std::expected<Explained, Refusal>> Acceptor::explain(Caller caller, SendIte
   std::vector<PeopleQuery*> queries{&work.people};
   const auto loaded = co_await load_people(deps_.store, deps_.keys.address_hash, std::move(queries));
   if (!loaded) co_return std::unexpected(unavailable(loaded.error()));
-  const RouteInput input{*work.plan, *item.request, work.people.people, deps_.keys.address_hash, now, true};
+  const RouteInput input{.plan = *work.plan,
+                         .request = *item.request,
+                         .people = work.people.people,
+                         .address_hash = deps_.keys.address_hash,
+                         .now = now,
+                         .wants_explain = true,
+                         .unavailable = not_asked};
   Routed routed = route(input);
   if (!routed.problems.empty()) { co_return std::unexpected(make_refusal(422, std::move(routed.problems))); }
   const People& people = work.people.people;

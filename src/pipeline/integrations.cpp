@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/log.h"
-#include "pipeline/routes.h"
 
 namespace carillon::pipeline {
 namespace {
@@ -45,6 +44,17 @@ Reason Account::unavailable(Time now) {
   if (!provider || breaker.is_open(now)) return Reason::ProviderDown;
   if (throttled_until && *throttled_until - now > kShortThrottle) return Reason::ProviderDown;
   return Reason::None;
+}
+
+std::string Account::why_unavailable(Time now) const {
+  if (!paused.empty()) return fmt::format("it is paused: {}", paused);
+  if (!provider) return fmt::format("it cannot be used: {}", open_error);
+  if (breaker.is_open(now)) {
+    const auto until = breaker.open_until();
+    return fmt::format("it is left alone after failures, until {}", to_rfc3339(until.value_or(now)));
+  }
+  return throttled_until ? fmt::format("its vendor wants nothing until {}", to_rfc3339(*throttled_until))
+                         : std::string();
 }
 
 std::size_t Account::free_slots(Priority priority) const {
@@ -98,7 +108,8 @@ std::size_t Account::room(std::size_t wanted, Priority priority, Time now) const
 }
 
 std::vector<Account*> order_again(std::vector<Account*> in_order, const model::Delivery& delivery) {
-  const bool was_tried = delivery.attempts > 0 || delivery.reason == Reason::InvalidRecipient;
+  const bool was_tried = delivery.attempts > 0 || delivery.reason == Reason::InvalidRecipient ||
+                         delivery.reason == Reason::Throttled;
   if (!was_tried || delivery.integration.empty()) return in_order;
   const auto last = std::ranges::find(in_order, delivery.integration, &Account::key);
   if (last == in_order.end()) return in_order;
@@ -393,6 +404,18 @@ struct Integrations::Impl {
     co_return reading;
   }
 
+  Task<std::vector<Unavailable>> unavailable(std::int32_t id) {
+    std::vector<Unavailable> found;
+    const Time now = deps.clock.now();
+    const auto at = projects.find(id);
+    if (at == projects.end()) co_return found;
+    for (const auto& [key, entry] : at->second.configured) {
+      const Reason reason = entry.account->unavailable(now);
+      if (reason != Reason::None) found.push_back({key, reason, entry.account->why_unavailable(now)});
+    }
+    co_return found;
+  }
+
   struct Tested {
     Result<providers::TestReport> report;
     base::Problems problems;
@@ -464,6 +487,7 @@ std::vector<Account*> Integrations::candidates(const ProjectView& view, const Qu
   for (const auto* integration : chain.integrations) {
     Account* account = impl_->find(query.project, integration->key);
     if (account == nullptr || std::ranges::find(result, account) != result.end()) continue;
+    if (query.device != nullptr && is_stranger(*integration, *query.device, chain.integrations)) continue;
     const bool speaks = account->type->service.empty() || account->type->is_any_channel ||
                         std::ranges::find(query.services, account->type->service) != query.services.end();
     if (speaks) result.push_back(account);
@@ -503,6 +527,11 @@ Task<Result<void>> Integrations::resume(std::int32_t project, std::string key, s
     return impl->resume(project, k, a);
   };
   return impl_->on_delivery<Result<void>>(std::move(task), closing());
+}
+
+Task<std::vector<Unavailable>> Integrations::unavailable(std::int32_t project) {
+  auto task = [impl = impl_.get(), project] { return impl->unavailable(project); };
+  return impl_->on_delivery<std::vector<Unavailable>>(std::move(task), {});
 }
 
 Task<Result<providers::TestReport>> Integrations::test(std::int32_t project, std::string key) {

@@ -20,6 +20,7 @@
 #include "model/status.h"
 #include "pipeline/breaker.h"
 #include "pipeline/directory.h"
+#include "pipeline/routes.h"
 #include "providers/catalog.h"
 
 namespace carillon::pipeline {
@@ -56,6 +57,7 @@ class Account {
   // None: may be asked now or within 2 s (a short Retry-After: take_slot() says no until then).
   // IntegrationPaused, ProviderDown (breaker, throttled for longer, cannot be opened).
   [[nodiscard]] model::Reason unavailable(Time now);
+  [[nodiscard]] std::string why_unavailable(Time now) const;  // for people
   // Slots for this priority: others than critical hold at most 80 % of them. Counts what was taken and not
   // yet begun.
   [[nodiscard]] std::size_t free_slots(model::Priority priority) const;
@@ -117,6 +119,7 @@ class Integrations {
     std::string_view country, app, category;
     std::int64_t delivery = 0;
     std::span<const std::string_view> services;
+    const model::Device* device = nullptr;  // of a push; accounts that are strangers to it are left out
   };
   [[nodiscard]] std::vector<Account*> candidates(const ProjectView& view, const Query& query);
   [[nodiscard]] Account* find(std::int32_t project, std::string_view key);
@@ -141,6 +144,9 @@ class Integrations {
   Task<Result<providers::CallbackReading>> callback(std::int32_t project, std::string key,
                                                     providers::CallbackRequest request,
                                                     base::Deadline deadline);
+  // Which accounts of the project could not be asked now, and why: paused, left alone after failures,
+  // throttled for long, not to be opened.
+  Task<std::vector<Unavailable>> unavailable(std::int32_t project);
   // Opens a provider with these settings (secrets in clear) and asks the vendor, without keeping it.
   // Errors: NotFound (provider type) · InvalidArgument, with `problems`.
   Task<Result<providers::TestReport>> test_settings(std::int32_t project, std::string provider,

@@ -4,6 +4,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <algorithm>
 #include <boost/asio/use_future.hpp>
 #include <cstdlib>
 #include <filesystem>
@@ -270,6 +271,27 @@ TEST_F(IntegrationsTest, AsksWhoFailedLast) {
   d.attempts = 0;
   d.reason = Reason::InvalidRecipient;
   EXPECT_EQ(order("m1"), (Keys{"m2", "m3", "m1"}));
+  // Who wants nothing for this address, though it is asked for others.
+  d.reason = Reason::Throttled;
+  EXPECT_EQ(order("m2"), (Keys{"m1", "m3", "m2"}));
+}
+
+TEST_F(IntegrationsTest, TellsWhichCannotBeAskedAndWhy) {
+  put_mail("m1");
+  put_mail("m2");
+  put("bad", "smtp", R"({"endpoint":"smtp://127.0.0.1:1"})");
+  EXPECT_EQ(run(integrations_->unavailable(kDefaultProject)).size(), 1U);
+  find("m1")->paused = "moving house";
+  find("m2")->throttled_until = clock_.now() + std::chrono::minutes(5);
+  auto found = run(integrations_->unavailable(kDefaultProject));
+  std::ranges::sort(found, {}, &Unavailable::integration);
+  ASSERT_EQ(found.size(), 3U);
+  EXPECT_EQ(found[0].reason, Reason::ProviderDown);
+  EXPECT_TRUE(found[0].why.contains("from_email")) << found[0].why;
+  EXPECT_EQ(found[1].reason, Reason::IntegrationPaused);
+  EXPECT_EQ(found[1].why, "it is paused: moving house");
+  EXPECT_EQ(found[2].reason, Reason::ProviderDown);
+  EXPECT_TRUE(found[2].why.contains("wants nothing until")) << found[2].why;
 }
 
 TEST_F(IntegrationsTest, SaysWhyAnIntegrationCannotBeOpened) {
@@ -349,8 +371,8 @@ TEST_F(IntegrationsTest, TestsSettingsWithoutKeepingThem) {
   base::Problems problems;
   const auto unknown = run(integrations_->test_settings(kDefaultProject, "nope", "{}", problems));
   EXPECT_EQ(unknown.error().code, Errc::NotFound);
-  const auto bad =
-      run(integrations_->test_settings(kDefaultProject, "smtp", R"({"endpoint":"smtp://127.0.0.1:1"})", problems));
+  const auto bad = run(integrations_->test_settings(kDefaultProject, "smtp",
+                                                    R"({"endpoint":"smtp://127.0.0.1:1"})", problems));
   EXPECT_EQ(bad.error().code, Errc::InvalidArgument);
   ASSERT_FALSE(problems.empty());
   EXPECT_EQ(problems.front().pointer, "/settings/from_email");

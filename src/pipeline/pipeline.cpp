@@ -132,8 +132,9 @@ class PipelineImpl final : public Pipeline {
   }
 
   Task<std::expected<Explained, Refusal>> explain(Caller caller, SendItem item) override {
+    auto unavailable = co_await integrations_.unavailable(caller.project);
     Acceptor* mine = co_await my_acceptor();
-    co_return co_await mine->explain(std::move(caller), std::move(item));
+    co_return co_await mine->explain(std::move(caller), std::move(item), std::move(unavailable));
   }
 
   Task<Result<model::Explain>> explain_delivery(std::int64_t delivery) override {

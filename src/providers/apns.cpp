@@ -90,6 +90,12 @@ std::string bundle_of(base::JsonElement settings) {
   return settings["topic"].get(topic) == simdjson::SUCCESS ? std::string(topic) : std::string{};
 }
 
+std::string environment_of(base::JsonElement settings) {
+  std::string_view environment;
+  const bool is_given = settings["environment"].get(environment) == simdjson::SUCCESS;
+  return is_given ? std::string(environment) : Options{}.environment;
+}
+
 }  // namespace
 
 void describe_options(base::SettingsGroup& group, Options& options) {
@@ -165,6 +171,7 @@ extern const ProviderType apns{
     .in_flight_default = apns_detail::kInFlightDefault,
     .has_handle = true,
     .bundle = apns_detail::bundle_of,
+    .environment = apns_detail::environment_of,
     .declare = declare_as<apns_detail::Options, apns_detail::describe_options>,
     .open = open_as<apns_detail::ApnsProvider, apns_detail::Options, apns_detail::describe_options>,
 };
