@@ -58,7 +58,10 @@ Verdict throttled(const VerdictInput& in) {
   v.reason = Reason::Throttled;
   const Millis wait =
       std::clamp(in.outcome.retry_after.value_or(kThrottleDefault), Millis(100), kThrottleMax);
-  v.due_at = in.others_available > 0 ? in.now : in.now + wait;
+  // An account that is throttled rests, and the next one is asked. One of whose addresses only this is
+  // throttled does not: where the others have said the same, asking on at once would go in circles.
+  const bool is_again = in.outcome.is_of_address && in.delivery.reason == Reason::Throttled;
+  v.due_at = in.others_available > 0 && !is_again ? in.now : in.now + wait;
   return v;
 }
 

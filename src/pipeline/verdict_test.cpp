@@ -145,6 +145,18 @@ TEST(Verdict, AsksAnotherIntegrationAtOnceWhenThrottled) {
   EXPECT_EQ(question.ask().due_at, kNow);
 }
 
+TEST(Verdict, AsksTheNextOnceWhenOnlyTheAddressIsThrottled) {
+  Question question(of(OutcomeKind::Throttled, 429), model::Queue::Chat);
+  question.outcome.retry_after = minutes(5);
+  question.outcome.is_of_address = true;
+  question.others_available = 1;
+  EXPECT_EQ(question.ask().due_at, kNow);
+  question.delivery.reason = Reason::Throttled;
+  EXPECT_EQ(question.ask().due_at, kNow + minutes(5)) << "the other has said the same";
+  question.outcome.is_of_address = false;  // this account rests, so it is not asked again at once
+  EXPECT_EQ(question.ask().due_at, kNow);
+}
+
 TEST(Verdict, EndsThrottlingAtTheAgeLimitOfTheKindUnlessATtlDoes) {
   Question question(of(OutcomeKind::Throttled, 429));
   question.accepted_at = kNow - hours(25);
