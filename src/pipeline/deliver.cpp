@@ -388,6 +388,7 @@ void Deliverer::begin(std::vector<FlightPtr> flights) {
     job.priority = flight->delivery.priority;
     job.expires_at = flight->delivery.expires_at;
     job.collapse_key = flight->notification->request->collapse_key;
+    job.previous_id = flight->delivery.provider_id;
     job.now = now;
     flight->account->begin();
     ++in_flight_;
@@ -399,6 +400,17 @@ void Deliverer::begin(std::vector<FlightPtr> flights) {
     account->provider->send(jobs, *this, base::Deadline::after(account->timeout + time_for(*jobs.front())));
   }
   CARILLON_FAILPOINT("deliver.after_send");
+}
+
+void Deliverer::named(providers::Job& job, const std::string& provider_id) {
+  const auto& flight = *static_cast<const Flight*>(job.owner);
+  // What a restart makes of it while nothing else is known; the answer takes its place.
+  model::Outcome begun = model::Outcome::ambiguous(kEndedWhileAsking);
+  begun.provider_id = provider_id;
+  journal_.outcome(flight.delivery.id, flight.delivery.epoch, begun);
+  // When it cannot be written a repeat has another id, which the timeline tells of as of any other.
+  if (const auto flushed = journal_.flush(); !flushed)
+    base::log_warn("a vendor's id is not in the outcome journal: {}", flushed.error().message);
 }
 
 void Deliverer::finished(providers::Job& job, model::Outcome outcome) {

@@ -67,6 +67,7 @@ class Deliverer final : public providers::JobSink {
   [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_ + attacher_.count(); }
 
   void finished(providers::Job& job, model::Outcome outcome) override;
+  void named(providers::Job& job, const std::string& provider_id) override;
 
   // What a delivery says: its notification's request, opened where something in it is sensitive, and what a
   // replay changed.
