@@ -23,11 +23,13 @@ struct Options {
 void describe_options(base::SettingsGroup& group, Options& options) {
   group.secret("service_account", options.service_account)
       .required()
-      .help("Content of the service account's JSON key file, from the Firebase console.");
+      .help("Content of the service account's JSON key file, from the Firebase console.")
+      .korean("Firebase 콘솔에서 받은 서비스 계정 JSON 키 파일의 내용입니다.");
   group.integer("connections", options.connections)
       .range(1, 64)
       .unit("connections")
-      .help("At most so many connections to FCM.");
+      .help("At most so many connections to FCM.")
+      .korean("FCM으로 여는 연결의 최대 개수입니다.");
 }
 
 // The access token of one service account (RFC 7523).

@@ -299,18 +299,25 @@ constexpr model::Platform kPlatforms[] = {model::Platform::Android, model::Platf
 }  // namespace
 
 void describe_options(base::SettingsGroup& group, Options& options) {
-  group.text("app_key", options.app_key).required().help("AppKey of the app, from the JPush console.");
+  group.text("app_key", options.app_key)
+      .required()
+      .help("AppKey of the app, from the JPush console.")
+      .korean("JPush 콘솔에 있는 앱의 AppKey입니다.");
   group.secret("master_secret", options.master_secret)
       .required()
-      .help("Master Secret of the app, from the JPush console.");
+      .help("Master Secret of the app, from the JPush console.")
+      .korean("JPush 콘솔에 있는 앱의 Master Secret입니다.");
   group.text("harmony_category", options.harmony_category)
-      .help("Category of notifications on HarmonyOS, as Huawei names it; HarmonyOS devices need one.");
+      .help("Category of notifications on HarmonyOS, as Huawei names it; HarmonyOS devices need one.")
+      .korean("Huawei가 정한 HarmonyOS 알림 분류입니다. HarmonyOS 기기에는 꼭 필요합니다.");
   group.integer("cids", options.cids)
       .range(1, 1000)
       .unit("ids")
-      .help("So many push ids are fetched at a time; they keep a repeated push from being shown twice.");
+      .help("So many push ids are fetched at a time; they keep a repeated push from being shown twice.")
+      .korean("한 번에 받아 두는 푸시 ID의 개수입니다. 다시 보낸 푸시가 두 번 표시되지 않게 합니다.");
   group.boolean("batch", options.is_batched)
-      .help("Sends up to 100 messages in one request; JPush lets VIP accounts do so.");
+      .help("Sends up to 100 messages in one request; JPush lets VIP accounts do so.")
+      .korean("요청 하나에 메시지를 100개까지 담아 보냅니다. JPush의 VIP 계정만 쓸 수 있습니다.");
 }
 
 }  // namespace jpush_detail

@@ -173,11 +173,14 @@ CallbackReading read_inbound(const CallbackForm& form, Time now) {
 void describe_options(base::SettingsGroup& group, Options& options) {
   describe(group, options.account);
   group.text("from", options.from)
-      .help("Sender: a number of the account in E.164, or an alphanumeric sender id.");
+      .help("Sender: a number of the account in E.164, or an alphanumeric sender id.")
+      .korean("발신자: 계정의 E.164 번호 또는 영숫자 발신자 ID입니다.");
   group.text("messaging_service_sid", options.messaging_service_sid)
-      .help("Messaging service, MG…, that chooses the sender.");
+      .help("Messaging service, MG…, that chooses the sender.")
+      .korean("발신자를 고르는 메시징 서비스로, MG…로 시작합니다.");
   group.boolean("mms", options.mms)
-      .help("Sends a message's image along (MMS, billed as such) when it is an https URL; off: text only.");
+      .help("Sends a message's image along (MMS, billed as such) when it is an https URL; off: text only.")
+      .korean("메시지의 그림이 https URL이면 함께 보냅니다(MMS 요금). 끄면 글만 보냅니다.");
 }
 
 std::span<const TwilioError> error_rows() noexcept { return kErrors; }

@@ -99,20 +99,29 @@ void describe_options(base::SettingsGroup& group, Options& options) {
   describe(group, options.account);
   group.text("from", options.from)
       .required()
-      .help("Caller: a number of the account or one verified for it, in E.164.");
+      .help("Caller: a number of the account or one verified for it, in E.164.")
+      .korean("발신자: 계정의 번호 또는 계정에 확인된 번호로, E.164 형식입니다.");
   group.text("voice", options.voice)
       .help(
           "Who speaks where the message names nobody: Polly.Joanna, Google.en-GB-Standard-A …; empty: the "
-          "language's default.");
+          "language's default.")
+      .korean(
+          "메시지에 목소리가 없을 때 쓰는 목소리(Polly.Seoyeon 등)입니다. 비워 두면 언어의 기본 목소리를 "
+          "씁니다.");
   group.text("language", options.language)
-      .help("Language spoken where neither the message nor its locale names one: en-US, ko-KR ….");
+      .help("Language spoken where neither the message nor its locale names one: en-US, ko-KR ….")
+      .korean("메시지에도 로캘에도 언어가 없을 때 말하는 언어(ko-KR, en-US 등)입니다.");
   group.choice("machine_detection", options.machine_detection, {"off", "detect", "message_end"})
       .help(
           "Whether Twilio finds out who answered: detect says so in the report, message_end also waits for "
-          "the beep before it speaks.");
+          "the beep before it speaks.")
+      .korean(
+          "누가 받았는지 Twilio가 알아낼지 정합니다. detect는 보고에 알려 주고, message_end는 삐 소리를 "
+          "기다렸다가 말합니다.");
   group.duration("ring_timeout", options.ring_timeout)
       .range(5'000, 600'000)
-      .help("How long it rings before the call counts as unanswered.");
+      .help("How long it rings before the call counts as unanswered.")
+      .korean("받지 않은 것으로 셀 때까지 신호가 울리는 시간입니다.");
 }
 
 std::span<const TwilioError> error_rows() noexcept { return kErrors; }

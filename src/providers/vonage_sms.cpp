@@ -173,15 +173,24 @@ void read_inbound(const CallbackForm& fields, Time now, CallbackReading& reading
 }  // namespace
 
 void describe_options(base::SettingsGroup& group, Options& options) {
-  group.text("api_key", options.api_key).required().help("API key of the account, 8 characters.");
-  group.secret("api_secret", options.api_secret).required().help("API secret of the account.");
+  group.text("api_key", options.api_key)
+      .required()
+      .help("API key of the account, 8 characters.")
+      .korean("계정의 API 키(8자)입니다.");
+  group.secret("api_secret", options.api_secret)
+      .required()
+      .help("API secret of the account.")
+      .korean("계정의 API 시크릿입니다.");
   group.text("from", options.from)
       .required()
-      .help("Sender: a number of the account, or an alphanumeric sender id of up to 11 characters.");
+      .help("Sender: a number of the account, or an alphanumeric sender id of up to 11 characters.")
+      .korean("발신자: 계정의 번호 또는 11자 이하의 영숫자 발신자 ID입니다.");
   group.secret("signature_secret", options.signature_secret)
-      .help("Signature secret of the account, which signs webhooks; empty: no delivery reports.");
+      .help("Signature secret of the account, which signs webhooks; empty: no delivery reports.")
+      .korean("웹훅에 서명하는 계정의 서명 시크릿입니다. 비워 두면 수신 보고를 받지 않습니다.");
   group.choice("signature_method", options.signature_method, {"md5hash", "md5", "sha1", "sha256", "sha512"})
-      .help("The account's signature method; all but md5hash are HMACs.");
+      .help("The account's signature method; all but md5hash are HMACs.")
+      .korean("계정의 서명 방식입니다. md5hash 외에는 모두 HMAC입니다.");
 }
 
 std::span<const StatusRow> status_rows() noexcept { return kStatuses; }
