@@ -120,18 +120,26 @@ Task<Answer> post_app(Call& call) {
   co_return json_reply(out, 201);
 }
 
+bool is_shown(const Call& call, const model::App& app) {
+  if (!call.who.acts_as_app()) return true;
+  const auto own =
+      call.who.member ? call.who.member->apps_in(call.view().name) : std::span<const std::string>();
+  return app.id == call.who.app_id() || std::ranges::find(own, app.name) != own.end();
+}
+
 Task<Answer> get_app(Call& call) {
   const auto app = find_app(call, call.args[0]);
-  if (!app) co_return std::unexpected(no_app(call));
+  if (!app || !is_shown(call, *app)) co_return std::unexpected(no_app(call));
   base::JsonWriter out(512);
   model::write_app(out, *app);
   co_return json_reply(out);
 }
 
+// A member who is bound sees all its apps, to choose among them.
 Task<Answer> list_apps(Call& call) {
   std::vector<std::shared_ptr<const model::App>> apps;
   for (const auto& [id, app] : call.snapshot->apps) {
-    if (app->project == call.who.project) apps.push_back(app);
+    if (app->project == call.who.project && is_shown(call, *app)) apps.push_back(app);
   }
   std::ranges::sort(apps, {}, [](const auto& app) { return std::string_view(app->name); });
   base::JsonWriter out(1024);

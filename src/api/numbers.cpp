@@ -37,6 +37,29 @@ void write_account(base::JsonWriter& out, const Account& account) {
   out.end_object().field("sum", account.sum()).field("exact", account.sum() == account.accepted);
 }
 
+// How long ago the first in line of each state was accepted.
+Task<Result<void>> write_oldest(base::JsonWriter& out, Call& call) {
+  CARILLON_CO_TRY(const auto oldest, co_await call.deps.store.telemetry().oldest(call.who.project));
+  out.key("oldest").object();
+  for (const auto& [state, id] : {std::pair{DeliveryStatus::Pending, oldest.pending},
+                                  {DeliveryStatus::Held, oldest.held},
+                                  {DeliveryStatus::Processing, oldest.processing},
+                                  {DeliveryStatus::Retrying, oldest.retrying},
+                                  {DeliveryStatus::Dead, oldest.dead}}) {
+    out.key(model::name(state));
+    if (!id) {
+      out.null();
+      continue;
+    }
+    const std::chrono::duration<double> age = call.now - base::id_time(*id);
+    out.object().field("age", std::max(0.0, age.count()));
+    write_id(out, "delivery_id", base::kDeliveryPrefix, *id);
+    out.end_object();
+  }
+  out.end_object();
+  co_return Result<void>{};
+}
+
 Task<Answer> accountability(Call& call) {
   CARILLON_CO_TRY(const auto rows, co_await call.deps.store.counters());
   Account total, live, sandbox;
@@ -62,7 +85,9 @@ Task<Answer> accountability(Call& call) {
     write_account(out, account);
     out.end_object();
   }
-  out.end_array().field("at", to_rfc3339(call.now));
+  out.end_array();
+  CARILLON_CO_CHECK(co_await write_oldest(out, call));
+  out.field("at", to_rfc3339(call.now));
   out.field_or_null("recounted_at", recounted ? std::optional(recounted->at) : std::nullopt);
   out.field_or_null("difference", recounted ? std::optional(recounted->difference) : std::nullopt);
   out.end_object();

@@ -29,6 +29,7 @@ constexpr Shape kShapes[] = {
     {"publish", kFlagShape},
     {"force", kFlagShape},
     {"installation", kFlagShape},
+    {"closed", kFlagShape},
     {"n", kVersionShape},
     {"against", kVersionShape},
     {"interval", R"({"type":"string","pattern":"^(hour|day)$"})"},

@@ -81,6 +81,19 @@ const model::Pause* find_pause(const Call& call) {
   return it == call.view().pauses.end() ? nullptr : &*it;
 }
 
+// Those of an app, and those of everybody, which stop it too.
+bool is_shown(const Call& call, const model::Pause& pause) {
+  return !call.who.acts_as_app() || pause.app.empty() || pause.app == call.who.app->name;
+}
+
+// Who acts as one app stops and lets go that app's sends alone.
+std::optional<Failure> refuse_pause(const Call& call, const model::Pause& pause) {
+  if (!call.who.acts_as_app() || pause.app == call.who.app->name) return std::nullopt;
+  return Failure(403, "app_bound",
+                 fmt::format("you act as '{0}': a pause of yours has the scope {{\"app\":\"{0}\"}}",
+                             call.who.app->name));
+}
+
 Failure no_pause(const Call& call) {
   return not_found(fmt::format("pause '{}'", call.args[0].substr(0, 40)));
 }
@@ -91,6 +104,7 @@ Task<Answer> post_pause(Call& call) {
   model::Pause pause;
   model::read_pause(root, pause, problems);
   if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
+  if (auto failure = refuse_pause(call, pause)) co_return std::unexpected(std::move(*failure));
   pause.id = base::id_text(pipeline::kPausePrefix, call.deps.ids.take());
   pause.by = call.who.actor();
   pause.at = call.now;
@@ -106,7 +120,7 @@ Task<Answer> post_pause(Call& call) {
 
 Task<Answer> get_pause(Call& call) {
   const model::Pause* const pause = find_pause(call);
-  if (pause == nullptr) co_return std::unexpected(no_pause(call));
+  if (pause == nullptr || !is_shown(call, *pause)) co_return std::unexpected(no_pause(call));
   base::JsonWriter out;
   model::write_pause(out, *pause);
   co_return json_reply(out);
@@ -115,13 +129,17 @@ Task<Answer> get_pause(Call& call) {
 Task<Answer> list_pauses(Call& call) {
   base::JsonWriter out(1024);
   out.object().key("data").array();
-  for (const auto& pause : call.view().pauses) model::write_pause(out, pause);
+  for (const auto& pause : call.view().pauses) {
+    if (is_shown(call, pause)) model::write_pause(out, pause);
+  }
   out.end_array().key("page").object().key("next").null().end_object().end_object();
   co_return json_reply(out);
 }
 
 Task<Answer> delete_pause(Call& call) {
-  if (find_pause(call) == nullptr) co_return std::unexpected(no_pause(call));
+  const model::Pause* const pause = find_pause(call);
+  if (pause == nullptr || !is_shown(call, *pause)) co_return std::unexpected(no_pause(call));
+  if (auto failure = refuse_pause(call, *pause)) co_return std::unexpected(std::move(*failure));
   store::RecordKey key{std::string(pipeline::kKindPause), call.who.project, call.args[0]};
   CARILLON_CO_CHECK(co_await call.deps.directory.remove(std::move(key), call.actor()));
   configuration_changed(call);

@@ -171,7 +171,9 @@ std::string encode(const Integration& integration) {
       .raw(integration.settings)
       .field("enabled", integration.enabled)
       .field("paused", integration.paused)
-      .end_object();
+      .field_if("paused_by", integration.paused_by);
+  if (integration.paused_at) out.field("paused_at", to_ms(*integration.paused_at));
+  out.end_object();
   return out.str();
 }
 
@@ -181,6 +183,9 @@ Result<Integration> decode_integration(std::string_view json) {
     reader.json_object("settings", i.settings, 64 * 1024);
     reader.boolean("enabled", i.enabled);
     reader.text("paused", i.paused, 1000);
+    reader.text("paused_by", i.paused_by, 200);
+    std::int64_t at = 0;
+    if (reader.integer("paused_at", at, 0, INT64_MAX)) i.paused_at = from_ms(at);
   });
 }
 

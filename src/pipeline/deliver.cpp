@@ -409,6 +409,8 @@ void Deliverer::finished(providers::Job& job, model::Outcome outcome) {
   account.finish(flight->delivery.lane());
   --in_flight_;
   account.breaker.record(outcome.is_of_address ? 0 : model::breaker_vote(outcome.kind, outcome.status), now);
+  const bool is_failure = !outcome.is_of_address && model::breaker_vote(outcome.kind, outcome.status) < 0;
+  account.calls.add(is_failure || outcome.kind == model::OutcomeKind::Misconfigured, now);
   if (outcome.kind == model::OutcomeKind::Sent) {
     account.guard.good(now);
     account.losses.has_answered = true;

@@ -313,7 +313,7 @@ struct Integrations::Impl {
     const auto* stored = view ? view->find_integration(key) : nullptr;
     if (stored == nullptr) co_return fail(Errc::NotFound, fmt::format("there is no integration '{}'", key));
     model::Integration changed = *stored;
-    changed.paused = std::move(why);
+    mark_paused(changed, std::move(why), actor.name, deps.clock.now());
     co_return co_await deps.directory.put_integration(project, std::move(changed), std::move(actor));
   }
 
@@ -336,7 +336,7 @@ struct Integrations::Impl {
       entry->has_unstored_pause = false;
       entry->account->paused.clear();
       entry->account->throttled_until.reset();
-      entry->account->breaker.reset();
+      entry->account->breaker.reset(deps.clock.now());
     }
     co_return Result<void>{};
   }
@@ -486,6 +486,36 @@ std::optional<std::size_t> Integrations::free_slots(Channel channel) {
     most = std::max(most.value_or(0), is_waiting ? 0 : account.free_slots(Priority::Critical));
   });
   return is_served ? real : sandbox;
+}
+
+NodeHealth Integrations::health() {
+  NodeHealth health;
+  health.node = impl_->deps.node;
+  health.at = impl_->deps.clock.now();
+  for (const auto& [id, project] : impl_->projects) {
+    for (const auto& [key, entry] : project.configured) {
+      const Account& account = *entry.account;
+      const CallTally::Totals lately = account.calls.within(health.at);
+      AccountHealth& one = health.accounts.emplace_back();
+      one.project = id;
+      one.key = account.key;
+      one.breaker = account.breaker.state(health.at);
+      one.since = account.breaker.since(health.at);
+      one.retry_at = account.breaker.open_until();
+      one.calls = lately.calls;
+      one.errors = lately.errors;
+      if (account.throttled_until && *account.throttled_until > health.at)
+        one.throttled_until = account.throttled_until;
+      one.problem = account.open_error;
+      one.in_flight = static_cast<std::int64_t>(account.in_flight);
+    }
+  }
+  return health;
+}
+
+Task<Result<NodeHealth>> Integrations::ask_health() {
+  auto task = [this]() -> Task<Result<NodeHealth>> { co_return health(); };
+  return impl_->on_delivery<Result<NodeHealth>>(std::move(task), closing());
 }
 
 void Integrations::for_each(const std::function<void(Account&)>& visit) { impl_->for_each(visit); }

@@ -20,6 +20,7 @@
 #include "model/status.h"
 #include "pipeline/breaker.h"
 #include "pipeline/directory.h"
+#include "pipeline/health.h"
 #include "providers/catalog.h"
 
 namespace carillon::pipeline {
@@ -38,6 +39,7 @@ class Account {
   std::string key;
   const providers::ProviderType* type = nullptr;
   Breaker breaker;
+  CallTally calls;
   RateBucket rate{0};
   InvalidationGuard guard;
   std::optional<Time> throttled_until;
@@ -97,6 +99,7 @@ class Integrations {
     providers::SandboxBox& sandbox;
     std::string public_url, hello_name;
     bool has_private_addresses = false;  // webhooks.private_addresses
+    std::uint32_t node = 0;              // this process's
   };
   explicit Integrations(Deps deps);
   ~Integrations();
@@ -125,6 +128,10 @@ class Integrations {
   // channels nothing else serves.
   [[nodiscard]] std::optional<std::size_t> free_slots(model::Channel channel);
   void for_each(const std::function<void(Account&)>& visit);
+  // How those that are configured are. On the delivery executor; ask_health() from any.
+  [[nodiscard]] NodeHealth health();
+  // Errors: Cancelled (stopping).
+  Task<Result<NodeHealth>> ask_health();
 
   // The tasks may be awaited on any executor; they do their work on the delivery executor.
   //

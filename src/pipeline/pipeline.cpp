@@ -16,6 +16,7 @@
 #include "pipeline/drafts.h"
 #include "pipeline/expand.h"
 #include "pipeline/history.h"
+#include "pipeline/latency_tally.h"
 #include "pipeline/receipts.h"
 #include "pipeline/recount.h"
 #include "pipeline/recover.h"
@@ -30,6 +31,7 @@ constexpr std::size_t kCancelChunk = 4096;
 constexpr Millis kHintGrace{200};
 constexpr auto kHousekeepingEvery = std::chrono::seconds(5);
 constexpr auto kReapEvery = std::chrono::seconds(2);
+constexpr auto kTellEvery = std::chrono::seconds(10);
 
 // Runs a task on an executor and blocks this thread until it ended.
 template <class T>
@@ -86,7 +88,7 @@ class PipelineImpl final : public Pipeline {
         sandbox_(deps_.store, deps_.ids, deps_.clock, deps_.keys),
         integrations_(Integrations::Deps{deps_.delivery, deps_.clock, deps_.directory, deps_.metrics,
                                          sandbox_, options_.public_url, options_.hello_name,
-                                         options_.webhooks.private_addresses}),
+                                         options_.webhooks.private_addresses, deps_.owner.node}),
         windows_(static_cast<std::size_t>(options_.window),
                  static_cast<std::size_t>(options_.careful_window)),
         recorder_(deps_, *journal_, windows_, urgency_, recorder_hooks()),
@@ -121,6 +123,7 @@ class PipelineImpl final : public Pipeline {
     gate_.spawn(deps_.delivery, "housekeeping", [this] { return housekeeping(); });
     gate_.spawn(deps_.delivery, "objects", [this] { return sweep(); });
     gate_.spawn(deps_.delivery, "reaper", [this] { return reap_lost(); });
+    gate_.spawn(deps_.delivery, "telling", [this] { return tell_others(); });
   }
 
   Task<std::vector<SendResult>> send(Caller caller, std::vector<SendItem> items) override {
@@ -238,6 +241,7 @@ class PipelineImpl final : public Pipeline {
       housekeeping_wake_.set();
       sweep_wake_.set();
       reap_wake_.set();
+      tell_wake_.set();
     });
     CARILLON_FAILPOINT("drain.released");
     run_on(deps_.delivery, finish(deadline));
@@ -273,7 +277,7 @@ class PipelineImpl final : public Pipeline {
                       });
         },
         [this] { configuration_changed(); },
-        [this](const store::RecordItem& item) { alerts_.recorded(item); }};
+        [this](const store::RecordItem& item) { alerts_.recorded(item); }, &latencies_};
   }
 
   // Any thread. A lane's hints go over in one call.
@@ -429,7 +433,8 @@ class PipelineImpl final : public Pipeline {
           &store::LaneDepth::retrying);
     count("carillon_queue_held", "Deliveries held for a time or a condition.", &store::LaneDepth::held);
     count("carillon_queue_in_flight", "Deliveries a worker has taken.", &store::LaneDepth::in_flight);
-    count("carillon_queue_dead", "Dead letters nobody replayed yet.", &store::LaneDepth::dead);
+    count("carillon_queue_dead", "Deliveries given up on and not replayed, discarded ones too.",
+          &store::LaneDepth::dead);
     const char* const help = "How long the oldest due delivery has been due.";
     deps_.metrics.gauges("carillon_queue_oldest_age_seconds", help, [this] {
       base::Metrics::Series series;
@@ -484,6 +489,29 @@ class PipelineImpl final : public Pipeline {
     }
   }
 
+  // Figures for people, so that any process can show them. What is not told when this one dies is lost.
+  Task<void> tell() {
+    auto rows = std::make_shared<const std::vector<store::LatencyRow>>(latencies_.changed());
+    std::string report;
+    if (deps_.store.is_shared()) report = encode_health(integrations_.health());
+    if (rows->empty() && report.empty()) co_return;
+    std::vector<store::LatencyRow> copy = *rows;
+    const auto told = co_await deps_.store.telemetry().tell(deps_.owner, std::move(report), std::move(copy),
+                                                            deps_.clock.now());
+    if (told) {
+      latencies_.told(*rows, deps_.clock.now());
+    } else {
+      base::log_debug("figures of this process are told later: {}", told.error().message);
+    }
+  }
+
+  Task<void> tell_others() {
+    while (!is_draining_) {
+      co_await tell_wake_.wait(base::Deadline::after(kTellEvery));
+      if (!is_draining_) co_await tell();
+    }
+  }
+
   std::vector<store::LaneDepth> depths() {
     const std::lock_guard lock(depths_mutex_);
     return depths_;
@@ -494,7 +522,9 @@ class PipelineImpl final : public Pipeline {
     while (deliverer_.in_flight() > 0 && !deadline.passed())
       co_await base::sleep_for(std::chrono::milliseconds(10));
     co_await integrations_.close(deadline);
-    co_return co_await recorder_.settled(deadline);
+    const bool is_settled = co_await recorder_.settled(deadline);
+    co_await tell();
+    co_return is_settled;
   }
 
   const Deps deps_;
@@ -504,6 +534,7 @@ class PipelineImpl final : public Pipeline {
   Integrations integrations_;
   Windows windows_;
   base::Urgency urgency_;
+  LatencyTally latencies_;
   Recorder recorder_;
   Deliverer deliverer_;
   Expander expander_;
@@ -523,6 +554,7 @@ class PipelineImpl final : public Pipeline {
   base::Signal housekeeping_wake_{deps_.delivery};
   base::Signal sweep_wake_{deps_.delivery};
   base::Signal reap_wake_{deps_.delivery};
+  base::Signal tell_wake_{deps_.delivery};
   std::uint64_t seen_generation_ = 0;
   std::int64_t critical_accepted_ = 0;  // by all processes, as of the last tick
   std::mutex depths_mutex_;

@@ -517,7 +517,7 @@ TEST_P(StoreSuite, ReplayOpensWhatFailedForANewGeneration) {
   EXPECT_EQ(again[0].integration, "second");
   const std::string replayed_at = fmt::format(R"({{"replayed_at":"{}",)", to_rfc3339(clock_.now()));
   EXPECT_EQ(again[0].note, replayed_at + R"("changes":{"params":{"code":"42"},"integration":"second"}})");
-  const auto letters = run(store_->list_dead_letters(1, {})).value().rows;
+  const auto letters = run(store_->letters().list({.project = 1}, {})).value().rows;
   ASSERT_EQ(letters.size(), 1U);
   EXPECT_TRUE(letters[0].is_closed);
   record(again[0], DeliveryStatus::Failed);

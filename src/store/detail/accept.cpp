@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "store/detail/accept_part.h"
 #include "store/detail/insert.h"
 #include "store/detail/sqlite_store.h"
 

@@ -2,6 +2,7 @@
 #include "base/ids.h"
 #include "base/json.h"
 #include "store/detail/insert.h"
+#include "store/detail/letters.h"
 #include "store/detail/lists.h"
 #include "store/detail/pieces.h"
 #include "store/detail/sql_store.h"
@@ -11,12 +12,13 @@ namespace {
 
 constexpr std::int64_t kDropRows = 500;  // per transaction; an event may have 256 KB
 
-// The letter of that hash, if there is one: the open one, or one that was replayed.
+// The letter of that hash, if there is one: the open one, or one that was replayed. Of one that was discarded
+// the same event makes another: whoever posts it again wants it.
 Result<std::optional<KeptLetter>> find_letter(Txn& txn, const base::Hash128& hash) {
   Statement s = txn.db.statement(
       "SELECT e.letter, d.is_closed, d.notification FROM event_letter e JOIN dead_letter d ON d.id = "
       "e.letter "
-      "WHERE e.hash = ?1 LIMIT 1");
+      "WHERE e.hash = ?1 AND coalesce(d.ended, '') <> 'discarded' LIMIT 1");
   CARILLON_TRY(const bool has_row, s.bind(1, hash).next());
   if (!has_row) return std::nullopt;
   return KeptLetter{.id = s.integer(0), .was_replayed = s.integer(1) != 0, .notification = s.integer(2)};
@@ -118,8 +120,9 @@ Task<Result<bool>> SqlStore::close_event_letter(std::int64_t id, std::int64_t no
     }
     detail.end_object();
     audit.detail = detail.str();
-    Statement u = txn.db.statement("UPDATE dead_letter SET is_closed = 1, notification = ?2 WHERE id = ?1");
+    Statement u = txn.db.statement("UPDATE dead_letter SET notification = ?2 WHERE id = ?1");
     CARILLON_CHECK(u.bind(1, id).bind(2, notification).run());
+    CARILLON_CHECK(end_letter(txn, id, kReplayed, actor.name, now));
     Statement e = txn.db.statement("UPDATE event_letter SET event = ?2 WHERE letter = ?1");
     if (!rest.empty()) CARILLON_CHECK(e.bind(1, id).bind(2, rest).run());
     CARILLON_CHECK(insert_audit(txn, audit));

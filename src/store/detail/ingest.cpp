@@ -4,6 +4,7 @@
 #include "base/ids.h"
 #include "base/json.h"
 #include "store/detail/insert.h"
+#include "store/detail/letters.h"
 #include "store/detail/overwriting.h"
 #include "store/detail/pieces.h"
 #include "store/detail/sql_store.h"
@@ -114,7 +115,6 @@ Result<void> settle_one(Txn& txn, const RecordTry& tried, Time now) {
 }
 
 std::string_view action_of(std::string_view ended) noexcept {
-  if (ended == "discarded") return "record.discard";
   return ended == "republished" ? "record.republish" : "record.replay";
 }
 
@@ -216,8 +216,9 @@ class SqlIngest final : public IngestStore {
     const auto call = [end = std::move(end), actor = std::move(actor), now](Txn& txn) -> Result<bool> {
       CARILLON_TRY(const auto letter, find_by_id(txn.db, end.id));
       if (!letter || letter->is_closed) return false;
-      Statement s = txn.db.statement("UPDATE dead_letter SET is_closed = 1, notification = ?2 WHERE id = ?1");
+      Statement s = txn.db.statement("UPDATE dead_letter SET notification = ?2 WHERE id = ?1");
       CARILLON_CHECK(s.bind(1, end.id).bind(2, end.notification).run());
+      CARILLON_CHECK(end_letter(txn, end.id, end.ended, actor.name, now));
       Statement r = txn.db.statement(
           "UPDATE record_letter SET due_at = NULL, ended = ?2, record = CASE WHEN ?3 = 1 THEN '' ELSE record "
           "END "

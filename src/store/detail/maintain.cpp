@@ -77,9 +77,10 @@ Task<Result<bool>> SqlStore::housekeeping(const Retention& retention, Time now) 
     CARILLON_TRY(const bool more_jobs, drop_jobs(txn, now - kJobsKept));
     CARILLON_TRY(const bool more_events, drop_webhook_events(txn, now - retention.webhooks));
     CARILLON_TRY(const bool more_phones, fill_phones(txn));
-    return more_phones || more_events || more_jobs || more_parts || more_sealed || house.has_more ||
-           more_complete || more_approvals || more_content || more_expired || more_answers || more_audit ||
-           more_members;
+    CARILLON_TRY(const bool more_telemetry, drop_telemetry(txn, now));
+    return more_telemetry || more_phones || more_events || more_jobs || more_parts || more_sealed ||
+           house.has_more || more_complete || more_approvals || more_content || more_expired ||
+           more_answers || more_audit || more_members;
   };
   CARILLON_CO_TRY(const bool has_more,
                   co_await write(std::move(call), JobClass::Other, static_cast<std::size_t>(kPieceRows)));

@@ -29,14 +29,6 @@
 
 namespace carillon::store::detail {
 
-// What of `items` one commit holds, from `begin` on; taken out of there.
-struct AcceptPart {
-  std::vector<AcceptItem> items;
-  JobClass job_class = JobClass::Accept;
-  std::size_t rows = 0;
-};
-AcceptPart next_part(std::vector<AcceptItem>& items, std::size_t begin);
-
 class SqlStore : public Store {
  public:
   using Store::record;
@@ -47,6 +39,7 @@ class SqlStore : public Store {
   Task<Result<Approval>> decide(ApprovalDecision decision, Time now) override;
   Task<Result<Approval>> approval(std::int32_t project, std::int64_t id) override;
   Task<Result<std::vector<Approval>>> list_approvals(ApprovalFilter filter, ListPage page) override;
+  Task<Result<std::int64_t>> hour_spent(ApprovalHour hour, Time now) override;
   Task<Result<void>> pause(std::int64_t notification, Actor actor, Time now) override;
   Task<Result<void>> resume(std::int64_t notification, Actor actor, Time now) override;
   Task<Result<ResumeChunk>> resume_chunk(std::int64_t notification, std::int64_t from, std::size_t limit,
@@ -85,7 +78,6 @@ class SqlStore : public Store {
   Task<Result<StatusCounts>> status_counts(std::int64_t notification) override;
   Task<Result<NotificationPage>> list_notifications(HistoryFilter filter) override;
   Task<Result<DeliveryPage>> list_deliveries(HistoryFilter filter) override;
-  Task<Result<DeadLetterPage>> list_dead_letters(std::int32_t project, ListPage page) override;
   Task<Result<std::vector<DeadLetter>>> list_outage_letters(OutageQuery query) override;
   Task<Result<std::vector<KeptLetter>>> put_event_letters(std::vector<EventLetter> letters,
                                                           Time now) override;
@@ -97,6 +89,8 @@ class SqlStore : public Store {
   AlertStore& alerts() override { return *alerts_; }
   ReceiptStore& receipts() override { return *receipts_; }
   SessionStore& sessions() override { return *sessions_; }
+  LetterStore& letters() override { return *letters_; }
+  TelemetryStore& telemetry() override { return *telemetry_; }
   WebhookStore& webhooks() override { return *webhooks_; }
   Task<Result<Record>> get_record(RecordKey key) override;
   Task<Result<Record>> put_record(Record record, std::optional<std::int64_t> expected_version, Actor actor,
@@ -117,10 +111,12 @@ class SqlStore : public Store {
   friend class SqlIngest;
   friend class SqlExpansions;
   friend class SqlJobs;
+  friend class SqlLetters;
   friend class SqlObjects;
   friend class SqlPrivacy;
   friend class SqlReceipts;
   friend class SqlSessions;
+  friend class SqlTelemetry;
   friend class SqlWebhooks;
   SqlStore(const base::KeyRing& keys, std::unique_ptr<Words> words, std::unique_ptr<Counters> counters);
 
@@ -146,6 +142,8 @@ class SqlStore : public Store {
   virtual Result<void> drop_history(Txn& txn, std::int64_t below) = 0;
   // Messages of the sandbox came or went; beyond 100,000 the oldest go.
   virtual Result<void> sandbox_changed(Txn& txn, std::int64_t added) = 0;
+  // The lowest id of a project's deliveries that are in processing; nullopt: none are.
+  virtual Result<std::optional<std::int64_t>> oldest_processing(Db& db, std::int32_t project) = 0;
 
   // Runs `call` (Result<T>(Txn&)) in a transaction of the writer, alone in a savepoint. An error it
   // returns undoes what it did and is this call's answer. May run twice: it must not consume captures.
@@ -204,7 +202,9 @@ class SqlStore : public Store {
   std::unique_ptr<ReceiptStore> make_receipts();
   std::unique_ptr<PrivacyStore> make_privacy();
   std::unique_ptr<AlertStore> make_alerts();
+  std::unique_ptr<LetterStore> make_letters();
   std::unique_ptr<SessionStore> make_sessions();
+  std::unique_ptr<TelemetryStore> make_telemetry();
   std::unique_ptr<WebhookStore> make_webhooks();
   // ---- maintain.cpp
   Result<bool> drop_expired(Txn& txn, const Retention& retention, Time now);
@@ -238,7 +238,9 @@ class SqlStore : public Store {
   std::unique_ptr<ObjectStore> objects_ = make_objects();
   std::unique_ptr<ReceiptStore> receipts_ = make_receipts();
   std::unique_ptr<PrivacyStore> privacy_ = make_privacy();
+  std::unique_ptr<LetterStore> letters_ = make_letters();
   std::unique_ptr<SessionStore> sessions_ = make_sessions();
+  std::unique_ptr<TelemetryStore> telemetry_ = make_telemetry();
   std::unique_ptr<WebhookStore> webhooks_ = make_webhooks();
   // Where scans of housekeeping stand: open rows are stepped over. Writer thread.
   std::int64_t dropped_deliveries_ = 0, dropped_notifications_ = 0, emptied_waiting_ = 0, wiped_sealed_ = 0;

@@ -17,9 +17,9 @@ namespace {
 // Who ran here and what they had in their hands (nothing is, when a move begins); what the files have for
 // their own look-ups: event ids beyond memory, the history index, of which addresses.h carries a part; marks
 // of these and of the move. What is left of `meta` is carried by itself.
-constexpr std::array<std::string_view, 8> kLeftOut{"process",         "claim_run",   "dedup_run",
+constexpr std::array<std::string_view, 9> kLeftOut{"process",         "claim_run",   "dedup_run",
                                                    "history",         "history_run", "history_block",
-                                                   "history_address", "meta"};
+                                                   "history_address", "meta",        "node_report"};
 // Number of a row that has a key of its own.
 constexpr std::pair<std::string_view, std::string_view> kColumnLeftOut{"profile", "id"};
 // Counters are rows of a process there, of which all are summed.

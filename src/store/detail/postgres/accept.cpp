@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/ids.h"
+#include "store/detail/accept_part.h"
 #include "store/detail/insert.h"
 #include "store/detail/postgres/dedup.h"
 #include "store/detail/postgres/rows.h"

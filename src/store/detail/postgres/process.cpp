@@ -237,6 +237,15 @@ Task<Result<std::vector<OwnedDelivery>>> PostgresStore::owned_by_lost(std::int64
   });
 }
 
+Result<std::optional<std::int64_t>> PostgresStore::oldest_processing(Db& db, std::int32_t project) {
+  // coalesce(): as in owned_by_lost().
+  Statement s =
+      db.statement("SELECT min(coalesce(id, 0)) FROM delivery WHERE owner IS NOT NULL AND project = ?1");
+  CARILLON_TRY(const bool has_row, s.bind(1, std::int64_t{project}).next());
+  if (!has_row || s.is_null(0)) return std::nullopt;
+  return s.integer(0);
+}
+
 Task<Result<Time>> PostgresStore::copy_to(std::string, const base::Clock&, std::shared_ptr<CopyProgress>) {
   co_return fail(Errc::FailedPrecondition,
                  "the store is in PostgreSQL: back it up with pg_dump or pg_basebackup and WAL archiving");
