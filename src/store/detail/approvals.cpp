@@ -95,9 +95,8 @@ Result<void> update_notification(Txn& txn, const Rewrite& change) {
   const bool is_chunked_now = is_chunked(n.status);
   Statement s = txn.db.statement(
       "UPDATE notification SET status = ?2, priority = ?3, flags = (flags & ~8) | ?4, category = ?5, "
-      "template = ?6, "
-      "template_version = ?7, expires_at = ?8, send_at = ?9, cursor = ?10, body = ?11 "
-      "WHERE id = ?1 AND status IN (0, 1, 2) AND coalesce(cursor, 0) = 0 AND flags & 2 = 0 AND body = ?12");
+      "template = ?6, template_version = ?7, expires_at = ?8, send_at = ?9, cursor = ?10, body = ?11 WHERE "
+      "id = ?1 AND status IN (0, 1, 2) AND coalesce(cursor, 0) = 0 AND flags & 2 = 0 AND body = ?12");
   s.bind(1, n.id).bind(2, static_cast<std::int64_t>(n.status)).bind(3, static_cast<std::int64_t>(n.priority));
   s.bind(4, (is_chunked_now ? kFlagChunked : 0) | (n.is_sensitive ? kFlagSensitive : 0));
   s.bind_or_null(5, txn.words.id(n.category)).bind_or_null(6, txn.words.id(n.template_key));
@@ -136,8 +135,7 @@ Result<void> insert_approval(Txn& txn, const Approval& a) {
   txn.note_news();
   Statement s = txn.db.statement(
       "INSERT INTO approval(id, project, notification, status, audience, submitted_by, submitted_at, "
-      "expires_at) "
-      "VALUES(?1, ?2, ?3, 0, ?4, ?5, ?6, ?7)");
+      "expires_at) VALUES(?1, ?2, ?3, 0, ?4, ?5, ?6, ?7)");
   s.bind(1, a.id).bind(2, std::int64_t{a.project}).bind(3, a.notification).bind(4, a.audience);
   CARILLON_CHECK(s.bind(5, a.submitted_by).bind(6, a.submitted_at).bind(7, a.expires_at).run());
   return tell_approval(txn, a, model::WebhookEvent::ApprovalRequested, a.submitted_at);
@@ -161,8 +159,7 @@ Result<bool> take_share(Txn& txn, const model::Notification& n, const ApprovalSh
   }
   if (spent + share.recipients > share.limit) return false;
   CARILLON_CHECK(
-      bound("DELETE FROM approval_hour WHERE project = ?1 AND app = ?2 AND category = ?3 AND minute <= "
-            "?4")
+      bound("DELETE FROM approval_hour WHERE project = ?1 AND app = ?2 AND category = ?3 AND minute <= ?4")
           .bind(4, minute - kHour)
           .run());
   CARILLON_CHECK(

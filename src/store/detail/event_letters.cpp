@@ -15,8 +15,7 @@ constexpr std::int64_t kDropRows = 500;  // per transaction; an event may have 2
 Result<std::optional<KeptLetter>> find_letter(Txn& txn, const base::Hash128& hash) {
   Statement s = txn.db.statement(
       "SELECT e.letter, d.is_closed, d.notification FROM event_letter e JOIN dead_letter d ON d.id = "
-      "e.letter "
-      "WHERE e.hash = ?1 LIMIT 1");
+      "e.letter WHERE e.hash = ?1 LIMIT 1");
   CARILLON_TRY(const bool has_row, s.bind(1, hash).next());
   if (!has_row) return std::nullopt;
   return KeptLetter{.id = s.integer(0), .was_replayed = s.integer(1) != 0, .notification = s.integer(2)};
@@ -76,8 +75,7 @@ Task<Result<EventLetter>> SqlStore::event_letter(std::int64_t id) {
   co_return co_await look([&](Db& db) -> Result<EventLetter> {
     Statement s = db.statement(
         "SELECT d.project, e.app, e.is_test, e.rule, d.reason, d.error, e.event, e.hash, d.at, d.is_closed, "
-        "d.notification "
-        "FROM event_letter e JOIN dead_letter d ON d.id = e.letter WHERE e.letter = ?1");
+        "d.notification FROM event_letter e JOIN dead_letter d ON d.id = e.letter WHERE e.letter = ?1");
     CARILLON_TRY(const bool has_row, s.bind(1, id).next());
     if (!has_row) return fail(Errc::NotFound, "no such event among the dead letters");
     return EventLetter{.id = id,

@@ -15,8 +15,7 @@ constexpr std::int64_t kDropRows = 500;  // per transaction; a record may have a
 
 #define CARILLON_RECORD_LETTER_COLUMNS                                                                   \
   "r.letter, d.project, r.app, r.topic, r.part, r.place, d.reason, d.error, r.record, r.hash, r.tries, " \
-  "r.due_at, "                                                                                           \
-  "r.at, d.is_closed, r.ended, d.notification"
+  "r.due_at, r.at, d.is_closed, r.ended, d.notification"
 
 RecordLetter read_letter(const Statement& s) {
   return RecordLetter{.id = s.integer(0),
@@ -40,8 +39,7 @@ RecordLetter read_letter(const Statement& s) {
 Result<std::optional<KeptLetter>> find_letter(Txn& txn, const base::Hash128& hash) {
   Statement s = txn.db.statement(
       "SELECT r.letter, d.is_closed, d.notification FROM record_letter r JOIN dead_letter d ON d.id = "
-      "r.letter "
-      "WHERE r.hash = ?1");
+      "r.letter WHERE r.hash = ?1");
   CARILLON_TRY(const bool has_row, s.bind(1, hash).next());
   if (!has_row) return std::nullopt;
   return KeptLetter{.id = s.integer(0), .was_replayed = s.integer(1) != 0, .notification = s.integer(2)};
@@ -188,8 +186,7 @@ class SqlIngest final : public IngestStore {
       {
         Statement s = txn.db.statement(
             "UPDATE record_letter SET due_at = ?2 WHERE letter IN (SELECT letter FROM record_letter WHERE "
-            "due_at "
-            "<= ?1 ORDER BY due_at LIMIT ?3) AND due_at <= ?1 RETURNING letter");
+            "due_at <= ?1 ORDER BY due_at LIMIT ?3) AND due_at <= ?1 RETURNING letter");
         s.bind(1, now).bind(2, now + lease).bind(3, static_cast<std::int64_t>(limit));
         CARILLON_TRY(ids, first_column(s));
       }
@@ -220,8 +217,7 @@ class SqlIngest final : public IngestStore {
       CARILLON_CHECK(s.bind(1, end.id).bind(2, end.notification).run());
       Statement r = txn.db.statement(
           "UPDATE record_letter SET due_at = NULL, ended = ?2, record = CASE WHEN ?3 = 1 THEN '' ELSE record "
-          "END "
-          "WHERE letter = ?1");
+          "END WHERE letter = ?1");
       CARILLON_CHECK(r.bind(1, end.id).bind(2, end.ended).bind(3, std::int64_t{end.is_wiped}).run());
       if (end.is_wiped)
         CARILLON_CHECK(txn.db.statement("DELETE FROM named WHERE item = ?1").bind(1, end.id).run());
@@ -251,8 +247,7 @@ Result<bool> drop_record_letters(Txn& txn, Time before) {
                           "DELETE FROM named WHERE item IN (SELECT letter FROM record_letter WHERE at < ?1 "
                           "ORDER BY at LIMIT ?2)",
                           "DELETE FROM record_letter WHERE letter IN (SELECT letter FROM record_letter WHERE "
-                          "at < ?1 ORDER BY at "
-                          "LIMIT ?2)"}) {
+                          "at < ?1 ORDER BY at LIMIT ?2)"}) {
     CARILLON_CHECK(txn.db.statement(sql).bind(1, before).bind(2, kDropRows).run());
   }
   return txn.db.changes() == kDropRows;

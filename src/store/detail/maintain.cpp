@@ -27,9 +27,8 @@ Result<bool> drop_stats(Txn& txn, Time before) {
     }
     Statement s = txn.db.statement(
         "DELETE FROM stats_hourly WHERE (project, hour, app, category, template, channel, integration, "
-        "status) "
-        "IN (SELECT project, hour, app, category, template, channel, integration, status FROM stats_hourly "
-        "WHERE project = ?1 AND hour < ?2 LIMIT ?3)");
+        "status) IN (SELECT project, hour, app, category, template, channel, integration, status FROM "
+        "stats_hourly WHERE project = ?1 AND hour < ?2 LIMIT ?3)");
     CARILLON_CHECK(s.bind(1, project).bind(2, hour).bind(3, kPieceRows).run());
     if (txn.db.changes() >= kPieceRows) return true;
   }

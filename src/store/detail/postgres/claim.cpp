@@ -22,9 +22,8 @@ constexpr int kWasColumn = 22, kDueColumn = 23;
 // partition.
 constexpr const char* kById =
     "WITH due AS (SELECT d.id AS due_id, d.status AS was, d.due_at AS due FROM unnest(?2) AS i(id) JOIN "
-    "delivery d "
-    "ON d.id = i.id WHERE coalesce(d.due_at, 9223372036854775807) <= ?3 ORDER BY d.id FOR UPDATE OF d SKIP "
-    "LOCKED" CARILLON_TAKE_DUE;
+    "delivery d ON d.id = i.id WHERE coalesce(d.due_at, 9223372036854775807) <= ?3 ORDER BY d.id FOR UPDATE "
+    "OF d SKIP LOCKED" CARILLON_TAKE_DUE;
 constexpr const char* kByLane =
     "WITH due AS (SELECT id AS due_id, status AS was, due_at AS due FROM delivery WHERE lane = ?2 AND "
     "due_at IS NOT NULL AND due_at <= ?3 ORDER BY due_at, id LIMIT ?4 FOR UPDATE SKIP "

@@ -32,9 +32,8 @@ std::string open_rows(DayOf what, const Day& day) {
     return fmt::format("SELECT CAST(EXISTS(SELECT 1 FROM {} WHERE status IN (2, 3)) AS integer)", day.table);
   return fmt::format(
       "SELECT CAST(EXISTS(SELECT 1 FROM {0} WHERE due_at IS NOT NULL) OR EXISTS(SELECT 1 FROM {0} WHERE "
-      "owner IS NOT "
-      "NULL) OR EXISTS(SELECT 1 FROM {0} WHERE status = 1 AND (status = 1 OR status BETWEEN 6 AND 8)) AS "
-      "integer)",
+      "owner IS NOT NULL) OR EXISTS(SELECT 1 FROM {0} WHERE status = 1 AND (status = 1 OR status BETWEEN 6 "
+      "AND 8)) AS integer)",
       day.table);
 }
 
@@ -134,29 +133,22 @@ Result<std::vector<StateCount>> deliveries_by_state(PgDb& db, std::string_view t
 Result<bool> clear_piece_of(Db& db, DayOf what, const Day& day, std::int64_t rows) {
   static constexpr std::array kOfDeliveries{
       "DELETE FROM attempt WHERE (delivery, seq) IN (SELECT delivery, seq FROM attempt WHERE delivery >= ?1 "
-      "AND "
-      "delivery < ?2 LIMIT ?3)",
+      "AND delivery < ?2 LIMIT ?3)",
       "DELETE FROM dead_letter WHERE id IN (SELECT id FROM dead_letter WHERE delivery >= ?1 AND delivery < "
       "?2 LIMIT ?3)",
       "DELETE FROM receipt WHERE (delivery, generation, kind) IN (SELECT delivery, generation, kind FROM "
-      "receipt WHERE "
-      "delivery >= ?1 AND delivery < ?2 LIMIT ?3)"};
+      "receipt WHERE delivery >= ?1 AND delivery < ?2 LIMIT ?3)"};
   static constexpr std::array kOfNotifications{
       "DELETE FROM chunk WHERE (notification, first) IN (SELECT notification, first FROM chunk WHERE "
-      "notification >= ?1 "
-      "AND notification < ?2 LIMIT ?3)",
+      "notification >= ?1 AND notification < ?2 LIMIT ?3)",
       "DELETE FROM notification_count WHERE (notification, status, node) IN (SELECT notification, status, "
-      "node FROM "
-      "notification_count WHERE notification >= ?1 AND notification < ?2 LIMIT ?3)",
+      "node FROM notification_count WHERE notification >= ?1 AND notification < ?2 LIMIT ?3)",
       "DELETE FROM expansion WHERE notification IN (SELECT notification FROM expansion WHERE notification >= "
-      "?1 AND "
-      "notification < ?2 LIMIT ?3)",
+      "?1 AND notification < ?2 LIMIT ?3)",
       "DELETE FROM approval WHERE id IN (SELECT id FROM approval WHERE notification >= ?1 AND notification < "
-      "?2 LIMIT "
-      "?3)",
+      "?2 LIMIT ?3)",
       "DELETE FROM named WHERE (item, key, entry) IN (SELECT item, key, entry FROM named WHERE item >= ?1 "
-      "AND item < ?2 "
-      "LIMIT ?3)"};
+      "AND item < ?2 LIMIT ?3)"};
   const std::span<const char* const> texts = what == DayOf::Delivery
                                                  ? std::span<const char* const>(kOfDeliveries)
                                                  : std::span<const char* const>(kOfNotifications);

@@ -55,8 +55,7 @@ Result<std::vector<base::Hash128>> insert_into(Db& db, std::int64_t day, std::sp
       "INSERT INTO dedup(day, hash, notification, fingerprint) SELECT ?1, i.hash, i.id, i.print FROM "
       "unnest(?2, ?3, ?4) AS i(hash, id, print) ORDER BY i.hash ON CONFLICT(day, hash) DO UPDATE SET "
       "notification = excluded.notification, fingerprint = excluded.fingerprint WHERE dedup.notification < "
-      "?5 "
-      "RETURNING hash");
+      "?5 RETURNING hash");
   s.bind_integer(1, day);
   s.bind_array(2, hashes);
   s.bind_array(3, notifications);

@@ -80,8 +80,7 @@ Result<void> Heartbeat::look() {
   std::int64_t webhooks = 0, server_ms = 0;
   Statement s = db_->statement(
       "SELECT key, value FROM meta WHERE key IN ('records', 'schedules', 'webhooks', 'news') UNION ALL "
-      "SELECT "
-      "'now', " CARILLON_SERVER_NOW);
+      "SELECT 'now', " CARILLON_SERVER_NOW);
   const std::int64_t asked = boot_ms();
   for (;;) {
     CARILLON_TRY(const bool has_row, s.next());

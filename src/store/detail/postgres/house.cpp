@@ -41,8 +41,7 @@ Result<SqlStore::House> PostgresStore::keep_house(Txn& txn, Time) {
 Result<void> PostgresStore::drop_history(Txn& txn, std::int64_t below) {
   Statement s = txn.db.statement(
       "DELETE FROM history_address WHERE (key, notification) IN (SELECT key, notification FROM "
-      "history_address "
-      "WHERE notification < ?1 ORDER BY notification LIMIT 2000)");
+      "history_address WHERE notification < ?1 ORDER BY notification LIMIT 2000)");
   return s.bind(1, below).run();
 }
 

@@ -57,8 +57,7 @@ Task<Result<std::vector<std::optional<Suppression>>>> PostgresStore::suppressed(
     }
     PgStatement& s = static_cast<PgDb&>(db).with_arrays(
         "SELECT k.place, s.id, s.hint, s.reason, s.at FROM unnest(?2, ?3) WITH ORDINALITY AS k(channel, "
-        "hash, place) "
-        "JOIN suppression s ON s.project = ?1 AND s.channel = k.channel AND s.hash = k.hash");
+        "hash, place) JOIN suppression s ON s.project = ?1 AND s.channel = k.channel AND s.hash = k.hash");
     s.bind_integer(1, project);
     s.bind_array(2, channels);
     s.bind_array(3, hashes);
@@ -105,10 +104,8 @@ Task<Result<std::vector<std::shared_ptr<const model::Notification>>>> PostgresSt
         "SELECT " CARILLON_NOTIFICATION_COLUMNS
         ", CASE WHEN first_delivery IS NULL THEN EXISTS (SELECT 1 FROM notification_count c WHERE "
         "c.notification = n.id AND c.status < 4 GROUP BY c.status HAVING sum(c.n) > 0) ELSE EXISTS (SELECT 1 "
-        "FROM "
-        "delivery d WHERE d.id >= n.first_delivery AND d.id < n.first_delivery + n.delivery_count AND "
-        "d.status < 4) "
-        "END FROM unnest(?1) AS w(wanted) JOIN notification n ON n.id = w.wanted");
+        "FROM delivery d WHERE d.id >= n.first_delivery AND d.id < n.first_delivery + n.delivery_count AND "
+        "d.status < 4) END FROM unnest(?1) AS w(wanted) JOIN notification n ON n.id = w.wanted");
     s.bind_array(1, wanted);
     const Statement row(&s);
     for (;;) {
@@ -141,8 +138,7 @@ Task<Result<std::vector<LaneDepth>>> PostgresStore::lane_depths(Time now) {
     }
     PgStatement& s = static_cast<PgDb&>(db).with_arrays(
         "SELECT l.lane, (SELECT min(due_at) FROM delivery d WHERE d.lane = l.lane AND d.due_at IS NOT NULL "
-        "AND "
-        "d.due_at <= ?2) FROM unnest(?1) AS l(lane)");
+        "AND d.due_at <= ?2) FROM unnest(?1) AS l(lane)");
     s.bind_array(1, waiting);
     s.bind_integer(2, to_ms(now));
     const Statement row(&s);

@@ -137,8 +137,8 @@ Result<std::int64_t> node_for(Db& db, const std::string& instance, Millis lease)
   Statement s = db.statement(
       "DELETE FROM process WHERE node = (SELECT node FROM process WHERE renewed_at < " CARILLON_SERVER_NOW
       " - ?1 AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.owner >= CAST(process.node AS bigint) * "
-      "4294967296 AND "
-      "d.owner < CAST(process.node + 1 AS bigint) * 4294967296) ORDER BY renewed_at LIMIT 1) RETURNING node");
+      "4294967296 AND d.owner < CAST(process.node + 1 AS bigint) * 4294967296) ORDER BY renewed_at LIMIT 1) "
+      "RETURNING node");
   CARILLON_TRY(const bool has_row, s.bind(1, lease.count()).next());
   if (!has_row) return fail(Errc::ResourceExhausted, "1,024 processes run on this store; stop one");
   return s.integer(0);
@@ -168,8 +168,8 @@ Task<Result<Registration>> PostgresStore::register_process(std::string instance,
     CARILLON_TRY(const std::int64_t epoch, db.scalar("SELECT coalesce(max(epoch), 0) + 1 FROM process"));
     CARILLON_TRY(const std::int64_t node, node_for(db, instance, options_.lease));
     Statement s = db.statement(
-        "INSERT INTO process(node, instance, epoch, started_at, renewed_at) VALUES(?1, ?2, ?3, "
-        "?4, " CARILLON_SERVER_NOW
+        "INSERT INTO process(node, instance, epoch, started_at, renewed_at) VALUES(?1, "
+        "?2, ?3, ?4, " CARILLON_SERVER_NOW
         ") ON CONFLICT(instance) DO UPDATE SET epoch = excluded.epoch, "
         "started_at = excluded.started_at, renewed_at = excluded.renewed_at");
     CARILLON_CHECK(s.bind(1, node).bind(2, instance).bind(3, epoch).bind(4, now).run());

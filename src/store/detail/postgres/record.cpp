@@ -91,13 +91,10 @@ class PgRecordJob final : public Job {
     }
     PgStatement& s = static_cast<PgDb&>(txn.db).with_arrays(
         "UPDATE delivery AS d SET status = r.status, reason = r.reason, attempts = r.attempts, due_at = "
-        "r.due, "
-        "owner = NULL, finished_at = r.finished, resent = r.resent, claims_lost = r.lost, "
-        "integration = r.integration, provider_id = r.provider_id, note = r.note, expires_at = r.expires, "
-        "device_id = r.device FROM unnest(?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) AS "
-        "r(id, "
-        "epoch, status, reason, attempts, due, finished, resent, lost, integration, expires, provider_id, "
-        "note, "
+        "r.due, owner = NULL, finished_at = r.finished, resent = r.resent, claims_lost = r.lost, integration "
+        "= r.integration, provider_id = r.provider_id, note = r.note, expires_at = r.expires, device_id = "
+        "r.device FROM unnest(?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) AS r(id, epoch, "
+        "status, reason, attempts, due, finished, resent, lost, integration, expires, provider_id, note, "
         "device) WHERE d.id = r.id AND " CARILLON_RECORD_FENCE " RETURNING d.id");
     s.bind_integer(1, owner_);
     int i = 2;
