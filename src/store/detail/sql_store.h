@@ -137,10 +137,11 @@ class SqlStore : public Store {
   // Nobody is this process any more, or its lease is over: what it had is others' to take.
   virtual Result<bool> is_lost(Db& db, Owner owner) = 0;
   // Of housekeeping, what is the engine's: folding and forgetting; true: more to do. before_house() is
-  // outside of a transaction; keep_house() begins one, and `others` are at it when it says so.
+  // outside of a transaction; keep_house() begins one, and `others` are at it when it says so. Who drops
+  // `by_days` has what a day leaves behind go row by row a day later.
   virtual Task<Result<bool>> before_house(Time now) = 0;
   struct House {
-    bool others = false, has_more = false;
+    bool others = false, has_more = false, by_days = false;
   };
   virtual Result<House> keep_house(Txn& txn, Time now) = 0;
   virtual Result<void> drop_history(Txn& txn, std::int64_t below) = 0;
@@ -207,7 +208,7 @@ class SqlStore : public Store {
   std::unique_ptr<SessionStore> make_sessions();
   std::unique_ptr<WebhookStore> make_webhooks();
   // ---- maintain.cpp
-  Result<bool> drop_expired(Txn& txn, const Retention& retention, Time now);
+  Result<bool> drop_expired(Txn& txn, const Retention& retention, bool by_days, Time now);
   Result<bool> drop_deliveries(Txn& txn, std::int64_t below);
   Result<bool> drop_notifications(Txn& txn, std::int64_t below);
   Result<bool> complete_expanded(Txn& txn, Time now);

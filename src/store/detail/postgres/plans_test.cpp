@@ -1,17 +1,9 @@
 // What is asked for each notification is found by key also in a partition of which PostgreSQL knows nothing
 // yet, as every day's is at midnight.
 #include <fmt/format.h>
-#include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <optional>
-
-#include "base/crypto.h"
 #include "base/ids.h"
-#include "store/detail/postgres/cluster_test.h"
-#include "store/postgres.h"
-#include "store/store.h"
+#include "store/detail/postgres/store_fixture_test.h"
 
 namespace carillon::store {
 namespace {
@@ -19,39 +11,14 @@ namespace {
 constexpr std::size_t kBatch = 200, kBatches = 10;
 constexpr model::Lane kLane{model::Queue::Email, model::Priority::Normal};
 
-class PostgresPlans : public testing::Test {
+class PostgresPlans : public detail::PostgresStoreTest {
  protected:
+  PostgresPlans() : PostgresStoreTest("plans") {}
   void SetUp() override {
-    if (!cluster().why_not().empty()) GTEST_SKIP() << cluster().why_not();
-    cluster().create(kDatabase);
-    store_ = open();
+    PostgresStoreTest::SetUp();
+    if (!store_) return;
     owner_ = run(store_->register_process("plans", clock_.now())).value().owner;
     ids_.emplace(clock_, owner_.node, 0);
-  }
-  void TearDown() override {
-    if (store_) store_->close();
-    store_.reset();
-    cluster().drop(kDatabase);
-  }
-  static detail::PostgresCluster& cluster() { return detail::PostgresCluster::instance(); }
-  std::unique_ptr<Store> open() {
-    PostgresOptions options;
-    options.url = cluster().url(kDatabase);
-    options.keys = &keys_;
-    auto store = open_postgres(std::move(options));
-    EXPECT_TRUE(store) << store.error().message;
-    return store ? std::move(*store) : nullptr;
-  }
-  template <class T>
-  T run(Task<T> task) {
-    std::optional<T> value;
-    boost::asio::co_spawn(io_, std::move(task), [&](std::exception_ptr e, T v) {
-      if (e) std::rethrow_exception(e);
-      value = std::move(v);
-    });
-    io_.restart();
-    io_.run();
-    return std::move(*value);
   }
   void accept(std::size_t batch) {
     std::vector<AcceptItem> items;
@@ -81,20 +48,16 @@ class PostgresPlans : public testing::Test {
   }
   // Rows read through indexes, of these tables and their partitions, by connections that are closed.
   std::int64_t rows_read(const std::string& tables) {
-    const auto db = detail::PgDb::open({.url = cluster().url(kDatabase), .name = "carillon tests"}).value();
+    const auto db = connect();
     detail::Statement s = db->statement(
         "SELECT coalesce(sum(idx_tup_fetch), 0) FROM pg_stat_user_tables WHERE relname LIKE ?1 || '%'");
     EXPECT_TRUE(*s.bind(1, tables).next());
     return s.integer(0);
   }
 
-  static constexpr const char* kDatabase = "plans";
-  base::KeyRing keys_ = base::KeyRing::derive(base::Secret(std::string(32, 'k'))).value();
   base::SystemClock clock_;
-  boost::asio::io_context io_{1};
   Owner owner_;
   std::optional<base::IdGenerator> ids_;
-  std::unique_ptr<Store> store_;
 };
 
 TEST_F(PostgresPlans, AnEventIdIsLookedForWithoutReadingTheDaysOthers) {

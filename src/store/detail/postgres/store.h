@@ -6,8 +6,11 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <string>
 
 #include "base/task.h"
 #include "store/detail/folder_lock.h"
@@ -78,8 +81,11 @@ class PostgresStore final : public SqlStore {
   Result<void> set_clock(Db& db);
   // ---- days.cpp. `before`: the first day that is not past its retention
   Task<Result<bool>> drop_days(std::int64_t before, Time now);
-  Task<Result<bool>> take_day_off(DayOf what, Day day);
-  Task<Result<void>> clear_day(DayOf what, Day day);
+  Task<Result<bool>> can_go(DayOf what, Day day);
+  using MoveDay = Result<bool> (*)(PgDb&, DayOf, const Day&);  // take_off, put_back
+  Task<Result<bool>> move_day(DayOf what, Day day, MoveDay move);
+  // False: something in it was open, and it is put back.
+  Task<Result<bool>> clear_day(DayOf what, Day day);
   Task<Result<void>> number_events(std::int64_t node);
   // After a commit of which nobody knows whether it was carried out: if it was, these rows belong to this
   // process, which does not know them. Goes on in the background until it is known.
@@ -95,9 +101,12 @@ class PostgresStore final : public SqlStore {
   std::unique_ptr<Writer> own_others_;
   bool is_new_ = false;
   std::atomic<bool> is_recounting_{false};
-  Time days_again_at_{};                        // before that no day is taken off. Housekeeping's
-  std::int64_t partitions_day_ = -1;            // made for it. Writer thread of the others
-  std::int64_t sandbox_added_ = INT64_MAX / 2;  // since the last look; at first: look. Likewise
+  // ---- housekeeping's
+  Time days_again_at_{};                          // before that no day is taken off
+  std::map<std::string, std::int64_t> day_ends_;  // of days of notifications that wait: end_of_deliveries()
+  std::set<std::string> kept_days_;               // by clear_day(), until the next start
+  std::int64_t partitions_day_ = -1;              // made for it. Writer thread of the others
+  std::int64_t sandbox_added_ = INT64_MAX / 2;    // since the last look; at first: look. Likewise
   std::atomic<bool> is_failing_{false};
   mutable std::mutex why_mutex_;
   std::string why_;
