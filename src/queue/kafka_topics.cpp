@@ -15,11 +15,11 @@ namespace {
 
 constexpr int kReplicationWanted = 3;
 constexpr std::int64_t kMessageBytesMin = 2048;        // a full message with its frame
-constexpr std::int64_t kRetentionMinMs = 10 * 60'000;  // less would drop hints of a short stop
+constexpr std::int64_t kRetentionMinMs = 10 * 60'000;  // less would drop what a short stop left unread
 // Settings of a topic that decide what it can lose or refuse.
-constexpr std::array<std::string_view, 6> kShown{"cleanup.policy",      "max.message.bytes",
-                                                 "min.insync.replicas", "retention.bytes",
-                                                 "retention.ms",        "unclean.leader.election.enable"};
+constexpr std::array<std::string_view, 7> kShown{
+    "cleanup.policy", "max.message.bytes", "min.insync.replicas",           "retention.bytes",
+    "retention.ms",   "segment.ms",        "unclean.leader.election.enable"};
 constexpr int kSettleMs = 50;
 constexpr int kCallMs = 5000;
 
@@ -73,6 +73,15 @@ AdminOptionsPtr admin_options(rd_kafka_t* client, rd_kafka_admin_op_t operation,
   return options;
 }
 
+const char* retention_of(TopicUse use) noexcept {
+  switch (use) {
+    case TopicUse::Hints: return "86400000";    // a day: what is older, the Store's scan has found
+    case TopicUse::Intake: return "518400000";  // six: with a segment's day, the week of dedup.window
+    case TopicUse::Records: break;
+  }
+  return "604800000";  // a week: time for people to mend a reader
+}
+
 Result<NewTopicPtr> new_topic(const std::string& name, const TopicPlan& plan, int replication) {
   std::array<char, 256> why{};
   NewTopicPtr topic(
@@ -82,10 +91,11 @@ Result<NewTopicPtr> new_topic(const std::string& name, const TopicPlan& plan, in
   const bool is_hints = plan.use == TopicUse::Hints;
   const std::vector<std::pair<const char*, const char*>> settings{
       {"cleanup.policy", "delete"},
-      // A day: what is older, the Store's scan has found. A week: time for people to mend a reader.
-      {"retention.ms", is_hints ? "86400000" : "604800000"},
+      {"retention.ms", retention_of(plan.use)},
       {"retention.bytes", is_hints ? "268435456" : "-1"},  // of a partition
       {"segment.bytes", "67108864"},
+      // A record lives for as long as its segment is written, and retention.ms longer.
+      {"segment.ms", "86400000"},
       {"max.message.bytes", is_hints ? "65536" : "2097152"},
       {"min.insync.replicas", in_sync.c_str()},
       {"unclean.leader.election.enable", "false"},
@@ -140,8 +150,7 @@ std::string problem_of(TopicUse use, std::string_view setting, std::string_view 
     return fmt::format("cleanup.policy is {}; {}: set it to delete", value,
                        is_hints ? "hints have no key" : "of one key only the last record would be kept");
   }
-  if (!is_hints && setting != "min.insync.replicas") return {};
-  if (setting == "max.message.bytes" && number < kMessageBytesMin) {
+  if (is_hints && setting == "max.message.bytes" && number < kMessageBytesMin) {
     return fmt::format("max.message.bytes is {}; set it to {} or more", number, kMessageBytesMin);
   }
   if (setting == "retention.ms" && number >= 0 && number < kRetentionMinMs) {
