@@ -22,6 +22,7 @@ Task<Answer> readyz(Call& call) {
   }
   const auto health = call.deps.store.health();
   if (!health.can_write) reasons.emplace_back("store", health.why);
+  if (!health.clock.empty()) reasons.emplace_back("clock", health.clock);
   // What is done without them is done all the same.
   std::vector<std::pair<std::string_view, std::string>> degraded;
   if (auto why = call.deps.cache.trouble(); !why.empty()) degraded.emplace_back("cache", std::move(why));

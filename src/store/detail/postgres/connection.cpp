@@ -115,6 +115,13 @@ Result<void> PgDb::connect() {
   }
   if (PQserverVersion(conn_) < kServerMin)
     return fail(Errc::FailedPrecondition, "store: PostgreSQL 14 or newer is needed (store.url)");
+  const char* const encoding = PQparameterStatus(conn_, "server_encoding");
+  if (encoding != nullptr && std::string_view(encoding) != "UTF8")
+    return fail(
+        Errc::FailedPrecondition,
+        fmt::format("store: the database of store.url keeps texts as {}, which lacks most of them; give one "
+                    "made with ENCODING 'UTF8'",
+                    encoding));
   PQsetNoticeProcessor(conn_, [](void*, const char*) {}, nullptr);
   // All that is asked is asked by key: a plan that reads a table to hash it is a guess about a batch whose
   // size the plan does not know, and a serializable transaction that read all of a table is in everybody's

@@ -23,6 +23,24 @@ namespace {
 constexpr std::size_t kReaderThreads = 4;
 }  // namespace
 
+namespace {
+
+// What the server refuses when the tables are made is a matter of where store.url leads.
+Error of_the_url(Error error) {
+  if (!error.message.starts_with("store: ") || error.message.contains("store.url")) return error;
+  std::string_view fix;
+  if (error.message.contains("(42501)"))
+    fix = "; this user may make no tables there: give it a database of its own (ALTER DATABASE … OWNER TO …)";
+  if (error.message.contains("(25006)"))
+    fix =
+        "; this server is a standby, or the database is read-only: name the primary, or all hosts with "
+        "target_session_attrs=read-write";
+  error.message = fmt::format("store.url: {}{}", error.message, fix);
+  return error;
+}
+
+}  // namespace
+
 PostgresStore::PostgresStore(PostgresOptions options, std::unique_ptr<PgDb> for_words)
     : SqlStore(*options.keys, std::make_unique<PgWords>(std::move(for_words)),
                std::make_unique<PgCounters>()),
@@ -39,11 +57,12 @@ Result<std::unique_ptr<Store>> PostgresStore::open(PostgresOptions options) {
   FolderLock lock;
   if (!options.folder.empty()) { CARILLON_TRY(lock, FolderLock::take(options.folder)); }
   CARILLON_TRY(auto db, PgDb::open(PgOptions{.url = options.url, .name = "carillon words"}));
-  CARILLON_TRY(const bool is_new, migrate_postgres(*db));
+  const Result<bool> is_new = migrate_postgres(*db);
+  if (!is_new) return std::unexpected(of_the_url(is_new.error()));
   CARILLON_CHECK(refuse_half_moved(*db));
   std::unique_ptr<PostgresStore> store(new PostgresStore(std::move(options), std::move(db)));
   store->lock_ = std::move(lock);
-  CARILLON_CHECK(store->start(is_new));
+  CARILLON_CHECK(store->start(*is_new));
   return store;
 }
 
@@ -109,11 +128,14 @@ Health PostgresStore::health() const {
   std::error_code ec;
   const auto space = std::filesystem::space(options_.folder.empty() ? "." : options_.folder, ec);
   h.disk_free_bytes = ec ? INT64_MAX : static_cast<std::int64_t>(space.available);
+  if (options_.clock != nullptr) h.clock = clock_trouble(options_.clock->machine_is_ahead_ms());
+  // Who writes nothing at this moment learns of it by its heartbeat.
+  h.why = heartbeat_->trouble();
   if (is_failing_.load()) {
     const std::lock_guard lock(why_mutex_);
-    h.can_write = false;
     h.why = why_;
   }
+  h.can_write = h.why.empty();
   return h;
 }
 
