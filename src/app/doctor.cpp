@@ -136,6 +136,10 @@ int doctor(const Shell& shell) {
     check_pauses(transport, findings);
     check_queues(transport, findings);
     check_schedules(transport, findings);
+    if (!is_remote) {
+      const std::string& project = shell.line.project;
+      check_topic_apps(transport, (*options)->kafka, project.empty() ? "default" : project, findings);
+    }
     if (!is_remote) check_backup(transport, now, findings);
     if (!is_remote) check_listeners(transport, **options, findings);
   }

@@ -111,7 +111,8 @@ Result<void> Node::open_store() {
     return fail(Errc::Unavailable,
                 fmt::format("cannot make the data folder {}: {}", options_.data, ec.message()));
   CARILLON_CHECK(finish_restore(options_.data));
-  CARILLON_TRY(keys_, load_keys(options_));
+  // What is sealed for a store that others share outlives this data folder.
+  CARILLON_TRY(keys_, load_keys(options_, role_ == Role::Serve || !options_.store.is_postgres()));
   if (options_.store.is_postgres()) return open_postgres();
   store::SqliteOptions sqlite;
   sqlite.folder = store_folder_;
@@ -119,7 +120,7 @@ Result<void> Node::open_store() {
   sqlite.profile_cache_bytes = options_.store.profile_cache_bytes;
   sqlite.notification_cache_bytes = options_.store.notification_cache_bytes;
   sqlite.dedup_memory_bytes = options_.store.dedup_memory;
-  sqlite.dedup_window = options_.store.dedup_window;
+  sqlite.dedup_window = options_.store.remembers_events();
   sqlite.disk_free_min_bytes = options_.store.disk_free_min;
   sqlite.keys = keys_.get();
   sqlite.metrics = &metrics_;
@@ -131,7 +132,7 @@ Result<void> Node::open_postgres() {
   store::PostgresOptions postgres;
   postgres.url = options_.store.url;
   postgres.folder = options_.data;
-  postgres.dedup_window = options_.store.dedup_window;
+  postgres.dedup_window = options_.store.remembers_events();
   postgres.lease = options_.store.lease;
   postgres.leader_lease = options_.store.leader_lease;
   postgres.may_lead = may_lead(role_);
