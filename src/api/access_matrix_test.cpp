@@ -43,7 +43,7 @@ constexpr Row kRows[] = {
     {"GET", "/v1/limits", "send read people", "read", By::Viewer},
     {"GET", "/v1/sandbox/messages", "send read people", "read", By::Viewer},
     {"GET", "/v1/approvals", "", "approvals", By::Viewer},
-    {"POST", "/v1/approvals", "", "approvals", By::Sender},
+    {"POST", "/v1/approvals", "", "approvals", By::Administrator},
     {"GET", "/v1/users", "people", "people", By::Viewer},
     {"*", "/v1/users", "people", "people", By::Sender},
     {"GET", "/v1/suppressions", "people", "people", By::Viewer},

@@ -20,9 +20,10 @@ constexpr std::size_t kStoredTokensMax = 1'000;
 
 constexpr std::array<std::string_view, 3> kRoles{"viewer", "sender", "administrator"};
 
-// What a sender changes, besides sending.
-constexpr std::string_view kOfSenders[] = {"approvals", "dead_letters", "jobs",      "objects", "pauses",
-                                           "people",    "read",         "schedules", "send",    "templates"};
+// What a sender changes, besides sending. Approving is not among it: a large send has an administrator's word
+// (R25).
+constexpr std::string_view kOfSenders[] = {"dead_letters", "jobs",      "objects", "pauses",   "people",
+                                           "read",         "schedules", "send",    "templates"};
 
 void read_grants(ObjectReader& reader, Member& into) {
   const auto grants = reader.element("grants");

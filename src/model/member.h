@@ -20,7 +20,7 @@ inline constexpr std::string_view kEveryProject = "*";
 
 enum class Role : std::uint8_t {
   Viewer,        // looks: history, people, what is set up
-  Sender,        // also sends, and what belongs to it: people, content, schedules, stops, approvals, replays
+  Sender,        // also sends, and what belongs to it: people, content, schedules, stops, replays
   Administrator  // everything
 };
 [[nodiscard]] std::string_view name(Role role) noexcept;  // "viewer" "sender" "administrator"

@@ -131,10 +131,11 @@ def test_tokens_end_with_what_they_stand_for(two):
     assert actions[0] == "member.delete" and actions[-1] == "member.create"
 
 
-def test_who_submitted_a_send_cannot_approve_it_with_another_token(two):
-    first = member(two, "ann", default="sender")
+def test_a_send_is_approved_by_an_administrator_who_did_not_submit_it(two):
+    first = member(two, "ann", default="administrator")
     second = two.post("/v1/members/ann/tokens", {"name": "phone"})["token"]
-    other = member(two, "ben", default="sender")
+    sender = member(two, "cho", default="sender")
+    other = member(two, "ben", default="administrator")
     two.put("/v1/categories/news", {"approval_over": 1, "channels": ["email"]})
     for user in ("u1", "u2"):
         two.put_user(user, email=f"{user}@example.test")
@@ -144,6 +145,7 @@ def test_who_submitted_a_send_cannot_approve_it_with_another_token(two):
     assert waiting["submitted_by"] == "member:ann"
     approve = f"/v1/approvals/{waiting['id']}/approve"
     assert two.api("POST", approve, auth=second).body["code"] == "own_submission"
+    assert two.api("POST", approve, auth=sender).status == 403
     assert two.api("POST", approve, auth=other).status == 200
 
 
