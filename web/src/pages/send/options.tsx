@@ -154,7 +154,6 @@ function When({ draft, change, error }: Props) {
           {draft.when === 'local' && (
             <Select
               label={t.ifPast}
-              description={'\u00a0'}
               allowDeselect={false}
               data={Object.entries(t.ifPasts).map(([value, label]) => ({ value, label }))}
               value={draft.ifPast}
