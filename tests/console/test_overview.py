@@ -14,6 +14,16 @@ def test_numbers_and_what_waits(world, open_as):
     assert page.get_by_role("button", name="Stop sending…").count() == 0
 
 
+def test_how_fast_it_was_and_how_the_integrations_do(world, open_as):
+    window = open_as("vera")
+    page = window.open("")
+    page.get_by_text("24 hours", exact=True).click()
+    speed = page.get_by_role("region", name="How fast")
+    speed.get_by_role("row", name="All").wait_for(timeout=20_000)  # other processes tell theirs every ten seconds
+    assert {"Push", "SMS", "E-mail"} <= set(speed.locator("tbody td:first-child").all_inner_texts())
+    page.get_by_role("region", name="Integrations").get_by_text("calls").first.wait_for()
+
+
 def test_news_come_by_themselves(world, open_as):
     window = open_as("vera")
     page = window.open("history")
