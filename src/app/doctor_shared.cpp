@@ -18,7 +18,7 @@ constexpr Millis kClockOff{1'000};          // leases are measured by the server
 constexpr Millis kClockFar{5'000};          // PIPELINE §6
 constexpr Millis kOldTransaction{600'000};  // keeps the vacuum, and days that are to go
 constexpr std::int64_t kKeptBytes = 1LL << 30;
-constexpr std::int64_t kConnectionsOfProcess = 8;
+constexpr std::int64_t kConnectionsOfProcess = 9;
 constexpr std::int64_t kLocksOfDay = 8;  // a partition with its indexes
 constexpr std::int64_t kReplicasWanted = 3, kInSyncWanted = 2;
 constexpr std::int64_t kRetentionMin = 600'000, kMessageMin = 2'048;

@@ -62,6 +62,7 @@ class RateBucket {
   std::size_t take(std::size_t wanted, bool is_critical, Time now);
   // How many of `wanted` may go now; takes nothing.
   [[nodiscard]] std::size_t allows(std::size_t wanted, bool is_critical, Time now) const;
+  [[nodiscard]] double per_second() const noexcept { return rate_; }
 
  private:
   [[nodiscard]] double tokens_at(Time now) const;

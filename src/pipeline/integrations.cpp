@@ -3,6 +3,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <utility>
 
@@ -65,6 +66,13 @@ bool Account::take_slot(model::Lane lane, Time now) {
   ++reserved;
   ++held_[lane.index()];
   return true;
+}
+
+std::size_t Account::slots() const noexcept {
+  if (!provider) return 0;
+  const std::size_t all = provider->free_slots() + in_flight;
+  if (!(rate.per_second() > 0)) return all;
+  return std::min(all, static_cast<std::size_t>(std::ceil(rate.per_second())));
 }
 
 void Account::give_back(model::Lane lane) noexcept {
@@ -486,6 +494,39 @@ std::optional<std::size_t> Integrations::free_slots(Channel channel) {
     most = std::max(most.value_or(0), is_waiting ? 0 : account.free_slots(Priority::Critical));
   });
   return is_served ? real : sandbox;
+}
+
+Integrations::Capacities Integrations::capacities() {
+  const Time now = impl_->deps.clock.now();
+  struct Seen {
+    Capacity of{};
+    bool is_asked = false, has_room = false;
+  };
+  std::array<Seen, model::kQueueCount> real{}, sandbox{};
+  std::array<bool, model::kQueueCount> is_served{};
+  impl_->for_each([&](Account& account) {
+    const bool may_be_asked = account.unavailable(now) == Reason::None;
+    const bool has_room = may_be_asked && account.room(1, Priority::Normal, now) > 0;
+    for (std::size_t q = 0; q < model::kQueueCount; ++q) {
+      const auto queue = static_cast<model::Queue>(q);
+      if (!serves(*account.type, model::channel_of(queue), model::platform_of(queue))) continue;
+      is_served[q] |= !account.type->is_any_channel;
+      if (!may_be_asked) continue;
+      Seen& seen = account.type->is_any_channel ? sandbox[q] : real[q];
+      seen.is_asked = true;
+      seen.has_room |= has_room;
+      seen.of.slots += account.slots();
+      if (!has_room) seen.of.stuck += account.waiting();
+    }
+  });
+  Capacities all;
+  for (std::size_t q = 0; q < model::kQueueCount; ++q) {
+    const Seen& seen = is_served[q] ? real[q] : sandbox[q];
+    if (!seen.is_asked) continue;
+    all[q] = seen.of;
+    if (!seen.has_room) all[q]->stuck = 0;
+  }
+  return all;
 }
 
 void Integrations::for_each(const std::function<void(Account&)>& visit) { impl_->for_each(visit); }

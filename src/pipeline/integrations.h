@@ -70,6 +70,9 @@ class Account {
   void stop_waiting(model::Lane lane) noexcept;
   // How many of `wanted` could take a slot now; none while it is throttled.
   [[nodiscard]] std::size_t room(std::size_t wanted, model::Priority priority, Time now) const;
+  // How many it can have in hand at once: its slots, or what it is asked in a second where a rate is set.
+  [[nodiscard]] std::size_t slots() const noexcept;
+  [[nodiscard]] std::size_t waiting() const noexcept { return waiting_; }
   // Places in that lane's window it has: of what it was given and of what waits for it.
   [[nodiscard]] std::size_t held(model::Lane lane) const noexcept { return held_[lane.index()]; }
   std::size_t reserved = 0;  // taken, not yet handed to the provider
@@ -124,6 +127,14 @@ class Integrations {
   // be asked, or none serves it: whoever waits should be looked at and held. The sandbox speaks only for
   // channels nothing else serves.
   [[nodiscard]] std::optional<std::size_t> free_slots(model::Channel channel);
+  // What the accounts that may be asked can have in hand at once, of each queue.
+  struct Capacity {
+    std::size_t slots = 0;
+    std::size_t stuck = 0;  // what waits for accounts that are full, while others of the queue have room
+  };
+  // nullopt: none may be asked, as above.
+  using Capacities = std::array<std::optional<Capacity>, model::kQueueCount>;
+  [[nodiscard]] Capacities capacities();
   void for_each(const std::function<void(Account&)>& visit);
 
   // The tasks may be awaited on any executor; they do their work on the delivery executor.

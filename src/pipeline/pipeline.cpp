@@ -91,12 +91,12 @@ class PipelineImpl final : public Pipeline {
                  static_cast<std::size_t>(options_.careful_window)),
         recorder_(deps_, *journal_, windows_, urgency_, recorder_hooks()),
         deliverer_(deps_, options_, *journal_, windows_, recorder_, integrations_, urgency_),
-        expander_(
-            deps_, urgency_, options_.expansion_range,
-            [this](const std::vector<store::Hint>& hints) { publish(hints); },
-            [this](std::int32_t project, model::Channel channel, std::int64_t n) {
-              alerts_.no_route(project, channel, n);
-            }),
+        expander_(deps_, urgency_, options_.expansion_range,
+                  Expander::Hooks{[this](const std::vector<store::Hint>& hints) { publish(hints); },
+                                  [this](std::int32_t project, model::Channel channel, std::int64_t n) {
+                                    alerts_.no_route(project, channel, n);
+                                  },
+                                  [this] { return notice_critical(); }}),
         tick_(deps_.delivery) {
     register_gauges();
     const AcceptMetrics metrics = AcceptMetrics::make(deps_.metrics);

@@ -243,8 +243,9 @@ Task<void> Recorder::run() {
       continue;
     }
     ++writing_;
-    Batch batch = is_critical ? take_from(critical_, kBatchMax)
-                              : take_from(queue_, urgency_.step(kBatchMax, kUrgentStep));
+    Batch batch = is_critical
+                      ? take_from(critical_, kBatchMax)
+                      : take_from(queue_, urgency_.step(kBatchMax, urgent_rows(deps_.store.is_shared())));
     auto task = [this, b = std::move(batch)]() mutable { return write(std::move(b)); };
     if (!gate_.spawn(deps_.delivery, "write", std::move(task))) co_return;
   }

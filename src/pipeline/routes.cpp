@@ -2,10 +2,7 @@
 
 #include <algorithm>
 
-#include "providers/catalog.h"
-
 namespace carillon::pipeline {
-namespace {
 
 bool serves(const providers::ProviderType& type, model::Channel channel, model::Platform platform) {
   if (type.is_any_channel) return true;
@@ -13,6 +10,8 @@ bool serves(const providers::ProviderType& type, model::Channel channel, model::
   return channel != model::Channel::Push || type.platforms.empty() ||
          std::ranges::find(type.platforms, platform) != type.platforms.end();
 }
+
+namespace {
 
 bool matches(const model::Route& route, const RouteQuery& query) {
   const auto fits = [](const std::string& wanted, std::string_view value) {

@@ -8,6 +8,7 @@
 
 #include "model/channel.h"
 #include "pipeline/directory.h"
+#include "providers/catalog.h"
 
 namespace carillon::pipeline {
 
@@ -22,6 +23,10 @@ struct RouteChain {
   std::string_view rule;                                // key of the route; empty: order of creation
   std::vector<const model::Integration*> integrations;  // point into the view; best first
 };
+
+// What that provider carries; of push, also for which platform.
+[[nodiscard]] bool serves(const providers::ProviderType& type, model::Channel channel,
+                          model::Platform platform);
 
 // The first route that matches decides. A chain is asked in its order; where it gives weights, its first
 // place is drawn by them and the rest follow in order. Without a matching route: the enabled integrations

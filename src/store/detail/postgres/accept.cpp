@@ -171,7 +171,7 @@ Task<Result<std::vector<Result<AcceptResult>>>> PostgresStore::accept(std::vecto
     AcceptPart part = next_part(items, begin);
     const std::size_t end = begin + part.items.size();
     auto job = std::make_shared<PgAcceptJob>(*this, std::move(part.items), now, part.job_class, part.rows);
-    co_await writer_->run(job);
+    co_await writer_of(part.job_class == JobClass::AcceptCritical).run(job);
     if (job->failure) {
       if (job->failure->code == Errc::DeadlineExceeded) {
         auto [taken, owner] = job->taken_if_stored();

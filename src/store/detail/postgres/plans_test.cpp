@@ -71,6 +71,7 @@ class PostgresPlans : public testing::Test {
       d.project = 1;
       d.queue = kLane.queue;
       d.user_id = fmt::format("u{}", i);
+      d.due_at = began_ - std::chrono::hours(1) + Millis(batch * kBatch + i);
     }
     const auto accepted = run(store_->accept(std::move(items), clock_.now()));
     ASSERT_TRUE(accepted) << accepted.error().message;
@@ -88,9 +89,18 @@ class PostgresPlans : public testing::Test {
     return s.integer(0);
   }
 
+  // Entries of the due indexes that were looked at, by connections that are closed.
+  std::int64_t due_entries_read() {
+    const auto db = detail::PgDb::open({.url = cluster().url(kDatabase), .name = "carillon tests"}).value();
+    return db
+        ->number("SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE indexrelname LIKE '%lane_due_at%'")
+        .value();
+  }
+
   static constexpr const char* kDatabase = "plans";
   base::KeyRing keys_ = base::KeyRing::derive(base::Secret(std::string(32, 'k'))).value();
   base::SystemClock clock_;
+  const Time began_ = clock_.now();
   boost::asio::io_context io_{1};
   Owner owner_;
   std::optional<base::IdGenerator> ids_;
@@ -112,6 +122,29 @@ TEST_F(PostgresPlans, WhatLostProcessesHaveIsLookedForAmongWhatIsTaken) {
   for (int i = 0; i < 10; ++i) EXPECT_TRUE(run(store_->owned_by_lost(0, 1'000)).value().empty());
   store_->close();
   EXPECT_LT(rows_read("delivery") - before, std::int64_t{kBatch}) << "nothing was taken";
+}
+
+TEST_F(PostgresPlans, AScanThatGoesOnDoesNotReadWhatWasTakenOnceMore) {
+  for (std::size_t batch = 0; batch < kBatches; ++batch) accept(batch);
+  // Whoever reads for long, as a backup does, keeps the entries of what was taken.
+  const auto reader = detail::PgDb::open({.url = cluster().url(kDatabase), .name = "carillon tests"}).value();
+  ASSERT_TRUE(reader->exec("BEGIN ISOLATION LEVEL REPEATABLE READ;"));
+  ASSERT_EQ(reader->number("SELECT count(*) FROM delivery").value(), kBatches * kBatch);
+  const std::int64_t before = due_entries_read();
+  const Time claimed_since = clock_.now();
+  constexpr std::size_t kClaims = 20, kEach = kBatches * kBatch / kClaims;
+  const ClaimRequest request{.lane = kLane, .ids = {}, .limit = kEach};
+  for (std::size_t n = 0; n < kClaims; ++n) {
+    const auto claimed = run(store_->claim({request}, owner_, clock_.now()));
+    ASSERT_TRUE(claimed) << claimed.error().message;
+    ASSERT_EQ(claimed->size(), kEach);
+  }
+  EXPECT_TRUE(run(store_->claim({request}, owner_, clock_.now())).value().empty());
+  store_->close();
+  // Once each, and all of them once a second.
+  const std::int64_t seconds = std::chrono::ceil<std::chrono::seconds>(clock_.now() - claimed_since).count();
+  EXPECT_LT(due_entries_read() - before, static_cast<std::int64_t>(kBatches * kBatch) * (seconds + 2));
+  reader->rollback();
 }
 
 }  // namespace

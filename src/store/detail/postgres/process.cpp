@@ -62,7 +62,9 @@ Result<void> PostgresStore::start(bool is_new) {
   CARILLON_CHECK(set_clock(*by_itself));
   PgOptions for_hot = connection(Isolation::ReadCommitted, "writer");
   for_hot.plans_once = true;
-  CARILLON_TRY(auto hot, PgDb::open(std::move(for_hot)));
+  CARILLON_TRY(auto hot, PgDb::open(for_hot));
+  for_hot.name = connection(Isolation::ReadCommitted, "critical").name;
+  CARILLON_TRY(auto critical, PgDb::open(std::move(for_hot)));
   CARILLON_TRY(auto others, PgDb::open(connection(Isolation::Serializable, "others")));
   readers_ = std::make_unique<Readers>(open, kReaderThreads, false);
   people_readers_ = readers_.get();
@@ -74,6 +76,7 @@ Result<void> PostgresStore::start(bool is_new) {
                          .webhooks_changed = [this](Db& db) { return subscribers_.load(db); },
                          .clock = options_.clock});
   writer_ = make_writer(std::move(hot), static_cast<PgCounters&>(counters_), outbox_);
+  critical_ = make_writer(std::move(critical), critical_counters_, critical_outbox_);
   own_others_ = make_writer(std::move(others), other_counters_, other_outbox_);
   others_ = own_others_.get();
   return {};
@@ -187,6 +190,7 @@ Task<Result<Registration>> PostgresStore::register_process(std::string instance,
   const auto node = static_cast<std::int64_t>(r.owner.node);
   static_cast<PgCounters&>(counters_).count_as(2 * node);
   other_counters_.count_as(2 * node + 1);
+  critical_counters_.count_as(2 * (std::int64_t{base::kIdNodeMax} + 1) + node);
   heartbeat_->hold(r.owner);
   CARILLON_CO_CHECK(co_await number_events(node));
   CARILLON_CO_CHECK(co_await before_house(now));
@@ -244,12 +248,13 @@ Task<Result<Time>> PostgresStore::copy_to(std::string, const base::Clock&, std::
 
 void PostgresStore::close() {
   // Accepted work is finished first; what is still in processing then is free for others at once.
+  if (critical_) critical_->close();
   if (writer_) writer_->close();
   if (own_others_) own_others_->close();
   gate_.wait(base::Deadline::never());  // what was to be given back is refused now
   if (readers_) readers_->close();
   if (heartbeat_) heartbeat_->release();
-  for (const std::unique_ptr<Writer>* writer : {&writer_, &own_others_}) {
+  for (const std::unique_ptr<Writer>* writer : {&critical_, &writer_, &own_others_}) {
     if (*writer) (*writer)->close_database([](Db&) {});
   }
 }

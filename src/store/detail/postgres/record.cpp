@@ -124,7 +124,7 @@ class PgRecordJob final : public Job {
 Task<Result<std::vector<bool>>> PostgresStore::record(RecordItems items, Owner owner, Time now) {
   if (items->empty()) co_return std::vector<bool>{};
   auto job = std::make_shared<PgRecordJob>(*this, std::move(items), owner, now);
-  co_await writer_->run(job);
+  co_await writer_of(job->job_class == JobClass::RecordCritical).run(job);
   if (job->failure) co_return std::unexpected(*job->failure);
   co_return std::move(job->written);
 }

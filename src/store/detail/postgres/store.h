@@ -1,10 +1,12 @@
 // The Store on PostgreSQL: any number of processes on one database (decision 0019).
 //
-// Two writers: one commits sends, claims and results in groups, READ COMMITTED, naming the rows at which it
-// may meet others; the other everything else, SERIALIZABLE, again when others were in between. Nothing is
-// cached that another process may change, except what has a number that never changes (words).
+// Three writers: one commits sends, claims and results in groups, READ COMMITTED, naming the rows at which it
+// may meet others; one those of them that are critical, which so wait for nobody else's (decision 0026); the
+// third everything else, SERIALIZABLE, again when others were in between. Nothing is cached that another
+// process may change, except what has a number that never changes (words).
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -85,14 +87,22 @@ class PostgresStore final : public SqlStore {
   // process, which does not know them. Goes on in the background until it is known.
   Task<void> give_back(std::vector<model::Delivery> rows, Owner owner, Time now);
   [[nodiscard]] PgOptions connection(Isolation isolation, std::string_view what) const;
+  [[nodiscard]] Writer& writer_of(bool is_critical) noexcept { return is_critical ? *critical_ : *writer_; }
   std::unique_ptr<Writer> make_writer(std::unique_ptr<PgDb> db, PgCounters& counters, WebhookOutbox& outbox);
+
+  // How far the scan of a lane has come, by due time in ms (0: to its end), and when the next begins at the
+  // beginning, in ms since the machine started.
+  struct Scan {
+    std::atomic<std::int64_t> to{0}, all_again_at{0};
+  };
+  std::array<Scan, model::kLaneCount> scans_{};
 
   PostgresOptions options_;
   FolderLock lock_;
-  PgCounters other_counters_;
-  WebhookOutbox other_outbox_{subscribers_};
+  PgCounters other_counters_, critical_counters_;
+  WebhookOutbox other_outbox_{subscribers_}, critical_outbox_{subscribers_, outbox_};
   std::unique_ptr<Heartbeat> heartbeat_;
-  std::unique_ptr<Writer> own_others_;
+  std::unique_ptr<Writer> critical_, own_others_;
   bool is_new_ = false;
   std::atomic<bool> is_recounting_{false};
   Time days_again_at_{};                        // before that no day is taken off. Housekeeping's
