@@ -121,7 +121,7 @@ class PgAcceptJob final : public Job {
   Result<bool> within_share(Txn& txn, const AcceptItem& item) {
     if (!item.share) return true;
     CARILLON_TRY(const bool is_counted, take_share(txn, item.notification, *item.share, now_));
-    if (!is_counted && item.event) CARILLON_CHECK(give_event_back(txn, event_of(item)));
+    if (!is_counted && item.event) CARILLON_CHECK(give_event_back(txn, event_of(item), now_));
     return is_counted;
   }
 

@@ -53,7 +53,7 @@ class PostgresPlans : public testing::Test {
     io_.run();
     return std::move(*value);
   }
-  void accept(std::size_t batch) {
+  void accept(std::size_t batch, Millis ago = Millis(0)) {
     std::vector<AcceptItem> items;
     for (std::size_t i = 0; i < kBatch; ++i) {
       AcceptItem& item = items.emplace_back();
@@ -72,12 +72,17 @@ class PostgresPlans : public testing::Test {
       d.queue = kLane.queue;
       d.user_id = fmt::format("u{}", i);
     }
-    const auto accepted = run(store_->accept(std::move(items), clock_.now()));
+    const auto accepted = run(store_->accept(std::move(items), clock_.now() - ago));
     ASSERT_TRUE(accepted) << accepted.error().message;
     for (const auto& one : *accepted) {
       ASSERT_TRUE(one) << one.error().message;
       ASSERT_EQ(one->kind, Accepted::New);
     }
+  }
+  void execute(const std::string& sql) {
+    const auto db = detail::PgDb::open({.url = cluster().url(kDatabase), .name = "carillon tests"}).value();
+    const Result<void> done = db->exec(sql.c_str());
+    ASSERT_TRUE(done) << done.error().message;
   }
   // Rows read through indexes, of these tables and their partitions, by connections that are closed.
   std::int64_t rows_read(const std::string& tables) {
@@ -101,6 +106,58 @@ TEST_F(PostgresPlans, AnEventIdIsLookedForWithoutReadingTheDaysOthers) {
   for (std::size_t batch = 0; batch < kBatches; ++batch) accept(batch);
   store_->close();
   EXPECT_LT(rows_read("dedup"), std::int64_t{kBatch}) << "nobody had any of them";
+}
+
+TEST_F(PostgresPlans, AnEventIdIsLookedForInTheDayBeforeWithoutReadingIt) {
+  accept(kBatches, std::chrono::hours(24));
+  for (std::size_t batch = 0; batch < kBatches; ++batch) accept(batch);
+  store_->close();
+  // Each statement looks whether there is something in that day at all.
+  EXPECT_LT(rows_read("dedup"), std::int64_t{kBatch}) << "nobody had any of them";
+}
+
+// The plans are made while nothing is there.
+TEST_F(PostgresPlans, AnAddressIsLookedForWithoutReadingTheProjectsOthers) {
+  const auto look = [&](std::size_t round) {
+    std::vector<AddressKey> keys;
+    for (std::size_t i = 0; i < kBatch; ++i)
+      keys.push_back({model::Channel::Email, keys_.lookup_hash({fmt::format("{}-{}", round, i)})});
+    for (const auto& found : run(store_->suppressed(1, std::move(keys))).value()) EXPECT_FALSE(found);
+  };
+  for (std::size_t round = 0; round < kBatches; ++round) look(round);
+  execute(
+      "INSERT INTO suppression(project, channel, hash, reason, at) SELECT 1, 1, decode(md5(i::text), 'hex'), "
+      "'bounce', 0 FROM generate_series(1, 5000) i;");
+  for (std::size_t round = 0; round < kBatches; ++round) look(round);
+  store_->close();
+  EXPECT_LT(rows_read("suppression"), std::int64_t{kBatch}) << "none of them was asked for";
+}
+
+TEST_F(PostgresPlans, AUserIsLookedForWithoutReadingTheProjectsOthers) {
+  const auto look = [&](std::size_t round) {
+    std::vector<UserKey> keys;
+    for (std::size_t i = 0; i < kBatch; ++i) keys.push_back({1, fmt::format("nobody-{}-{}", round, i)});
+    for (const auto& found : run(store_->profiles(std::move(keys))).value()) EXPECT_EQ(found, nullptr);
+  };
+  for (std::size_t round = 0; round < kBatches; ++round) look(round);
+  execute(
+      "INSERT INTO profile(project, user_id, version, data) SELECT 1, 'u' || i, 1, '{}' FROM "
+      "generate_series(1, 5000) i;");
+  for (std::size_t round = 0; round < kBatches; ++round) look(round);
+  store_->close();
+  EXPECT_LT(rows_read("profile"), std::int64_t{kBatch}) << "none of them was asked for";
+}
+
+TEST_F(PostgresPlans, ANotificationIsLookedForWithoutReadingTheDaysOthers) {
+  const auto look = [&] { EXPECT_EQ(run(store_->notifications({5, 6, 7})).value().size(), 3U); };
+  for (std::size_t round = 0; round < kBatches; ++round) look();
+  for (std::size_t batch = 0; batch < kBatches; ++batch) accept(batch);
+  store_->close();
+  const std::int64_t before = rows_read("notification") + rows_read("delivery");
+  store_ = open();
+  for (std::size_t round = 0; round < kBatches; ++round) look();
+  store_->close();
+  EXPECT_LT(rows_read("notification") + rows_read("delivery") - before, std::int64_t{kBatch});
 }
 
 TEST_F(PostgresPlans, WhatLostProcessesHaveIsLookedForAmongWhatIsTaken) {
