@@ -38,7 +38,7 @@ run: build ## build and start everything in one process: carillon serve
 .PHONY: test
 test: ## tidy, unit, conformance, scenario and browser tests, 40 kills
 	@tools/install_dependencies.sh test
-	@$(call compile,release,all tests benches bench_tools)
+	@$(call compile,release,all tests mutants benches bench_tools)
 	@$(links)
 	@tools/run_tests.py tidy unit scenarios console chaos
 
@@ -47,14 +47,11 @@ verify: CHAOS_ROUNDS := 300
 verify: API_EXAMPLES := 50
 verify: ## test, and sanitizers, fuzzing, 300 kills; green before an issue is closed
 	@tools/install_dependencies.sh verify
-	@$(call compile,release,all tests benches bench_tools)
+	@$(call compile,release,all tests mutants benches bench_tools)
 	@$(links)
 	@$(call compile,asan,tests)
 	@$(call compile,tsan,tests)
 	@$(call compile,fuzz,fuzzers)
-	@$(call compile,ack_before_commit,carillon)
-	@$(call compile,no_fencing,carillon)
-	@$(call compile,offsets_before_claim,carillon)
 	@tools/run_tests.py tidy unit scenarios console asan tsan fuzz chaos
 
 .PHONY: tidy

@@ -22,7 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
 
 import run as alone  # noqa: E402  (bench/run.py: one process; found beside this file)
-from run import Row, cpu_s, harness, load, quantile, say  # noqa: E402
+from run import Row, cpu_s, harness, load, say  # noqa: E402
 from cluster_engines import Kafka, Postgres, Redis, free_port  # noqa: E402
 
 KEY = base64.b64encode(bytes(range(32))).decode()
@@ -30,6 +30,7 @@ ENGINE = {"shared_buffers": "2GB", "max_wal_size": "8GB", "wal_level": "replica"
 CONNECTIONS = 64
 BATCH = 100
 TOKEN = "{:064x}"
+CRITICAL = alone.EXTRA + ',"priority":"critical"'
 PATIENCE_S = 240
 DAY = {"push": 10_000_000, "sms": 1_000_000, "email": 5_000_000}
 DAY_EXTRA = {
@@ -37,7 +38,9 @@ DAY_EXTRA = {
     "sms": '"channels":["sms"],"category":"order_updates","sms":{"body":"Order A-1700 arrives today."}',
     "email": '"channels":["email"],"category":"order_updates","title":"On its way",'
              '"body":"Order A-1700 arrives today."'}
-LATENCY_MS = 2_000  # of a vendor that does not bind the cores: 4,000 requests are open at a time
+# A vendor that binds what a worker can have in hand, and not the cores: one sends 800 a second, as a fifth of its
+# slots is for what is critical.
+SLOW = {"latency_ms": 1_000, "slots": 1_000}
 
 
 class Sizes:
@@ -49,6 +52,7 @@ class Sizes:
         self.sent = of(10_000, 100_000, 300_000)
         self.backlog = of(50_000, 500_000, 5_000_000)
         self.drained = of(10_000, 60_000, 100_000)
+        self.slow = of(8_000, 16_000, 32_000)
         self.pairs = of(1, 3, 5)
         self.critical_s = of(3, 8, 10)
 
@@ -62,7 +66,8 @@ def table(sizes):
         "backlog": Row(f"deliveries/s taken and sent with {sizes.backlog:,} waiting, vs {sizes.drained:,}", "%",
                        80, 95),
         "workers": Row("deliveries/s, two workers ÷ one, the cores shared by all", "×", None, None),
-        "workers_slow": Row(f"the same, a vendor that answers after {LATENCY_MS} ms", "×", 1.6, 1.9),
+        "workers_slow": Row(f"the same, a vendor that answers after {SLOW['latency_ms']} ms, {SLOW['slots']:,} in hand",
+                            "×", 1.6, 1.9),
         "expand": Row(f"expanded deliveries/s, a group of {sizes.users:,}, one router", "/s", None, None),
         "expand_two": Row("the same, two routers", "/s", None, None),
         "expand_share": Row("of it by the router that did less", "%", 25, 40),
@@ -297,12 +302,13 @@ class Bench:
         self._check_account(fleet.api, wanted)
         self.drop()
 
-    def _drain_rate(self, fleet, workers, wanted):
-        """Deliveries a second over the first `wanted` of what waits, from the first of them on."""
+    def _drain_rate(self, fleet, workers, wanted, skipped):
+        """Deliveries a second over the first `wanted` of what waits, without the first `skipped`: all workers run by
+        then, and each has had its first answers."""
         before = self._taken()
         for i in range(workers):
             fleet.add(f"drainer-{i}", "worker")
-        self._wait_taken(before + max(wanted // 20, 1))
+        self._wait_taken(before + skipped)
         began, first = time.monotonic(), self._taken()
         self._wait_taken(before + wanted)
         return (self._taken() - first) / (time.monotonic() - began)
@@ -318,20 +324,26 @@ class Bench:
         for size in (self.sizes.drained, self.sizes.backlog):
             fleet = self.fresh("api", "scheduler")
             self._fill(fleet, size)
-            rates[size] = self._drain_rate(fleet, 1, self.sizes.drained * 9 // 10)
+            rates[size] = self._drain_rate(fleet, 1, self.sizes.drained * 9 // 10, self.sizes.drained // 20)
             self.drop()
         few, many = rates[self.sizes.drained], rates[self.sizes.backlog]
         self._set("backlog", many / few * 100, f"{many:,.0f}/s with {self.sizes.backlog:,}, {few:,.0f}/s with "
                   f"{self.sizes.drained:,}")
 
     def measure_workers(self):
-        for row, faults in (("workers", {}), ("workers_slow", {"apns": {"latency_ms": LATENCY_MS}})):
-            rates = []
+        for row, is_slow in (("workers", False), ("workers_slow", True)):
+            rates, count = [], self.sizes.slow if is_slow else self.sizes.drained
             for workers in (1, 2):
                 fleet = self.fresh("api", "scheduler")
-                self._fill(fleet, self.sizes.drained)
-                self.simulator.faults(**faults)
-                rates.append(self._drain_rate(fleet, workers, self.sizes.drained * 9 // 10))
+                if is_slow:
+                    apns = harness.integrations(self.simulator)["apns"]
+                    apns["settings"]["max_in_flight"] = SLOW["slots"]
+                    fleet.api.put("/v1/integrations/apns", apns)
+                self._fill(fleet, count)
+                if is_slow:
+                    self.simulator.faults(apns={"latency_ms": SLOW["latency_ms"]})
+                skipped = count // 5 if is_slow else count // 20
+                rates.append(self._drain_rate(fleet, workers, count * 9 // 10, skipped))
                 self.simulator.faults()
                 self.drop()
             self._set(row, rates[1] / rates[0], f"{rates[1]:,.0f}/s by two, {rates[0]:,.0f}/s by one")
@@ -360,39 +372,43 @@ class Bench:
                 self._set("expand_share", parts[0] / n * 100, f"{parts[0]:,.0f} and {parts[1]:,.0f}")
             self.drop()
 
-    def _sent_buckets(self, fleet, priority):
-        counts = {}
-        for worker in fleet.named("worker"):
-            for bound, n in alone.Bench._sent_buckets(worker, priority).items():
-                counts[bound] = counts.get(bound, 0) + n
-        return counts
+    def _critical_ms(self, fleet):
+        """One run of critical sends: of each, the time from accept to the vendor's answer."""
+        sql = lambda text: self.engines.postgres.sql(text, "bench")  # noqa: E731
+        since = int(sql("SELECT coalesce(max(id), 0) FROM notification"))
+        report = load(fleet.api, connections=8, rate=alone.CRITICAL_RATE, seconds=self.sizes.critical_s,
+                      users=self.sizes.users, extra=CRITICAL)
+        sent = (f"FROM notification n JOIN delivery d ON d.id = n.first_delivery WHERE n.id > {since} "
+                "AND n.priority = 0 AND d.finished_at IS NOT NULL")
+        count = lambda: int(sql(f"SELECT count(*) {sent}"))  # noqa: E731
+        harness.wait_until(lambda: count() >= report["accepted"], lambda: f"{count()} of {report['accepted']} sent")
+        rows = sql(f"SELECT d.finished_at - n.accepted_at, count(*) {sent} GROUP BY 1")
+        return [ms for took, n in (map(int, row.split("|")) for row in rows.splitlines()) for ms in [took] * n]
 
     def measure_critical_beside(self):
         """Alternating pairs in one run: critical sends alone, and while everybody's bulk ones are made and sent."""
         fleet = self.fresh("api", "worker", "scheduler", "router", "router")
-        critical = alone.EXTRA + ',"priority":"critical"'
-
-        def p99():
-            before = self._sent_buckets(fleet, "critical")
-            load(fleet.api, connections=8, rate=alone.CRITICAL_RATE, seconds=self.sizes.critical_s,
-                 users=self.sizes.users, extra=critical)
-            after = self._sent_buckets(fleet, "critical")
-            return quantile({bound: after[bound] - before.get(bound, 0) for bound in after}, 0.99) * 1000
-
-        p99()
-        ratios, singles, beside = [], [], []
+        bulk = lambda: sum(p.metric("carillon_expanded_recipients_total") for p in fleet.named("router"))  # noqa: E731
+        self._critical_ms(fleet)
+        ratios, singles, beside, halves, made, taken = [], [], [], [], [], []
         for _ in range(self.sizes.pairs):
             fleet.api.wait_idle(120)
-            singles.append(p99())
-            sent = self._send_to_all(fleet.api)
-            beside.append(p99())
+            singles.append(alone.exact_p99(self._critical_ms(fleet)))
+            before, sent = (bulk(), self._taken()), self._send_to_all(fleet.api)
+            times = self._critical_ms(fleet)
+            made.append((bulk() - before[0]) / self.sizes.critical_s)
+            taken.append((self._taken() - before[1]) / self.sizes.critical_s - alone.CRITICAL_RATE)
+            beside.append(alone.exact_p99(times))
+            halves.append(sorted(times)[len(times) // 2])
             ratios.append(beside[-1] / singles[-1])
             fleet.api.post(f"/v1/notifications/{sent}/cancel")
         ratios.sort()
         shown = lambda figures: ", ".join(f"{figure:.1f}" for figure in figures)  # noqa: E731
+        whole = lambda figures: ", ".join(f"{figure:,.0f}" for figure in figures)  # noqa: E731
         self._set("expand_p99", ratios[len(ratios) // 2],
-                  f"median of {len(ratios)} pairs, {ratios[0]:.2f} to {ratios[-1]:.2f}; "
-                  f"alone {shown(singles)} ms, beside {shown(beside)} ms at {alone.CRITICAL_RATE}/s")
+                  f"median of {len(ratios)} pairs, {ratios[0]:.2f} to {ratios[-1]:.2f}; alone {shown(singles)} ms, "
+                  f"beside {shown(beside)} ms, half of them within {whole(halves)} ms, at {alone.CRITICAL_RATE}/s, "
+                  f"while {whole(made)} bulk ones a second were made and {whole(taken)} sent")
         self.drop()
 
     # ---- a day
@@ -465,7 +481,9 @@ device each, drawn uniformly; a template with two parameters; every notification
 - Accepted: a stop button holds all push, so deliveries are written and not sent. End to end: from the first request
   until every message is at the simulator and its outcome recorded. Two seconds, or 2,000 sends, go before.
 - What waits was accepted while no worker ran; then one (or two) are started. The rate is that from the first twentieth
-  of what is counted to its end, so that the start is not in it.
+  of what is counted (a fifth at the slow vendor) to its end, so that the start is not in it.
+- Critical sends: from accept to the vendor's answer, in whole milliseconds as they are in the database; of
+  each pair of runs one by itself, one while a group is made and sent.
 - Each figure has a database of its own, copied from the prepared one.
 - The day: `bench/day.sh`; it fails unless every notification is in the account and reached its vendor once.
 """)

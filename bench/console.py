@@ -91,7 +91,7 @@ def questions(connection, size):
     dlv = first("/v1/deliveries?limit=1&status=failed")["data"][0]["id"]
     users = size.users
     gets = [
-        "/v1/accountability", "/v1/queues", "/v1/stats", "/v1/stats?by=channel",
+        "/v1/accountability", "/v1/queues", "/v1/stats", "/v1/stats/latency", "/v1/stats?by=channel",
         f"/v1/stats?from={month}&by=template", f"/v1/stats?from={month}&by=category&interval=day",
         f"/v1/stats?from={week}&by=channel&interval=hour",
         "/v1/notifications?limit=25", deep("/v1/notifications?limit=200", 20), "/v1/notifications?status=completed",
@@ -111,7 +111,8 @@ def questions(connection, size):
         "/v1/users/u{n}/preferences/log", "/v1/users?address=u{n}%40example.test",
         "/v1/users?address=%2B82102{n:07}", "/v1/users?address=u{n}*", "/v1/users?address=%2B821020*",
         "/v1/users/u{n}/export", "/v1/groups", "/v1/groups/group_0", "/v1/groups/group_0/members",
-        "/v1/suppressions", "/v1/dead-letters", "/v1/approvals", "/v1/jobs", "/v1/audit", "/v1/audit?action=user",
+        "/v1/suppressions", "/v1/dead-letters", "/v1/dead-letters?closed=false", "/v1/dead-letters?kind=event",
+        "/v1/approvals", "/v1/jobs", "/v1/audit", "/v1/audit?action=user",
         "/v1/audit?object=group_0", "/v1/templates", "/v1/templates/template_3", "/v1/layouts", "/v1/categories",
         "/v1/senders", "/v1/integrations", "/v1/routes", "/v1/rules", "/v1/schedules", "/v1/webhooks", "/v1/apps",
         "/v1/keys", "/v1/members", "/v1/settings", "/v1/alerts", "/v1/pauses", "/v1/sandbox/messages",

@@ -164,7 +164,7 @@ void run_all(std::size_t count, F make) {
 int seed(const Options& options) {
   app::AppOptions app;
   app.data = options.data;
-  auto keys = app::load_keys(app);
+  auto keys = app::load_keys(app, true);
   if (!keys) return failed(keys.error());
   store::SqliteOptions sqlite;
   sqlite.folder = options.data;

@@ -39,6 +39,7 @@ DRAIN_LIMIT_S = 40  # above pipeline.drain_timeout and what closing takes
 RESTART_S_MAX = 30
 WELL_AFTER_S = 60  # so long a process has to run for its next end to be taken for its first
 CONNECTIONS_EACH = 8  # of a process to PostgreSQL (docs/operating/postgres.md)
+TOPIC = "notification.events"  # taken as the first app, "default" (docs/guides/kafka-events.md)
 # The ports that are tried first.
 PORTS = {"PostgreSQL": 15432, "Redis": 16379, "Kafka": 19092, "Kafka's controller": 19093, "router": 8091,
          "scheduler": 8092}
@@ -180,6 +181,7 @@ class Cluster:
             environment["CARILLON_CACHE_URL"] = self.redis.url
         if self.kafka:
             environment["CARILLON_QUEUE_URL"] = self.kafka.url
+            environment["CARILLON_KAFKA_TOPICS"] = f"{TOPIC}=default/default"
         (self.folder / "objects").mkdir(mode=0o700, exist_ok=True)
         write_private(self.folder / "carillon.env",
                       "".join(f"{name}={shlex.quote(value)}\n" for name, value in environment.items()))
@@ -192,7 +194,7 @@ class Cluster:
         host, wanted = self.listen.rsplit(":", 1)
         port = self._port("api", int(wanted)) if wanted == "0" else int(wanted)
         # The first makes the tables and the keys.
-        self.api.start(f"{host}:{port}").wait_ready()
+        self._wait_or_again(self.api.start(f"{host}:{port}"))
         for name in ("router", "scheduler"):
             role(name, name).start(f"127.0.0.1:{self._port(name, PORTS[name])}")
         for i in range(self.workers):
@@ -309,6 +311,11 @@ class Cluster:
             lines += ["Send something to the sandbox, with the test key:", "",
                       f"curl -u {self.keys['test_app_key']}:{self.keys['test_app_secret']} {self.api.url}"
                       f"/v1/notifications -H 'Content-Type: application/json' -d '{body}'", ""]
+        if self.keys and self.kafka:
+            body = json.dumps({"event_id": "order-1", "to": [{"email": "ok@sandbox.carillon.test"}],
+                               "channels": ["email"], "title": "Hello", "body": "From a topic."})
+            lines += ["Or write one to the topic that services write to; without an integration it waits for a route:",
+                      "", f"echo '{body}' | kcat -P -b 127.0.0.1:{self.kafka.port} -t {TOPIC}", ""]
         lines += [f"Command line: set -a; . {self.folder}/carillon.env; carillon status --data {self.api.folder}/data",
                   "kill -9 any of the processes and watch it come back. Ctrl-C stops all in order."]
         say("\n".join(lines))

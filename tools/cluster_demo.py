@@ -4,14 +4,16 @@
     tools/cluster_demo.py [--without-kafka] [--without-redis]
 
 Starts what tools/cluster.py starts, in a folder of its own and on free ports, and the simulator of the vendors; sends
-one notification of every kind and one to a group, kills a worker with kill -9 in the middle of sixty pushes, prints
-what became of all, and ends with 0 only if all ended as it must. Takes half a minute.
+one notification of every kind, one to a group and one by a Kafka topic, kills a worker with kill -9 in the middle of
+sixty pushes, prints what became of all, and ends with 0 only if all ended as it must. Takes half a minute.
 """
 import argparse
 import collections
+import json
 import pathlib
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -48,6 +50,38 @@ class ClusterDemo(demo.Demo):
         self.count_statuses(deliveries)
         self.expect(len(deliveries) == 300 and {d["status"] for d in deliveries} == {"sent"},
                     f"{len(deliveries)} members, all of them sent")
+
+    def write(self, *values):
+        """To the topic that services write to, as they would."""
+        if shutil.which("kcat") is None:
+            raise cluster.Failed("kcat is not installed; run tools/install_dependencies.sh test")
+        lines = "".join(f"{value if isinstance(value, str) else json.dumps(value)}\n" for value in values)
+        subprocess.run(["kcat", "-P", "-b", f"127.0.0.1:{self.running.kafka.port}", "-t", cluster.TOPIC], input=lines,
+                       text=True, check=True, timeout=PATIENCE_S, stderr=subprocess.DEVNULL)
+
+    def from_a_topic(self):
+        self.step(f"From the Kafka topic {cluster.TOPIC}: one notification twice, and something that is none")
+        before = self.simulator.counts()["smtp"]["accepted"]
+        note = {"event_id": "order-18", "to": [{"email": "ann@example.test"}], "channels": ["email"],
+                "title": "Order 18", "body": "It left."}
+        self.write(note, note, "order 19 left")
+        self.accepted += 1
+        found = harness.wait_until(lambda: self.server.all("/v1/notifications?event_id=order-18"), "it is taken",
+                                   PATIENCE_S)
+        [delivery] = self.server.wait_final(found[0]["id"], PATIENCE_S)["deliveries"]
+        self.timeline(delivery["id"])
+        letters = harness.wait_until(self.open_letters, "a dead letter", PATIENCE_S)
+        self.expect(len(found) == 1 and self.simulator.counts()["smtp"]["accepted"] == before + 1, "one mail")
+        self.expect([letter["kind"] for letter in letters] == ["record"], "what is none is a dead letter")
+        self.step("The dead letter is mended and replayed")
+        self.server.post("/v1/dead-letters/replay", {"ids": [letters[0]["id"]], "changes": {
+            "record": {**note, "event_id": "order-19", "title": "Order 19"}}})
+        self.accepted += 1
+        found = harness.wait_until(lambda: self.server.all("/v1/notifications?event_id=order-19"), "it is taken",
+                                   PATIENCE_S)
+        [delivery] = self.server.wait_final(found[0]["id"], PATIENCE_S)["deliveries"]
+        self.timeline(delivery["id"])
+        self.expect(delivery["status"] == "sent" and not self.open_letters(), "sent, and no dead letter is left")
 
     def count_statuses(self, deliveries):
         for status, count in sorted(collections.Counter(d["status"] for d in deliveries).items()):
@@ -115,6 +149,8 @@ def run(wanted):
         story = ClusterDemo(server_of(running), simulator, running)
         story.tell()
         story.to_a_group()
+        if running.kafka:
+            story.from_a_topic()
         story.a_worker_dies()
         story.the_account()
         running.stop()

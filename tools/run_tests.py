@@ -7,6 +7,7 @@ What has to be built is built by the Makefile before. Ends with "N passed, N fai
 exits 1 unless nothing failed. With CI=true a test that skips because PostgreSQL, Redis or Kafka
 cannot be had counts as failed.
 """
+import concurrent.futures
 import dataclasses
 import importlib.util
 import os
@@ -133,26 +134,32 @@ def tidy():
     return score
 
 
-def fuzz():
-    """Every fuzz target for FUZZ_SECONDS; finds go to build/fuzz/finds/."""
+def fuzz_one(target):
+    """Whether FUZZ_SECONDS of it found nothing."""
     seconds = int(os.environ.get("FUZZ_SECONDS", "60"))
+    name = target.name.removeprefix("fuzz_")
+    grown = ROOT / "build" / "fuzz" / "corpus" / name
+    grown.mkdir(parents=True, exist_ok=True)
+    seeds = ROOT / "tests" / "fuzz" / "corpus" / name
+    return run([target, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
+                f"-artifact_prefix={ROOT / 'build' / 'fuzz' / 'finds' / name}-", grown,
+                *([seeds] if seeds.is_dir() else [])], limit_s=seconds + 120) == 0
+
+
+def fuzz():
+    """Every fuzz target for FUZZ_SECONDS, JOBS of them at once; finds go to build/fuzz/finds/."""
     score = Score()
-    finds = ROOT / "build" / "fuzz" / "finds"
-    finds.mkdir(parents=True, exist_ok=True)
-    for target in sorted((ROOT / "build" / "fuzz").glob("fuzz_*")):
-        name = target.name.removeprefix("fuzz_")
-        grown = ROOT / "build" / "fuzz" / "corpus" / name
-        grown.mkdir(parents=True, exist_ok=True)
-        seeds = ROOT / "tests" / "fuzz" / "corpus" / name
-        code = run([target, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
-                    f"-artifact_prefix={finds}/{name}-", grown, *([seeds] if seeds.is_dir() else [])],
-                   limit_s=seconds + 120)
-        if code == 0:
-            score.passed += 1
-        else:
-            score.failures.append(f"{target.name}: see build/fuzz/finds/{name}-*; "
-                                  f"keep the input in tests/fuzz/corpus/{name}/")
-    if not score.passed and not score.failures:
+    (ROOT / "build" / "fuzz" / "finds").mkdir(parents=True, exist_ok=True)
+    targets = sorted((ROOT / "build" / "fuzz").glob("fuzz_*"))
+    with concurrent.futures.ThreadPoolExecutor(int(JOBS)) as pool:
+        for target, is_clean in zip(targets, pool.map(fuzz_one, targets)):
+            name = target.name.removeprefix("fuzz_")
+            if is_clean:
+                score.passed += 1
+            else:
+                score.failures.append(f"{target.name}: see build/fuzz/finds/{name}-*; "
+                                      f"keep the input in tests/fuzz/corpus/{name}/")
+    if not targets:
         return None
     score.failed = len(score.failures)
     return score

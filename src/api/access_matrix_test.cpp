@@ -19,6 +19,7 @@ struct Row {
   std::string_view apps;     // scopes of app keys of which one will do: "send read people"
   std::string_view areas;    // scopes of management tokens likewise, besides admin
   By member = By::Nobody;
+  bool is_of_all_apps = false;  // not for who is bound to some apps of the project, or acts as one
 };
 
 // The first that fits counts. Areas of management tokens are one for each kind of thing; a viewer looks at
@@ -39,11 +40,12 @@ constexpr Row kRows[] = {
     {"GET", "/v1/accountability", "read", "read", By::Viewer},
     {"GET", "/v1/queues", "read", "read", By::Viewer},
     {"GET", "/v1/stream", "", "read", By::Viewer},
+    {"GET", "/v1/stats/latency", "read", "read", By::Viewer},
     {"GET", "/v1/stats", "send read people", "read", By::Viewer},
     {"GET", "/v1/limits", "send read people", "read", By::Viewer},
     {"GET", "/v1/sandbox/messages", "send read people", "read", By::Viewer},
     {"GET", "/v1/approvals", "", "approvals", By::Viewer},
-    {"POST", "/v1/approvals", "", "approvals", By::Sender},
+    {"POST", "/v1/approvals", "", "approvals", By::Administrator},
     {"GET", "/v1/users", "people", "people", By::Viewer},
     {"*", "/v1/users", "people", "people", By::Sender},
     {"GET", "/v1/suppressions", "people", "people", By::Viewer},
@@ -56,11 +58,12 @@ constexpr Row kRows[] = {
     {"GET", "/v1/jobs", "read people", "people dead_letters webhooks read", By::Viewer},
     {"POST", "/v1/jobs", "read people", "people dead_letters webhooks read", By::Viewer},
     {"GET", "/v1/templates", "send read people", "templates", By::Viewer},
+    {"POST", "/v1/templates/preview", "send read people", "templates", By::Viewer},
     {"POST", "/v1/templates/{key}/preview", "send read people", "templates", By::Viewer},
     {"*", "/v1/templates", "", "templates", By::Sender},
     {"GET", "/v1/layouts", "send read people", "templates", By::Viewer},
     {"POST", "/v1/layouts/preview", "send read people", "templates", By::Viewer},
-    {"*", "/v1/layouts", "", "templates", By::Sender},
+    {"*", "/v1/layouts", "", "templates", By::Sender, true},
     {"GET", "/v1/categories", "send read people", "categories", By::Viewer},
     {"*", "/v1/categories", "", "categories", By::Administrator},
     {"GET", "/v1/provider-types", "send read people", "integrations", By::Viewer},
@@ -78,15 +81,15 @@ constexpr Row kRows[] = {
     {"POST", "/v1/dead-letters", "", "dead_letters", By::Sender},
     {"GET", "/v1/schedules", "send", "schedules", By::Viewer},
     {"*", "/v1/schedules", "send", "schedules", By::Sender},
-    {"GET", "/v1/rules", "", "rules", By::Viewer},
-    {"*", "/v1/rules", "", "rules", By::Administrator},
+    {"GET", "/v1/rules", "", "rules", By::Viewer, true},
+    {"*", "/v1/rules", "", "rules", By::Administrator, true},
     {"GET", "/v1/apps", "", "apps", By::Viewer},
     {"*", "/v1/apps", "", "apps", By::Administrator},
-    {"GET", "/v1/alerts", "", "alerts", By::Viewer},
-    {"POST", "/v1/alerts", "", "alerts", By::Administrator},
-    {"GET", "/v1/webhooks", "", "webhooks", By::Viewer},
-    {"*", "/v1/webhooks", "", "webhooks", By::Administrator},
-    {"GET", "/v1/webhook-events", "", "webhooks", By::Viewer},
+    {"GET", "/v1/alerts", "", "alerts", By::Viewer, true},
+    {"POST", "/v1/alerts", "", "alerts", By::Administrator, true},
+    {"GET", "/v1/webhooks", "", "webhooks", By::Viewer, true},
+    {"*", "/v1/webhooks", "", "webhooks", By::Administrator, true},
+    {"GET", "/v1/webhook-events", "", "webhooks", By::Viewer, true},
     {"GET", "/v1/audit", "", "audit", By::Administrator},
     {"GET", "/v1/objects", "send read", "objects", By::Viewer},
     {"*", "/v1/objects", "send", "objects", By::Sender},
@@ -180,6 +183,7 @@ struct Caller {
   bool is_publishable = false;
   By member = By::Nobody;  // what a member is
   bool is_cookie = false, has_csrf = false;
+  bool is_bound = false;  // to an app
 };
 
 bool is_safe(const Route& route) { return route.method == "GET"; }
@@ -199,6 +203,7 @@ int refusal(const Caller& caller, const Route& route) {
   if (caller.is_publishable && name == kOfPublishableKeys) return 0;
   const Row* const row = row_of(route);
   if (row == nullptr) return -1;
+  if (caller.is_bound && row->is_of_all_apps) return 403;
   if (caller.member != By::Nobody) return caller.member >= row->member ? 0 : 403;
   if (!caller.area.empty()) {
     if (row->member == By::Installation) return caller.area == "admin" && !caller.is_of_project ? 0 : 403;
@@ -309,6 +314,30 @@ class AccessMatrix : public ApiTest {
     }
   }
 
+  // Members who have one app of the project, and tokens that act as one.
+  void add_bound() {
+    for (const auto& [key, role, member] :
+         {std::tuple{"vic", "viewer", By::Viewer}, {"sid", "sender", By::Sender}}) {
+      const std::string path = fmt::format("/v1/members/{}", key);
+      const auto put = as_admin(
+          "PUT", path, fmt::format(R"({{"grants":{{"default":"{}"}},"apps":{{"default":["shop"]}}}})", role));
+      ASSERT_EQ(put.status, 201) << put.body;
+      const auto token = as_admin("POST", path + "/tokens", R"({"name":"laptop"})");
+      callers_.push_back(bearer(std::string(key) + " of shop", at(token, "/token")));
+      callers_.back().member = member;
+      callers_.back().is_bound = true;
+      Caller caller{.name = key, .headers = {}, .member = member, .is_cookie = true, .has_csrf = true};
+      caller.is_bound = true;
+      renew(caller, key);
+      callers_.push_back(std::move(caller));
+    }
+    Caller narrowed = bearer("token that acts as shop", admin_.substr(7));
+    narrowed.area = "admin";
+    narrowed.is_bound = true;
+    narrowed.headers.emplace_back("Carillon-App", "shop");
+    callers_.push_back(std::move(narrowed));
+  }
+
   static std::string path_of(std::string_view pattern) {
     std::string path;
     for (std::size_t i = 0; i < pattern.size(); ++i) {
@@ -342,6 +371,7 @@ TEST_F(AccessMatrix, EveryRouteAnswersEveryCallerAsItIsWrittenHere) {
   add_management();
   add_clients();
   add_members();
+  add_bound();
   for (const Route* route : Router::get().routes()) {
     const std::string path = path_of(route->pattern);
     for (Caller& caller : callers_) {

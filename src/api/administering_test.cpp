@@ -96,6 +96,10 @@ TEST_F(AdministeringTest, PreferencesAreReplacedPatchedAndLogged) {
   EXPECT_EQ(at(log, "/data/0/actor"), "app:shop") << log.body;
   const auto next = as_app("GET", "/v1/users/u1/preferences/log?limit=1&after=" + at(log, "/page/next"));
   EXPECT_EQ(at(next, "/data/0/change/preferences/0/channel"), "sms") << next.body;
+  ASSERT_EQ(as_app("DELETE", "/v1/users/u1").status, 204);
+  EXPECT_EQ(at(as_app("GET", "/v1/users/u1/preferences/log"), "/data/0/change/preferences/0/channel"),
+            "email");
+  EXPECT_EQ(as_app("GET", "/v1/users/nobody/preferences/log").status, 404);
 }
 
 TEST_F(AdministeringTest, ASuppressedAddressIsNotContactedUntilItIsAllowedAgain) {
@@ -301,6 +305,10 @@ TEST_F(AdministeringTest, SettingsAreKeptAndChangesAudited) {
                             R"({"time_zone":"Asia/Seoul","quiet_hours":{"from":"22:00","to":"08:00"}})");
   EXPECT_EQ(put.status, 200) << put.body;
   EXPECT_EQ(at(as_admin("PATCH", "/v1/settings", R"({"locale":"ko"})"), "/quiet_hours/from"), "22:00");
+  const auto wrong = as_admin("PATCH", "/v1/settings", R"({"quiet_hours":{"from":"22:00","to":"25:00"}})");
+  EXPECT_EQ(at(wrong, "/errors/0/pointer"), "/quiet_hours/to");
+  const auto never = as_admin("PATCH", "/v1/settings", R"({"quiet_hours":{"from":"00:00","to":"00:00"}})");
+  EXPECT_EQ(at(never, "/errors/0/pointer"), "/quiet_hours/to");
   EXPECT_EQ(at(as_admin("GET", "/v1/settings"), "/time_zone"), "Asia/Seoul");
   EXPECT_EQ(at(as_admin("PUT", "/v1/settings", R"({"time_zone":"Moon"})"), "/code"), "invalid_time_zone");
   const auto audit = as_admin("GET", "/v1/audit");

@@ -130,7 +130,7 @@ constexpr Route alert_route(std::string_view method, std::string_view pattern, H
                             std::string_view query = {}) {
   return {.method = method,
           .pattern = pattern,
-          .access = manage("alerts"),
+          .access = of_all_apps(manage("alerts")),
           .handler = handler,
           .tag = "Alerts",
           .summary = summary,

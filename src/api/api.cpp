@@ -234,9 +234,10 @@ class ApiImpl final : public Api {
     // What is a member's own is no project's.
     if (!call.route->access.is_session)
       failure = choose_project(call.who, *call.snapshot, call.request.header("Carillon-Project"));
-    if (!failure)
-      failure =
-          refuse_access(call.who, call.route->access, call.route->method == "GET" || call.route->is_looking);
+    const bool is_looking = call.route->method == "GET" || call.route->is_looking;
+    if (!failure && !call.route->access.is_session)
+      failure = choose_app(call.who, *call.snapshot, call.request.header("Carillon-App"), is_looking);
+    if (!failure) failure = refuse_access(call.who, call.route->access, is_looking);
     if (failure) return std::unexpected(std::move(*failure));
     if (call.snapshot->project(call.who.project) == nullptr) {
       return failed(404, "unknown_project", "there is no such project");
@@ -311,7 +312,9 @@ class ApiImpl final : public Api {
     const std::string given(call.request.header("Idempotency-Key"));
     if (given.size() > kIdempotencyKeyMax)
       co_return failed(422, "too_long", "an Idempotency-Key has at most 256 bytes");
-    const std::string key = fmt::format("idempotency/{}/{}/{} {}/{}", call.who.project, call.who.actor(),
+    const std::string who =
+        call.who.actor() + (call.who.acts_as_app() ? fmt::format("/{}", call.who.app_id()) : std::string());
+    const std::string key = fmt::format("idempotency/{}/{}/{} {}/{}", call.who.project, who,
                                         call.request.method, call.request.path(), given);
     if (!begin(key)) {
       co_return failed(409, "in_progress",

@@ -63,6 +63,8 @@ struct Deps {
   const queue::Queue* queue = nullptr;       // null: none runs here
   const pipeline::Ingest* ingest = nullptr;  // null: no topics are read here
   queue::RecordWriter* records = nullptr;    // null: nothing is written to topics
+  // False while a new store's first keys are being made: not ready. Any thread.
+  std::function<bool()> has_begun = [] { return true; };
 };
 
 // Who is asking, decided by where the request came in.

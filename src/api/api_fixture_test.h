@@ -102,6 +102,7 @@ class ApiTest : public testing::Test {
               metrics_,
               *ids_,
               [this](Millis by) { clock_.advance(by); }};
+    deps.has_begun = [this] { return has_begun_; };
     api_ = Api::open(std::move(deps), std::move(options));
   }
 
@@ -183,6 +184,7 @@ class ApiTest : public testing::Test {
   std::unique_ptr<pipeline::Pipeline> pipeline_;
   std::unique_ptr<Api> api_;
   std::string app_, test_app_, admin_;
+  bool has_begun_ = true;
 };
 
 inline constexpr const char* kMail = R"({"to":[{"email":"ok@sandbox.carillon.test"}],"channels":["email"],)"

@@ -1,11 +1,12 @@
 // An approval as those see it who ask for it, and those whose send waits for one.
 #pragma once
 
-#include "base/json.h"
-#include "store/store_types.h"
+#include "api/call.h"
 
 namespace carillon::api {
 
-void write_approval(base::JsonWriter& out, const store::Approval& approval);
+// `notification`: that waits for it; null: it is gone.
+void write_approval(base::JsonWriter& out, const Call& call, const store::Approval& approval,
+                    const model::Notification* notification);
 
 }  // namespace carillon::api

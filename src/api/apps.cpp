@@ -10,7 +10,7 @@ constexpr std::string_view kAreas[] = {"admin",      "send",         "read",    
                                        "categories", "integrations", "routes",  "dead_letters", "pauses",
                                        "apps",       "settings",     "audit",   "rules",        "schedules",
                                        "approvals",  "alerts",       "objects", "webhooks"};
-constexpr std::size_t kScopesMax = 16;
+constexpr std::size_t kScopesMax = std::size(kAreas);
 
 Failure no_app(const Call& call) { return not_found(fmt::format("app '{}'", call.args[0].substr(0, 64))); }
 
@@ -120,18 +120,26 @@ Task<Answer> post_app(Call& call) {
   co_return json_reply(out, 201);
 }
 
+bool is_shown(const Call& call, const model::App& app) {
+  if (!call.who.acts_as_app()) return true;
+  const auto own =
+      call.who.member ? call.who.member->apps_in(call.view().name) : std::span<const std::string>();
+  return app.id == call.who.app_id() || std::ranges::find(own, app.name) != own.end();
+}
+
 Task<Answer> get_app(Call& call) {
   const auto app = find_app(call, call.args[0]);
-  if (!app) co_return std::unexpected(no_app(call));
+  if (!app || !is_shown(call, *app)) co_return std::unexpected(no_app(call));
   base::JsonWriter out(512);
   model::write_app(out, *app);
   co_return json_reply(out);
 }
 
+// A member who is bound sees all its apps, to choose among them.
 Task<Answer> list_apps(Call& call) {
   std::vector<std::shared_ptr<const model::App>> apps;
   for (const auto& [id, app] : call.snapshot->apps) {
-    if (app->project == call.who.project) apps.push_back(app);
+    if (app->project == call.who.project && is_shown(call, *app)) apps.push_back(app);
   }
   std::ranges::sort(apps, {}, [](const auto& app) { return std::string_view(app->name); });
   base::JsonWriter out(1024);
@@ -266,9 +274,9 @@ Task<Answer> post_key(Call& call) {
   reader.done();
   for (const auto& scope : scopes) {
     if (std::ranges::find(kAreas, scope) == std::end(kAreas)) {
-      reader.problem("scopes", "invalid_choice",
-                     "use admin, or areas: send read people templates categories "
-                     "integrations routes dead_letters pauses apps settings audit rules");
+      reader.problem(
+          "scopes", "invalid_choice",
+          fmt::format("use admin, or areas: {}", fmt::join(std::begin(kAreas) + 1, std::end(kAreas), " ")));
       break;
     }
   }

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstring>
 #include <functional>
+#include <span>
 #include <unordered_map>
 
 #include "model/client_jwt.h"
@@ -290,6 +291,34 @@ std::optional<Failure> choose_project(Identity& identity, const pipeline::Snapsh
   return std::nullopt;
 }
 
+std::optional<Failure> choose_app(Identity& identity, const pipeline::Snapshot& snapshot,
+                                  std::string_view asked, bool is_looking) {
+  if (identity.who != Who::Management && identity.who != Who::Member) return std::nullopt;
+  const auto* const project = snapshot.project(identity.project);
+  std::span<const std::string> own;
+  if (identity.member && project != nullptr) own = identity.member->apps_in(project->name);
+  if (asked.empty() && own.empty()) return std::nullopt;
+  const bool is_own = own.empty() || std::ranges::find(own, asked) != own.end();
+  std::shared_ptr<const model::App> found;
+  for (const auto& [id, app] : snapshot.apps) {
+    if (app->project != identity.project) continue;
+    if (asked.empty()) {
+      const bool is_first = !found || app->name < found->name;
+      if (is_first && std::ranges::find(own, app->name) != own.end()) found = app;
+    } else if (is_own && app->name == asked) {
+      found = app;
+    }
+  }
+  if (!found) {
+    return Failure(404, "app_not_found",
+                   asked.empty() ? "none of the apps of this member is there" : "there is no such app");
+  }
+  if (found->is_disabled && !is_looking)
+    return Failure(403, "app_disabled", fmt::format("the app '{}' is disabled", found->name));
+  identity.app = std::move(found);
+  return std::nullopt;
+}
+
 std::optional<Failure> refuse_access(const Identity& identity, const Access& access, bool is_looking) {
   if (access.is_open) return std::nullopt;
   if (access.is_any && identity.who != Who::Nobody) return std::nullopt;
@@ -304,6 +333,11 @@ std::optional<Failure> refuse_access(const Identity& identity, const Access& acc
     if (identity.session_id != 0) return std::nullopt;
     if (identity.who == Who::Nobody) return unauthenticated("nobody is signed in; POST /v1/session");
     return Failure(403, "not_a_session", "this is for a member who signed in with a password");
+  }
+  if (access.is_of_all_apps && identity.acts_as_app()) {
+    return Failure(
+        403, "app_bound",
+        fmt::format("this is for all apps of the project, and you act as '{}'", identity.app->name));
   }
   switch (identity.who) {
     case Who::Control: return std::nullopt;

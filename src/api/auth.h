@@ -27,9 +27,11 @@ enum class Who : std::uint8_t {
 struct Identity {
   Who who = Who::Nobody;
   std::int32_t project = pipeline::kDefaultProject;
-  bool is_test = false;                             // App, Publishable: a test key; Client: made with one
-  unsigned scopes = 0;                              // App: model::Scope bits; Client: model::ClientScope bits
-  std::shared_ptr<const model::App> app;            // App, Publishable; Client: who made its token, if an app
+  bool is_test = false;  // App, Publishable: a test key; Client: made with one
+  unsigned scopes = 0;   // App: model::Scope bits; Client: model::ClientScope bits
+  // App, Publishable; Client: who made its token, if an app; Management, Member: as which app it acts, if as
+  // one
+  std::shared_ptr<const model::App> app;
   std::shared_ptr<const model::ManagementKey> key;  // Management
   std::shared_ptr<const model::Member> member;      // Member
   std::optional<model::Role> role;                  // Member: in `project`
@@ -47,6 +49,10 @@ struct Identity {
   [[nodiscard]] std::string actor() const;
   // The app's record id; 0 for whoever sees every app.
   [[nodiscard]] std::int64_t app_id() const noexcept { return app ? app->id : 0; }
+  // A person or a management token that does what one app may, and sees what is that app's.
+  [[nodiscard]] bool acts_as_app() const noexcept {
+    return app && (who == Who::Management || who == Who::Member);
+  }
 };
 
 // Who may call a route.
@@ -60,6 +66,7 @@ struct Access {
   bool is_publishable = false;  // a publishable key too
   bool is_any = false;          // whoever has a credential
   bool is_session = false;      // only a member who signed in, on what is the member's own
+  bool is_of_all_apps = false;  // nobody who acts as one app
 
   // What phones and browsers call: from pages of listed origins, and on the public listener.
   [[nodiscard]] constexpr bool is_for_clients() const noexcept {
@@ -98,8 +105,15 @@ class Authenticator {
 [[nodiscard]] std::optional<Failure> choose_project(Identity& identity, const pipeline::Snapshot& snapshot,
                                                     std::string_view asked);
 
+// As which app the identity acts: the one that is asked for by name, else the first of those to which its
+// member is bound, else none. nullopt: chosen. Apps and clients are not asked. `is_looking`: what a disabled
+// app did may be looked at. Failures: 404 app_not_found, also for those that are not the member's · 403
+// app_disabled.
+[[nodiscard]] std::optional<Failure> choose_app(Identity& identity, const pipeline::Snapshot& snapshot,
+                                                std::string_view asked, bool is_looking);
+
 // `is_looking`: nothing is changed by it. nullopt: allowed. Failures: 401 (a credential is needed) · 403
-// missing_scope.
+// missing_scope app_bound.
 [[nodiscard]] std::optional<Failure> refuse_access(const Identity& identity, const Access& access,
                                                    bool is_looking);
 

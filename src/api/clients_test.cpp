@@ -132,6 +132,9 @@ TEST_F(ClientsTest, AClientSendsToItselfWhereItMay) {
   const auto send = [&](const std::string& body) { return me("POST", "notifications:send", body); };
   EXPECT_EQ(at(send(R"({"channels":["email"],"title":"Tea","body":"Ready"})"), "/code"),
             "category_not_for_clients");
+  const auto refused_first = send(R"({"title":"Tea","body":"Ready"})");  // though it names no channels either
+  EXPECT_EQ(refused_first.status, 403);
+  EXPECT_EQ(at(refused_first, "/errors/0/pointer"), "/category") << refused_first.body;
   as_admin("PUT", "/v1/categories/reminders", R"({"client_allowed":true,"channels":["email"]})");
   const std::string good = R"("category":"reminders","title":"Tea","body":"Ready"})";
   EXPECT_EQ(send("{" + good).status, 202);

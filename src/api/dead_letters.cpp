@@ -1,18 +1,21 @@
 // What was given up on, and sending it again: deliveries, events that a rule could not turn into one, and
 // records of topics that could not be taken.
+#include "api/dead_letters.h"
+
 #include <algorithm>
 
 #include "api/jobs.h"
 #include "api/router.h"
 #include "pipeline/events.h"
 #include "pipeline/ingest.h"
+#include "pipeline/jobs.h"
 #include "pipeline/sensitive.h"
 
 namespace carillon::api {
 namespace {
 
 constexpr std::size_t kIdsMax = 1000;       // named in one replay
-constexpr std::size_t kReplayMax = 10'000;  // found by a filter in one replay
+constexpr std::size_t kReplayMax = 10'000;  // found by a filter in one replay, or discarded with no server
 constexpr std::size_t kChunk = 500;         // replayed in one transaction
 constexpr std::string_view kDeliveryKind = "delivery", kEventKind = "event", kRecordKind = "record";
 
@@ -24,7 +27,13 @@ Task<Result<std::optional<model::Delivery>>> delivery_of(Call& call, std::int64_
   co_return std::unexpected(detail.error());
 }
 
-void write_delivery_letter(base::JsonWriter& out, const store::DeadLetter& letter,
+// Whether it is closed, and how that came; with the closing brace.
+void write_end(base::JsonWriter& out, const store::DeadLetter& letter) {
+  write_letter_end(out, letter);
+  out.field("at", to_rfc3339(letter.at)).end_object();
+}
+
+void write_delivery_letter(base::JsonWriter& out, const Call& call, const store::DeadLetter& letter,
                            const std::optional<model::Delivery>& delivery) {
   out.object();
   write_id(out, "id", base::kDeadLetterPrefix, letter.id);
@@ -33,6 +42,7 @@ void write_delivery_letter(base::JsonWriter& out, const store::DeadLetter& lette
   write_id(out, "notification_id", base::kNotificationPrefix, letter.notification);
   out.field("channel", model::name(model::channel_of(letter.queue)))
       .field("queue", model::name(letter.queue));
+  write_app_name(out, call, letter.app);
   out.field("reason", letter.reason);
   out.field_or_null("detail", letter.error);
   if (delivery) {
@@ -41,7 +51,7 @@ void write_delivery_letter(base::JsonWriter& out, const store::DeadLetter& lette
         .field("attempts", static_cast<int>(delivery->attempts));
     out.field_or_null("integration", delivery->integration);
   }
-  out.field("closed", letter.is_closed).field("at", to_rfc3339(letter.at)).end_object();
+  write_end(out, letter);
 }
 
 // The attributes that say which event it is; "data" when there is something to stand for it.
@@ -59,8 +69,8 @@ void write_event_summary(base::JsonWriter& out, const std::string& json, std::st
 
 enum class Detail : std::uint8_t { Summary, Whole };
 
-void write_event_letter(base::JsonWriter& out, const Call& call, const store::EventLetter& letter,
-                        Detail detail) {
+void write_event_letter(base::JsonWriter& out, const Call& call, const store::DeadLetter& head,
+                        const store::EventLetter& letter, Detail detail) {
   out.object();
   write_id(out, "id", base::kDeadLetterPrefix, letter.id);
   out.field("kind", kEventKind);
@@ -84,7 +94,7 @@ void write_event_letter(base::JsonWriter& out, const Call& call, const store::Ev
   } else {
     write_event_summary(out, letter.event, {});
   }
-  out.field("closed", letter.is_closed).field("at", to_rfc3339(letter.at)).end_object();
+  write_end(out, head);
 }
 
 void write_bytes(base::JsonWriter& out, std::string_view name, const std::string& bytes) {
@@ -120,8 +130,8 @@ void write_record_content(base::JsonWriter& out, const Call& call, const store::
   if (record->value->size() >= model::kRecordValueMax) out.field("cut", true);
 }
 
-void write_record_letter(base::JsonWriter& out, const Call& call, const store::RecordLetter& letter,
-                         Detail detail) {
+void write_record_letter(base::JsonWriter& out, const Call& call, const store::DeadLetter& head,
+                         const store::RecordLetter& letter, Detail detail) {
   out.object();
   write_id(out, "id", base::kDeadLetterPrefix, letter.id);
   out.field("kind", kRecordKind);
@@ -139,31 +149,58 @@ void write_record_letter(base::JsonWriter& out, const Call& call, const store::R
   out.field("partition", static_cast<std::int64_t>(letter.partition)).field("offset", letter.offset);
   if (detail == Detail::Whole) write_record_content(out, call, letter);
   out.end_object();
-  out.field("closed", letter.is_closed).field_or_null("ended", letter.ended);
-  out.field("at", to_rfc3339(letter.at)).end_object();
+  write_end(out, head);
 }
 
 Task<Result<void>> write_dead_letter(Call& call, base::JsonWriter& out, const store::DeadLetter& letter,
                                      Detail detail) {
   if (letter.kind == kEventKind) {
     CARILLON_CO_TRY(const auto event, co_await call.deps.store.event_letter(letter.id));
-    write_event_letter(out, call, event, detail);
+    write_event_letter(out, call, letter, event, detail);
   } else if (letter.kind == kRecordKind) {
     const auto record = co_await call.deps.store.ingest().get(letter.id);
-    if (record) write_record_letter(out, call, *record, detail);
+    if (record) write_record_letter(out, call, letter, *record, detail);
     // Those that wait are gone when they are taken, which may be now.
     if (!record && record.error().code != Errc::NotFound) co_return std::unexpected(record.error());
   } else {
     CARILLON_CO_TRY(const auto delivery, co_await delivery_of(call, letter.delivery));
-    write_delivery_letter(out, letter, delivery);
+    write_delivery_letter(out, call, letter, delivery);
   }
   co_return Result<void>{};
 }
 
+// The kinds, as filters name them.
+std::expected<std::string_view, Failure> kind_param(const Call& call) {
+  const std::string_view kind = call.param("kind");
+  if (!call.has_param("kind") || kind == kDeliveryKind || kind == kEventKind || kind == kRecordKind)
+    return kind;
+  return failed_at("?kind", "invalid_choice", "use delivery, event or record");
+}
+
+constexpr std::string_view kListQuery =
+    "limit after kind reason rule topic channel integration from until closed";
+
+std::expected<store::LetterFilter, Failure> list_filter(const Call& call) {
+  store::LetterFilter filter;
+  filter.project = call.who.project;
+  filter.app = call.who.app_id();
+  CARILLON_TRY(filter.kind, kind_param(call));
+  filter.reason = call.param("reason");
+  filter.rule = call.param("rule");
+  filter.topic = call.param("topic");
+  filter.integration = call.param("integration");
+  CARILLON_TRY(filter.channel, channel_param(call, "channel"));
+  CARILLON_TRY(filter.from, time_param(call, "from"));
+  CARILLON_TRY(filter.until, time_param(call, "until"));
+  if (call.has_param("closed")) { CARILLON_TRY(filter.is_closed, flag_param(call, "closed", false)); }
+  return filter;
+}
+
 Task<Answer> list(Call& call) {
   CARILLON_CO_TRY(const Paging paging, read_paging(call));
+  CARILLON_CO_TRY(store::LetterFilter filter, list_filter(call));
   const store::ListPage page = paging.by_id();
-  CARILLON_CO_TRY(const auto found, co_await call.deps.store.list_dead_letters(call.who.project, page));
+  CARILLON_CO_TRY(const auto found, co_await call.deps.store.letters().list(std::move(filter), page));
   base::JsonWriter out(384 * found.rows.size() + 64);
   out.object().key("data").array();
   for (const auto& letter : found.rows) {
@@ -174,14 +211,13 @@ Task<Answer> list(Call& call) {
   co_return json_reply(out);
 }
 
-// The list is ordered by id, so the one row below id + 1 is it.
+// nullopt: there is none for this caller.
 Task<Result<std::optional<store::DeadLetter>>> find_letter(Call& call, std::int64_t id) {
-  store::ListPage page;
-  page.after = id + 1;
-  page.limit = 1;
-  CARILLON_CO_TRY(auto found, co_await call.deps.store.list_dead_letters(call.who.project, page));
-  if (found.rows.empty() || found.rows.front().id != id) co_return std::optional<store::DeadLetter>();
-  co_return std::optional(std::move(found.rows.front()));
+  auto found = co_await call.deps.store.letters().find(call.who.project, id);
+  if (!found && found.error().code != Errc::NotFound) co_return std::unexpected(found.error());
+  if (!found || (call.who.app && found->app != call.who.app->id))
+    co_return std::optional<store::DeadLetter>();
+  co_return std::optional(std::move(*found));
 }
 
 Task<Answer> get(Call& call) {
@@ -198,9 +234,8 @@ Task<Answer> get(Call& call) {
 struct ReplayRequest {
   std::vector<std::string> ids;
   bool has_filter = false;
-  std::optional<model::Channel> channel;
-  std::string reason, integration, kind, rule, topic;  // of the filter
-  std::optional<Time> from, until;
+  store::LetterFilter filter;
+  std::string reason;         // Discard: why
   store::ReplayItem changes;  // delivery is filled in for each
   std::string event_changes;  // a merge patch of events and of what records stand for, or empty
   std::string record;         // the value of one record instead, or empty
@@ -211,25 +246,40 @@ struct ReplayRequest {
   }
 };
 
-void read_filter(base::JsonElement element, ReplayRequest& wanted, base::Problems& problems) {
+void read_filter(base::JsonElement element, const Call& call, store::LetterFilter& filter,
+                 base::Problems& problems) {
   base::ObjectReader reader(element, "/filter", problems);
+  filter.project = call.who.project;
+  filter.app = call.who.app_id();
+  filter.is_closed = false;
   std::string channel;
   if (reader.text("channel", channel, 16)) {
-    wanted.channel = model::parse_channel(channel);
-    if (!wanted.channel)
+    filter.channel = model::parse_channel(channel);
+    if (!filter.channel)
       reader.problem("channel", "invalid_channel", "use push, sms, email, voice, chat or webhook");
   }
-  reader.text("reason", wanted.reason, 64);
-  reader.text("integration", wanted.integration, 64);
-  reader.text("rule", wanted.rule, 64);
-  reader.text("topic", wanted.topic, 249);
+  reader.text("reason", filter.reason, 64);
+  reader.text("integration", filter.integration, 64);
+  reader.text("rule", filter.rule, 64);
+  reader.text("topic", filter.topic, 249);
   std::size_t kind = 0;
   if (reader.one_of("kind", kind, {kDeliveryKind, kEventKind, kRecordKind}))
-    wanted.kind = kind == 0 ? kDeliveryKind : kind == 1 ? kEventKind : kRecordKind;
+    filter.kind = kind == 0 ? kDeliveryKind : kind == 1 ? kEventKind : kRecordKind;
   Time time{};
-  if (reader.time("from", time)) wanted.from = time;
-  if (reader.time("until", time)) wanted.until = time;
+  if (reader.time("from", time)) filter.from = time;
+  if (reader.time("until", time)) filter.until = time;
   reader.done();
+}
+
+// One line, for whoever asks later.
+void read_reason(base::ObjectReader& reader, std::string& reason) {
+  reader.require("reason");
+  if (!reader.text("reason", reason, pipeline::kDiscardReasonMax)) return;
+  const bool is_blank = std::ranges::all_of(reason, [](char c) { return c == ' '; });
+  const bool has_control =
+      std::ranges::any_of(reason, [](char c) { return static_cast<unsigned char>(c) < 0x20; });
+  if (is_blank) reader.problem("reason", "required", "say why nobody needs them, for whoever asks later");
+  if (has_control) reader.problem("reason", "invalid_value", "one line of text, without control characters");
 }
 
 void read_changes(base::JsonElement element, const Call& call, ReplayRequest& wanted,
@@ -269,7 +319,7 @@ std::expected<ReplayRequest, Failure> read_request(const Call& call, Wanted what
   reader.texts("ids", wanted.ids, kIdsMax, 64);
   if (const auto filter = reader.element("filter")) {
     wanted.has_filter = true;
-    read_filter(*filter, wanted, problems);
+    read_filter(*filter, call, wanted.filter, problems);
   }
   if (what == Wanted::Replay) {
     if (const auto changes = reader.element("changes")) read_changes(*changes, call, wanted, problems);
@@ -279,6 +329,7 @@ std::expected<ReplayRequest, Failure> read_request(const Call& call, Wanted what
                      "this server writes to no topics: kafka.topics is not set; leave it out");
     }
   }
+  if (what == Wanted::Discard) read_reason(reader, wanted.reason);
   if (wanted.ids.empty() && !wanted.has_filter)
     reader.problem("ids", "required", "give ids, or a filter ({}: all)");
   if (!wanted.ids.empty() && wanted.has_filter) {
@@ -299,80 +350,78 @@ struct Job {
   std::size_t total = 0, done = 0;
 };
 
+// Whether a delivery is the caller's to see.
+Task<Result<bool>> is_mine(Call& call, const model::Delivery& delivery) {
+  if (delivery.project != call.who.project) co_return false;
+  if (!call.who.app) co_return true;
+  CARILLON_CO_TRY(const auto found, co_await call.deps.store.notifications({delivery.notification}));
+  co_return found.front() != nullptr&& found.front()->app == call.who.app->id;
+}
+
+// Empty: it may be sent again.
+std::string why_not_again(const store::DeadLetter& letter) {
+  if (letter.end.how != "discarded") return {};
+  return fmt::format("it was discarded: {}; to send it after all, name the delivery itself",
+                     letter.end.reason);
+}
+
+void add_letter(Job& job, const store::DeadLetter& letter) {
+  auto& where = letter.kind == kEventKind    ? job.events
+                : letter.kind == kRecordKind ? job.records
+                                             : job.deliveries;
+  where.push_back(letter.kind == kDeliveryKind ? letter.delivery : letter.id);
+}
+
+// Adds what an id names; false: nothing of the caller's.
+Task<Result<bool>> resolve_id(Call& call, std::string text, Job& job) {
+  if (const auto letter_id = base::parse_id(base::kDeadLetterPrefix, text)) {
+    CARILLON_CO_TRY(const auto letter, co_await find_letter(call, *letter_id));
+    if (!letter) co_return false;
+    if (std::string why = why_not_again(*letter); !why.empty()) {
+      job.errors.push_back({text, std::move(why)});
+    } else {
+      add_letter(job, *letter);
+    }
+    co_return true;
+  }
+  const auto id = base::parse_id(base::kDeliveryPrefix, text);
+  if (!id) co_return false;
+  CARILLON_CO_TRY(const auto row, co_await delivery_of(call, *id));
+  if (!row) co_return false;
+  CARILLON_CO_TRY(const bool is_found, co_await is_mine(call, *row));
+  if (is_found) job.deliveries.push_back(row->id);
+  co_return is_found;
+}
+
 Task<Result<void>> resolve_ids(Call& call, const ReplayRequest& wanted, Job& job) {
   for (const std::string& text : wanted.ids) {
-    std::optional<std::int64_t> delivery = base::parse_id(base::kDeliveryPrefix, text);
-    if (const auto letter_id = base::parse_id(base::kDeadLetterPrefix, text)) {
-      CARILLON_CO_TRY(const auto letter, co_await find_letter(call, *letter_id));
-      if (letter && letter->kind == kEventKind) {
-        ++job.total;
-        job.events.push_back(letter->id);
-        continue;
-      }
-      if (letter && letter->kind == kRecordKind) {
-        ++job.total;
-        job.records.push_back(letter->id);
-        continue;
-      }
-      if (letter) delivery = letter->delivery;
-    }
-    std::optional<model::Delivery> row;
-    if (delivery) { CARILLON_CO_TRY(row, co_await delivery_of(call, *delivery)); }
     ++job.total;
-    if (row && row->project == call.who.project) {
-      job.deliveries.push_back(row->id);
-    } else {
-      job.errors.push_back({text, "there is no such delivery or dead letter"});
-    }
+    CARILLON_CO_TRY(const bool is_found, co_await resolve_id(call, text, job));
+    if (!is_found) job.errors.push_back({text, "there is no such delivery or dead letter"});
   }
   co_return Result<void>{};
 }
 
 // Changes of one kind select that kind.
 bool fits_kind(const ReplayRequest& wanted, std::string_view kind) {
-  if (!wanted.kind.empty() && wanted.kind != kind) return false;
   if (wanted.republish && kind != kRecordKind) return false;
-  if (!wanted.topic.empty() && kind != kRecordKind) return false;
-  if (!wanted.rule.empty() && kind != kEventKind) return false;
   if (kind == kDeliveryKind) return wanted.event_changes.empty();
-  return !wanted.channel && wanted.integration.empty() && !wanted.changes_deliveries();
-}
-
-bool fits(const ReplayRequest& wanted, const store::DeadLetter& letter) {
-  return !letter.is_closed && fits_kind(wanted, letter.kind) &&
-         (!wanted.channel || model::channel_of(letter.queue) == *wanted.channel) &&
-         (wanted.reason.empty() || wanted.reason == letter.reason) &&
-         (!wanted.from || letter.at >= *wanted.from) && (!wanted.until || letter.at < *wanted.until);
+  return !wanted.changes_deliveries();
 }
 
 Task<Result<void>> resolve_filter(Call& call, const ReplayRequest& wanted, Job& job) {
   store::ListPage page;
   page.limit = kPageMax;
-  while (job.deliveries.size() + job.events.size() + job.records.size() < kReplayMax) {
-    CARILLON_CO_TRY(const auto found, co_await call.deps.store.list_dead_letters(call.who.project, page));
+  while (job.total < kReplayMax) {
+    CARILLON_CO_TRY(const auto found, co_await call.deps.store.letters().list(wanted.filter, page));
     for (const auto& letter : found.rows) {
-      if (!fits(wanted, letter)) continue;
-      if (letter.kind == kEventKind) {
-        CARILLON_CO_TRY(const auto event, co_await call.deps.store.event_letter(letter.id));
-        if (wanted.rule.empty() || wanted.rule == event.rule) job.events.push_back(letter.id);
-        continue;
-      }
-      if (letter.kind == kRecordKind) {
-        const auto record = co_await call.deps.store.ingest().get(letter.id);
-        if (record && (wanted.topic.empty() || wanted.topic == record->topic))
-          job.records.push_back(letter.id);
-        continue;
-      }
-      if (!wanted.integration.empty()) {
-        CARILLON_CO_TRY(const auto delivery, co_await delivery_of(call, letter.delivery));
-        if (!delivery || delivery->integration != wanted.integration) continue;
-      }
-      job.deliveries.push_back(letter.delivery);
+      if (!fits_kind(wanted, letter.kind)) continue;
+      add_letter(job, letter);
+      ++job.total;
     }
     if (found.next == 0) break;
     page.after = found.next;
   }
-  job.total = job.deliveries.size() + job.events.size() + job.records.size();
   co_return Result<void>{};
 }
 
@@ -477,12 +526,12 @@ Task<Result<void>> run(Call& call, const ReplayRequest& wanted, Job& job) {
 }
 
 // It is done by now: the job is kept for who asks later.
-Task<Answer> keep_job(Call& call, Job job) {
+Task<Answer> keep_job(Call& call, std::string kind, Job job) {
   store::StoredJob kept;
   kept.id = call.deps.ids.take();
   kept.project = call.who.project;
   kept.app = call.who.app_id();
-  kept.kind = "replay";
+  kept.kind = std::move(kind);
   kept.actor = call.actor();
   kept.spec = "{}";
   kept.state = store::JobState::Completed;
@@ -497,7 +546,7 @@ Task<Answer> keep_job(Call& call, Job job) {
     e.item = std::move(error.id);
     e.detail = std::move(error.detail);
   }
-  store::AuditEntry none;  // each replay has its own
+  store::AuditEntry none;  // each letter has its own
   CARILLON_CO_CHECK(co_await call.deps.store.jobs().put(kept, errors, std::move(none)));
   errors.resize(std::min(errors.size(), kJobErrorsShown));
   co_return job_reply(kept, errors);
@@ -514,32 +563,92 @@ Task<Answer> replay(Call& call) {
   CARILLON_CO_CHECK(co_await run(call, wanted, job));
   CARILLON_CO_CHECK(co_await run_events(call, wanted, job));
   CARILLON_CO_CHECK(co_await run_records(call, wanted, job));
-  co_return co_await keep_job(call, std::move(job));
+  co_return co_await keep_job(call, "replay", std::move(job));
+}
+
+// The letters that ids name: their own, or the one of a delivery.
+Task<Result<std::vector<std::int64_t>>> named_letters(Call& call, const ReplayRequest& wanted, Job& job) {
+  std::vector<std::int64_t> letters;
+  for (const std::string& text : wanted.ids) {
+    ++job.total;
+    auto letter_id = base::parse_id(base::kDeadLetterPrefix, text);
+    if (const auto id = base::parse_id(base::kDeliveryPrefix, text)) {
+      const auto detail = co_await call.deps.store.delivery(*id);
+      if (!detail && detail.error().code != Errc::NotFound) co_return std::unexpected(detail.error());
+      if (detail && detail->letter) letter_id = detail->letter->id;
+    }
+    if (letter_id) {
+      letters.push_back(*letter_id);
+    } else {
+      job.errors.push_back({text, "there is no such dead letter"});
+    }
+  }
+  co_return letters;
+}
+
+Task<Result<void>> give_up(Call& call, const ReplayRequest& wanted, std::vector<std::int64_t> letters,
+                           Job& job) {
+  store::Discard what{.project = call.who.project,
+                      .app = call.who.app_id(),
+                      .letters = std::move(letters),
+                      .reason = wanted.reason,
+                      .actor = call.actor()};
+  CARILLON_CO_TRY(const auto results, co_await call.deps.store.letters().discard(std::move(what), call.now));
+  for (const store::Discarded& one : results)
+    note(job, one.letter, pipeline::EventReplay{one.is_done, one.why, 0});
+  co_return Result<void>{};
+}
+
+// With nobody there to do it in the background.
+Task<Result<void>> give_up_all(Call& call, const ReplayRequest& wanted, Job& job) {
+  store::ListPage page;
+  page.limit = kPageMax;
+  do {
+    CARILLON_CO_TRY(const auto found, co_await call.deps.store.letters().list(wanted.filter, page));
+    std::vector<std::int64_t> letters;
+    for (const auto& letter : found.rows) letters.push_back(letter.id);
+    job.total += letters.size();
+    CARILLON_CO_CHECK(co_await give_up(call, wanted, std::move(letters), job));
+    page.after = found.next;
+  } while (page.after != 0 && job.total < kReplayMax);
+  co_return Result<void>{};
 }
 
 Task<Answer> discard(Call& call) {
   CARILLON_CO_TRY(ReplayRequest wanted, read_request(call, Wanted::Discard));
   Job job;
+  if (wanted.has_filter && call.deps.jobs != nullptr) {
+    pipeline::JobOwner owner{call.who.project, call.who.app_id(), call.actor()};
+    pipeline::DiscardSpec spec{std::move(wanted.filter), std::move(wanted.reason)};
+    CARILLON_CO_TRY(const auto stored,
+                    co_await call.deps.jobs->add_discard(std::move(owner), std::move(spec)));
+    const std::vector<store::JobError> none;
+    co_return job_reply(stored, none);
+  }
   if (wanted.has_filter) {
-    wanted.kind = kRecordKind;
-    CARILLON_CO_CHECK(co_await resolve_filter(call, wanted, job));
+    CARILLON_CO_CHECK(co_await give_up_all(call, wanted, job));
   } else {
-    CARILLON_CO_CHECK(co_await resolve_ids(call, wanted, job));
+    CARILLON_CO_TRY(auto letters, co_await named_letters(call, wanted, job));
+    CARILLON_CO_CHECK(co_await give_up(call, wanted, std::move(letters), job));
   }
-  constexpr const char* kOnlyRecords = "only records of topics are discarded; this one stays for a replay";
-  for (const std::int64_t id : job.deliveries)
-    job.errors.push_back({base::id_text(base::kDeliveryPrefix, id), kOnlyRecords});
-  for (const std::int64_t id : job.events)
-    job.errors.push_back({base::id_text(base::kDeadLetterPrefix, id), kOnlyRecords});
-  for (const std::int64_t id : job.records) {
-    const auto done = co_await pipeline::discard_record(call.deps.store, call.deps.clock, call.who.project,
-                                                        id, call.actor());
-    CARILLON_CO_CHECK(note_result(job, id, done));
-  }
-  co_return co_await keep_job(call, std::move(job));
+  co_return co_await keep_job(call, std::string(pipeline::kJobDiscard), std::move(job));
 }
 
 }  // namespace
+
+void write_letter_end(base::JsonWriter& out, const store::DeadLetter& letter) {
+  const store::LetterEnd& end = letter.end;
+  out.field("closed", letter.is_closed).field_or_null("ended", end.how).key("discarded");
+  if (end.how != "discarded") {
+    out.null();
+    return;
+  }
+  out.object()
+      .field("reason", end.reason)
+      .field_or_null("by", end.by)
+      .field_or_null("at", end.at)
+      .end_object();
+}
 
 std::span<const Route> dead_letter_routes() {
   static const Route kRoutes[] = {
@@ -550,7 +659,7 @@ std::span<const Route> dead_letter_routes() {
        .tag = "Dead letters",
        .summary = "List what was given up on, newest first",
        .response = "DeadLetterList",
-       .query = "limit after"},
+       .query = kListQuery},
       {.method = "POST",
        .pattern = "/v1/dead-letters/replay",
        .access = manage("dead_letters"),
@@ -568,7 +677,7 @@ std::span<const Route> dead_letter_routes() {
        .access = manage("dead_letters"),
        .handler = discard,
        .tag = "Dead letters",
-       .summary = "Give up records of topics that nobody needs",
+       .summary = "Give up what nobody needs any more, with the reason; a filter makes a job",
        .request = "DiscardRequest",
        .response = "Job",
        .status = 202,

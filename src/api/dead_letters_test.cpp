@@ -213,7 +213,8 @@ TEST_F(RecordLettersTest, OneIsWrittenToItsTopicAgainOrGivenUp) {
   EXPECT_EQ(writer_.written[0].topic, kTopic);
   EXPECT_EQ(writer_.written[0].value, R"({"event_id":"a","to":[{"user_id":"u1"}]})");
   EXPECT_EQ(writer_.written[0].headers.size(), 2U);
-  const auto discard = as_admin("POST", "/v1/dead-letters/discard", R"({"filter":{"reason":"not_json"}})");
+  const auto discard =
+      as_admin("POST", "/v1/dead-letters/discard", R"({"ids":[")" + second + R"("],"reason":"of no use"})");
   EXPECT_EQ(at(discard, "/done"), "1") << discard.body;
   EXPECT_EQ(at(as_admin("GET", "/v1/dead-letters/" + second), "/ended"), "discarded");
   EXPECT_EQ(at(as_admin("GET", "/v1/dead-letters/" + second), "/record/value"), "x");

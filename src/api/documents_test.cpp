@@ -185,6 +185,15 @@ TEST_F(ApiTest, ReadinessTellsWhatIsDoneWithoutAndStaysReady) {
   EXPECT_EQ(at(call("GET", "/readyz"), "/status"), "not_ready");
 }
 
+TEST_F(ApiTest, AServerIsNotReadyBeforeItsFirstKeysAreThere) {
+  has_begun_ = false;
+  const auto answer = call("GET", "/readyz");
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(at(answer, "/reasons/0/part"), "start");
+  has_begun_ = true;
+  EXPECT_EQ(call("GET", "/readyz").status, 200);
+}
+
 TEST_F(ApiTest, TheTestClockMovesForAnAdministratorOnly) {
   EXPECT_EQ(as_app("POST", "/v1/test/clock", R"({"advance":"5m"})").status, 403);
   const Time before = clock_.now();

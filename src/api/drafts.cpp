@@ -39,7 +39,7 @@ pipeline::Caller known_caller(const Call& call) {
 Task<Answer> submit(Call& call) {
   if (call.deps.pipeline == nullptr) co_return std::unexpected(not_running());
   CARILLON_CO_TRY(const std::int64_t id, path_id(call, base::kNotificationPrefix));
-  CARILLON_CO_TRY(auto n, co_await visible_notification(call, id));
+  CARILLON_CO_TRY(auto n, co_await changeable_notification(call, id));
   auto result = co_await call.deps.pipeline->submit(known_caller(call), std::move(n));
   if (!result) co_return std::unexpected(Failure(std::move(result.error())));
   co_return answer_of(*result);
@@ -48,7 +48,7 @@ Task<Answer> submit(Call& call) {
 Task<Answer> edit(Call& call) {
   if (call.deps.pipeline == nullptr) co_return std::unexpected(not_running());
   CARILLON_CO_TRY(const std::int64_t id, path_id(call, base::kNotificationPrefix));
-  CARILLON_CO_TRY(auto n, co_await visible_notification(call, id));
+  CARILLON_CO_TRY(auto n, co_await changeable_notification(call, id));
   CARILLON_CO_TRY(const auto root, parse_body(call.request.body));
   if (!root.is_object()) co_return failed(400, "wrong_type", "the body must be an object");
   if (root.at_key("draft").error() == simdjson::SUCCESS)
@@ -71,7 +71,7 @@ template <bool is_pause>
 Task<Answer> hold_or_go(Call& call) {
   if (call.deps.pipeline == nullptr) co_return std::unexpected(not_running());
   CARILLON_CO_TRY(const std::int64_t id, path_id(call, base::kNotificationPrefix));
-  CARILLON_CO_TRY(const auto n, co_await visible_notification(call, id));
+  CARILLON_CO_TRY(const auto n, co_await changeable_notification(call, id));
   const auto done = is_pause ? co_await call.deps.pipeline->pause(id, call.actor())
                              : co_await call.deps.pipeline->resume(id, call.actor());
   if (!done && done.error().code == Errc::Conflict)

@@ -42,8 +42,11 @@ std::optional<Failure> read_statuses(const FilterTexts& texts, store::HistoryFil
     // "cancelled" is a word of both: on notifications it means theirs.
     if (filter.notification_status) filter.statuses.clear();
     if (!filter.notification_status && filter.statuses.empty()) {
-      return bad_choice(text, model::kDeliveryStatusCount,
-                        [](std::size_t i) { return model::name(static_cast<DeliveryStatus>(i)); });
+      const std::size_t own = texts.is_of_deliveries ? 0 : model::kNotificationStatusCount;
+      return bad_choice(text, own + model::kDeliveryStatusCount, [own](std::size_t i) {
+        return i < own ? model::name(static_cast<model::NotificationStatus>(i))
+                       : model::name(static_cast<DeliveryStatus>(i - own));
+      });
     }
   }
   if (const Text text = text_of(texts, "log_status"); text.is_given()) {
@@ -182,6 +185,15 @@ Task<std::expected<std::shared_ptr<const model::Notification>, Failure>> visible
     co_return std::unexpected(
         not_found(fmt::format("notification {}", base::id_text(base::kNotificationPrefix, id))));
   }
+  co_return n;
+}
+
+Task<std::expected<std::shared_ptr<const model::Notification>, Failure>> changeable_notification(
+    Call& call, std::int64_t id) {
+  CARILLON_CO_TRY(auto n, co_await visible_notification(call, id));
+  if (call.who.who == Who::App && call.who.is_test && !n->is_sandbox)
+    co_return failed(403, "live_notification",
+                     "it was sent with a live key; a test key changes only what ends in the sandbox");
   co_return n;
 }
 

@@ -38,5 +38,9 @@ Task<Answer> get_notification(Call& call);
 // The notification if the caller may see it. Failures: 404.
 Task<std::expected<std::shared_ptr<const model::Notification>, Failure>> visible_notification(
     Call& call, std::int64_t id);
+// The same for whoever is to change, stop or send it: a test key does nothing to what goes to real people,
+// which its app may look at. Failures: 404 · 403 live_notification.
+Task<std::expected<std::shared_ptr<const model::Notification>, Failure>> changeable_notification(
+    Call& call, std::int64_t id);
 
 }  // namespace carillon::api

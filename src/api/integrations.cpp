@@ -1,4 +1,5 @@
 // Accounts of providers: settings, tests, pauses; and what kinds of provider there are.
+#include "api/recipient_words.h"
 #include "api/router.h"
 #include "providers/catalog.h"
 
@@ -6,6 +7,8 @@ namespace carillon::api {
 namespace {
 
 constexpr std::size_t kSettingsMax = 256 * 1024;  // bytes of a body: a service account file fits
+
+using Healths = std::vector<pipeline::NodeHealth>;
 
 Failure no_integration(const Call& call) {
   return not_found(fmt::format("integration '{}'", call.args[0].substr(0, 64)));
@@ -16,13 +19,77 @@ std::string_view state_of(const model::Integration& i) {
   return i.paused.empty() ? "ready" : "paused";
 }
 
-void write_integration(base::JsonWriter& out, const Call& call, const model::Integration& i) {
+// Of this process as it is now, of others as they told last. A process that cannot be asked is left out.
+Task<Healths> load_healths(Call& call) {
+  Healths healths;
+  if (call.deps.pipeline == nullptr) co_return healths;
+  if (auto own = co_await call.deps.pipeline->integrations().ask_health()) healths.push_back(std::move(*own));
+  if (!call.deps.store.is_shared()) co_return healths;
+  const auto reports = co_await call.deps.store.telemetry().reports(call.now - pipeline::kHealthKept);
+  if (!reports) co_return healths;
+  for (const store::NodeReport& report : *reports) {
+    auto told = pipeline::decode_health(report.report);
+    const bool is_own = !healths.empty() && healths.front().node == report.owner.node;
+    if (!told || is_own) continue;
+    told->node = report.owner.node;
+    told->at = report.at;
+    healths.push_back(std::move(*told));
+  }
+  co_return healths;
+}
+
+// Members only, no braces.
+void write_account(base::JsonWriter& out, const pipeline::AccountHealth& h) {
+  out.field("breaker", pipeline::name(h.breaker)).field_or_null("since", h.since);
+  out.field_or_null("retry_at", h.retry_at).field("calls", h.calls).field("errors", h.errors);
+  out.key("error_rate");
+  if (h.calls > 0) {
+    out.value(static_cast<double>(h.errors) / static_cast<double>(h.calls));
+  } else {
+    out.null();
+  }
+  out.field_or_null("throttled_until", h.throttled_until).field_or_null("problem", h.problem);
+}
+
+// The worst of them, and each.
+void write_health(base::JsonWriter& out, const Healths& healths, std::int32_t project,
+                  const std::string& key) {
+  std::vector<std::pair<const pipeline::NodeHealth*, const pipeline::AccountHealth*>> found;
+  std::optional<pipeline::AccountHealth> all;
+  for (const pipeline::NodeHealth& node : healths) {
+    for (const pipeline::AccountHealth& one : node.accounts) {
+      if (one.project != project || one.key != key) continue;
+      found.emplace_back(&node, &one);
+      all ? pipeline::add_health(*all, one) : static_cast<void>(all = one);
+    }
+  }
+  out.key("health");
+  if (!all) {
+    out.null();
+    return;
+  }
+  out.object();
+  write_account(out, *all);
+  out.field("window", pipeline::CallTally::kWindow.count() / 1000).key("nodes").array();
+  for (const auto& [node, one] : found) {
+    out.object().field("node", static_cast<std::int64_t>(node->node));
+    write_account(out, *one);
+    out.field("in_flight", one->in_flight).field("at", to_rfc3339(node->at)).end_object();
+  }
+  out.end_array().end_object();
+}
+
+void write_integration(base::JsonWriter& out, const Call& call, const model::Integration& i,
+                       const Healths& healths) {
   const auto* const type = providers::find_provider(i.provider);
   out.object().field("key", i.key).field("provider", i.provider);
   if (type != nullptr && !type->is_any_channel) out.field("channel", model::name(type->channel));
   out.key("settings").raw(call.deps.directory.masked_settings(i)).field("enabled", i.enabled);
   out.field_or_null("paused", i.paused);
-  out.field("state", state_of(i)).field("created_at", to_rfc3339(i.created_at)).end_object();
+  out.field_or_null("paused_at", i.paused_at).field_or_null("paused_by", i.paused_by);
+  out.field("state", state_of(i)).field("created_at", to_rfc3339(i.created_at));
+  write_health(out, healths, call.who.project, i.key);
+  out.end_object();
 }
 
 // {"set":true}, as a secret reads back.
@@ -66,7 +133,11 @@ std::expected<model::Integration, Failure> read_integration(const Call& call,
   base::ObjectReader reader(*root, "", problems);
   model::Integration integration;
   integration.key = call.args[0];
-  if (stored != nullptr) integration.paused = stored->paused;
+  if (stored != nullptr) {
+    integration.paused = stored->paused;
+    integration.paused_by = stored->paused_by;
+    integration.paused_at = stored->paused_at;
+  }
   std::string key;
   reader.text("key", key, 64);
   reader.require("provider");
@@ -103,9 +174,10 @@ Task<std::optional<Failure>> refuse_untested(Call& call, const model::Integratio
   const auto report = co_await call.deps.pipeline->integrations().test_settings(
       call.who.project, integration.provider, integration.settings, problems);
   if (!problems.empty()) co_return Failure(std::move(problems));
-  if (!report) co_return Failure(422, "integration_test_failed", report.error().message);
-  if (report->ok) co_return std::nullopt;
-  co_return Failure(422, "integration_test_failed", report->detail);
+  if (report && report->ok) co_return std::nullopt;
+  problems.push_back(
+      {"/settings", "integration_test_failed", report ? report->detail : report.error().message});
+  co_return Failure(std::move(problems));
 }
 
 Task<Answer> put_integration(Call& call) {
@@ -117,30 +189,33 @@ Task<Answer> put_integration(Call& call) {
       co_return std::unexpected(std::move(*failure));
   }
   // Settings that were changed and tested end a pause the system made.
-  integration.paused.clear();
+  pipeline::mark_paused(integration, {}, {}, call.now);
   CARILLON_CO_CHECK(
       co_await call.deps.directory.put_integration(call.who.project, integration, call.actor()));
   configuration_changed(call);
   const auto now = call.deps.directory.snapshot();
   const model::Integration* const kept = now->project(call.who.project)->find_integration(call.args[0]);
   if (kept == nullptr) co_return std::unexpected(no_integration(call));
+  const Healths healths = co_await load_healths(call);
   base::JsonWriter out(1024);
-  write_integration(out, call, *kept);
+  write_integration(out, call, *kept, healths);
   co_return json_reply(out, stored == nullptr ? 201 : 200);
 }
 
 Task<Answer> get_integration(Call& call) {
   const model::Integration* const stored = call.view().find_integration(call.args[0]);
   if (stored == nullptr) co_return std::unexpected(no_integration(call));
+  const Healths healths = co_await load_healths(call);
   base::JsonWriter out(1024);
-  write_integration(out, call, *stored);
+  write_integration(out, call, *stored, healths);
   co_return json_reply(out);
 }
 
 Task<Answer> list_integrations(Call& call) {
+  const Healths healths = co_await load_healths(call);
   base::JsonWriter out(2048);
   out.object().key("data").array();
-  for (const auto& i : call.view().integrations) write_integration(out, call, i);
+  for (const auto& i : call.view().integrations) write_integration(out, call, i, healths);
   out.end_array().key("page").object().key("next").null().end_object().end_object();
   co_return json_reply(out);
 }
@@ -177,7 +252,7 @@ Task<Answer> set_pause(Call& call, std::string why) {
   const model::Integration* const stored = call.view().find_integration(call.args[0]);
   if (stored == nullptr) co_return std::unexpected(no_integration(call));
   model::Integration changed = *stored;
-  changed.paused = why;
+  pipeline::mark_paused(changed, why, call.who.actor(), call.now);
   if (call.deps.pipeline != nullptr) {
     auto& integrations = call.deps.pipeline->integrations();
     if (why.empty()) {
@@ -190,8 +265,9 @@ Task<Answer> set_pause(Call& call, std::string why) {
     CARILLON_CO_CHECK(co_await call.deps.directory.put_integration(call.who.project, changed, call.actor()));
   }
   configuration_changed(call);
+  const Healths healths = co_await load_healths(call);
   base::JsonWriter out(1024);
-  write_integration(out, call, changed);
+  write_integration(out, call, changed, healths);
   co_return json_reply(out);
 }
 
@@ -210,13 +286,19 @@ Task<Answer> pause_integration(Call& call) {
 
 Task<Answer> resume_integration(Call& call) { return set_pause(call, {}); }
 
-void write_setting(base::JsonWriter& out, const base::Setting& s) {
+// The endpoint is the vendor's where nobody names another.
+std::string_view default_of(const providers::ProviderType& type, const base::Setting& s) {
+  if (s.type == base::SettingType::Secret) return {};  // a secret has no default worth showing
+  return s.name == "endpoint" ? type.default_endpoint : std::string_view(s.def);
+}
+
+void write_setting(base::JsonWriter& out, const providers::ProviderType& type, const base::Setting& s,
+                   bool is_korean) {
   out.object().field("name", s.name).field("type", base::name(s.type)).field("unit", s.unit);
-  // A secret has no default worth showing.
-  out.field("default", s.type == base::SettingType::Secret ? std::string_view{} : std::string_view(s.def));
+  out.field("default", default_of(type, s));
   out.field("required", s.is_required)
       .field("secret", s.type == base::SettingType::Secret)
-      .field("help", s.help);
+      .field("help", is_korean && !s.korean.empty() ? s.korean : s.help);
   if (!s.choices.empty()) {
     out.key("choices").array();
     for (const auto& choice : s.choices) out.value(choice);
@@ -225,7 +307,9 @@ void write_setting(base::JsonWriter& out, const base::Setting& s) {
   out.end_object();
 }
 
-Task<Answer> provider_types(Call&) {
+Task<Answer> provider_types(Call& call) {
+  const std::string_view language = page_language({}, call.request.header("Accept-Language"));
+  const bool is_korean = language == "ko";
   base::JsonWriter out(8192);
   out.object().key("data").array();
   for (const auto* const type : providers::catalog()) {
@@ -236,11 +320,13 @@ Task<Answer> provider_types(Call&) {
     out.end_array().key("settings").array();
     base::SettingsGroup group("settings");
     type->declare(group);
-    for (const auto& setting : group.settings()) write_setting(out, setting);
+    for (const auto& setting : group.settings()) write_setting(out, *type, setting, is_korean);
     out.end_array().field("receipts", type->has_receipts).end_object();
   }
   out.end_array().key("page").object().key("next").null().end_object().end_object();
-  co_return json_reply(out);
+  Reply reply = json_reply(out);
+  reply.headers = {{"Content-Language", is_korean ? "ko" : "en"}, {"Vary", "Accept-Language"}};
+  co_return reply;
 }
 
 constexpr Route integration_route(std::string_view method, std::string_view pattern, Handler handler,
@@ -271,10 +357,10 @@ std::string Api::providers_markdown() {
     base::SettingsGroup group("settings");
     type->declare(group);
     for (const auto& s : group.settings()) {
-      const bool is_secret = s.type == base::SettingType::Secret;
+      const std::string_view def = default_of(*type, s);
       out += fmt::format("| `{}`{} | {}{} | {} | {} |\n", s.name, s.is_required ? " (required)" : "",
                          base::name(s.type), s.unit.empty() ? "" : ", " + s.unit,
-                         is_secret || s.def.empty() ? "" : "`" + s.def + "`", s.help);
+                         def.empty() ? "" : fmt::format("`{}`", def), s.help);
     }
   }
   return out;

@@ -52,6 +52,8 @@ void write_error(base::JsonWriter& out, const store::JobError& error) {
 
 Failure no_job(const Call& call) { return not_found(fmt::format("job '{}'", call.args[0].substr(0, 40))); }
 
+bool is_of_letters(std::string_view kind) { return kind == "replay" || kind == pipeline::kJobDiscard; }
+
 // An app sees its own; apps and management tokens see what they have the scope for.
 bool is_shown_to(const Identity& who, const store::StoredJob& job) {
   if (job.project != who.project || (who.app && job.app != who.app->id)) return false;
@@ -59,7 +61,7 @@ bool is_shown_to(const Identity& who, const store::StoredJob& job) {
   if (who.who == Who::App) return (who.scopes & (is_export ? kScopeRead : kScopePeople)) != 0;
   if (who.who != Who::Management) return true;
   const std::string_view needed = is_export                                 ? "read"
-                                  : job.kind == "replay"                    ? "dead_letters"
+                                  : is_of_letters(job.kind)                 ? "dead_letters"
                                   : job.kind == pipeline::kJobWebhookReplay ? "webhooks"
                                                                             : "people";
   return std::ranges::any_of(who.key->scopes,

@@ -168,7 +168,7 @@ constexpr Route preview_route() {
 
 std::span<const Route> layout_routes() {
   static constexpr Access kRead = allow(kScopeAny, "templates");
-  static constexpr Access kWrite = manage("templates");
+  static constexpr Access kWrite = of_all_apps(manage("templates"));
   static constexpr std::string_view kTag = "Layouts";
   static const Route kRoutes[] = {
       preview_route(),

@@ -1,5 +1,7 @@
 #include "api/live.h"
 
+#include <algorithm>
+
 #include "api/router.h"
 #include "base/log.h"
 
@@ -50,6 +52,7 @@ struct Watcher {
   Who who = Who::Nobody;
   std::string member;           // Member: the key
   std::string project;          // key
+  std::string app;              // as which they act; empty: they see all apps
   std::string credential_hash;  // of the cookie or the token
   bool is_session = false;
 };
@@ -93,6 +96,7 @@ class LiveStream final : public net::HttpStream {
     }
     std::map<std::int64_t, std::string> alerts;
     for (const model::Alert& alert : view.alerts) {
+      if (!watcher_.app.empty()) break;  // they are the project's
       std::string json = alert_json(alert);
       const auto it = alerts_.find(alert.id);
       const bool is_news = has_told_ && (it == alerts_.end() || it->second != json);
@@ -123,6 +127,8 @@ class LiveStream final : public net::HttpStream {
     const auto it = snapshot->members.find(watcher_.member);
     if (it == snapshot->members.end() || it->second->is_disabled || !it->second->role_in(watcher_.project))
       co_return false;
+    const auto apps = it->second->apps_in(watcher_.project);
+    if (!apps.empty() && std::ranges::find(apps, watcher_.app) == apps.end()) co_return false;
     if (!watcher_.is_session) co_return snapshot->member_tokens.contains(watcher_.credential_hash);
     CARILLON_CO_TRY(const auto session, co_await deps_.store.sessions().find(watcher_.credential_hash));
     const Time now = deps_.clock.now();
@@ -161,6 +167,7 @@ Task<Answer> stream(Call& call) {
   watcher.who = call.who.who;
   watcher.project = call.view().name;
   watcher.is_session = call.who.session_id != 0;
+  if (call.who.app) watcher.app = call.who.app->name;
   if (call.who.member) watcher.member = call.who.member->key;
   watcher.credential_hash =
       call.deps.keys.credential_hash(watcher.is_session ? call.session_token : bearer_of(call.request));

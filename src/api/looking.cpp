@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "api/approvals.h"
+#include "api/dead_letters.h"
 #include "api/history.h"
 #include "api/router.h"
 
@@ -147,7 +148,7 @@ Task<Answer> get_notification(Call& call) {
   CARILLON_CO_CHECK(co_await write_progress(out, call, *n, counts));
   if (approval) {
     out.key("approval");
-    write_approval(out, *approval);
+    write_approval(out, call, *approval, n.get());
   }
   if (may_begin(n->status) && !n->body.empty()) out.key("request").raw(n->body);
   out.field_or_null("log_status", model::name(log_status_of(counts)));
@@ -230,6 +231,8 @@ std::vector<Step> timeline(const model::Notification& n, const store::DeliveryDe
     if (!receipt.code.empty()) text += (text.empty() ? "" : " ") + receipt.code;
     steps.push_back({receipt.at, fmt::format("receipt_{}", model::name(receipt.kind)), std::move(text)});
   }
+  if (detail.letter && detail.letter->end.how == "discarded" && detail.letter->end.at)
+    steps.push_back({*detail.letter->end.at, "discarded", detail.letter->end.reason});
   return steps;
 }
 
@@ -265,6 +268,19 @@ void write_attempts(base::JsonWriter& out, const std::vector<model::Attempt>& at
   out.end_array();
 }
 
+void write_letter(base::JsonWriter& out, const std::optional<store::DeadLetter>& letter) {
+  out.key("dead_letter");
+  if (!letter) {
+    out.null();
+    return;
+  }
+  out.object();
+  write_id(out, "id", base::kDeadLetterPrefix, letter->id);
+  out.field("reason", letter->reason).field("at", to_rfc3339(letter->at));
+  write_letter_end(out, *letter);
+  out.end_object();
+}
+
 Task<Answer> get_delivery(Call& call) {
   CARILLON_CO_TRY(const std::int64_t id, path_id(call, base::kDeliveryPrefix));
   auto detail = co_await call.deps.store.delivery(id);
@@ -289,6 +305,7 @@ Task<Answer> get_delivery(Call& call) {
   rest.end_array();
   write_attempts(rest, detail->attempts);
   write_receipts(rest, detail->receipts);
+  write_letter(rest, detail->letter);
   rest.key("explain");
   auto explained = call.deps.pipeline ? co_await call.deps.pipeline->explain_delivery(id)
                                       : Result<model::Explain>(fail(Errc::NotFound, "stopped"));
@@ -313,7 +330,7 @@ Task<Answer> get_delivery(Call& call) {
 
 Task<Answer> cancel(Call& call) {
   CARILLON_CO_TRY(const std::int64_t id, path_id(call, base::kNotificationPrefix));
-  CARILLON_CO_TRY(const auto n, co_await visible_notification(call, id));
+  CARILLON_CO_TRY(const auto n, co_await changeable_notification(call, id));
   store::CancelResult result;
   if (call.deps.pipeline != nullptr) {
     CARILLON_CO_TRY(result, co_await call.deps.pipeline->cancel(id, call.actor()));

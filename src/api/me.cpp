@@ -237,6 +237,24 @@ void check_recipient(const Call& call, base::JsonElement to, base::Problems& pro
   }
 }
 
+// Before anything else that is wrong with a send that may not be made at all. A template's category is the
+// pipeline's to look at.
+std::optional<Failure> check_category(const Call& call, const base::JsonObject& body) {
+  base::JsonElement unused;
+  if (body.at_key("template").get(unused) == simdjson::SUCCESS) return std::nullopt;
+  std::string_view key = "general";
+  if (body.at_key("category").get(unused) == simdjson::SUCCESS &&
+      unused.get_string().get(key) != simdjson::SUCCESS)
+    return std::nullopt;
+  const auto it = call.view().categories.find(key);
+  if (it == call.view().categories.end() || it->second->client_allowed) return std::nullopt;
+  Failure failure = failed_at("/category", "category_not_for_clients",
+                              fmt::format("clients may not send in the category '{}'", key))
+                        .error();
+  failure.status = 403;
+  return failure;
+}
+
 std::expected<std::string, Failure> own_send(const Call& call) {
   CARILLON_TRY(const auto root, parse_body(call.request.body));
   base::JsonObject body;
@@ -250,7 +268,7 @@ std::expected<std::string, Failure> own_send(const Call& call) {
   for (const auto [key, value] : body) {
     if (std::ranges::find(kClientFields, key) == std::end(kClientFields)) {
       problems.push_back({fmt::format("/{}", key.substr(0, 64)), "not_for_clients",
-                          "clients cannot say this; use a template that does"});
+                          "clients cannot say this; leave it out"});
       if (problems.size() >= base::kMaxProblems) break;
     } else {
       if (key == "to") {
@@ -261,6 +279,7 @@ std::expected<std::string, Failure> own_send(const Call& call) {
     }
   }
   if (!problems.empty()) return std::unexpected(Failure(std::move(problems)));
+  if (auto failure = check_category(call, body)) return std::unexpected(std::move(*failure));
   if (!has_recipient) {
     out.key("to").array().object().field("user_id", call.who.user_id).end_object().end_array();
   }

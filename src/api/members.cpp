@@ -124,6 +124,25 @@ bool is_email_of_another(const pipeline::Snapshot& snapshot, const model::Member
   return it != snapshot.member_emails.end() && (it->second == nullptr || it->second->key != member.key);
 }
 
+void check_apps(const pipeline::Snapshot& snapshot, const model::Member& member, base::Problems& problems) {
+  for (const auto& [project, names] : member.apps) {
+    const auto it = snapshot.project_ids.find(project);
+    if (it == snapshot.project_ids.end()) {
+      problems.push_back(
+          {"/apps/" + project, "unknown_project", fmt::format("there is no project '{}'", project)});
+      continue;
+    }
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const bool is_there = std::ranges::any_of(snapshot.apps, [&](const auto& entry) {
+        return entry.second->project == it->second && entry.second->name == names[i];
+      });
+      if (is_there) continue;
+      problems.push_back({fmt::format("/apps/{}/{}", project, i), "app_not_found",
+                          fmt::format("there is no app '{}' in this project", names[i].substr(0, 64))});
+    }
+  }
+}
+
 Task<Answer> put_member(Call& call) {
   if (auto failure = check_key(call.args[0])) co_return std::unexpected(std::move(*failure));
   CARILLON_CO_TRY(auto stored, co_await stored_member(call));
@@ -136,6 +155,7 @@ Task<Answer> put_member(Call& call) {
     problems.push_back(
         {"/grants/" + project, "unknown_project", fmt::format("there is no project '{}'", project)});
   }
+  check_apps(*call.snapshot, member, problems);
   if (is_email_of_another(*call.snapshot, member)) {
     problems.push_back(
         {"/email", "member_email_taken", "another member has this address, with which members sign in"});

@@ -37,6 +37,29 @@ void write_account(base::JsonWriter& out, const Account& account) {
   out.end_object().field("sum", account.sum()).field("exact", account.sum() == account.accepted);
 }
 
+// How long ago the first in line of each state was accepted.
+Task<Result<void>> write_oldest(base::JsonWriter& out, Call& call) {
+  CARILLON_CO_TRY(const auto oldest, co_await call.deps.store.telemetry().oldest(call.who.project));
+  out.key("oldest").object();
+  for (const auto& [state, id] : {std::pair{DeliveryStatus::Pending, oldest.pending},
+                                  {DeliveryStatus::Held, oldest.held},
+                                  {DeliveryStatus::Processing, oldest.processing},
+                                  {DeliveryStatus::Retrying, oldest.retrying},
+                                  {DeliveryStatus::Dead, oldest.dead}}) {
+    out.key(model::name(state));
+    if (!id) {
+      out.null();
+      continue;
+    }
+    const std::chrono::duration<double> age = call.now - base::id_time(*id);
+    out.object().field("age", std::max(0.0, age.count()));
+    write_id(out, "delivery_id", base::kDeliveryPrefix, *id);
+    out.end_object();
+  }
+  out.end_object();
+  co_return Result<void>{};
+}
+
 Task<Answer> accountability(Call& call) {
   CARILLON_CO_TRY(const auto rows, co_await call.deps.store.counters());
   Account total, live, sandbox;
@@ -62,7 +85,9 @@ Task<Answer> accountability(Call& call) {
     write_account(out, account);
     out.end_object();
   }
-  out.end_array().field("at", to_rfc3339(call.now));
+  out.end_array();
+  CARILLON_CO_CHECK(co_await write_oldest(out, call));
+  out.field("at", to_rfc3339(call.now));
   out.field_or_null("recounted_at", recounted ? std::optional(recounted->at) : std::nullopt);
   out.field_or_null("difference", recounted ? std::optional(recounted->difference) : std::nullopt);
   out.end_object();
@@ -76,7 +101,8 @@ struct Summary {
   std::int64_t accepted = 0;
   std::int64_t states[model::kDeliveryStatusCount] = {};
   std::int64_t reported[model::kReceiptKindCount] = {};
-  bool has_receipts = false;  // something reports deliveries: 0 % is a figure
+  bool has_receipts = false;   // something reports deliveries: 0 % is a figure
+  std::int64_t reporting = 0;  // of what was sent: through somebody who reports deliveries
 
   [[nodiscard]] std::int64_t of(DeliveryStatus status) const {
     return states[static_cast<std::size_t>(status)];
@@ -104,8 +130,9 @@ void add(Summary& summary, const Call& call, const store::StatsRow& row) {
   } else {
     summary.states[static_cast<std::size_t>(row.status)] += row.n;
   }
-  summary.has_receipts =
-      summary.has_receipts || row.status == DeliveryStatus::Delivered || reports(call, row);
+  const bool is_reported = reports(call, row);
+  if (!row.engagement && row.status == DeliveryStatus::Sent && is_reported) summary.reporting += row.n;
+  summary.has_receipts = summary.has_receipts || row.status == DeliveryStatus::Delivered || is_reported;
 }
 
 // A share of what was sent; null where nothing was, or where nobody would tell.
@@ -131,7 +158,9 @@ void write_summary(base::JsonWriter& out, const Summary& s) {
     out.field(model::name(kind), s.of(kind));
   }
   out.field("receipts", s.has_receipts ? "yes" : "no receipts").key("rates").object();
-  write_rate(out, "delivery", s.of(DeliveryStatus::Delivered), s.has_receipts ? s.sent() : 0);
+  // Of what went through those who report it: the silence of the others is no failure.
+  const std::int64_t delivered = s.of(DeliveryStatus::Delivered);
+  write_rate(out, "delivery", delivered, s.has_receipts ? std::max(s.reporting, delivered) : 0);
   write_rate(out, "open", s.of(ReceiptKind::Opened), s.sent());
   write_rate(out, "click", s.of(ReceiptKind::Clicked), s.sent());
   write_rate(out, "conversion", s.of(ReceiptKind::Converted), s.sent());

@@ -29,6 +29,8 @@ constexpr Shape kShapes[] = {
     {"publish", kFlagShape},
     {"force", kFlagShape},
     {"installation", kFlagShape},
+    {"closed", kFlagShape},
+    {"kind", R"({"type":"string","pattern":"^(delivery|event|record)$"})"},
     {"n", kVersionShape},
     {"against", kVersionShape},
     {"interval", R"({"type":"string","pattern":"^(hour|day)$"})"},

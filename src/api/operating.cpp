@@ -18,16 +18,60 @@ const model::Route* find_route(const Call& call) {
   return it == call.view().routes.end() ? nullptr : &*it;
 }
 
+// What keeps the integration from ever carrying what the route matches; empty: nothing.
+std::string never_asked(const model::Route& route, const model::Integration& integration) {
+  const auto* const type = providers::find_provider(integration.provider);
+  if (type == nullptr || type->is_any_channel) return {};
+  // A platform is one of push.
+  const std::optional<model::Channel> channel =
+      route.channel || route.platform.empty() ? route.channel : std::optional(model::Channel::Push);
+  if (channel && type->channel != *channel) {
+    return fmt::format("'{}' carries {}, which is not what the route is for: {}", integration.key,
+                       model::name(type->channel), model::name(*channel));
+  }
+  if (route.platform.empty() || type->platforms.empty()) return {};
+  std::string reached;
+  for (const auto platform : type->platforms) {
+    if (model::name(platform) == route.platform) return {};
+    reached.append(reached.empty() ? "" : ", ").append(model::name(platform));
+  }
+  return fmt::format("'{}' does not reach {}, but {}", integration.key, route.platform, reached);
+}
+
 void check_chain(const Call& call, const model::Route& route, base::Problems& problems) {
   if (route.chain.empty()) problems.push_back({"/chain", "required", "name at least one integration"});
   for (std::size_t i = 0; i < route.chain.size(); ++i) {
     const std::string& key = route.chain[i].integration;
-    if (call.view().find_integration(key) != nullptr) continue;
+    const std::string pointer = fmt::format("/chain/{}/integration", i);
+    if (const auto* const integration = call.view().find_integration(key)) {
+      std::string why = never_asked(route, *integration);
+      if (!why.empty()) problems.push_back({pointer, "leads_nowhere", std::move(why)});
+      const auto earlier = route.chain.begin() + static_cast<std::ptrdiff_t>(i);
+      const bool is_again = std::any_of(route.chain.begin(), earlier,
+                                        [&](const auto& step) { return step.integration == key; });
+      if (is_again) problems.push_back({pointer, "leads_nowhere", fmt::format("'{}' was asked before", key)});
+      continue;
+    }
     const bool is_sandbox = key == providers::sandbox_type().name;
     problems.push_back(
-        {fmt::format("/chain/{}/integration", i), "unknown_integration",
+        {pointer, "unknown_integration",
          fmt::format("there is no integration '{}'{}", key.substr(0, 64),
                      is_sandbox ? R"(; make it: PUT /v1/integrations/sandbox {"provider":"sandbox"})" : "")});
+  }
+}
+
+// What no message can be of would never lead anywhere.
+void check_match(const Call& call, const model::Route& route, base::Problems& problems) {
+  if (!route.category.empty() && !call.view().categories.contains(route.category)) {
+    problems.push_back({"/match/category", "unknown_category",
+                        fmt::format("there is no category '{}'", route.category.substr(0, 64))});
+  }
+  const auto is_it = [&](const auto& app) {
+    return app.second->project == call.who.project && app.second->name == route.app;
+  };
+  if (!route.app.empty() && std::ranges::none_of(call.snapshot->apps, is_it)) {
+    problems.push_back(
+        {"/match/app", "leads_nowhere", fmt::format("there is no app '{}'", route.app.substr(0, 64))});
   }
 }
 
@@ -37,7 +81,10 @@ Task<Answer> put_route(Call& call) {
   base::Problems problems;
   model::Route route;
   model::read_route(root, route, problems);
-  if (problems.empty()) check_chain(call, route, problems);
+  if (problems.empty()) {
+    check_match(call, route, problems);
+    check_chain(call, route, problems);
+  }
   if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
   route.key = call.args[0];
   const bool is_known = find_route(call) != nullptr;
@@ -81,8 +128,39 @@ const model::Pause* find_pause(const Call& call) {
   return it == call.view().pauses.end() ? nullptr : &*it;
 }
 
+// Those of an app, and those of everybody, which stop it too.
+bool is_shown(const Call& call, const model::Pause& pause) {
+  return !call.who.acts_as_app() || pause.app.empty() || pause.app == call.who.app->name;
+}
+
+// Who acts as one app stops and lets go that app's sends alone.
+std::optional<Failure> refuse_pause(const Call& call, const model::Pause& pause) {
+  if (!call.who.acts_as_app() || pause.app == call.who.app->name) return std::nullopt;
+  return Failure(403, "app_bound",
+                 fmt::format("you act as '{0}': a pause of yours has the scope {{\"app\":\"{0}\"}}",
+                             call.who.app->name));
+}
+
 Failure no_pause(const Call& call) {
   return not_found(fmt::format("pause '{}'", call.args[0].substr(0, 40)));
+}
+
+// A misspelt name would stop nothing, and nobody would know.
+void check_scope(const Call& call, const model::Pause& pause, base::Problems& problems) {
+  const auto& view = call.view();
+  const bool is_app = std::ranges::any_of(call.snapshot->apps, [&](const auto& entry) {
+    return entry.second->project == call.who.project && entry.second->name == pause.app;
+  });
+  if (!pause.app.empty() && !is_app)
+    problems.push_back({"/scope/app", "invalid_value", fmt::format("there is no app '{}'", pause.app)});
+  if (!pause.category.empty() && !view.categories.contains(pause.category)) {
+    problems.push_back(
+        {"/scope/category", "unknown_category", fmt::format("there is no category '{}'", pause.category)});
+  }
+  if (!pause.template_key.empty() && !view.templates.contains(pause.template_key)) {
+    problems.push_back({"/scope/template", "unknown_template",
+                        fmt::format("there is no published template '{}'", pause.template_key)});
+  }
 }
 
 Task<Answer> post_pause(Call& call) {
@@ -90,7 +168,9 @@ Task<Answer> post_pause(Call& call) {
   base::Problems problems;
   model::Pause pause;
   model::read_pause(root, pause, problems);
+  check_scope(call, pause, problems);
   if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
+  if (auto failure = refuse_pause(call, pause)) co_return std::unexpected(std::move(*failure));
   pause.id = base::id_text(pipeline::kPausePrefix, call.deps.ids.take());
   pause.by = call.who.actor();
   pause.at = call.now;
@@ -106,7 +186,7 @@ Task<Answer> post_pause(Call& call) {
 
 Task<Answer> get_pause(Call& call) {
   const model::Pause* const pause = find_pause(call);
-  if (pause == nullptr) co_return std::unexpected(no_pause(call));
+  if (pause == nullptr || !is_shown(call, *pause)) co_return std::unexpected(no_pause(call));
   base::JsonWriter out;
   model::write_pause(out, *pause);
   co_return json_reply(out);
@@ -115,13 +195,17 @@ Task<Answer> get_pause(Call& call) {
 Task<Answer> list_pauses(Call& call) {
   base::JsonWriter out(1024);
   out.object().key("data").array();
-  for (const auto& pause : call.view().pauses) model::write_pause(out, pause);
+  for (const auto& pause : call.view().pauses) {
+    if (is_shown(call, pause)) model::write_pause(out, pause);
+  }
   out.end_array().key("page").object().key("next").null().end_object().end_object();
   co_return json_reply(out);
 }
 
 Task<Answer> delete_pause(Call& call) {
-  if (find_pause(call) == nullptr) co_return std::unexpected(no_pause(call));
+  const model::Pause* const pause = find_pause(call);
+  if (pause == nullptr || !is_shown(call, *pause)) co_return std::unexpected(no_pause(call));
+  if (auto failure = refuse_pause(call, *pause)) co_return std::unexpected(std::move(*failure));
   store::RecordKey key{std::string(pipeline::kKindPause), call.who.project, call.args[0]};
   CARILLON_CO_CHECK(co_await call.deps.directory.remove(std::move(key), call.actor()));
   configuration_changed(call);

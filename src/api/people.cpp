@@ -236,16 +236,9 @@ std::vector<std::string> bundles_of(const Call& call, std::string_view service) 
   std::vector<std::string> bundles;
   for (const auto& integration : call.view().integrations) {
     const auto* const type = providers::find_provider(integration.provider);
-    if (!integration.enabled || type == nullptr || type->service != service || type->bundle == nullptr)
-      continue;
-    const auto settings = call.deps.directory.open_settings(call.who.project, integration);
-    base::JsonDocument document;
-    const auto root =
-        settings ? document.parse(*settings) : fail(Errc::Corruption, "sealed with another key");
-    if (!root) continue;
-    std::string bundle = type->bundle(*root);
-    if (!bundle.empty() && std::ranges::find(bundles, bundle) == bundles.end())
-      bundles.push_back(std::move(bundle));
+    if (!integration.enabled || type == nullptr || type->service != service) continue;
+    const std::string& bundle = integration.bundle;
+    if (!bundle.empty() && std::ranges::find(bundles, bundle) == bundles.end()) bundles.push_back(bundle);
   }
   return bundles;
 }
@@ -427,10 +420,11 @@ Task<Answer> write_preferences_route(Call& call) {
 Task<Answer> preference_log(Call& call) {
   CARILLON_CO_TRY(const Paging paging, read_paging(call));
   CARILLON_CO_TRY(const ProfilePtr profile, co_await load_user(call));
-  if (!profile) co_return std::unexpected(no_user(call));
   store::UserKey key{call.who.project, std::string(user_arg(call))};
   const store::ListPage page = paging.by_id();
   CARILLON_CO_TRY(const auto rows, co_await call.deps.store.preference_log(std::move(key), page));
+  // What somebody chose can be shown after they were deleted; until they are erased.
+  if (!profile && rows.empty()) co_return std::unexpected(no_user(call));
   base::JsonWriter out(256 * rows.size() + 64);
   out.object().key("data").array();
   for (const auto& row : rows) {

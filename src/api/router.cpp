@@ -42,16 +42,16 @@ const Router& Router::get() {
 
 Router::Router() {
   for (const auto area :
-       {sending_routes(),  draft_routes(),       approval_routes(),      looking_routes(),
-        numbers_routes(),  people_routes(),      user_data_routes(),     job_routes(),
-        import_routes(),   export_routes(),      group_routes(),         client_routes(),
-        me_routes(),       suppression_routes(), template_routes(),      layout_routes(),
-        category_routes(), integration_routes(), operating_routes(),     dead_letter_routes(),
-        schedule_routes(), event_routes(),       rule_routes(),          app_routes(),
-        alert_routes(),    audit_routes(),       member_routes(),        callback_routes(),
-        tracking_routes(), sender_routes(),      running_routes(),       push_key_routes(),
-        object_routes(),   session_routes(),     own_login_routes(),     invitation_routes(),
-        live_routes(),     webhook_routes(),     recipient_page_routes()}) {
+       {sending_routes(),     latency_routes(),  draft_routes(),       approval_routes(),
+        looking_routes(),     numbers_routes(),  people_routes(),      user_data_routes(),
+        job_routes(),         import_routes(),   export_routes(),      group_routes(),
+        client_routes(),      me_routes(),       suppression_routes(), template_routes(),
+        layout_routes(),      category_routes(), integration_routes(), operating_routes(),
+        dead_letter_routes(), schedule_routes(), event_routes(),       rule_routes(),
+        app_routes(),         alert_routes(),    audit_routes(),       member_routes(),
+        callback_routes(),    tracking_routes(), sender_routes(),      running_routes(),
+        push_key_routes(),    object_routes(),   session_routes(),     own_login_routes(),
+        invitation_routes(),  live_routes(),     webhook_routes(),     recipient_page_routes()}) {
     for (const Route& route : area) add(route);
   }
   for (std::size_t i = 0; i < paths_.size(); ++i) {

@@ -58,6 +58,11 @@ inline constexpr Access kSignedIn{0, {}, false, 0, false, false, true};
 }
 [[nodiscard]] constexpr Access manage(std::string_view area) { return {0, area, false}; }
 inline constexpr Access kAdmin{0, {}, false};
+// Not for who acts as one app of the project.
+[[nodiscard]] constexpr Access of_all_apps(Access access) {
+  access.is_of_all_apps = true;
+  return access;
+}
 // What belongs to the caller, a signed-in user.
 [[nodiscard]] constexpr Access client(model::ClientScope scope) {
   return {0, {}, false, static_cast<unsigned>(scope), false};
@@ -93,6 +98,7 @@ std::span<const Route> approval_routes();
 std::span<const Route> event_routes();
 std::span<const Route> looking_routes();
 std::span<const Route> numbers_routes();
+std::span<const Route> latency_routes();
 std::span<const Route> people_routes();
 std::span<const Route> user_data_routes();
 std::span<const Route> group_routes();

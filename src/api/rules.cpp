@@ -230,7 +230,7 @@ constexpr Route rule_route(std::string_view method, std::string_view pattern, Ha
                            int status = 200) {
   return {.method = method,
           .pattern = pattern,
-          .access = manage("rules"),
+          .access = of_all_apps(manage("rules")),
           .handler = handler,
           .tag = "Rules",
           .summary = summary,

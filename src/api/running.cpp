@@ -20,8 +20,10 @@ Task<Answer> readyz(Call& call) {
     if (auto why = call.deps.pipeline->not_ready(); !why.empty())
       reasons.emplace_back("pipeline", std::move(why));
   }
+  if (!call.deps.has_begun()) reasons.emplace_back("start", "the first keys are being made");
   const auto health = call.deps.store.health();
   if (!health.can_write) reasons.emplace_back("store", health.why);
+  if (!health.clock.empty()) reasons.emplace_back("clock", health.clock);
   // What is done without them is done all the same.
   std::vector<std::pair<std::string_view, std::string>> degraded;
   if (auto why = call.deps.cache.trouble(); !why.empty()) degraded.emplace_back("cache", std::move(why));
@@ -94,13 +96,29 @@ std::string content_of(const Call& call, const store::SandboxMessage& m) {
   return opened ? std::string(opened->reveal()) : "{}";
 }
 
+// Any key of the project sees all of them; who acts as an app sees what is that app's, which may make a page
+// shorter.
+Task<Result<std::vector<store::SandboxMessage>>> shown_messages(Call& call,
+                                                                std::vector<store::SandboxMessage> rows) {
+  if (!call.who.acts_as_app()) co_return rows;
+  std::vector<std::int64_t> ids;
+  for (const auto& m : rows) ids.push_back(m.notification);
+  CARILLON_CO_TRY(const auto found, co_await call.deps.store.notifications(std::move(ids)));
+  std::vector<store::SandboxMessage> shown;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (found[i] && found[i]->app == call.who.app_id()) shown.push_back(std::move(rows[i]));
+  }
+  co_return shown;
+}
+
 Task<Answer> sandbox_messages(Call& call) {
   CARILLON_CO_TRY(const Paging paging, read_paging(call));
   const store::ListPage page = paging.by_id();
   CARILLON_CO_TRY(const auto rows, co_await call.deps.store.list_sandbox_messages(call.who.project, page));
+  CARILLON_CO_TRY(const auto shown, co_await shown_messages(call, rows));
   base::JsonWriter out(512 * rows.size() + 64);
   out.object().key("data").array();
-  for (const auto& m : rows) {
+  for (const auto& m : shown) {
     out.object();
     write_id(out, "id", base::kMessagePrefix, m.id);
     write_id(out, "delivery_id", base::kDeliveryPrefix, m.delivery);

@@ -17,10 +17,12 @@ Failure no_schedule(const Call& call) {
   return not_found(fmt::format("schedule '{}'", call.args[0].substr(0, 64)));
 }
 
-// An app sees what it wrote, with the kind of key it was written with; whoever manages sees all.
+// An app sees what it wrote, with the kind of key it was written with; who acts as an app sees what is that
+// app's; whoever manages sees all.
 bool may_see(const Call& call, const model::Schedule& schedule) {
-  return call.who.who != Who::App ||
-         (schedule.app == call.who.app_id() && schedule.is_test == call.who.is_test);
+  if (!call.who.app) return true;
+  return schedule.app == call.who.app_id() &&
+         (call.who.who != Who::App || schedule.is_test == call.who.is_test);
 }
 
 // nullopt: there is none of that key, whoever may see it.

@@ -152,7 +152,8 @@ constexpr Schema kSchemas[] = {
     {"Rule",
      R"({"type":"object","required":["when","send"],"properties":{"key":{"type":"string"},)"
      R"("position":{"type":"integer","default":0},"enabled":{"type":"boolean","default":true},)"
-     R"("when":{"type":"object","required":["type"],"properties":{"type":{"type":["string","array"],)"
+     R"("when":{"type":"object","description":"A type, a source or both, and conditions",)"
+     R"("properties":{"type":{"type":["string","array","null"],)"
      R"("description":"Exact, or the beginning with a * after it"},"source":{"type":)"
      R"(["string","array","null"]},)"
      R"("conditions":{"type":["object","null"],"description":"Comparisons by path, all, any, not"}}},)"
@@ -222,18 +223,13 @@ constexpr Schema kSchemas[] = {
      R"("receipts":{"type":"array","items":{"type":"object","properties":{"kind":{"type":"string"},)"
      R"("at":{"type":"string"},"last_at":{"type":"string"},"count":{"type":"integer"},)"
      R"("integration":{"type":["string","null"]},"code":{"type":"string"},"detail":{"type":"string"}}}},)"
+     R"("dead_letter":{"type":["object","null"],"properties":{"id":{"type":"string"},)"
+     R"("reason":{"type":"string"},"at":{"type":"string"},"closed":{"type":"boolean"},)"
+     R"("ended":{"type":["string","null"]},"discarded":{"$ref":"#/components/schemas/Discarded"}}},)"
      R"("engagement":{"type":"array","items":{"enum":["complained","unsubscribed","opened","clicked",)"
      R"("converted"]}},)"
      R"("explain":{"oneOf":[{"$ref":"#/components/schemas/Explain"},{"type":"null"}]},)"
      R"("content":{"type":["object","null"]}}}]})",
-     ""},
-    {"Accountability",
-     R"({"type":"object","properties":{"accepted":{"type":"integer"},"states":{"type":"object"},)"
-     R"("sum":{"type":"integer"},"exact":{"type":"boolean"},"live":{"type":"object"},)"
-     R"("sandbox":{"type":"object"},)"
-     R"("channels":{"type":"array","items":{"type":"object"}},"at":{"type":"string"},)"
-     R"("recounted_at":{"type":["string","null"],"description":"When all deliveries were counted again"},)"
-     R"("difference":{"type":["integer","null"],"description":"By how much the counters were off then"}}})",
      ""},
     {"Stats",
      R"({"type":"object","properties":{"from":{"type":"string"},"until":{"type":"string"},)"
@@ -418,16 +414,6 @@ constexpr Schema kSchemas[] = {
      R"({"cron":"0 9 * * mon-fri","time_zone":"Asia/Seoul","missed":"run_once",)"
      R"("notification":{"to":[{"user_id":"u1"}],"channels":["push"],"title":"Good morning"}})"},
     // ---- operating
-    {"Integration",
-     R"({"type":"object","required":["provider"],"properties":{"key":{"type":"string"},)"
-     R"("provider":{"type":"string"},)"
-     R"("channel":{"type":"string","readOnly":true},"settings":{"type":"object",)"
-     R"("description":"secrets read back as {\"set\":true}"},)"
-     R"("enabled":{"type":"boolean","default":true},"paused":{"type":["string","null"],)"
-     R"("readOnly":true},)"
-     R"("state":{"enum":["ready","paused","disabled"],"readOnly":true},)"
-     R"("created_at":{"type":"string","readOnly":true}}})",
-     R"({"provider":"sandbox","settings":{}})"},
     {"PauseReason", R"({"type":"object","properties":{"reason":{"type":"string"}}})",
      R"({"reason":"maintenance"})"},
     {"TestReport", R"({"type":"object","properties":{"ok":{"type":"boolean"},"detail":{"type":"string"}}})",
@@ -456,14 +442,6 @@ constexpr Schema kSchemas[] = {
      R"("alphanumeric":{"type":"string"},"integrations":{"type":"array","items":{"type":"string"},)"
      R"("description":"that may carry it; empty: all"}}})",
      R"({"domain":"example.com","name":"Shop"})"},
-    {"Approval",
-     R"({"type":"object","properties":{"id":{"type":"string"},"notification_id":{"type":"string"},)"
-     R"("status":{"enum":["open","approved","rejected","expired","void"]},)"
-     R"("audience":{"type":"integer","description":"Recipients, when it was submitted"},)"
-     R"("submitted_by":{"type":"string"},"submitted_at":{"type":"string"},"expires_at":{"type":"string"},)"
-     R"("decided_by":{"type":["string","null"]},"decided_at":{"type":["string","null"]},)"
-     R"("reason":{"type":["string","null"]}}})",
-     ""},
     {"ApprovalReason", R"({"type":"object","properties":{"reason":{"type":"string","maxLength":1000}}})",
      R"({"reason":"the price in the second paragraph is wrong"})"},
     {"Pause",
@@ -638,8 +616,14 @@ constexpr Schema kSchemas[] = {
      R"("headers":{"type":"array","items":{"type":"object","properties":{"name":{"type":"string"},)"
      R"("value":{"type":"string"}}}},"value":{"type":["string","null"],"description":"••• where it is )"
      R"(sensitive"},"value_base64":{"type":"string","description":"instead, where it is no text"},)"
-     R"("cut":{"type":"boolean"}}},"ended":{"enum":["replayed","discarded","republished",null]},)"
+     R"("cut":{"type":"boolean"}}},"ended":{"enum":["replayed","discarded","republished","settled",null],)"
+     R"("description":"how it was closed; settled: a receipt told what became of it"},)"
+     R"("discarded":{"$ref":"#/components/schemas/Discarded"},)"
      R"("closed":{"type":"boolean"},"at":{"type":"string"}}})",
+     ""},
+    {"Discarded",
+     R"({"type":["object","null"],"properties":{"reason":{"type":"string"},"by":{"type":["string","null"]},)"
+     R"("at":{"type":["string","null"]}}})",
      ""},
     {"ReplayRequest",
      R"({"type":"object","properties":{"ids":{"type":"array","maxItems":1000,)"
@@ -657,11 +641,14 @@ constexpr Schema kSchemas[] = {
      R"("republish":{"type":"boolean","description":"Records: write them to their topic again"}}})",
      R"({"filter":{"channel":"sms"}})"},
     {"DiscardRequest",
-     R"({"type":"object","properties":{"ids":{"type":"array","maxItems":1000,)"
+     R"({"type":"object","required":["reason"],"properties":{"ids":{"type":"array","maxItems":1000,)"
      R"("items":{"type":"string"}},)"
-     R"("filter":{"type":"object","properties":{"reason":{"type":"string"},"topic":{"type":"string"},)"
-     R"("from":{"type":"string"},"until":{"type":"string"}}}}})",
-     R"({"ids":["dl_9f2c"]})"},
+     R"("filter":{"type":"object","properties":{"channel":{"type":"string"},"reason":{"type":"string"},)"
+     R"("integration":{"type":"string"},"kind":{"enum":["delivery","event","record"]},)"
+     R"("rule":{"type":"string"},"topic":{"type":"string"},)"
+     R"("from":{"type":"string"},"until":{"type":"string"}}},)"
+     R"("reason":{"type":"string","minLength":1,"maxLength":300,"description":"Why nobody needs them"}}})",
+     R"({"ids":["dl_9f2c"],"reason":"the offer is over"})"},
     {"Attachment",
      R"({"type":"object","required":["object_id"],"properties":{"object_id":{"type":"string"},)"
      R"("filename":{"type":"string","maxLength":255},"disposition":{"enum":["attachment","inline"]},)"
@@ -746,7 +733,8 @@ constexpr Schema kSchemas[] = {
 std::span<const Schema> schemas() {
   static const std::vector<Schema> kAll = [] {
     std::vector<Schema> all(std::begin(kSchemas), std::end(kSchemas));
-    for (const auto part : {member_schemas(), job_schemas()}) all.insert(all.end(), part.begin(), part.end());
+    for (const auto part : {member_schemas(), job_schemas(), operating_schemas()})
+      all.insert(all.end(), part.begin(), part.end());
     return all;
   }();
   return kAll;

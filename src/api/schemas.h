@@ -17,6 +17,7 @@ struct Schema {
 std::span<const Schema> schemas();
 std::span<const Schema> member_schemas();  // of them, those in a file of their own
 std::span<const Schema> job_schemas();     // likewise
+std::span<const Schema> operating_schemas();
 // nullptr when there is none of that name here.
 const Schema* find_schema(std::string_view name) noexcept;
 // The schema of a list, or of one of schemas(); empty: unknown.

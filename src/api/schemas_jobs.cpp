@@ -8,7 +8,7 @@ constexpr Schema kSchemas[] = {
     // ---- jobs
     {"Job",
      R"({"type":"object","properties":{"id":{"type":"string"},"kind":{"enum":["import_users",)"
-     R"("import_members","erase_user","replay","webhook_replay","export_notifications",)"
+     R"("import_members","erase_user","replay","discard","webhook_replay","export_notifications",)"
      R"("export_deliveries"]},"state":{"enum":["queued","running","completed","failed",)"
      R"("cancelled"]},"done":{"type":"integer"},"total":{"type":"integer"},"failed":{"type":"integer",)"
      R"("description":"done and failed make up total at the end"},"errors_url":{"type":["string",)"
@@ -49,6 +49,15 @@ constexpr Schema kSchemas[] = {
      R"("time_zone":{"type":"string"},"user_id":{"type":["string","integer"]},)"
      R"("version":{"type":"integer"}}})",
      R"({"params":{"name":"Kim"}})"},
+    {"UnsavedPreviewRequest",
+     R"({"type":"object","required":["template"],"properties":{"template":)"
+     R"({"$ref":"#/components/schemas/Template"},"layout":{"$ref":"#/components/schemas/Layout"},)"
+     R"("channel":{"$ref":"#/components/schemas/Channel"},)"
+     R"("params":{"type":"object"},"locale":{"type":"string"},)"
+     R"("locales":{"type":"array","items":{"type":"string"},"examples":[["*"]]},)"
+     R"("time_zone":{"type":"string"},"user_id":{"type":["string","integer"]}}})",
+     R"({"template":{"params":[{"name":"name","type":"string","sample":"Kim"}],)"
+     R"("content":{"en":{"title":"Hello {{name}}","body":"Your order is on its way."}}}})"},
     {"LayoutPreviewRequest",
      R"({"type":"object","required":["layout"],"properties":{"layout":)"
      R"({"$ref":"#/components/schemas/Layout"},"template":{"type":"string",)"

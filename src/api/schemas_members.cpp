@@ -15,6 +15,9 @@ constexpr Schema kSchemas[] = {
      R"("name":{"type":"string"},"email":{"type":"string"},"disabled":{"type":"boolean"},)"
      R"("grants":{"type":"object","description":"role by key of the project, * for every project",)"
      R"("additionalProperties":{"enum":["viewer","sender","administrator"]}},)"
+     R"("apps":{"type":"object","description":"names of apps by key of the project: there the member has )"
+     R"(these alone; a project left out: all apps","additionalProperties":{"type":"array","maxItems":100,)"
+     R"("items":{"type":"string"}}},)"
      R"("tokens":{"type":"array","items":{"type":"object"}}}})",
      R"({"name":"Ann Kim","email":"ann@example.com",)"
      R"("grants":{"default":"sender","staging":"administrator"}})"},
@@ -41,9 +44,12 @@ constexpr Schema kSchemas[] = {
      R"("properties":{"member":{"type":"object","required":["key","name","email","grants","has_totp"],)"
      R"("properties":{"key":{"type":"string"},"name":{"type":"string"},"email":{"type":"string"},)"
      R"("grants":{"type":"object","additionalProperties":{"enum":["viewer","sender","administrator"]}},)"
+     R"("apps":{"type":"object","additionalProperties":{"type":"array","items":{"type":"string"}}},)"
      R"("has_totp":{"type":"boolean"}}},"projects":{"type":"array","items":{"type":"object",)"
      R"("required":["key","name","role"],"properties":{"key":{"type":"string"},"name":{"type":"string"},)"
-     R"("role":{"enum":["viewer","sender","administrator"]}}}},"is_installation_admin":{"type":"boolean"},)"
+     R"("role":{"enum":["viewer","sender","administrator"]},"apps":{"type":["array","null"],)"
+     R"("items":{"type":"string"},"description":"null: all of them"}}}},)"
+     R"("is_installation_admin":{"type":"boolean"},)"
      R"("csrf":{"type":"string","description":"To be sent as X-CSRF-Token with what changes something"},)"
      R"("expires_at":{"type":"string","format":"date-time",)"
      R"("description":"When it ends if it is not used; using it moves that on, up to a limit"}}})",

@@ -26,7 +26,16 @@ void write_projects(base::JsonWriter& out, const Call& call, const model::Member
   out.key("projects").array();
   for (const auto* view : views) {
     out.object().field("key", view->name).field("name", view->title);
-    out.field("role", model::name(*member.role_in(view->name))).end_object();
+    out.field("role", model::name(*member.role_in(view->name))).key("apps");
+    const auto apps = member.apps_in(view->name);
+    if (apps.empty()) {
+      out.null();
+    } else {
+      out.array();
+      for (const std::string& app : apps) out.value(app);
+      out.end_array();
+    }
+    out.end_object();
   }
   out.end_array();
 }
@@ -38,7 +47,9 @@ Reply session_reply(const Call& call, const model::Member& member, const store::
   out.field("key", member.key).field("name", member.name).field("email", member.email);
   out.key("grants").object();
   for (const auto& [project, role] : member.grants) out.field(project, model::name(role));
-  out.end_object().field("has_totp", has_totp).end_object();
+  out.end_object();
+  model::write_member_apps(out, member);
+  out.field("has_totp", has_totp).end_object();
   write_projects(out, call, member);
   out.field("is_installation_admin", member.is_of_installation());
   out.field("csrf", csrf_token(token, call.deps.keys));

@@ -104,7 +104,7 @@ TEST_F(SignIn, ByALinkAndThenByPassword) {
            fmt::format(R"({{"token":"{}","password":"{}","name":"Ann K."}})", token, kPassword));
   ASSERT_EQ(joined.status, 200) << joined.body;
   EXPECT_EQ(at(joined, "/member/name"), "Ann K.");
-  EXPECT_EQ(at(joined, "/projects"), R"([{"key":"default","name":"","role":"sender"}])");
+  EXPECT_EQ(at(joined, "/projects"), R"([{"key":"default","name":"","role":"sender","apps":null}])");
   EXPECT_EQ(at(joined, "/is_installation_admin"), "false");
   EXPECT_EQ(at(joined, "/member/has_totp"), "false");
   EXPECT_EQ(call("POST", "/v1/invitations/accept", acceptance(token)).status, 404) << "a link works once";
@@ -421,6 +421,7 @@ TEST_F(SignIn, AHeadIsRefusedByItsCookieAlone) {
 }
 
 TEST_F(SignIn, AMembersOwnSendIsApprovedBySomebodyElse) {
+  put_member("ann", R"({"name":"Ann Kim","email":"Ann@example.com","grants":{"default":"administrator"}})");
   put_member("bob", R"({"grants":{"default":"administrator"}})");
   ASSERT_LT(as_admin("PUT", "/v1/categories/news", R"({"approval_over":1,"channels":["email"]})").status,
             300);

@@ -45,7 +45,20 @@ void read_values(base::ObjectReader& reader, PreviewRequest& wanted) {
     reader.problem("time_zone", "invalid_time_zone", "use a name of the IANA database, as Asia/Seoul");
   }
   reader.id_text("user_id", wanted.user_id, model::kUserIdMax);
+}
+
+void read_version_of(base::ObjectReader& reader, PreviewRequest& wanted) {
   reader.integer("version", wanted.version, 1, pipeline::kVersionsMax);
+}
+
+void read_channel_of(base::ObjectReader& reader, PreviewRequest& wanted) {
+  std::string channel;
+  if (!reader.text("channel", channel, 16)) return;
+  if (const auto parsed = model::parse_channel(channel)) {
+    wanted.channels.push_back(*parsed);
+  } else {
+    reader.problem("channel", "invalid_channel", "use push, sms, email, voice, chat, webhook or inbox");
+  }
 }
 
 std::expected<PreviewRequest, Failure> read_preview(const Call& call) {
@@ -55,15 +68,9 @@ std::expected<PreviewRequest, Failure> read_preview(const Call& call) {
   base::Problems problems;
   base::ObjectReader reader(*root, "", problems);
   PreviewRequest wanted;
-  std::string channel;
-  if (reader.text("channel", channel, 16)) {
-    if (const auto parsed = model::parse_channel(channel)) {
-      wanted.channels.push_back(*parsed);
-    } else {
-      reader.problem("channel", "invalid_channel", "use push, sms, email, voice, chat, webhook or inbox");
-    }
-  }
+  read_channel_of(reader, wanted);
   read_values(reader, wanted);
+  read_version_of(reader, wanted);
   reader.done();
   if (!problems.empty()) return std::unexpected(Failure(std::move(problems)));
   return wanted;
@@ -77,18 +84,67 @@ struct LayoutPreviewRequest {
 };
 
 // Its key, which it has when it is a stored one that is changed, says nothing here.
-std::shared_ptr<const model::Layout> read_unsaved(base::JsonElement element, base::Problems& problems) {
-  constexpr std::string_view kKey = "layout";
-  std::string_view key = kKey;
-  if (element.is_object() && element["key"].get_string().get(key) != simdjson::SUCCESS) key = kKey;
-  base::Problems found;
-  auto layout = std::make_shared<model::Layout>(model::read_layout(element, key, found));
-  layout->version = 0;
+std::string_view key_in(base::JsonElement element, std::string_view fallback) {
+  std::string_view key;
+  return element.is_object() && element["key"].get_string().get(key) == simdjson::SUCCESS ? key : fallback;
+}
+
+// What is wrong with a part of the body, said of the whole.
+void complain(base::Problems found, std::string_view where, base::Problems& problems) {
   for (base::Problem& problem : found) {
-    problem.pointer.insert(0, "/layout");
+    problem.pointer.insert(0, where);
     problems.push_back(std::move(problem));
   }
+}
+
+std::shared_ptr<const model::Layout> read_unsaved(base::JsonElement element, base::Problems& problems) {
+  base::Problems found;
+  auto layout =
+      std::make_shared<model::Layout>(model::read_layout(element, key_in(element, "layout"), found));
+  layout->version = 0;
+  complain(std::move(found), "/layout", problems);
   return layout;
+}
+
+// A template as it is being written, and the layout that may be being written too.
+struct UnsavedRequest {
+  PreviewRequest values;
+  std::shared_ptr<const model::Template> tmpl;
+  std::shared_ptr<const model::Layout> layout;  // null: the stored one that the template names
+};
+
+std::shared_ptr<const model::Template> read_unsaved_template(const Call& call, base::JsonElement element,
+                                                             bool has_layout, base::Problems& problems) {
+  base::Problems found;
+  auto t =
+      std::make_shared<model::Template>(model::read_template(element, key_in(element, "template"), found));
+  t->version = 0;
+  const bool is_known = t->category.empty() || call.view().categories.contains(t->category);
+  if (!is_known)
+    found.push_back({"/category", "unknown_category", fmt::format("there is no category '{}'", t->category)});
+  const auto head = call.view().layouts.find(t->layout);
+  const bool is_there = head != call.view().layouts.end() && !head->second.is_deleted;
+  if (!has_layout && !t->layout.empty() && !is_there)
+    found.push_back({"/layout", "unknown_layout", fmt::format("there is no layout '{}'", t->layout)});
+  complain(std::move(found), "/template", problems);
+  return t;
+}
+
+std::expected<UnsavedRequest, Failure> read_unsaved_request(const Call& call) {
+  CARILLON_TRY(const auto root, parse_body(call.request.body));
+  base::Problems problems;
+  base::ObjectReader reader(root, "", problems);
+  UnsavedRequest wanted;
+  reader.require("template");
+  const auto layout = reader.element("layout");
+  if (layout) wanted.layout = read_unsaved(*layout, problems);
+  if (const auto element = reader.element("template"))
+    wanted.tmpl = read_unsaved_template(call, *element, layout.has_value(), problems);
+  read_channel_of(reader, wanted.values);
+  read_values(reader, wanted.values);
+  reader.done();
+  if (!problems.empty()) return std::unexpected(Failure(std::move(problems)));
+  return wanted;
 }
 
 std::expected<LayoutPreviewRequest, Failure> read_layout_preview(const Call& call) {
@@ -101,6 +157,7 @@ std::expected<LayoutPreviewRequest, Failure> read_layout_preview(const Call& cal
   if (const auto element = reader.element("layout")) wanted.layout = read_unsaved(*element, problems);
   reader.text("template", wanted.template_key, 64);
   read_values(reader, wanted.values);
+  read_version_of(reader, wanted.values);
   reader.done();
   if (!problems.empty()) return std::unexpected(Failure(std::move(problems)));
   return wanted;
@@ -310,6 +367,12 @@ Task<Answer> preview_template(Call& call) {
                   co_await load_template_version(call, wanted.version != 0 ? wanted.version : current));
   CARILLON_CO_TRY(auto layout, co_await layout_now(call, *t));
   co_return co_await show(call, std::move(wanted), t, std::move(layout));
+}
+
+Task<Answer> preview_unsaved(Call& call) {
+  CARILLON_CO_TRY(UnsavedRequest wanted, read_unsaved_request(call));
+  if (!wanted.layout) { CARILLON_CO_TRY(wanted.layout, co_await layout_now(call, *wanted.tmpl)); }
+  co_return co_await show(call, std::move(wanted.values), std::move(wanted.tmpl), std::move(wanted.layout));
 }
 
 Task<Answer> preview_layout(Call& call) {

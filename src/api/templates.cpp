@@ -8,6 +8,8 @@
 namespace carillon::api {
 namespace {
 
+constexpr std::string_view kDefaultCategory = "general";  // of a template that names none
+
 store::RecordKey head_key(const Call& call) {
   return {std::string(pipeline::kKindTemplate), call.who.project, call.args[0]};
 }
@@ -59,9 +61,31 @@ std::expected<model::Template, Failure> read_draft(const Call& call, bool publis
   return draft;
 }
 
+// Who acts as an app writes what is said in the categories that are the app's.
+std::expected<void, Failure> check_category(const Call& call, const model::Template& t) {
+  if (!call.who.acts_as_app()) return {};
+  const std::string_view category = t.category.empty() ? kDefaultCategory : std::string_view(t.category);
+  if (call.who.app->may_use_category(category)) return {};
+  return failed(403, "app_category",
+                fmt::format("the app '{}' may not use the category '{}'", call.who.app->name, category));
+}
+
+// The same of the template that is there.
+Task<std::expected<void, Failure>> check_stored_category(Call& call) {
+  if (!call.who.acts_as_app()) co_return std::expected<void, Failure>{};
+  const auto head = co_await load_template_head(call);
+  if (!head && head.error().status == 404) co_return std::expected<void, Failure>{};
+  CARILLON_CO_CHECK(head);
+  CARILLON_CO_TRY(const auto t, co_await load_template_version(
+                                    call, head->published != 0 ? head->published : head->latest));
+  co_return check_category(call, *t);
+}
+
 Task<Answer> put_template(Call& call) {
   CARILLON_CO_TRY(const bool publish, flag_param(call, "publish", true));
   CARILLON_CO_TRY(model::Template draft, read_draft(call, publish));
+  CARILLON_CO_CHECK(check_category(call, draft));
+  CARILLON_CO_CHECK(co_await check_stored_category(call));
   const auto before = call.view().templates.find(call.args[0]);
   TemplateHead head;
   if (before != call.view().templates.end()) head.published = before->second->version;
@@ -81,7 +105,7 @@ Task<Answer> get_template(Call& call) {
                   co_await load_template_version(call, head.published != 0 ? head.published : head.latest));
   // What others set up is not an app's to know.
   std::optional<UsedBy> users;
-  if (call.who.who != Who::App) { CARILLON_CO_TRY(users, co_await find_users(call, Named::Template)); }
+  if (!call.who.app) { CARILLON_CO_TRY(users, co_await find_users(call, Named::Template)); }
   base::JsonWriter out(4096);
   write_template(out, *t, head, users);
   co_return json_reply(out);
@@ -105,6 +129,8 @@ Task<Answer> publish_version(Call& call) {
   CARILLON_CO_TRY(const std::int64_t version, read_version(call.args[1]));
   CARILLON_CO_TRY(auto head, co_await load_template_head(call));
   CARILLON_CO_TRY(const auto t, co_await load_template_version(call, version));
+  CARILLON_CO_CHECK(check_category(call, *t));
+  CARILLON_CO_CHECK(co_await check_stored_category(call));
   base::Problems problems;
   check_layout(call, *t, true, problems);
   if (!problems.empty()) co_return std::unexpected(Failure(std::move(problems)));
@@ -118,6 +144,7 @@ Task<Answer> publish_version(Call& call) {
 // Versions stay, because what was sent with them is still shown.
 Task<Answer> delete_template(Call& call) {
   CARILLON_CO_TRY(auto head, co_await load_template_head(call));
+  CARILLON_CO_CHECK(co_await check_stored_category(call));
   CARILLON_CO_CHECK(co_await refuse_used(call, Named::Template));
   head.published = 0;
   head.is_archived = false;
@@ -130,6 +157,7 @@ Task<Answer> delete_template(Call& call) {
 template <bool is_archived>
 Task<Answer> set_archived(Call& call) {
   CARILLON_CO_TRY(auto head, co_await load_template_head(call));
+  CARILLON_CO_CHECK(co_await check_stored_category(call));
   if (head.is_archived != is_archived) {
     if (is_archived) CARILLON_CO_CHECK(co_await refuse_used(call, Named::Template));
     head.is_archived = is_archived;
@@ -255,6 +283,16 @@ std::span<const Route> template_routes() {
           {}, "Template", "force"),
       content_route(kTag, "POST", "/v1/templates/{key}/unarchive", kWrite, set_archived<false>,
                     "Let it be used again", {}, "Template"),
+      {.method = "POST",
+       .pattern = "/v1/templates/preview",
+       .access = kRead,
+       .handler = preview_unsaved,
+       .tag = kTag,
+       .summary = "What a template that is being written would say",
+       .request = "UnsavedPreviewRequest",
+       .response = "Preview",
+       .body_max = 2 * kTemplateMax,
+       .is_looking = true},
       {.method = "POST",
        .pattern = "/v1/templates/{key}/preview",
        .access = kRead,

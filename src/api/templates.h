@@ -48,7 +48,8 @@ Reply versions_reply(std::int64_t latest, std::int64_t published);
 }
 
 Task<Answer> preview_template(Call& call);
-Task<Answer> preview_layout(Call& call);  // of one that is not stored
+Task<Answer> preview_unsaved(Call& call);  // of a template that is not stored
+Task<Answer> preview_layout(Call& call);   // of one that is not stored
 Task<Answer> diff_template(Call& call);
 
 }  // namespace carillon::api

@@ -75,6 +75,11 @@ Task<std::expected<void, Failure>> refuse_used(Call& call, Named what) {
   if (is_forced) co_return std::expected<void, Failure>{};
   CARILLON_CO_TRY(const UsedBy users, co_await find_users(call, what));
   if (users.empty()) co_return std::expected<void, Failure>{};
+  // What others set up is not an app's to know.
+  if (call.who.app) {
+    co_return failed(409, "in_use",
+                     fmt::format("the {} is in use; change what uses it, or say force=true", word_of(what)));
+  }
   std::vector<std::string> named;
   for (const auto& rule : users.rules) named.push_back(fmt::format("rule '{}'", rule));
   for (const auto& schedule : users.schedules) named.push_back(fmt::format("schedule '{}'", schedule));

@@ -368,7 +368,7 @@ constexpr Route webhook_route(std::string_view method, std::string_view pattern,
                               int status = 200, std::string_view query = {}) {
   return {.method = method,
           .pattern = pattern,
-          .access = manage("webhooks"),
+          .access = of_all_apps(manage("webhooks")),
           .handler = handler,
           .tag = "Webhooks",
           .summary = summary,

@@ -135,7 +135,13 @@ int doctor(const Shell& shell) {
     const Time now = std::chrono::time_point_cast<Millis>(std::chrono::system_clock::now());
     check_pauses(transport, findings);
     check_queues(transport, findings);
+    check_approvals(transport, now, findings);
     check_schedules(transport, findings);
+    if (!is_remote) {
+      const std::string& project = shell.line.project;
+      check_topic_apps(transport, (*options)->kafka, project.empty() ? "default" : project, findings);
+    }
+    check_jobs(transport, now, findings);
     if (!is_remote) check_backup(transport, now, findings);
     if (!is_remote) check_listeners(transport, **options, findings);
   }

@@ -121,7 +121,7 @@ void check_secret_key(const AppOptions& options, Findings& findings) {
                    : "the first start makes it"});
     return;
   }
-  if (const auto keys = load_keys(options); !keys) {
+  if (const auto keys = load_keys(options, false); !keys) {
     findings.push_back({"secret key", Health::Fail, keys.error().message, "put the right key back"});
     return;
   }

@@ -18,22 +18,8 @@ constexpr Millis kClockOff{1'000};          // leases are measured by the server
 constexpr Millis kClockFar{5'000};          // PIPELINE §6
 constexpr Millis kOldTransaction{600'000};  // keeps the vacuum, and days that are to go
 constexpr std::int64_t kKeptBytes = 1LL << 30;
-constexpr std::int64_t kConnectionsOfProcess = 8;
+constexpr std::int64_t kConnectionsOfProcess = 9;
 constexpr std::int64_t kLocksOfDay = 8;  // a partition with its indexes
-constexpr std::int64_t kReplicasWanted = 3, kInSyncWanted = 2;
-constexpr std::int64_t kRetentionMin = 600'000, kMessageMin = 2'048;
-constexpr std::size_t kNamedMax = 3;
-
-std::string setting(const std::map<std::string, std::string, std::less<>>& settings, std::string_view name) {
-  const auto it = settings.find(name);
-  return it == settings.end() ? std::string() : it->second;
-}
-
-std::int64_t number(const std::string& text) {
-  std::int64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
 
 std::string seconds(Millis t) { return fmt::format("{:.1f} s", static_cast<double>(t.count()) / 1000); }
 
@@ -42,7 +28,7 @@ std::string seconds(Millis t) { return fmt::format("{:.1f} s", static_cast<doubl
 void judge_durability(const store::PostgresFacts& facts, Findings& findings) {
   const std::size_t before = findings.size();
   const auto off = [&](std::string_view name, std::string_view cost) {
-    if (setting(facts.settings, name) != "off") return;
+    if (setting_of(facts.settings, name) != "off") return;
     findings.push_back({"postgres " + std::string(name), Health::Fail,
                         fmt::format("{} is off: {}", name, cost),
                         fmt::format("ALTER SYSTEM SET {} = on; SELECT pg_reload_conf();", name)});
@@ -51,8 +37,8 @@ void judge_durability(const store::PostgresFacts& facts, Findings& findings) {
   off("full_page_writes", "a power cut in the middle of a page's write destroys the page");
   off("synchronous_commit", "sends that were answered 202 are gone after a crash");
   off("autovacuum", "tables grow without end, and stop for good when transaction numbers run out");
-  const std::string commit = setting(facts.settings, "synchronous_commit");
-  const std::string standbys = setting(facts.settings, "synchronous_standby_names");
+  const std::string commit = setting_of(facts.settings, "synchronous_commit");
+  const std::string standbys = setting_of(facts.settings, "synchronous_standby_names");
   if (!standbys.empty() && (commit == "local" || commit == "remote_write")) {
     findings.push_back(
         {"postgres synchronous_commit", Health::Warn,
@@ -75,7 +61,7 @@ void judge_connection(const store::PostgresFacts& facts, Findings& findings) {
   }
   findings.push_back({"postgres", Health::Ok,
                       fmt::format("version {}, {} of {} connections", facts.version, facts.connections,
-                                  setting(facts.settings, "max_connections")),
+                                  setting_of(facts.settings, "max_connections")),
                       ""});
   if (!facts.is_local && !facts.is_verified) {
     findings.push_back({"postgres TLS", Health::Warn,
@@ -85,7 +71,7 @@ void judge_connection(const store::PostgresFacts& facts, Findings& findings) {
                             : "it is reached without TLS: whoever is between reads everything",
                         "sslmode=verify-full&sslrootcert=FILE in store.url"});
   }
-  const std::int64_t max = number(setting(facts.settings, "max_connections"));
+  const std::int64_t max = number_of(setting_of(facts.settings, "max_connections"));
   if (max > 0 && facts.connections + kConnectionsOfProcess > max) {
     findings.push_back({"postgres max_connections", Health::Warn,
                         fmt::format("{} of {} connections are open, a process needs {}", facts.connections,
@@ -147,8 +133,8 @@ void judge_days(const store::PostgresFacts& facts, Findings& findings) {
         {"partitions", Health::Ok,
          fmt::format("{} days of deliveries, made {} ahead", facts.partitions, facts.days_ahead), ""});
   }
-  const std::int64_t room = number(setting(facts.settings, "max_locks_per_transaction")) *
-                            number(setting(facts.settings, "max_connections"));
+  const std::int64_t room = number_of(setting_of(facts.settings, "max_locks_per_transaction")) *
+                            number_of(setting_of(facts.settings, "max_connections"));
   const std::int64_t needed = facts.partitions * kLocksOfDay * kConnectionsOfProcess;
   if (room > 0 && needed > room) {
     findings.push_back(
@@ -174,20 +160,18 @@ void judge_days(const store::PostgresFacts& facts, Findings& findings) {
   }
 }
 
-// ---- Kafka
-
-struct Listed {
-  std::string text;
-  std::size_t n = 0;
-  void add(const std::string& name) {
-    if (n++ < kNamedMax) text += (text.empty() ? "" : ", ") + name;
-  }
-  [[nodiscard]] std::string names() const {
-    return n <= kNamedMax ? text : fmt::format("{} and {} more", text, n - kNamedMax);
-  }
-};
-
 }  // namespace
+
+std::string setting_of(const SettingTexts& settings, std::string_view name) {
+  const auto it = settings.find(name);
+  return it == settings.end() ? std::string() : it->second;
+}
+
+std::int64_t number_of(const std::string& text) {
+  std::int64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
 
 void judge_postgres(const store::PostgresFacts& facts, const AppOptions& options, Findings& findings) {
   judge_connection(facts, findings);
@@ -207,55 +191,6 @@ void judge_postgres(const store::PostgresFacts& facts, const AppOptions& options
     judge_processes(facts, options, findings);
     judge_days(facts, findings);
   }
-}
-
-void judge_kafka(const queue::KafkaFacts& facts, Findings& findings) {
-  const std::size_t before = findings.size();
-  const auto tell = [&](const Listed& topics, Health health, std::string name, std::string detail,
-                        std::string fix) {
-    if (topics.n == 0) return;
-    findings.push_back(
-        {"kafka " + std::move(name), health, fmt::format("{}: {}", topics.names(), detail), std::move(fix)});
-  };
-  Listed missing, few, in_sync, unwritable, cleanup, retention, message, unclean;
-  for (const std::string& name : facts.missing) missing.add(name);
-  for (const auto& topic : facts.topics) {
-    const auto value = [&](std::string_view name) { return setting(topic.settings, name); };
-    if (topic.replicas < kReplicasWanted) few.add(topic.name);
-    const std::int64_t wanted = number(value("min.insync.replicas"));
-    if (wanted > topic.replicas) unwritable.add(topic.name);
-    if (wanted > 0 && wanted < kInSyncWanted) in_sync.add(topic.name);
-    if (!value("cleanup.policy").empty() && value("cleanup.policy") != "delete") cleanup.add(topic.name);
-    const std::string kept = value("retention.ms");
-    if (!kept.empty() && number(kept) >= 0 && number(kept) < kRetentionMin) retention.add(topic.name);
-    const std::string bytes = value("max.message.bytes");
-    if (!bytes.empty() && number(bytes) < kMessageMin) message.add(topic.name);
-    if (value("unclean.leader.election.enable") == "true") unclean.add(topic.name);
-  }
-  tell(missing, Health::Warn, "topics", "not there",
-       "a process that starts makes them, unless queue.create_topics is off");
-  tell(cleanup, Health::Fail, "cleanup.policy", "hints have no key, a compacted topic refuses them",
-       "kafka-configs --alter --add-config cleanup.policy=delete");
-  tell(unwritable, Health::Fail, "min.insync.replicas", "more than there are replicas: nobody can write",
-       "kafka-configs --alter --add-config min.insync.replicas=2, with three replicas");
-  tell(message, Health::Fail, "max.message.bytes", "too small for a message of hints",
-       fmt::format("kafka-configs --alter --add-config max.message.bytes={}", kMessageMin));
-  tell(retention, Health::Fail, "retention.ms", "hints of a short stop are dropped",
-       fmt::format("kafka-configs --alter --add-config retention.ms={}", kRetentionMin));
-  tell(few, Health::Warn, "replicas",
-       "fewer than three: when a broker's disk is lost, hints are, and work comes a second later",
-       "three brokers, and kafka-reassign-partitions");
-  tell(in_sync, Health::Warn, "min.insync.replicas",
-       "less than 2: what one broker alone has acknowledged may be lost with it; hints come again from the "
-       "store",
-       "kafka-configs --alter --add-config min.insync.replicas=2");
-  tell(unclean, Health::Warn, "unclean.leader.election.enable",
-       "a broker that lags may lead: hints are lost and repeated",
-       "kafka-configs --alter --add-config unclean.leader.election.enable=false");
-  if (findings.size() > before) return;
-  findings.push_back(
-      {"queue", Health::Ok,
-       fmt::format("Kafka, {} brokers, {} topics, fit for hints", facts.brokers, facts.topics.size()), ""});
 }
 
 void judge_redis(const cache::RedisFacts& facts, Findings& findings) {
@@ -302,14 +237,7 @@ void check_shared(const AppOptions& options, Findings& findings) {
       findings.push_back({"cache", Health::Fail, facts.error().message, kFix});
     }
   }
-  if (options.queue.url != "embedded:") {
-    const auto facts = queue::inspect_kafka(options.queue);
-    if (facts) {
-      judge_kafka(*facts, findings);
-    } else {
-      findings.push_back({"queue", Health::Fail, facts.error().message, kFix});
-    }
-  }
+  check_kafka(options, findings);
 }
 
 }  // namespace carillon::app

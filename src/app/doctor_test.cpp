@@ -244,6 +244,8 @@ TEST(DoctorOfPostgres, WarnsOfPartitionsLocksSlotsAndOldTransactions) {
   EXPECT_NE(found(judged(facts), "postgres max_connections"), nullptr);
 }
 
+constexpr const char* kPrefix = "carillon.";
+
 queue::KafkaFacts good_kafka() {
   queue::KafkaFacts facts;
   facts.brokers = 3;
@@ -258,9 +260,9 @@ queue::KafkaFacts good_kafka() {
   return facts;
 }
 
-TEST(DoctorOfKafka, NamesTheTopicAndTheSetting) {
+TEST(DoctorOfKafka, NamesTheTopicOfHintsAndTheSetting) {
   Findings findings;
-  judge_kafka(good_kafka(), findings);
+  judge_hints(good_kafka(), kPrefix, findings);
   ASSERT_EQ(findings.size(), 1U);
   EXPECT_EQ(findings[0].health, Health::Ok);
   struct Case {
@@ -276,7 +278,7 @@ TEST(DoctorOfKafka, NamesTheTopicAndTheSetting) {
     auto facts = good_kafka();
     facts.topics[0].settings[c.setting] = c.value;
     findings.clear();
-    judge_kafka(facts, findings);
+    judge_hints(facts, kPrefix, findings);
     const Finding* finding = found(findings, std::string("kafka ") + c.setting);
     ASSERT_NE(finding, nullptr) << c.setting;
     EXPECT_EQ(finding->health, c.health) << c.setting << " " << c.value;
@@ -289,12 +291,143 @@ TEST(DoctorOfKafka, WarnsOfTooFewReplicasAndOfTopicsThatAreMissing) {
   auto facts = good_kafka();
   facts.topics[0].replicas = 1;
   facts.topics[0].settings.clear();  // the user may not look at them
-  facts.missing = {"a", "b", "c", "d", "e"};
+  for (const char* name : {"a", "b", "c", "d", "e"})
+    facts.missing.push_back(fmt::format("carillon.delivery.{}", name));
   Findings findings;
-  judge_kafka(facts, findings);
+  judge_hints(facts, kPrefix, findings);
   EXPECT_EQ(found(findings, "kafka replicas")->health, Health::Warn);
-  EXPECT_EQ(found(findings, "kafka topics")->detail, "a, b, c and 2 more: not there");
+  EXPECT_EQ(found(findings, "kafka topics")->detail,
+            "carillon.delivery.a, carillon.delivery.b, carillon.delivery.c and 2 more: not there");
   EXPECT_EQ(exit_status(findings), 0);
+}
+
+// Three brokers with a topic that is read, one of dead letters and one of events, as a process makes them.
+queue::KafkaFacts good_records() {
+  queue::KafkaFacts facts;
+  facts.brokers = 3;
+  const SettingTexts settings{{"cleanup.policy", "delete"},
+                              {"min.insync.replicas", "2"},
+                              {"retention.ms", "518400000"},
+                              {"segment.ms", "86400000"},
+                              {"retention.bytes", "-1"},
+                              {"max.message.bytes", "2097152"},
+                              {"unclean.leader.election.enable", "false"}};
+  for (const char* name : {"notification.events", "notification.dlq", "carillon.events"})
+    facts.topics.push_back({name, 6, 3, settings});
+  return facts;
+}
+
+RecordTopics record_topics() {
+  RecordTopics topics;
+  topics.in = {"notification.events"};
+  topics.dead = "notification.dlq";
+  topics.told = "carillon.events";
+  topics.dedup_window = std::chrono::days(7);
+  return topics;
+}
+
+Findings judged(const queue::KafkaFacts& facts, const RecordTopics& topics = record_topics()) {
+  Findings findings;
+  judge_records(facts, topics, findings);
+  return findings;
+}
+
+TEST(DoctorOfTopics, FindsNothingWrongWithThoseThatAProcessMakes) {
+  const auto findings = judged(good_records());
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].check, "topics");
+  EXPECT_EQ(findings[0].health, Health::Ok);
+  EXPECT_TRUE(judged({}, {}).empty()) << "none is used";
+}
+
+TEST(DoctorOfTopics, NamesEachSettingThatMayLoseOrRepeatRecords) {
+  struct Case {
+    const char *setting, *value;
+    Health health;
+  };
+  for (const Case& c : {Case{"cleanup.policy", "compact", Health::Fail},
+                        {"cleanup.policy", "compact,delete", Health::Fail},
+                        {"min.insync.replicas", "4", Health::Fail},
+                        {"min.insync.replicas", "1", Health::Fail},
+                        {"unclean.leader.election.enable", "true", Health::Fail},
+                        {"retention.ms", "60000", Health::Fail},
+                        {"retention.ms", "7200000", Health::Warn},
+                        {"retention.ms", "604800000", Health::Warn},
+                        {"retention.ms", "604800001", Health::Fail},
+                        {"retention.ms", "-1", Health::Fail},
+                        {"retention.bytes", "1073741824", Health::Warn},
+                        {"max.message.bytes", "100000", Health::Warn}}) {
+    auto facts = good_records();
+    facts.topics[0].settings[c.setting] = c.value;
+    const auto findings = judged(facts);
+    ASSERT_EQ(findings.size(), 1U) << c.setting << " " << c.value;
+    EXPECT_EQ(findings[0].check, fmt::format("topic notification.events {}", c.setting));
+    EXPECT_EQ(findings[0].health, c.health) << c.setting << " " << c.value;
+    EXPECT_TRUE(
+        findings[0].fix.contains("--entity-name notification.events --add-config " + std::string(c.setting)))
+        << findings[0].fix;
+  }
+}
+
+TEST(DoctorOfTopics, TellsALongSegmentFromALongRetention) {
+  auto facts = good_records();
+  facts.topics[0].settings["segment.ms"] = "604800000";
+  const auto findings = judged(facts);
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].check, "topic notification.events segment.ms");
+  EXPECT_EQ(findings[0].health, Health::Warn);
+  EXPECT_TRUE(findings[0].fix.ends_with("segment.ms=86400000")) << findings[0].fix;
+}
+
+TEST(DoctorOfTopics, OfOneBrokerAsksNoMoreThanItCanDo) {
+  auto facts = good_records();
+  for (auto& topic : facts.topics) {
+    topic.replicas = 1;
+    topic.settings["min.insync.replicas"] = "1";
+  }
+  EXPECT_EQ(exit_status(judged(facts)), 1) << "there are three";
+  facts.brokers = 1;
+  const auto findings = judged(facts);
+  EXPECT_EQ(exit_status(findings), 0);
+  ASSERT_NE(found(findings, "topic notification.dlq replicas"), nullptr);
+  EXPECT_EQ(found(findings, "topic notification.dlq replicas")->health, Health::Warn);
+}
+
+TEST(DoctorOfTopics, TellsOfOneThatIsMissingOrReadByOneAlone) {
+  auto facts = good_records();
+  facts.topics[0].partitions = 1;
+  EXPECT_EQ(found(judged(facts), "topic notification.events partitions")->health, Health::Warn);
+  facts.topics.erase(facts.topics.begin());
+  facts.missing = {"notification.events", "carillon.delivery.sms.bulk"};
+  auto topics = record_topics();
+  EXPECT_EQ(found(judged(facts, topics), "topic notification.events")->health, Health::Warn);
+  topics.are_made = false;
+  const auto findings = judged(facts, topics);
+  ASSERT_EQ(findings.size(), 1U) << "lanes are another's matter";
+  EXPECT_EQ(findings[0].health, Health::Fail);
+  EXPECT_TRUE(findings[0].fix.contains("--topic notification.events"));
+}
+
+TEST(DoctorOfTopics, WantsDeadLettersToHaveRoomForWhatComesIn) {
+  auto facts = good_records();
+  facts.topics[1].settings["max.message.bytes"] = "1048588";
+  const auto findings = judged(facts);
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].check, "topic notification.dlq max.message.bytes");
+  EXPECT_TRUE(findings[0].fix.ends_with("max.message.bytes=2097152")) << findings[0].fix;
+}
+
+TEST_F(Doctor, FailsOnTopicsWithoutBrokersAndOnThoseThatCannotBe) {
+  options_.kafka.topics = {"notification.events=default/default"};
+  check_shared(options_, found_);
+  ASSERT_EQ(found_.size(), 1U);
+  EXPECT_EQ(found_[0].check, "kafka.topics");
+  EXPECT_EQ(found_[0].health, Health::Fail);
+  options_.kafka.topics = {"notification.events"};
+  found_.clear();
+  check_shared(options_, found_);
+  ASSERT_EQ(found_.size(), 1U);
+  EXPECT_TRUE(found_[0].detail.contains("names no app")) << found_[0].detail;
 }
 
 TEST(DoctorOfRedis, FailsOnAPolicyThatThrowsMarksAway) {

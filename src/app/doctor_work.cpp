@@ -12,6 +12,8 @@ namespace carillon::app {
 namespace {
 
 constexpr Millis kOldBackup{7LL * 24 * 3'600'000};
+constexpr Millis kApprovalEnds{24LL * 3'600'000};
+constexpr Millis kFreshJob{7LL * 24 * 3'600'000};
 constexpr std::int64_t kLateSeconds = 600;
 constexpr std::size_t kNamedMax = 5;  // schedules told by name; the rest as a number
 
@@ -90,6 +92,21 @@ void judge_dead_letters(Transport& transport, const std::vector<base::JsonElemen
                       fresh > 0 ? "carillon dlq list, then carillon dlq replay" : ""});
 }
 
+// Those that are in no queue.
+void check_letters(Transport& transport, std::string_view kind, std::string_view what, Findings& findings) {
+  const std::string check = fmt::format("dead letters, {}s", kind);
+  const auto asked =
+      ask(transport, "GET", fmt::format("/v1/dead-letters?limit=200&closed=false&kind={}", kind), check,
+          findings);
+  if (!asked) return;
+  const std::size_t n = list_at(asked->root, "data").size();
+  const bool has_more = cell_at(asked->root, "page.next") != "-";
+  if (n == 0 && !has_more) return;
+  findings.push_back(
+      {check, Health::Warn, fmt::format("{}{} {} waits", n, has_more ? " or more" : "", what),
+       fmt::format("carillon dlq list --kind {} --closed false, then carillon dlq replay", kind)});
+}
+
 }  // namespace
 
 void check_queues(Transport& transport, Findings& findings) {
@@ -98,6 +115,50 @@ void check_queues(Transport& transport, Findings& findings) {
   const auto lanes = list_at(asked->root, "data");
   judge_lanes(transport, lanes, findings);
   judge_dead_letters(transport, lanes, findings);
+  check_letters(transport, "event", "that no rule could send", findings);
+  check_letters(transport, "record", "of a topic that could not be taken", findings);
+}
+
+void check_approvals(Transport& transport, Time now, Findings& findings) {
+  const std::string check = "approvals";
+  const auto asked = ask(transport, "GET", "/v1/approvals?limit=200", check, findings);
+  if (!asked) return;
+  const auto waiting = list_at(asked->root, "data");
+  std::size_t ending = 0;
+  for (const auto approval : waiting) {
+    const auto until = parse_rfc3339(cell_at(approval, "expires_at"));
+    if (until && *until - now < kApprovalEnds) ++ending;
+  }
+  const std::string count = count_of(static_cast<std::int64_t>(waiting.size()), "send waits", "sends wait");
+  if (ending == 0) {
+    findings.push_back({check, Health::Ok, waiting.empty() ? "nothing waits for one" : count, ""});
+    return;
+  }
+  findings.push_back({check, Health::Warn,
+                      fmt::format("{}, {} of them for less than a day more", count, ending),
+                      "carillon approval list, then carillon approval approve or reject"});
+}
+
+void check_jobs(Transport& transport, Time now, Findings& findings) {
+  const std::string check = "jobs";
+  const auto asked = ask(transport, "GET", "/v1/jobs?limit=200", check, findings);
+  if (!asked) return;
+  std::int64_t open = 0;
+  std::size_t failed = 0;
+  for (const auto job : list_at(asked->root, "data")) {
+    const std::string state = cell_at(job, "state");
+    if (state == "queued" || state == "running") ++open;
+    const auto ended = parse_rfc3339(cell_at(job, "finished_at"));
+    if (state != "failed" || !ended || now - *ended > kFreshJob || ++failed > kNamedMax) continue;
+    findings.push_back({fmt::format("job {}", cell_at(job, "id")), Health::Warn,
+                        fmt::format("{} failed: {}", cell_at(job, "kind"), cell_at(job, "detail")),
+                        "mend what it says, and ask for it again"});
+  }
+  if (failed == 0) {
+    findings.push_back({check, Health::Ok,
+                        open == 0 ? "none is under way" : count_of(open, "is under way", "are under way"),
+                        ""});
+  }
 }
 
 void check_schedules(Transport& transport, Findings& findings) {

@@ -58,7 +58,7 @@ Result<KeyText> find_key(const AppOptions& options) {
   return KeyText{base::Secret(std::move(text)), std::move(path), is_setting};
 }
 
-Result<std::unique_ptr<base::KeyRing>> load_keys(const AppOptions& options) {
+Result<std::unique_ptr<base::KeyRing>> load_keys(const AppOptions& options, bool may_make) {
   const std::string path = options.data + "/secret.key";
   const bool is_setting = !options.secrets_key.empty() || !options.secrets_key_file.empty();
   std::error_code ec;
@@ -75,6 +75,14 @@ Result<std::unique_ptr<base::KeyRing>> load_keys(const AppOptions& options) {
     return fail(
         Errc::FailedPrecondition,
         fmt::format("{} is missing but the store is there; put the key back, or give CARILLON_SECRETS_KEY",
+                    path));
+  }
+  if (!may_make) {
+    return fail(
+        Errc::InvalidArgument,
+        fmt::format("secrets.key: processes that share a store share its key, and none is given, nor is {} "
+                    "there; set CARILLON_SECRETS_KEY or CARILLON_SECRETS_KEY_FILE, the same for all (made "
+                    "once by: openssl rand -base64 32), and keep a copy elsewhere",
                     path));
   }
   std::filesystem::create_directories(options.data, ec);

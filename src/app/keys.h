@@ -9,9 +9,11 @@
 
 namespace carillon::app {
 
-// From secrets.key, secrets.key_file, or DATA/secret.key, which is made (0600) for a new data folder.
-// Errors: InvalidArgument (not 32 bytes of base64) · FailedPrecondition (a store without its key).
-Result<std::unique_ptr<base::KeyRing>> load_keys(const AppOptions& options);
+// From secrets.key, secrets.key_file, or DATA/secret.key, which is made (0600) for a new data folder where it
+// `may_make` one: of a process that shares its store, the key would be lost with its folder.
+// Errors: InvalidArgument (not 32 bytes of base64; none is given) · FailedPrecondition (a store without its
+// key).
+Result<std::unique_ptr<base::KeyRing>> load_keys(const AppOptions& options, bool may_make);
 
 // What is in a key's file, in base64, and where it was found: the same places, but none is made. Errors:
 // NotFound (there is none) · those of reading it.

@@ -32,9 +32,29 @@ std::string render_link(base::JsonElement root) {
 
 struct MemberOptions {
   std::string key, name, email, token;
-  std::vector<std::string> grants;
+  std::vector<std::string> grants, apps;
   bool is_disabled = false;
 };
+
+// PROJECT=APP, several of a project.
+Result<void> write_apps(base::JsonWriter& body, const std::vector<std::string>& given) {
+  std::map<std::string, std::vector<std::string>> apps;
+  for (const std::string& text : given) {
+    const std::size_t mark = text.find('=');
+    if (mark == 0 || mark == std::string::npos || mark + 1 == text.size())
+      return fail(Errc::InvalidArgument,
+                  fmt::format("--app {}: give PROJECT=APP, such as default=shop", text));
+    apps[text.substr(0, mark)].push_back(text.substr(mark + 1));
+  }
+  body.key("apps").object();
+  for (const auto& [project, names] : apps) {
+    body.key(project).array();
+    for (const std::string& name : names) body.value(name);
+    body.end_array();
+  }
+  body.end_object();
+  return {};
+}
 
 int put_member(Client& client, const MemberOptions& o) {
   base::JsonWriter body;
@@ -44,7 +64,9 @@ int put_member(Client& client, const MemberOptions& o) {
   body.field("disabled", o.is_disabled);
   const auto grants = object_of(o.grants, "--grant");
   if (!grants) return report(grants.error());
-  body.key("grants").raw(*grants).end_object();
+  body.key("grants").raw(*grants);
+  if (const auto apps = write_apps(body, o.apps); !apps) return report(apps.error());
+  body.end_object();
   return client.show("PUT", path_of("/v1/members/", o.key), body.str(), render_object);
 }
 
@@ -89,12 +111,18 @@ void add_people_of_it(CLI::App& admin, Shell& shell) {
                  "PROJECT=ROLE, viewer, sender or administrator; * is every project; may be repeated. Those "
                  "not named are taken away")
       ->allow_extra_args(false);
+  put.add_option(
+         "--app", o->apps,
+         "PROJECT=APP, of a viewer or sender: there the member has these apps alone; may be repeated. In "
+         "projects not named the member has all apps")
+      ->allow_extra_args(false);
   put.add_flag("--disabled", o->is_disabled, "Refuse the member's tokens until put without it");
   add_list(member, shell, Paged::No, "List members", "carillon admin member list", "/v1/members",
            {{"MEMBER", "key"},
             {"NAME", "name"},
             {"E-MAIL", "email"},
             {"GRANTS", "grants"},
+            {"APPS", "apps"},
             {"DISABLED", "disabled"}},
            "There is no member yet: carillon admin member put KEY --grant default=administrator");
   auto& show = add_verb(

@@ -111,7 +111,8 @@ Result<void> Node::open_store() {
     return fail(Errc::Unavailable,
                 fmt::format("cannot make the data folder {}: {}", options_.data, ec.message()));
   CARILLON_CHECK(finish_restore(options_.data));
-  CARILLON_TRY(keys_, load_keys(options_));
+  // What is sealed for a store that others share outlives this data folder.
+  CARILLON_TRY(keys_, load_keys(options_, role_ == Role::Serve || !options_.store.is_postgres()));
   if (options_.store.is_postgres()) return open_postgres();
   store::SqliteOptions sqlite;
   sqlite.folder = store_folder_;
@@ -119,7 +120,7 @@ Result<void> Node::open_store() {
   sqlite.profile_cache_bytes = options_.store.profile_cache_bytes;
   sqlite.notification_cache_bytes = options_.store.notification_cache_bytes;
   sqlite.dedup_memory_bytes = options_.store.dedup_memory;
-  sqlite.dedup_window = options_.store.dedup_window;
+  sqlite.dedup_window = options_.store.remembers_events();
   sqlite.disk_free_min_bytes = options_.store.disk_free_min;
   sqlite.keys = keys_.get();
   sqlite.metrics = &metrics_;
@@ -131,7 +132,7 @@ Result<void> Node::open_postgres() {
   store::PostgresOptions postgres;
   postgres.url = options_.store.url;
   postgres.folder = options_.data;
-  postgres.dedup_window = options_.store.dedup_window;
+  postgres.dedup_window = options_.store.remembers_events();
   postgres.lease = options_.store.lease;
   postgres.leader_lease = options_.store.leader_lease;
   postgres.may_lead = may_lead(role_);
@@ -143,8 +144,12 @@ Result<void> Node::open_postgres() {
 }
 
 bool Node::is_new_store() const {
+  const auto snapshot = directory_->snapshot();
   // Of several that begin together the first may be one that gives no keys.
-  return store_->is_shared() ? directory_->snapshot()->apps.empty() : is_new_store_;
+  if (store_->is_shared()) return snapshot->apps.empty();
+  // Its first run may have ended before it made any, or have been a command.
+  const bool has_none = snapshot->apps.empty() && snapshot->management.empty() && snapshot->members.empty();
+  return is_new_store_ || has_none;
 }
 
 // What one process seals, the others open.
@@ -216,7 +221,8 @@ Result<void> Node::open_rest(Role role) {
                  [this] { return listen_url(); },
                  queue_.get(),
                  ingest_.get(),
-                 record_writer_.get()};
+                 record_writer_.get(),
+                 [this] { return has_begun_.load(); }};
   api_ = api::Api::open(std::move(deps), options_.api);
   backups_ = std::make_unique<Backups>(
       Backups::Deps{*store_, options_, clock_, store_folder_, keys_->sealer.key_id(), instance});

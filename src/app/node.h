@@ -3,6 +3,7 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -81,6 +82,8 @@ class Node {
   // Where it listens, for links when there is no public_url; until it is told, what the settings say.
   [[nodiscard]] std::string listen_url();
   void set_listen_url(std::string url);
+  // From now on it may be ready: the first keys are where their reader looks for them.
+  void set_begun() { has_begun_ = true; }
   // A link by which the first administrator joins: the member "admin", who is made. Blocks.
   Result<std::string> invite_first_member();
 
@@ -122,6 +125,7 @@ class Node {
   store::Owner owner_;
   Role role_ = Role::Serve;
   bool is_new_store_ = false;
+  std::atomic<bool> has_begun_ = false;
   std::unique_ptr<base::IdGenerator> ids_;
   std::unique_ptr<queue::Queue> queue_;
   std::unique_ptr<cache::Cache> cache_;

@@ -6,7 +6,7 @@ namespace {
 
 struct ReplayOptions {
   std::vector<std::string> ids, params;
-  std::string channel, reason, from, until, address, integration, kind, rule, topic, event, record;
+  std::string channel, reason, from, until, address, integration, kind, rule, topic, event, record, why;
   bool is_all = false, republish = false;
 };
 
@@ -64,6 +64,7 @@ int ask(Client& client, const ReplayOptions& o, std::string_view verb, std::stri
   if (const auto which = write_which(body, o, verb); !which) return report(which.error());
   if (const auto changes = write_changes(body, o); !changes) return report(changes.error());
   if (o.republish) body.field("republish", true);
+  body.field_if("reason", o.why);
   body.end_object();
   auto answer = client.ask("POST", std::string(path), body.str());
   if (!answer) return answer.error();
@@ -89,6 +90,9 @@ void add_which(CLI::App& verb, const std::shared_ptr<ReplayOptions>& o) {
       ->allow_extra_args(false);
   verb.add_flag("--all", o->is_all, "Every dead letter");
   verb.add_option("--reason", o->reason, "Those with this reason");
+  verb.add_option("--channel", o->channel, "Those of this channel");
+  verb.add_option("--kind", o->kind, "Only delivery, only event, or only record");
+  verb.add_option("--rule", o->rule, "Events of this rule");
   verb.add_option("--topic", o->topic, "Records of this topic");
   verb.add_option("--from", o->from, "Those given up at or after this time, RFC 3339");
   verb.add_option("--until", o->until, "Those given up before this time, RFC 3339");
@@ -102,13 +106,10 @@ void add_replay(CLI::App& dlq, Shell& shell) {
                  return ask(client, *o, "replay", "/v1/dead-letters/replay", "Replaying", "go out again");
                });
   add_which(again, o);
-  again.add_option("--channel", o->channel, "Those of this channel");
   again.add_option("--param", o->params, "Change a parameter: name=text or name:=JSON; may be repeated")
       ->allow_extra_args(false);
   again.add_option("--address", o->address, "To this address instead");
   again.add_option("--integration", o->integration, "Through this integration");
-  again.add_option("--kind", o->kind, "Only delivery, only event, or only record");
-  again.add_option("--rule", o->rule, "Events of this rule");
   again.add_option(
       "--event", o->event,
       "Change the event, or what the record stands for, by this JSON file: members replace, objects "
@@ -136,7 +137,16 @@ void add_dlq(CLI::App& root, Shell& shell) {
             {"ATTEMPTS", "attempts"},
             {"SINCE", "at"},
             {"WHY", "detail"}},
-           "There is no dead letter.");
+           "There is no dead letter.",
+           {{"kind", "delivery, event or record"},
+            {"reason", "With this reason"},
+            {"rule", "Events of this rule"},
+            {"topic", "Records of this topic"},
+            {"channel", "Deliveries of this channel"},
+            {"integration", "Deliveries that this integration was asked for last"},
+            {"from", "Given up at or after this time, RFC 3339"},
+            {"until", "Given up before this time, RFC 3339"},
+            {"closed", "false: those that are open, true: those that were sent again or discarded"}});
   auto id = std::make_shared<std::string>();
   auto& show =
       add_verb(dlq, shell, "show", "Show one with all its attempts", "carillon dlq show dlv_9f2c",
@@ -149,11 +159,12 @@ void add_dlq(CLI::App& root, Shell& shell) {
   add_replay(dlq, shell);
   auto o = std::make_shared<ReplayOptions>();
   auto& discard =
-      add_verb(dlq, shell, "discard", "Give up records of topics that nobody needs",
-               "carillon dlq discard --id dl_9f2c", [o](Client& client) {
+      add_verb(dlq, shell, "discard", "Give up what nobody needs any more, and say why",
+               "carillon dlq discard --id dl_9f2c --why 'the offer is over'", [o](Client& client) {
                  return ask(client, *o, "discard", "/v1/dead-letters/discard", "Discarding", "are given up");
                });
   add_which(discard, o);
+  discard.add_option("--why", o->why, "Why nobody needs it, for whoever asks later")->required();
 }
 
 struct PauseOptions {

@@ -10,6 +10,7 @@ namespace carillon::app {
 namespace {
 
 constexpr double kYear = 365.0 * 86'400'000;
+constexpr Millis kWindowMin{60'000};
 
 void describe_server(base::SettingsGroup& group, ServerOptions& o) {
   group.text("listen", o.listen).help("Address and port of the API and the console.");
@@ -65,8 +66,8 @@ void describe_rest(base::Settings& settings, AppOptions& o) {
   pipeline::describe(settings.group("kafka"), o.kafka);
   auto& dedup = settings.group("dedup");
   dedup.duration("window", o.store.dedup_window)
-      .range(60'000, kYear)
-      .help("How long an event id is remembered.");
+      .range(0, kYear)
+      .help("How long an event id is remembered, 1m or more; 0s: a day, with PostgreSQL a week.");
   dedup.bytes("max_memory", o.store.dedup_memory)
       .range(1 << 20, 1e12)
       .help("Memory for event ids; older ones are then looked up on disk.");
@@ -125,6 +126,8 @@ Result<AppOptions> load_options(const CommandLine& line, char** environment) {
     if (auto done = settings.set(set.substr(0, equals), set.substr(equals + 1)); !done)
       return fail(Errc::InvalidArgument, std::move(done.error().message));
   }
+  if (options.store.dedup_window > Millis(0) && options.store.dedup_window < kWindowMin)
+    return fail(Errc::InvalidArgument, "dedup.window: give 1m or more, or 0s for the default");
   options.pipeline.journal_folder = options.data + "/journal";
   if (!options.server.public_url.empty()) {
     auto url = model::normalize_public_url(options.server.public_url);

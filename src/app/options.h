@@ -34,11 +34,16 @@ struct StoreOptions {
   std::int64_t profile_cache_bytes = 24 << 20;
   std::int64_t notification_cache_bytes = 16 << 20;
   std::int64_t disk_free_min = 1 << 30;
-  Millis dedup_window{24 * 3'600'000};
+  Millis dedup_window{0};  // as it is given; see remembers_events()
   std::int64_t dedup_memory = 256 << 20;
   Millis lease{30'000}, leader_lease{5'000};  // of a store that is shared
   [[nodiscard]] bool is_postgres() const noexcept {
     return url.reveal().starts_with("postgres://") || url.reveal().starts_with("postgresql://");
+  }
+  // For how long: with several processes and Kafka, what comes again may come days later.
+  [[nodiscard]] Millis remembers_events() const noexcept {
+    if (dedup_window > Millis(0)) return dedup_window;
+    return is_postgres() ? std::chrono::days(7) : std::chrono::days(1);
   }
 };
 

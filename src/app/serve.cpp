@@ -13,6 +13,7 @@
 #include "app/control.h"
 #include "app/keys.h"
 #include "app/node.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "net/http_server.h"
 #include "sim/sim.h"
@@ -116,6 +117,7 @@ void print_welcome(const FirstSecrets& s, const std::string& url) {
 // On a terminal they are printed, else they go into a file only this user can read.
 Result<void> first_run(Node& node, const std::string& url) {
   if (!node.is_new_store()) return {};
+  CARILLON_FAILPOINT("serve.first_keys");
   auto made = make_first_secrets(node);
   // Another process that began at the same time made them.
   if (!made && node.store().is_shared() && made.error().code == Errc::Conflict) return {};
@@ -187,6 +189,7 @@ int serve(const CommandLine& line, Role role, std::uint32_t queues = pipeline::D
   if (is_serving(role)) {
     if (const auto first = first_run(**node, url); !first) return failed(first.error());
   }
+  (*node)->set_begun();
   const auto snapshot = (*node)->directory().snapshot();
   const auto* project = snapshot->project(pipeline::kDefaultProject);
   if (project != nullptr && project->sandbox_is_default) {

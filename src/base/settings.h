@@ -32,6 +32,7 @@ struct Setting {
   std::string def;      // default, as text
   bool is_required = false;
   std::string help;     // one sentence, ends with a full stop
+  std::string korean{}; // the same in Korean; empty: nobody wrote it
   std::vector<std::string> choices;
   std::optional<double> min, max;  // Duration: in milliseconds; Bytes: in bytes
   std::function<void(std::string_view)> store;  // puts text that was checked into the field
@@ -46,6 +47,7 @@ class SettingRef {
   // Inclusive; in milliseconds for a duration, in bytes for a size.
   SettingRef& range(double min, double max) { s_.min = min; s_.max = max; return *this; }
   SettingRef& help(std::string h) { s_.help = std::move(h); return *this; }
+  SettingRef& korean(std::string h) { s_.korean = std::move(h); return *this; }
 
  private:
   Setting& s_;

@@ -171,7 +171,9 @@ std::string encode(const Integration& integration) {
       .raw(integration.settings)
       .field("enabled", integration.enabled)
       .field("paused", integration.paused)
-      .end_object();
+      .field_if("paused_by", integration.paused_by);
+  if (integration.paused_at) out.field("paused_at", to_ms(*integration.paused_at));
+  out.end_object();
   return out.str();
 }
 
@@ -181,6 +183,9 @@ Result<Integration> decode_integration(std::string_view json) {
     reader.json_object("settings", i.settings, 64 * 1024);
     reader.boolean("enabled", i.enabled);
     reader.text("paused", i.paused, 1000);
+    reader.text("paused_by", i.paused_by, 200);
+    std::int64_t at = 0;
+    if (reader.integer("paused_at", at, 0, INT64_MAX)) i.paused_at = from_ms(at);
   });
 }
 
@@ -376,15 +381,13 @@ void read_settings_fields(ObjectReader& reader, ProjectSettings& into, Problems&
     std::string from, to;
     q.require("from");
     q.require("to");
-    q.text("from", from, 5);
-    q.text("to", to, 5);
-    q.done();
+    const bool has_from = q.text("from", from, 5), has_to = q.text("to", to, 5);
     const auto a = parse_clock(from), b = parse_clock(to);
-    if (a && b) {
-      into.quiet_hours = QuietHours{*a, *b};
-    } else {
-      reader.problem("quiet_hours", "invalid_time", "give from and to as HH:MM, for example 22:00 and 08:00");
-    }
+    constexpr const char* kForm = "write a local time as HH:MM, for example 22:00";
+    if (has_from && !a) q.problem("from", "invalid_time", kForm);
+    if (has_to && !b) q.problem("to", "invalid_time", kForm);
+    q.done();
+    if (a && b) into.quiet_hours = QuietHours{*a, *b};
   }
 }
 }  // namespace
@@ -450,6 +453,8 @@ void read_project_settings(JsonElement body, ProjectSettings& into, const Projec
   ObjectReader reader(body, "", problems);
   read_settings_fields(reader, into, problems);
   if (names_null(body, "quiet_hours")) into.quiet_hours.reset();
+  if (into.quiet_hours && into.quiet_hours->from_min == into.quiet_hours->to_min)
+    problems.push_back({"/quiet_hours/to", "invalid_value", "the end must differ from the beginning"});
   for (std::size_t i = 0; i < into.cors_origins.size(); ++i) {
     if (is_web_origin(into.cors_origins[i])) continue;
     problems.push_back({fmt::format("/cors_origins/{}", i), "invalid_origin",

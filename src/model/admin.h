@@ -72,9 +72,14 @@ struct Integration {
   std::string provider;
   std::string settings = "{}";  // JSON; secrets sealed
   bool enabled = true;
-  std::string paused;  // why, when the system or a person paused it; empty: it works
+  std::string paused;       // why, when the system or a person paused it; empty: it works
+  std::string paused_by{};  // an actor
+  std::optional<Time> paused_at{};
   Time created_at{};
   std::int64_t position = 0;  // the record's id: order of creation
+  // Push: whose devices it serves, as its settings say; empty: they do not. Found when it is read, not
+  // stored.
+  std::string bundle, environment;
 };
 std::string encode(const Integration& integration);
 Result<Integration> decode_integration(std::string_view json);

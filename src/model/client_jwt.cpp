@@ -170,7 +170,7 @@ ClientJwt read_client_jwt(JsonElement body, const std::string& pointer, const Cl
 
 void write_client_jwt(base::JsonWriter& out, const ClientJwt& jwt, bool with_secrets) {
   out.object().field("issuer", jwt.issuer).field("audience", jwt.audience);
-  out.field("user_claim", jwt.user_claim).field("max_age", fmt::format("{}s", jwt.max_age.count() / 1000));
+  out.field("user_claim", jwt.user_claim).field("max_age", to_duration_text(jwt.max_age));
   out.key("keys").array();
   for (const ClientJwtKey& key : jwt.keys) {
     out.object().field_if("kid", key.kid).field("algorithm", base::name(key.algorithm));

@@ -26,7 +26,7 @@ constexpr std::int64_t kRepeatMax = 5;
 constexpr std::int64_t kBadgeMax = 99'999;
 
 // Written by the mail builder from other fields, or by the servers on the way.
-constexpr std::array<std::string_view, 20> kReservedHeaders{"from",
+constexpr std::array<std::string_view, 21> kReservedHeaders{"from",
                                                             "to",
                                                             "cc",
                                                             "bcc",
@@ -45,7 +45,8 @@ constexpr std::array<std::string_view, 20> kReservedHeaders{"from",
                                                             "dkim-signature",
                                                             "authentication-results",
                                                             "resent-from",
-                                                            "arc-seal"};
+                                                            "arc-seal",
+                                                            "x-carillon-delivery"};
 
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
@@ -112,7 +113,10 @@ class ContentReader {
 
   void image(base::ObjectReader& reader, std::string& out) {
     if (!text(reader, "image", out, kUrlMax) || out.empty() || use_ == ContentUse::Template) return;
-    if (!out.starts_with("https://") && !base::parse_id(base::kObjectPrefix, out)) {
+    constexpr std::string_view kHttps = "https://";
+    const bool is_url = out.starts_with(kHttps) && out.size() > kHttps.size() &&
+                        out.find_first_of("/?#", kHttps.size()) != kHttps.size();
+    if (!is_url && !base::parse_id(base::kObjectPrefix, out)) {
       reader.problem("image", "invalid_url",
                      "an image is an https URL or the obj_… id of an uploaded object");
     }

@@ -20,9 +20,10 @@ constexpr std::size_t kStoredTokensMax = 1'000;
 
 constexpr std::array<std::string_view, 3> kRoles{"viewer", "sender", "administrator"};
 
-// What a sender changes, besides sending.
-constexpr std::string_view kOfSenders[] = {"approvals", "dead_letters", "jobs",      "objects", "pauses",
-                                           "people",    "read",         "schedules", "send",    "templates"};
+// What a sender changes, besides sending. Approving is not among it: a large send has an administrator's word
+// (R25).
+constexpr std::string_view kOfSenders[] = {"dead_letters", "jobs",      "objects", "pauses",   "people",
+                                           "read",         "schedules", "send",    "templates"};
 
 void read_grants(ObjectReader& reader, Member& into) {
   const auto grants = reader.element("grants");
@@ -40,6 +41,41 @@ void read_grants(ObjectReader& reader, Member& into) {
       inner.problem(member.key, "invalid_key", "give the key of a project, or * for every project");
     } else if (inner.one_of(member.key, role, {kRoles[0], kRoles[1], kRoles[2]})) {
       into.grants.insert_or_assign(std::string(member.key), static_cast<Role>(role));
+    }
+  }
+}
+
+void read_apps(ObjectReader& reader, Member& into) {
+  const auto apps = reader.element("apps");
+  if (!apps) return;
+  base::JsonObject object;
+  if (apps->get(object) != simdjson::SUCCESS)
+    return reader.problem("apps", "wrong_type",
+                          R"(give names of apps by project, such as {"default":["shop"]})");
+  if (object.size() > kMemberGrantsMax)
+    return reader.problem("apps", "too_many",
+                          fmt::format("at most {} projects are allowed", kMemberGrantsMax));
+  ObjectReader inner(*apps, reader.pointer("apps"), reader.problems());
+  for (const auto member : object) {
+    std::vector<std::string> names;
+    if (!is_key(member.key)) {
+      inner.problem(member.key, "invalid_key", "give the key of a project");
+    } else if (inner.texts(member.key, names, kMemberAppsMax, kKeyMax) && !names.empty()) {
+      into.apps.insert_or_assign(std::string(member.key), std::move(names));
+    }
+  }
+}
+
+// Where there is nothing to be bound, or nobody who may be.
+void check_apps(ObjectReader& reader, const Member& member) {
+  for (const auto& [project, names] : member.apps) {
+    const std::string pointer = fmt::format("{}/{}", reader.pointer("apps"), project);
+    const auto role = member.role_in(project);
+    if (!role) {
+      reader.problems().push_back({pointer, "not_granted", "give a role in this project, too"});
+    } else if (*role == Role::Administrator) {
+      reader.problems().push_back(
+          {pointer, "administrator_not_bound", "an administrator has all apps: make this one a sender"});
     }
   }
 }
@@ -75,6 +111,12 @@ std::optional<Role> Member::role_in(std::string_view project) const {
   return it->second;
 }
 
+std::span<const std::string> Member::apps_in(std::string_view project) const {
+  const auto it = apps.find(project);
+  if (it == apps.end() || role_in(project) == Role::Administrator) return {};
+  return it->second;
+}
+
 bool Member::is_of_installation() const {
   const auto it = grants.find(kEveryProject);
   return it != grants.end() && it->second == Role::Administrator;
@@ -91,6 +133,7 @@ std::string encode(const Member& member) {
   JsonWriter out;
   out.object().field("name", member.name).field("email", member.email).field("disabled", member.is_disabled);
   write_grants(out, member);
+  if (!member.apps.empty()) write_member_apps(out, member);
   out.key("tokens").array();
   for (const MemberToken& token : member.tokens) {
     out.object().field("name", token.name).field("hash", token.hash);
@@ -106,6 +149,7 @@ Result<Member> decode_member(std::string_view json) {
     reader.text("email", member.email, kEmailGivenMax);
     reader.boolean("disabled", member.is_disabled);
     read_grants(reader, member);
+    read_apps(reader, member);
     reader.array("tokens", kStoredTokensMax, [&](JsonElement element, const std::string& pointer) {
       ObjectReader item(element, pointer, problems);
       MemberToken& token = member.tokens.emplace_back();
@@ -135,14 +179,27 @@ void read_member(JsonElement body, Member& into, Problems& problems) {
   }
   reader.boolean("disabled", fresh.is_disabled);
   read_grants(reader, fresh);
+  read_apps(reader, fresh);
+  check_apps(reader, fresh);
   reader.done();
   if (problems.empty()) into = std::move(fresh);
+}
+
+void write_member_apps(JsonWriter& out, const Member& member) {
+  out.key("apps").object();
+  for (const auto& [project, names] : member.apps) {
+    out.key(project).array();
+    for (const std::string& name : names) out.value(name);
+    out.end_array();
+  }
+  out.end_object();
 }
 
 void write_member(JsonWriter& out, const Member& member) {
   out.object().field("key", member.key).field("name", member.name).field("email", member.email);
   out.field("disabled", member.is_disabled);
   write_grants(out, member);
+  write_member_apps(out, member);
   out.key("tokens").array();
   for (const MemberToken& token : member.tokens) {
     out.object().field("name", token.name).field("created_at", to_rfc3339(token.created_at));

@@ -63,6 +63,8 @@ TEST(Role, SaysWhoMayDoWhat) {
   EXPECT_TRUE(may(Role::Sender, "send", false));
   EXPECT_TRUE(may(Role::Sender, "templates", false));
   EXPECT_FALSE(may(Role::Sender, "integrations", false));
+  EXPECT_FALSE(may(Role::Sender, "approvals", false));
+  EXPECT_TRUE(may(Role::Sender, "approvals", true));
   EXPECT_TRUE(may(Role::Sender, "integrations", true));
   EXPECT_FALSE(may(Role::Sender, "audit", true));
   EXPECT_TRUE(may(Role::Administrator, "audit", true));

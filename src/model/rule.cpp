@@ -59,7 +59,8 @@ void read_patterns(base::ObjectReader& reader, std::string_view key, std::size_t
 
 void read_when(JsonElement value, Rule& into, base::Problems& problems) {
   base::ObjectReader when(value, "/when", problems);
-  when.require("type");
+  if (!when.element("type") && !when.element("source"))
+    when.problem("type", "required", "say which events: by type, by source, or by both");
   read_patterns(when, "type", kEventTypeMax, into.types);
   read_patterns(when, "source", kEventSourceMax, into.sources);
   if (const auto conditions = when.element("conditions")) {
@@ -157,7 +158,7 @@ Result<Rule> decode_rule(std::string_view json, std::string_view key) {
 
 RuleMatch explain_match(const Rule& rule, const Event& event, Time now) {
   RuleMatch match;
-  match.type = fits_any(rule.types, event.type);
+  match.type = rule.types.empty() || fits_any(rule.types, event.type);
   match.source = rule.sources.empty() || fits_any(rule.sources, event.source);
   match.conditions = holds(rule.conditions, event, now, &match.checks);
   return match;
@@ -205,9 +206,13 @@ RuleSet::RuleSet(std::vector<Rule> rules) : rules_(std::move(rules)) {
   });
   for (std::size_t i = 0; i < rules_.size(); ++i) {
     if (!rules_[i].enabled) continue;
+    const auto index = static_cast<std::uint32_t>(i);
+    if (rules_[i].types.empty()) {  // any type: the beginning of each is nothing
+      prefixes_[std::string_view()].push_back(index);
+      lengths_.push_back(0);
+    }
     for (const std::string& type : rules_[i].types) {
       const std::string_view text = type;
-      const auto index = static_cast<std::uint32_t>(i);
       if (text.ends_with('*')) {
         prefixes_[text.substr(0, text.size() - 1)].push_back(index);
         lengths_.push_back(text.size() - 1);

@@ -29,8 +29,8 @@ struct Rule {
   std::string key;
   std::int64_t position = 0;  // order of what an event's answer lists
   bool enabled = true;
-  std::vector<std::string> types;    // exact, or the beginning with a "*" after it
-  std::vector<std::string> sources;  // likewise; empty: any
+  std::vector<std::string> types;    // exact, or the beginning with a "*" after it; empty: any
+  std::vector<std::string> sources;  // likewise; not both are empty
   Condition conditions;
   SendPattern send;
   std::optional<EventPath> event_id;  // where it stands in the event; else the event's source and id

@@ -431,6 +431,9 @@ TEST(Rule, NamesWhatIsWrong) {
   EXPECT_EQ(when(R"({"type":["a","*b"]})"), Texts{"/when/type/1 invalid_value"});
   EXPECT_EQ(when(R"({"type":[]})"), Texts{"/when/type required"});
   EXPECT_EQ(when(R"({"type":7})"), Texts{"/when/type wrong_type"});
+  EXPECT_EQ(when(R"({"source":"/shop"})"), Texts{});
+  EXPECT_EQ(when(R"({"source":7})"), Texts{"/when/source wrong_type"});
+  EXPECT_EQ(when(R"({"conditions":{"data.n":1}})"), Texts{"/when/type required"});
   EXPECT_EQ(when(R"({"type":"a","source":[""]})"), Texts{"/when/source/0 invalid_text"});
   EXPECT_TRUE(when(R"({"type":"*"})").empty());
   EXPECT_EQ(
@@ -462,10 +465,12 @@ TEST(RuleSet, FindsRulesByTypePrefixAndSourceInOrder) {
   rules.push_back(simple("twice", R"({"type":["order.shipped","order.*","*"]})", 4));
   rules.push_back(simple("off", R"({"type":"*"})", 0, false));
   rules.push_back(simple("mill", R"({"type":"order.shipped","source":["/mill","/works/*"]})", 0));
+  rules.push_back(simple("place", R"({"source":"/here"})", 5));
   const RuleSet set(std::move(rules));
   using Keys = std::vector<std::string>;
   EXPECT_EQ(matched(set, "order.shipped"), (Keys{"prefix", "exact", "all", "twice"}));
   EXPECT_EQ(matched(set, "order.shipped", "/works/7"), (Keys{"mill", "prefix", "exact", "all", "twice"}));
+  EXPECT_EQ(matched(set, "order", "/here"), (Keys{"all", "twice", "place"}));
   EXPECT_EQ(matched(set, "order"), (Keys{"all", "twice"}));
   EXPECT_EQ(matched(set, "order."), (Keys{"prefix", "all", "twice"}));
   ASSERT_NE(set.find("off"), nullptr);

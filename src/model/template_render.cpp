@@ -227,6 +227,7 @@ struct CompiledTemplate::Impl {
   // Sets `values`: overrides, params, the user's attributes, defaults, in that order.
   Result<void> resolve(const Input& input, const base::JsonObject* from_user);
   [[nodiscard]] const Block* choose(BlockId block, const Input& input) const;
+  [[nodiscard]] const Block* of_default(BlockId block) const;
 };
 
 namespace {
@@ -238,12 +239,14 @@ class Renderer {
            const base::JsonObject* attributes)
       : input_(input), values_(values), attributes_(attributes) {}
 
-  Result<void> block(const Block& block, bool is_base, Message& out) {
+  // `only`: nothing else of it.
+  Result<void> block(const Block& block, bool is_base, Message& out, std::span<const Target> only = {}) {
     std::bitset<detail::kTargetCount> mine;
     text_locale_ = block.locale;
     for (const Field& field : block.fields) {
       const auto target = is_base ? base_target(field.target, input_.channel) : std::optional(field.target);
       if (!target || filled_[static_cast<std::size_t>(*target)]) continue;
+      if (!only.empty() && std::ranges::find(only, *target) == only.end()) continue;
       mine.set(static_cast<std::size_t>(*target));
       if (*target == Target::Header) out.headers.emplace_back(field.header, std::string());
       std::string& text = *target == Target::Header ? out.headers.back().second : target_of(out, *target);
@@ -256,6 +259,10 @@ class Renderer {
     }
     filled_ |= mine;
     return {};
+  }
+
+  [[nodiscard]] bool has_any(std::initializer_list<Target> targets) const {
+    return std::ranges::any_of(targets, [&](Target t) { return filled_[static_cast<std::size_t>(t)]; });
   }
 
   // Puts the e-mail's HTML and text into their frames; a part that is not there stays out.
@@ -522,6 +529,27 @@ class Renderer {
   std::bitset<detail::kTargetCount> filled_;
 };
 
+// What a message on the channel cannot go without, and a language may have left out.
+std::vector<Target> gaps_of(const Renderer& renderer, Channel channel) {
+  std::vector<Target> gaps;
+  const bool is_said = renderer.has_any({Target::Body, Target::Html});
+  switch (channel) {
+    case Channel::Email:
+      if (!renderer.has_any({Target::Subject})) gaps.push_back(Target::Subject);
+      if (!is_said) gaps.insert(gaps.end(), {Target::Body, Target::Html});
+      break;
+    case Channel::Sms:
+    case Channel::Voice:
+      if (!is_said) gaps.push_back(Target::Body);
+      break;
+    case Channel::Push:
+    case Channel::Chat:
+    case Channel::Webhook:
+    case Channel::Inbox: break;
+  }
+  return gaps;
+}
+
 bool is_hidden(base::JsonElement value) {
   std::string_view text;
   return value.get(text) == simdjson::SUCCESS && text == kHiddenValue;
@@ -638,6 +666,12 @@ const Block* CompiledTemplate::Impl::choose(BlockId block, const Input& input) c
   return chosen;
 }
 
+const Block* CompiledTemplate::Impl::of_default(BlockId block) const {
+  const std::vector<Block>& candidates = blocks[static_cast<std::size_t>(block)];
+  const auto found = std::ranges::find(candidates, source->default_locale, &Block::locale);
+  return found == candidates.end() ? nullptr : &*found;
+}
+
 CompiledTemplate::CompiledTemplate() : impl_(std::make_unique<Impl>()) {}
 CompiledTemplate::~CompiledTemplate() = default;
 
@@ -719,6 +753,12 @@ Result<Message> CompiledTemplate::render(const Input& input) const {
     message.repeat = block->repeat;
   }
   if (base != nullptr) CARILLON_CHECK(renderer.block(*base, true, message));
+  if (const auto gaps = gaps_of(renderer, input.channel); impl.source && !gaps.empty()) {
+    const Block* const own = block_id ? impl.of_default(*block_id) : nullptr;
+    if (own != nullptr) CARILLON_CHECK(renderer.block(*own, false, message, gaps));
+    const Block* const shared = impl.of_default(BlockId::Base);
+    if (shared != nullptr) CARILLON_CHECK(renderer.block(*shared, true, message, gaps));
+  }
   if (block != nullptr || base != nullptr) message.locale = block != nullptr ? block->locale : base->locale;
   if (impl.frame && input.channel == Channel::Email) CARILLON_CHECK(renderer.frame(*impl.frame, message));
   return message;

@@ -299,6 +299,30 @@ TEST(Template, ChoosesTheLocaleForEachBlock) {
   EXPECT_EQ(render(*t, input).body, "b-en");
 }
 
+TEST(Template, TakesWhatALanguageLeftOutFromTheDefault) {
+  const auto t = compiled(R"({"default_locale":"en","params":[],"content":{
+      "en":{"title":"Hello","body":"b-en","email":{"subject":"s-en","html":"h-en"},"voice":{"text":"v-en"}},
+      "ko":{"body":"b-ko"},"de":{"title":"Hallo"},"fr":{"body":"b-fr","email":{"html":"h-fr"}}}})");
+  auto input = on(Channel::Email);
+  input.locales = {"ko"};
+  EXPECT_EQ(render(*t, input).body, "b-ko");
+  EXPECT_EQ(render(*t, input).subject, "s-en");
+  input.locales = {"fr"};
+  EXPECT_EQ(render(*t, input).subject, "s-en");
+  EXPECT_EQ(render(*t, input).html, "h-fr");
+  input.locales = {"de"};
+  input.channel = Channel::Sms;
+  EXPECT_EQ(render(*t, input).body, "b-en");
+  input.channel = Channel::Push;  // a title alone is a message
+  EXPECT_EQ(render(*t, input).body, "");
+  const auto plain = compiled(R"({"default_locale":"en","params":[],"content":{
+      "en":{"title":"Hello","body":"b-en"},"ko":{"body":"b-ko"}}})");
+  input.channel = Channel::Email;
+  input.locales = {"ko"};
+  EXPECT_EQ(render(*plain, input).subject, "Hello");
+  EXPECT_EQ(render(*plain, input).locale, "ko");
+}
+
 TEST(Template, BlocksOverrideBaseFields) {
   const auto t = compiled(
       R"({"params":[],"content":{"en":{"title":"T","body":"B","url":"https://u.example","image":"obj_1",

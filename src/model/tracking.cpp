@@ -59,6 +59,7 @@ std::string percent_encode(std::string_view text) {
 // An attribute's value inside a tag: where it begins and ends in `html`.
 struct Span {
   std::size_t begin = 0, end = 0;
+  bool is_bare = false;  // without quotes
 };
 std::optional<Span> attribute(std::string_view html, std::size_t tag, std::size_t tag_end,
                               std::string_view name) {
@@ -70,7 +71,12 @@ std::optional<Span> attribute(std::string_view html, std::size_t tag, std::size_
     if (at >= tag_end || html[at] != '=') continue;
     ++at;
     while (at < tag_end && is_space(html[at])) ++at;
-    if (at >= tag_end || (html[at] != '"' && html[at] != '\'')) continue;
+    if (at >= tag_end) continue;
+    if (html[at] != '"' && html[at] != '\'') {  // as HTML allows, to the next space
+      std::size_t end = at;
+      while (end < tag_end && !is_space(html[end])) ++end;
+      return Span{at, end, true};
+    }
     const std::size_t end = html.find(html[at], at + 1);
     if (end == std::string_view::npos || end > tag_end) continue;
     return Span{at + 1, end};
@@ -116,8 +122,9 @@ std::string track_html(std::string_view html, const Tracking& t) {
     if (!href || (off && html.substr(off->begin, off->end - off->begin) == "off")) continue;
     const std::string url = unescape(html.substr(href->begin, href->end - href->begin));
     if (!may_track(url, hidden_text, t)) continue;
-    out.append(html.substr(done, href->begin - done)).append(t.public_url).append("/t/c/");
-    out.append(click_token(t.delivery, url, *t.key)).append("?u=").append(percent_encode(url));
+    const std::string_view quote = href->is_bare ? "\"" : "";
+    out.append(html.substr(done, href->begin - done)).append(quote).append(t.public_url).append("/t/c/");
+    out.append(click_token(t.delivery, url, *t.key)).append("?u=").append(percent_encode(url)).append(quote);
     done = href->end;
   }
   out.append(html.substr(done));

@@ -48,12 +48,26 @@ TEST(Tracking, LeavesAloneWhatIsMarkedOursOrNoLink) {
   const std::string html =
       R"x(<a href="https://x.example/" data-track="off">1</a><a name="https://y.example">2</a>)x"
       R"x(<a href="https://n.example/u/abc">3</a><abbr href="https://z.example">4</abbr>)x"
-      R"x(<a href="javascript:alert(1)">5</a><a href=https://unquoted.example>6</a><a href="https://q)x";
+      R"x(<a href="javascript:alert(1)">5</a><a data-track=off href=https://o.example/>6</a><a href="https://q)x";
   Message message = mail(html);
   Tracking tracking = both();
   tracking.opens = false;
   track(message, Channel::Email, tracking);
   EXPECT_EQ(message.html, html);
+}
+
+TEST(Tracking, RewritesLinksWithoutQuotes) {
+  Message message = mail("<a href=https://shop.example/a/>A</a><a href=https://shop.example/b class=x>B</a>");
+  Tracking tracking = both();
+  tracking.opens = false;
+  track(message, Channel::Email, tracking);
+  const auto tracked = [](const std::string& url, std::string_view encoded) {
+    return "\"https://n.example/t/c/" + click_token(7, url, kKey) + "?u=" + std::string(encoded) + "\"";
+  };
+  EXPECT_EQ(message.html,
+            "<a href=" + tracked("https://shop.example/a/", "https%3A%2F%2Fshop.example%2Fa%2F") + ">A</a>" +
+                "<a href=" + tracked("https://shop.example/b", "https%3A%2F%2Fshop.example%2Fb") +
+                " class=x>B</a>");
 }
 
 TEST(Tracking, NeverTouchesALinkWithASecret) {

@@ -8,6 +8,7 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "model/event.h"
 #include "pipeline/drafts.h"
 #include "pipeline/flight.h"
 #include "pipeline/refusal.h"
@@ -342,6 +343,20 @@ std::expected<std::pair<store::AcceptItem, SendAnswer>, Refusal> build(Work& wor
   return made;
 }
 
+constexpr std::string_view kEventIdPointer = "/event_id";
+
+// Both have the same one; one of them may have had it as its Idempotency-Key.
+std::string difference_beside_event_id(base::JsonElement a, base::JsonElement b) {
+  constexpr std::string_view kWithout = R"({"event_id":null})";
+  base::JsonDocument patch, left, right;
+  const auto without = patch.parse(kWithout);
+  if (!without) return std::string(kEventIdPointer);
+  const auto bare_a = left.parse(model::merge_patch(a, *without));
+  const auto bare_b = right.parse(model::merge_patch(b, *without));
+  if (!bare_a || !bare_b) return std::string(kEventIdPointer);
+  return model::first_difference(*bare_a, *bare_b);
+}
+
 // Repeats are told apart from reuse by the fingerprint of their bytes. Where that differs, nullopt: it was
 // only written differently; else the first differing member is named.
 // What was sensitive in the first one may be wiped: then the rest of both is compared (`rest`: of this one),
@@ -359,6 +374,7 @@ Task<std::optional<Refusal>> reused(const Pipeline::Deps& deps, std::int64_t fir
     const auto new_body = b.parse(is_wiped ? rest : body);
     if (old_body && new_body) {
       pointer = model::first_difference(*old_body, *new_body);
+      if (pointer == kEventIdPointer) pointer = difference_beside_event_id(*old_body, *new_body);
       if (pointer.empty() && !is_wiped) co_return std::nullopt;
     }
   }
@@ -403,6 +419,7 @@ class Acceptor::Batch {
 #endif
     co_await store_all();
     if (ask_instead()) co_await store_all();
+    co_await tell_states();
     if (!taken_.empty()) owner_.hooks_.taken(std::move(taken_));
     if (!hints_.empty()) owner_.hooks_.publish(hints_);
     // A change of configuration releases what it held, but not what was stored after it by the old one.
@@ -460,6 +477,25 @@ class Acceptor::Batch {
           case Settled::NeedsApproval: routed.is_settled = false; break;
         }
       }
+    }
+  }
+
+  // A repeat is answered with what became of the first one. Where that cannot be read, as it would have
+  // begun.
+  Task<void> tell_states() {
+    std::vector<std::int64_t> ids;
+    std::vector<SendAnswer*> repeats;
+    for (auto& call : calls_) {
+      for (SendResult& result : call->results) {
+        if (!result || !result->is_duplicate) continue;
+        ids.push_back(result->id);
+        repeats.push_back(&*result);
+      }
+    }
+    if (ids.empty()) co_return;
+    const auto found = co_await deps_.store.notifications(std::move(ids));
+    for (std::size_t i = 0; found && i < repeats.size(); ++i) {
+      if (const auto& n = (*found)[i]) repeats[i]->status = n->status;
     }
   }
 
@@ -694,7 +730,8 @@ void Acceptor::answer(std::vector<std::unique_ptr<Call>>& calls) {
   });
 }
 
-Task<std::expected<Explained, Refusal>> Acceptor::explain(Caller caller, SendItem item) {
+Task<std::expected<Explained, Refusal>> Acceptor::explain(Caller caller, SendItem item,
+                                                          std::vector<Unavailable> not_asked) {
   const Time now = deps_.clock.now();
   const auto snapshot = deps_.directory.snapshot();
   Work work;
@@ -708,7 +745,13 @@ Task<std::expected<Explained, Refusal>> Acceptor::explain(Caller caller, SendIte
   std::vector<PeopleQuery*> queries{&work.people};
   const auto loaded = co_await load_people(deps_.store, deps_.keys.address_hash, std::move(queries));
   if (!loaded) co_return std::unexpected(unavailable(loaded.error()));
-  const RouteInput input{*work.plan, *item.request, work.people.people, deps_.keys.address_hash, now, true};
+  const RouteInput input{.plan = *work.plan,
+                         .request = *item.request,
+                         .people = work.people.people,
+                         .address_hash = deps_.keys.address_hash,
+                         .now = now,
+                         .wants_explain = true,
+                         .unavailable = not_asked};
   Routed routed = route(input);
   if (!routed.problems.empty()) { co_return std::unexpected(make_refusal(422, std::move(routed.problems))); }
   const People& people = work.people.people;

@@ -42,7 +42,9 @@ class Acceptor {
 
   // See Pipeline::send. Must be awaited on this acceptor's executor.
   Task<std::vector<SendResult>> send(Caller caller, std::vector<SendItem> items);
-  Task<std::expected<Explained, Refusal>> explain(Caller caller, SendItem item);
+  // `not_asked`: accounts of the project that could not be asked at the moment.
+  Task<std::expected<Explained, Refusal>> explain(Caller caller, SendItem item,
+                                                  std::vector<Unavailable> not_asked);
 
   // Refuses new sends (503) from now on and lets those gathered finish.
   void close();

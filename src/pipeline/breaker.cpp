@@ -19,14 +19,24 @@ std::int64_t second_of(Time t) { return to_ms(t) / 1000; }
 // Times beyond what can have been set here were set before the clock stepped back.
 bool is_ahead(Time until, Time now, Millis longest) { return now < until && until - now <= longest; }
 
+constexpr std::string_view kStates[] = {"closed", "half_open", "open"};
+
 }  // namespace
+
+std::string_view name(BreakerState state) noexcept { return kStates[static_cast<std::size_t>(state)]; }
+
+std::optional<BreakerState> parse_breaker_state(std::string_view text) noexcept {
+  const auto* const found = std::ranges::find(kStates, text);
+  if (found == std::end(kStates)) return std::nullopt;
+  return static_cast<BreakerState>(found - std::begin(kStates));
+}
 
 void Breaker::record(int vote, Time now) {
   if (is_off_) return;
   if (open_until_) {
     if (is_ahead(*open_until_, now, kOpenMax)) return;
     probing_since_.reset();
-    if (vote > 0) reset();
+    if (vote > 0) reset(now);
     if (vote < 0) open(now);
     return;
   }
@@ -47,12 +57,14 @@ void Breaker::record(int vote, Time now) {
 
 void Breaker::open(Time now) {
   open_until_ = now + next_open_;
+  changed_at_ = now;
   next_open_ = std::min(next_open_ * 2, kOpenMax);
   window_.clear();
   show(true);
 }
 
-void Breaker::reset() {
+void Breaker::reset(std::optional<Time> now) {
+  if (open_until_) changed_at_ = now;
   open_until_.reset();
   probing_since_.reset();
   next_open_ = kOpenMin;
@@ -70,10 +82,38 @@ bool Breaker::is_open(Time now) const {
   return probing_since_ && now - *probing_since_ < kProbeLost && now >= *probing_since_;
 }
 
+BreakerState Breaker::state(Time now) const {
+  if (!open_until_) return BreakerState::Closed;
+  return is_ahead(*open_until_, now, kOpenMax) ? BreakerState::Open : BreakerState::HalfOpen;
+}
+
+std::optional<Time> Breaker::since(Time now) const {
+  return state(now) == BreakerState::HalfOpen ? open_until_ : changed_at_;
+}
+
 bool Breaker::allows(Time now) {
   if (is_open(now)) return false;
   if (open_until_) probing_since_ = now;
   return true;
+}
+
+void CallTally::add(bool has_failed, Time now) {
+  const std::int64_t number = to_ms(now) / (kWindow.count() / kSlots);
+  Slot& slot = slots_[static_cast<std::size_t>(number % kSlots)];
+  if (slot.number != number) slot = {number, {}};
+  ++slot.totals.calls;
+  if (has_failed) ++slot.totals.errors;
+}
+
+CallTally::Totals CallTally::within(Time now) const {
+  const std::int64_t number = to_ms(now) / (kWindow.count() / kSlots);
+  Totals sum;
+  for (const Slot& slot : slots_) {
+    if (slot.number <= number - kSlots || slot.number > number) continue;
+    sum.calls += slot.totals.calls;
+    sum.errors += slot.totals.errors;
+  }
+  return sum;
 }
 
 double RateBucket::tokens_at(Time now) const {

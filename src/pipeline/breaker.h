@@ -2,15 +2,21 @@
 // Pure: time is handed in. One thread at a time.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "base/clock.h"
 
 namespace carillon::pipeline {
+
+enum class BreakerState : std::uint8_t { Closed, HalfOpen, Open };  // the worse, the larger
+[[nodiscard]] std::string_view name(BreakerState state) noexcept;   // "closed" "half_open" "open"
+[[nodiscard]] std::optional<BreakerState> parse_breaker_state(std::string_view text) noexcept;
 
 // Closed → (≥ 20 calls in 10 s, half of them failures) → Open 30 s, doubling to 10 min → one probe at
 // a time (half open) → Closed.
@@ -32,8 +38,11 @@ class Breaker {
   [[nodiscard]] bool is_open(Time now) const;
   // Set while it is not closed.
   [[nodiscard]] std::optional<Time> open_until() const { return open_until_; }
+  [[nodiscard]] BreakerState state(Time now) const;
+  // Since when; nullopt: always, or nobody said when it was reset.
+  [[nodiscard]] std::optional<Time> since(Time now) const;
   // Closes it, as if nothing had happened.
-  void reset();
+  void reset(std::optional<Time> now = {});
   // Shows whether it is not closed, for a scrape on another thread.
   void show_in(std::shared_ptr<std::atomic<bool>> flag) { flag_ = std::move(flag); }
 
@@ -47,10 +56,30 @@ class Breaker {
 
   std::deque<Second> window_;
   std::optional<Time> open_until_;
+  std::optional<Time> changed_at_;  // when it was opened or closed last
   Millis next_open_{30'000};
   std::optional<Time> probing_since_;
   bool is_off_ = false;
   std::shared_ptr<std::atomic<bool>> flag_;
+};
+
+// How many calls there were lately, and how many of them failed; forgets by the half minute.
+class CallTally {
+ public:
+  static constexpr Millis kWindow{300'000};
+  void add(bool has_failed, Time now);
+  struct Totals {
+    std::int64_t calls = 0, errors = 0;
+  };
+  [[nodiscard]] Totals within(Time now) const;  // the window that ends now
+
+ private:
+  static constexpr std::int64_t kSlots = 10;
+  struct Slot {
+    std::int64_t number = -1;
+    Totals totals;
+  };
+  std::array<Slot, kSlots> slots_{};
 };
 
 // Tokens per second with a burst of one second's worth (at least 1).
@@ -62,6 +91,7 @@ class RateBucket {
   std::size_t take(std::size_t wanted, bool is_critical, Time now);
   // How many of `wanted` may go now; takes nothing.
   [[nodiscard]] std::size_t allows(std::size_t wanted, bool is_critical, Time now) const;
+  [[nodiscard]] double per_second() const noexcept { return rate_; }
 
  private:
   [[nodiscard]] double tokens_at(Time now) const;

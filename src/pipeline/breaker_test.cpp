@@ -54,6 +54,39 @@ TEST(Breaker, ForgetsCallsOlderThanTenSeconds) {
   EXPECT_TRUE(breaker.is_open(kStart + seconds(19)));
 }
 
+TEST(Breaker, SaysInWhichStateItIsAndSinceWhen) {
+  Breaker breaker;
+  EXPECT_EQ(breaker.state(kStart), BreakerState::Closed);
+  EXPECT_FALSE(breaker.since(kStart));
+  fail_times(breaker, 20, kStart + seconds(1));
+  EXPECT_EQ(breaker.state(kStart + seconds(2)), BreakerState::Open);
+  EXPECT_EQ(breaker.since(kStart + seconds(2)), kStart + seconds(1));
+  const Time probe = kStart + seconds(40);
+  EXPECT_EQ(breaker.state(probe), BreakerState::HalfOpen);
+  EXPECT_EQ(breaker.since(probe), kStart + seconds(31));
+  ASSERT_TRUE(breaker.allows(probe));
+  breaker.record(1, probe + seconds(1));
+  EXPECT_EQ(breaker.state(probe + seconds(2)), BreakerState::Closed);
+  EXPECT_EQ(breaker.since(probe + seconds(2)), probe + seconds(1));
+  for (const auto state : {BreakerState::Closed, BreakerState::HalfOpen, BreakerState::Open})
+    EXPECT_EQ(parse_breaker_state(name(state)), state);
+  EXPECT_FALSE(parse_breaker_state("ajar"));
+}
+
+TEST(CallTally, ForgetsWhatIsOlderThanItsWindow) {
+  CallTally tally;
+  tally.add(true, kStart);
+  tally.add(false, kStart + seconds(200));
+  EXPECT_EQ(tally.within(kStart + seconds(200)).calls, 2);
+  EXPECT_EQ(tally.within(kStart + seconds(200)).errors, 1);
+  EXPECT_EQ(tally.within(kStart + seconds(400)).calls, 1);
+  EXPECT_EQ(tally.within(kStart + seconds(400)).errors, 0);
+  EXPECT_EQ(tally.within(kStart + seconds(900)).calls, 0);
+  tally.add(true, kStart + seconds(900));
+  EXPECT_EQ(tally.within(kStart + seconds(900)).calls, 1) << "a slot that is used again begins anew";
+  EXPECT_EQ(tally.within(kStart).calls, 0) << "a clock that stepped back sees nothing of what came after";
+}
+
 TEST(Breaker, CountsNoCallThatSaysNothing) {
   Breaker breaker;
   fail_times(breaker, 19, kStart);

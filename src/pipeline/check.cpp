@@ -229,6 +229,7 @@ std::vector<Account*> Deliverer::find_candidates(const Flight& flight, const Pro
   query.category = flight.notification->category;
   query.delivery = d.id;
   query.services = services;
+  query.device = device;
   auto candidates = integrations_.candidates(view, query);
   keep_carriers(candidates, query.channel, view, *flight.notification->request);
   return candidates;

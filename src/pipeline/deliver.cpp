@@ -1,6 +1,7 @@
 #include "pipeline/deliver.h"
 
 #include <algorithm>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <map>
 
 #include "base/failpoint.h"
@@ -63,7 +64,8 @@ Addressed plain_address(const Flight& flight, const ProjectView* view) {
 }
 
 Task<void> Deliverer::run_queue(model::Queue queue) {
-  auto& wake = *queue_wake_[static_cast<std::size_t>(queue)];
+  const auto q = static_cast<std::size_t>(queue);
+  auto& wake = *queue_wake_[q];
   const Channel channel = model::channel_of(queue);
   while (!is_stopping_) {
     const std::size_t step = urgency_.step(kBatchMax, kUrgentStep);
@@ -78,18 +80,44 @@ Task<void> Deliverer::run_queue(model::Queue queue) {
       co_await wake.wait(waits ? base::Deadline::after(kLookAgain) : base::Deadline::never());
       continue;
     }
-    co_await prepare(flights);
-    if (is_stopping_) {
-      for (auto& flight : flights) give_back(std::move(flight));
-      release_rest();  // what came back since stop()
-      break;
-    }
-    for (auto& flight : flights) {
-      if (Attacher::is_needed(*flight)) attacher_.add(std::move(flight));
-    }
-    std::erase_if(flights, [](const FlightPtr& flight) { return !flight; });
-    begin(std::move(flights));
+    is_preparing_[q] = true;
+    if (windows_.has_critical(queue)) critical_wake_[q]->set();
+    co_await prepare_and_begin(std::move(flights));
+    is_preparing_[q] = false;
   }
+}
+
+// What is critical and comes while run_queue() waits for the store's answers about others: a step of it for
+// each of theirs, so that it has about the share it would have there.
+Task<void> Deliverer::run_critical(model::Queue queue) {
+  const auto q = static_cast<std::size_t>(queue);
+  auto& wake = *critical_wake_[q];
+  while (!is_stopping_) {
+    std::vector<FlightPtr> flights;
+    if (is_preparing_[q] && windows_.has_critical(queue)) {
+      const std::size_t slots = integrations_.free_slots(model::channel_of(queue)).value_or(kUrgentStep);
+      flights = windows_.take_critical(queue, std::min(slots, kUrgentStep));
+    }
+    if (flights.empty()) {
+      co_await wake.wait();
+    } else {
+      co_await prepare_and_begin(std::move(flights));
+    }
+  }
+}
+
+Task<void> Deliverer::prepare_and_begin(std::vector<FlightPtr> flights) {
+  co_await prepare(flights);
+  if (is_stopping_) {
+    for (auto& flight : flights) give_back(std::move(flight));
+    release_rest();  // what came back since stop()
+    co_return;
+  }
+  for (auto& flight : flights) {
+    if (Attacher::is_needed(*flight)) attacher_.add(std::move(flight));
+  }
+  std::erase_if(flights, [](const FlightPtr& flight) { return !flight; });
+  begin(std::move(flights));
 }
 
 // Nothing is sent on half the facts: the flights wait until the store answers again.
@@ -151,11 +179,28 @@ Task<Result<void>> Deliverer::load(std::vector<FlightPtr>& flights) {
     keys.push_back({d.project, d.user_id});
     keyed.push_back(i);
   }
+  const auto set_notifications = [&](auto& found) {
+    for (std::size_t i = 0; i < flights.size(); ++i) flights[i]->notification = std::move(found[i]);
+  };
+  const auto set_profiles = [&](auto& found) {
+    for (std::size_t k = 0; k < keyed.size(); ++k) flights[keyed[k]]->profile = std::move(found[k]);
+  };
+  if (!keys.empty() && deps_.store.is_shared()) {
+    // Over a network one answer is not waited for to ask for the other.
+    using boost::asio::experimental::awaitable_operators::operator&&;
+    auto [notifications, profiles] =
+        co_await (deps_.store.notifications(std::move(ids)) && deps_.store.profiles(std::move(keys)));
+    if (!notifications) co_return std::unexpected(notifications.error());
+    if (!profiles) co_return std::unexpected(profiles.error());
+    set_notifications(*notifications);
+    set_profiles(*profiles);
+    co_return Result<void>{};
+  }
   CARILLON_CO_TRY(auto notifications, co_await deps_.store.notifications(std::move(ids)));
-  for (std::size_t i = 0; i < flights.size(); ++i) flights[i]->notification = std::move(notifications[i]);
+  set_notifications(notifications);
   if (keys.empty()) co_return Result<void>{};
   CARILLON_CO_TRY(auto profiles, co_await deps_.store.profiles(std::move(keys)));
-  for (std::size_t k = 0; k < keyed.size(); ++k) flights[keyed[k]]->profile = std::move(profiles[k]);
+  set_profiles(profiles);
   co_return Result<void>{};
 }
 
@@ -388,6 +433,7 @@ void Deliverer::begin(std::vector<FlightPtr> flights) {
     job.priority = flight->delivery.priority;
     job.expires_at = flight->delivery.expires_at;
     job.collapse_key = flight->notification->request->collapse_key;
+    job.previous_id = flight->delivery.provider_id;
     job.now = now;
     flight->account->begin();
     ++in_flight_;
@@ -401,6 +447,17 @@ void Deliverer::begin(std::vector<FlightPtr> flights) {
   CARILLON_FAILPOINT("deliver.after_send");
 }
 
+void Deliverer::named(providers::Job& job, const std::string& provider_id) {
+  const auto& flight = *static_cast<const Flight*>(job.owner);
+  // What a restart makes of it while nothing else is known; the answer takes its place.
+  model::Outcome begun = model::Outcome::ambiguous(kEndedWhileAsking);
+  begun.provider_id = provider_id;
+  journal_.outcome(flight.delivery.id, flight.delivery.epoch, begun);
+  // When it cannot be written a repeat has another id, which the timeline tells of as of any other.
+  if (const auto flushed = journal_.flush(); !flushed)
+    base::log_warn("a vendor's id is not in the outcome journal: {}", flushed.error().message);
+}
+
 void Deliverer::finished(providers::Job& job, model::Outcome outcome) {
   CARILLON_FAILPOINT("deliver.answered");
   FlightPtr flight(static_cast<Flight*>(job.owner));
@@ -409,6 +466,8 @@ void Deliverer::finished(providers::Job& job, model::Outcome outcome) {
   account.finish(flight->delivery.lane());
   --in_flight_;
   account.breaker.record(outcome.is_of_address ? 0 : model::breaker_vote(outcome.kind, outcome.status), now);
+  const bool is_failure = !outcome.is_of_address && model::breaker_vote(outcome.kind, outcome.status) < 0;
+  account.calls.add(is_failure || outcome.kind == model::OutcomeKind::Misconfigured, now);
   if (outcome.kind == model::OutcomeKind::Sent) {
     account.guard.good(now);
     account.losses.has_answered = true;

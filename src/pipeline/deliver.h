@@ -1,7 +1,8 @@
 // Deliver: takes due deliveries, checks them once more, renders, and hands them to a provider.
 //
-// Everything runs on the delivery executor. One coroutine claims for all lanes; one runs each queue.
-// No coroutine, timer or log line per delivery.
+// Everything runs on the delivery executor. One coroutine claims for all lanes; one runs each queue, and
+// where the store is asked over a network one more what is critical in it, which does not wait for the
+// others' answers. No coroutine, timer or log line per delivery.
 #pragma once
 
 #include <array>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "base/log_repeats.h"
+#include "base/pace.h"
 #include "model/template.h"
 #include "pipeline/attach.h"
 #include "pipeline/flight.h"
@@ -67,6 +69,7 @@ class Deliverer final : public providers::JobSink {
   [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_ + attacher_.count(); }
 
   void finished(providers::Job& job, model::Outcome outcome) override;
+  void named(providers::Job& job, const std::string& provider_id) override;
 
   // What a delivery says: its notification's request, opened where something in it is sensitive, and what a
   // replay changed.
@@ -86,7 +89,14 @@ class Deliverer final : public providers::JobSink {
 
   // claim.cpp
   Task<void> claim_loop();
-  std::vector<store::ClaimRequest> wanted_claims();
+  Task<void> claim(std::vector<store::ClaimRequest> asked, bool is_critical);
+  std::vector<store::ClaimRequest> wanted_claims(bool of_critical);
+  // How many rows of the lane the next claim may bring, `room` being in its window.
+  std::size_t claim_limit(model::Lane lane, std::size_t room);
+  void not_begun(model::Lane lane, std::size_t n);  // of claim_limit()
+  // What this process could not begin soon is left to the others.
+  void fit_windows();
+  [[nodiscard]] bool is_paced(model::Lane lane) const noexcept;
   void take_claimed(std::vector<model::Delivery> rows, std::uint64_t lapses,
                     const std::vector<store::ClaimRequest>& asked);
   void add(FlightPtr flight);
@@ -94,6 +104,8 @@ class Deliverer final : public providers::JobSink {
 
   // deliver.cpp
   Task<void> run_queue(model::Queue queue);
+  Task<void> run_critical(model::Queue queue);
+  Task<void> prepare_and_begin(std::vector<FlightPtr> flights);
   // Leaves in `flights` those to begin now; the others were recorded, wait for a slot of their integration,
   // or, when the store is away, were put back.
   Task<void> prepare(std::vector<FlightPtr>& flights);
@@ -146,7 +158,12 @@ class Deliverer final : public providers::JobSink {
   Waiting waiting_;
   base::Signal claim_wake_;
   base::LogRepeats claim_failures_;
-  std::array<std::unique_ptr<base::Signal>, model::kQueueCount> queue_wake_;
+  std::array<std::unique_ptr<base::Signal>, model::kQueueCount> queue_wake_, critical_wake_;
+  std::array<bool, model::kQueueCount> is_preparing_{};  // run_queue() waits for the store's answers
+  base::Pace pace_{1'000, 300};                          // of bulk, while something critical is about
+  SteadyTime fit_again_at_{};                            // the windows
+  bool is_held_back_ = false;                            // a claim would be made if it were not for that
+  std::size_t claiming_ = 0, claiming_others_ = 0;       // claims under way; those that are not critical
   std::array<bool, model::kLaneCount> scan_wanted_{};
   std::array<bool, model::kLaneCount> is_claiming_{};
   std::array<std::uint64_t, model::kLaneCount> polled_{};       // token of the last batch of hints

@@ -198,6 +198,19 @@ std::shared_ptr<const model::ClientJwtVerifier> make_verifier(const ProjectView&
   return nullptr;
 }
 
+// Settings sealed with another key say nothing; they are complained of where the account is opened.
+void find_whom_it_serves(const Directory& directory, std::int32_t project, model::Integration& integration) {
+  const auto* const type = providers::find_provider(integration.provider);
+  if (type == nullptr || (type->bundle == nullptr && type->environment == nullptr)) return;
+  const auto settings = directory.open_settings(project, integration);
+  if (!settings) return;
+  base::JsonDocument document;
+  const auto root = document.parse(*settings);
+  if (!root) return;
+  if (type->bundle != nullptr) integration.bundle = type->bundle(*root);
+  if (type->environment != nullptr) integration.environment = type->environment(*root);
+}
+
 }  // namespace
 
 std::string client_jwt_context(std::int32_t project, std::string_view kid) {
@@ -286,8 +299,11 @@ Task<Result<void>> Directory::reload() {
     view->name = projects[i].key.key;
     view->title = project.title;
     view->created_at = projects[i].created_at;
-    view->sandbox_is_default = project.sandbox_default;
+    // A store of files that moved into PostgreSQL is a cluster's from then on: there nothing ends in the
+    // sandbox by itself.
+    view->sandbox_is_default = project.sandbox_default && !store_.is_shared();
     view->client_jwt = make_verifier(*view, keys_);
+    for (auto& integration : view->integrations) find_whom_it_serves(*this, id, integration);
     CARILLON_CO_TRY(view->push_key, co_await obtain_push_key(store_, keys_.sealer, id, clock_.now()));
     next->project_ids.emplace(view->name, id);
     next->projects.emplace(id, view);

@@ -18,7 +18,9 @@ constexpr std::size_t kDueMax = 16;      // notifications looked up, and expande
 constexpr std::size_t kChunkMax = 500;   // deliveries of one transaction
 constexpr std::size_t kPageUsers = 500;  // members routed together
 constexpr std::size_t kPagesPerTurn = 8;
-constexpr std::int64_t kPartsMax = 256;  // of a send
+constexpr std::int64_t kPartsMax = 256;                // of a send
+constexpr std::size_t kMeasuredMin = kUrgentRows / 2;  // chunks of about one size are compared
+constexpr auto kLookAround = std::chrono::milliseconds(200);
 
 bool is_group(const model::Recipient& entry) { return entry.kind == model::RecipientKind::Group; }
 
@@ -41,13 +43,11 @@ Routed not_expandable(const Refusal& refusal, const model::Notification& n, Time
 
 }  // namespace
 
-Expander::Expander(const Pipeline::Deps& deps, const base::Urgency& urgency, std::int64_t range,
-                   Publish publish, NoRoute no_route)
+Expander::Expander(const Pipeline::Deps& deps, const base::Urgency& urgency, std::int64_t range, Hooks hooks)
     : deps_(deps),
       urgency_(urgency),
       range_(range),
-      publish_(std::move(publish)),
-      no_route_(std::move(no_route)),
+      hooks_(std::move(hooks)),
       expanded_(deps.metrics.counter("carillon_expanded_recipients_total",
                                      "Recipients of large and planned sends whose deliveries this process "
                                      "made.")) {}
@@ -77,7 +77,9 @@ Task<void> Expander::run() {
       Progress progress{std::move((*notifications)[i]), std::move((*due)[i])};
       const auto expanded = co_await expand(progress, kPagesPerTurn);
       has_moved = has_moved || progress.has_moved;
-      if (!expanded && expanded.error().code != Errc::Conflict) {
+      // Tried again at each tick; what refuses it may stand for hours, as a newer version's schema does.
+      const bool is_failed = !expanded && expanded.error().code != Errc::Conflict;
+      if (is_failed && failures_.is_due(expanded.error().message)) {
         base::log_warn("{} cannot be expanded now: {}",
                        base::id_text(base::kNotificationPrefix, progress.at.notification),
                        expanded.error().message);
@@ -145,9 +147,22 @@ Task<Result<void>> Expander::expand(Progress& progress, std::size_t pages) {
     CARILLON_CO_CHECK(stored);
     CARILLON_CO_TRY(page, std::move(next));
     // As much time for others as this took.
-    if (urgency_.is_near()) co_await base::sleep_for(base::Urgency::Clock::now() - began);
+    if (urgency_.is_near() && !deps_.store.is_shared())
+      co_await base::sleep_for(base::Urgency::Clock::now() - began);
   }
   co_return Result<void>{};
+}
+
+Task<void> Expander::give_way(std::size_t rows) {
+  if (!deps_.store.is_shared()) co_return;
+  if (const auto now = base::Urgency::Clock::now(); now - looked_at_ >= kLookAround) {
+    looked_at_ = now;
+    co_await hooks_.look_around();
+  }
+  for (std::size_t left = rows; left > 0 && is_paced() && !is_stopping_;) {
+    left -= pace_.take(left);
+    if (left > 0) co_await base::sleep_for(pace_.until_next());
+  }
 }
 
 Task<Result<Expander::Page>> Expander::load_page(const Progress& progress, std::string after) {
@@ -158,7 +173,7 @@ Task<Result<Expander::Page>> Expander::load_page(const Progress& progress, std::
   query.moment = progress.at.moment;
   query.after = std::move(after);
   query.until = progress.at.until;
-  const std::size_t limit = urgency_.step(kPageUsers, kUrgentStep);
+  const std::size_t limit = urgency_.step(kPageUsers, urgent_rows(deps_.store.is_shared()));
   query.limit = limit;
   People people;
   CARILLON_CO_TRY(people.members, co_await deps_.store.members(std::move(query)));
@@ -268,17 +283,21 @@ Task<Result<void>> Expander::commit(Progress& progress, Routed routed, bool is_d
     }
     const std::int64_t next = item.next_cursor;
     const auto recipients = static_cast<std::uint64_t>(item.recipients);
+    co_await give_way(count);
+    const auto began = base::Pace::Clock::now();
+    const bool is_measured = is_paced() && count >= kMeasuredMin && count <= kUrgentRows;
     CARILLON_FAILPOINT("expand.before_chunk");
     CARILLON_CO_CHECK(co_await deps_.store.expansions().expand(std::move(item), now));
     CARILLON_FAILPOINT("expand.after_chunk");
+    if (is_measured) pace_.note(base::Pace::Clock::now() - began);
     // One for each channel of a chunk: what matters is that it happens.
     for (const auto& warning : routed.warnings) {
-      if (warning.is_no_route()) no_route_(n.project, *warning.channel, 1);
+      if (warning.is_no_route()) hooks_.no_route(n.project, *warning.channel, 1);
     }
     expanded_.add(recipients);
     progress.at.cursor = next;
     progress.has_moved = true;
-    publish_(hints);
+    hooks_.publish(hints);
     at = end;
   }
   co_return Result<void>{};

@@ -3,7 +3,8 @@
 // Serves scheduled sends, those with more than 256 endpoints and those to large groups. Each chunk is one
 // transaction with its cursor, so a crash resumes and never repeats. Large ones take turns. Of a store that
 // others have open, too, this process takes what nobody else has; the members of a large group are cut into
-// ranges, which the processes take one after the other (decision 0023). Delivery thread only.
+// ranges, which the processes take one after the other (decision 0023). While something critical is about it
+// makes as many as leave that as quick as it was (decision 0030). Delivery thread only.
 #pragma once
 
 #include <functional>
@@ -11,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "base/log_repeats.h"
+#include "base/pace.h"
 #include "base/urgency.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/route.h"
@@ -22,9 +25,13 @@ class Expander {
   using Publish = std::function<void(const std::vector<store::Hint>&)>;
   // Deliveries of a project were stored as held, because nothing carries their channel.
   using NoRoute = std::function<void(std::int32_t project, model::Channel channel, std::int64_t n)>;
+  struct Hooks {
+    Publish publish;
+    NoRoute no_route;
+    std::function<Task<void>()> look_around;  // for what is critical in other processes; every 200 ms or so
+  };
   // `range`: members of a part of a large send.
-  Expander(const Pipeline::Deps& deps, const base::Urgency& urgency, std::int64_t range, Publish publish,
-           NoRoute no_route);
+  Expander(const Pipeline::Deps& deps, const base::Urgency& urgency, std::int64_t range, Hooks hooks);
 
   // Expands what is due, oldest first, until nothing is left or `stop()` was called. Calls while one
   // runs return at once.
@@ -51,6 +58,9 @@ class Expander {
   [[nodiscard]] bool is_worth_cutting(const Progress& progress) const;
   Task<Result<void>> cut(Progress& progress);
   Task<Result<void>> expand(Progress& progress, std::size_t pages);
+  // While something critical is about: until `rows` more may be made.
+  Task<void> give_way(std::size_t rows);
+  [[nodiscard]] bool is_paced() const noexcept { return deps_.store.is_shared() && urgency_.is_near(); }
   Task<Result<Page>> load_page(const Progress& progress, std::string after);
   Task<RoutedOr> route_stored(const model::Notification& notification, People people, bool only_members,
                               Time now);
@@ -60,9 +70,11 @@ class Expander {
   const Pipeline::Deps& deps_;
   const base::Urgency& urgency_;
   const std::int64_t range_;
-  Publish publish_;
-  NoRoute no_route_;
+  const Hooks hooks_;
+  base::Pace pace_{8'000, 4'000};  // by how long its own chunks take
+  base::Urgency::Clock::time_point looked_at_{};
   base::Counter expanded_;
+  base::LogRepeats failures_;
   bool is_running_ = false;
   bool is_stopping_ = false;
 };

@@ -18,6 +18,16 @@ std::vector<FlightPtr> Windows::take(model::Queue queue, std::size_t count) {
   return taken;
 }
 
+std::vector<FlightPtr> Windows::take_critical(model::Queue queue, std::size_t count) {
+  auto& ready = ready_[index(queue, 0)];
+  std::vector<FlightPtr> taken;
+  while (taken.size() < count && !ready.empty()) {
+    taken.push_back(std::move(ready.front()));
+    ready.pop_front();
+  }
+  return taken;
+}
+
 std::vector<FlightPtr> Windows::take_all() {
   std::vector<FlightPtr> all;
   for (auto& ready : ready_) {

@@ -55,13 +55,21 @@ struct Taken {
 
 // How many deliveries are handled at once while something critical is about: a third of a millisecond's work.
 inline constexpr std::size_t kUrgentStep = 32;
+// How many are claimed, recorded or expanded at once then, where what is critical has a connection to the
+// database of its own and does not wait for the end of that: a few milliseconds of the database's.
+inline constexpr std::size_t kUrgentRows = 128;
+[[nodiscard]] constexpr std::size_t urgent_rows(bool is_shared) noexcept {
+  return is_shared ? kUrgentRows : kUrgentStep;
+}
 
 // What is claimed, per queue × priority. Delivery thread only, but for try_reserve() and release().
 class Windows {
  public:
-  Windows(std::size_t window, std::size_t careful_window)
-      : window_(window), careful_window_(careful_window) {}
+  Windows(std::size_t window, std::size_t careful_window) : window_(window), careful_window_(careful_window) {
+    for (auto& places : places_) places.store(SIZE_MAX, std::memory_order_relaxed);
+  }
 
+  // What the settings give a lane.
   [[nodiscard]] std::size_t limit(model::Lane lane) const noexcept {
     switch (lane.queue) {
       case model::Queue::Sms:
@@ -70,13 +78,22 @@ class Windows {
       default: return window_;                          // every other queue
     }
   }
+  // Of those, no more than so many: other processes could begin the rest sooner.
+  void fit(model::Queue queue, std::size_t places) noexcept {
+    places_[static_cast<std::size_t>(queue)].store(places, std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::size_t places(model::Lane lane) const noexcept {
+    return std::min(limit(lane),
+                    places_[static_cast<std::size_t>(lane.queue)].load(std::memory_order_relaxed));
+  }
   [[nodiscard]] std::size_t room(model::Lane lane) const noexcept {
     const std::size_t used = open_[lane.index()].load(std::memory_order_relaxed);
-    return used >= limit(lane) ? 0 : limit(lane) - used;
+    const std::size_t all = places(lane);
+    return used >= all ? 0 : all - used;
   }
   // Enough room that what is claimed pays for its commit.
   [[nodiscard]] bool is_worth_a_claim(model::Lane lane) const noexcept {
-    return room(lane) > 0 && room(lane) >= limit(lane) / 4;
+    return room(lane) > 0 && room(lane) >= places(lane) / 4;
   }
   // Rows being claimed count as open from the moment they are asked for.
   void reserve(model::Lane lane, std::size_t n) noexcept { open_[lane.index()].fetch_add(n); }
@@ -85,7 +102,7 @@ class Windows {
   [[nodiscard]] bool try_reserve(model::Lane lane) noexcept {
     auto& open = open_[lane.index()];
     std::size_t used = open.load(std::memory_order_relaxed);
-    while (used < limit(lane)) {
+    while (used < places(lane)) {
       if (open.compare_exchange_weak(used, used + 1)) return true;
     }
     return false;
@@ -105,6 +122,11 @@ class Windows {
     }
     return false;
   }
+  [[nodiscard]] bool has_critical(model::Queue queue) const noexcept {
+    return !ready_[index(queue, 0)].empty();
+  }
+  // Up to `count` of the critical ones alone.
+  std::vector<FlightPtr> take_critical(model::Queue queue, std::size_t count);
   // Up to `count` flights of a queue, priorities served 16:8:4:1 over all calls, however few are taken at a
   // time (a share nobody wants goes to the others, most urgent first).
   std::vector<FlightPtr> take(model::Queue queue, std::size_t count);
@@ -123,6 +145,7 @@ class Windows {
   const std::size_t window_, careful_window_;
   std::array<std::deque<FlightPtr>, model::kLaneCount> ready_;
   std::array<std::atomic<std::size_t>, model::kLaneCount> open_{};
+  std::array<std::atomic<std::size_t>, model::kQueueCount> places_;
   std::array<std::array<int, model::kPriorityCount>, model::kQueueCount> credits_{};
 };
 

@@ -116,6 +116,39 @@ TEST(Windows, ClaimsWhenAQuarterIsFreeHoweverLargeTheyAre) {
   }
 }
 
+TEST(Windows, HoldNoMoreThanCouldBeBegunSoonWhenOthersCould) {
+  Windows windows(8192, 32);
+  const model::Lane push{Queue::PushIos, Priority::Normal}, mail{Queue::Email, Priority::Normal};
+  windows.fit(Queue::PushIos, 4000);
+  EXPECT_EQ(windows.room(push), 4000U);
+  EXPECT_EQ(windows.room(mail), 8192U);
+  EXPECT_EQ(windows.limit(push), 8192U) << "what an integration may hold of it stays";
+  windows.reserve(push, 3500);
+  EXPECT_FALSE(windows.is_worth_a_claim(push));
+  windows.release(push, 600);
+  EXPECT_TRUE(windows.is_worth_a_claim(push));
+  windows.fit(Queue::PushIos, 2000);
+  EXPECT_EQ(windows.room(push), 0U) << "it holds more already";
+  EXPECT_FALSE(windows.try_reserve(push));
+  windows.fit(Queue::PushIos, 100'000);
+  EXPECT_EQ(windows.room(push), 8192U - 2900U) << "not more than its setting";
+}
+
+TEST(Windows, GivesWhatIsCriticalByItself) {
+  Windows windows(1024, 32);
+  fill(windows, Queue::Email, Priority::High, 10, 100);
+  EXPECT_FALSE(windows.has_critical(Queue::Email));
+  EXPECT_TRUE(windows.take_critical(Queue::Email, 5).empty());
+  fill(windows, Queue::Email, Priority::Critical, 3);
+  EXPECT_TRUE(windows.has_critical(Queue::Email));
+  EXPECT_FALSE(windows.has_critical(Queue::Sms));
+  const auto taken = windows.take_critical(Queue::Email, 2);
+  ASSERT_EQ(taken.size(), 2U);
+  EXPECT_EQ(taken[0]->delivery.id, 1);
+  EXPECT_EQ(taken[1]->delivery.id, 2);
+  EXPECT_EQ(by_priority(windows.take(Queue::Email, 20)), (std::array<std::size_t, 4>{1, 10, 0, 0}));
+}
+
 TEST(Windows, LetsNoMoreInThanTheyHold) {
   Windows windows(2, 1);
   const model::Lane mail{Queue::Email, Priority::Normal};

@@ -68,6 +68,13 @@ void add_noted_check(const std::string& note, std::vector<model::Check>& checks)
   checks.push_back(std::move(check));
 }
 
+const model::Device* device_of(const Stored& stored) {
+  if (!stored.profile || stored.delivery.device_id.empty()) return nullptr;
+  const auto it =
+      std::ranges::find(stored.profile->devices, stored.delivery.device_id, &model::Device::device_id);
+  return it == stored.profile->devices.end() ? nullptr : &*it;
+}
+
 void explain_route(const Snapshot& snapshot, const Stored& stored, model::Explain& e) {
   const auto* view = snapshot.project(stored.delivery.project);
   if (view == nullptr) return;
@@ -82,8 +89,13 @@ void explain_route(const Snapshot& snapshot, const Stored& stored, model::Explai
   const auto chain = route_chain(*view, query);
   e.route.rule = chain.rule;
   for (const auto* integration : chain.integrations) e.route.chain.push_back(integration->key);
+  const model::Device* const device = device_of(stored);
   for (const auto* integration : chain.integrations) {
-    if (!integration->paused.empty()) e.route.skipped.emplace_back(integration->key, integration->paused);
+    if (device != nullptr && is_stranger(*integration, *device, chain.integrations)) {
+      e.route.skipped.emplace_back(integration->key, why_stranger(*integration, *device));
+    } else if (!integration->paused.empty()) {
+      e.route.skipped.emplace_back(integration->key, integration->paused);
+    }
   }
   e.route.chosen = stored.delivery.integration;
 }

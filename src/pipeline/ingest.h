@@ -104,9 +104,6 @@ Task<Result<EventReplay>> replay_record(EventDeps deps, std::int32_t project, st
 // Writes it to its topic again, where whoever reads that takes it, and closes it, audited. Errors: likewise.
 Task<Result<EventReplay>> republish_record(EventDeps deps, queue::RecordWriter& writer, std::int32_t project,
                                            std::int64_t letter, RecordEdit edit, store::Actor actor);
-// Closes it: nobody needs it. Errors: likewise.
-Task<Result<EventReplay>> discard_record(store::Store& store, const base::Clock& clock, std::int32_t project,
-                                         std::int64_t letter, store::Actor actor);
 
 // The record of a dead letter; empty value and headers when it was taken in the end. Errors: Corruption,
 // FailedPrecondition (Sealer::open()).

@@ -1,4 +1,4 @@
-// Dead letters of kind "record" by hand: taken after all, written to their topic again, or given up.
+// Dead letters of kind "record" by hand: taken after all, or written to their topic again.
 #include <utility>
 
 #include "pipeline/ingest_letter.h"
@@ -60,7 +60,7 @@ Task<Result<EventReplay>> close(store::Store& store, Time now, std::int64_t id, 
                                 std::int64_t notification, store::Actor actor) {
   store::RecordEnd end;
   end.id = id;
-  end.is_wiped = ended != "discarded";
+  end.is_wiped = true;
   end.ended = std::move(ended);
   end.notification = notification;
   CARILLON_CO_CHECK(co_await store.ingest().close(std::move(end), std::move(actor), now));
@@ -99,14 +99,6 @@ Task<Result<EventReplay>> republish_record(EventDeps deps, queue::RecordWriter& 
   const auto written = co_await write_records(writer, std::move(records));
   if (!written) co_return not_done(fmt::format("the brokers do not have it: {}", written.error().message));
   co_return co_await close(deps.store, deps.clock.now(), letter, "republished", 0, std::move(actor));
-}
-
-Task<Result<EventReplay>> discard_record(store::Store& store, const base::Clock& clock, std::int32_t project,
-                                         std::int64_t letter, store::Actor actor) {
-  CARILLON_CO_TRY(const auto kept, co_await store.ingest().get(letter));
-  if (kept.project != project) co_return fail(Errc::NotFound, "no such record among the dead letters");
-  if (kept.is_closed) co_return not_done(fmt::format("it is closed: it was {}", kept.ended));
-  co_return co_await close(store, clock.now(), letter, "discarded", 0, std::move(actor));
 }
 
 }  // namespace carillon::pipeline

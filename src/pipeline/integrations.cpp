@@ -3,11 +3,11 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <utility>
 
 #include "base/log.h"
-#include "pipeline/routes.h"
 
 namespace carillon::pipeline {
 namespace {
@@ -47,6 +47,17 @@ Reason Account::unavailable(Time now) {
   return Reason::None;
 }
 
+std::string Account::why_unavailable(Time now) const {
+  if (!paused.empty()) return fmt::format("it is paused: {}", paused);
+  if (!provider) return fmt::format("it cannot be used: {}", open_error);
+  if (breaker.is_open(now)) {
+    const auto until = breaker.open_until();
+    return fmt::format("it is left alone after failures, until {}", to_rfc3339(until.value_or(now)));
+  }
+  return throttled_until ? fmt::format("its vendor wants nothing until {}", to_rfc3339(*throttled_until))
+                         : std::string();
+}
+
 std::size_t Account::free_slots(Priority priority) const {
   if (!provider) return 0;
   const std::size_t free = provider->free_slots();
@@ -65,6 +76,13 @@ bool Account::take_slot(model::Lane lane, Time now) {
   ++reserved;
   ++held_[lane.index()];
   return true;
+}
+
+std::size_t Account::slots() const noexcept {
+  if (!provider) return 0;
+  const std::size_t all = provider->free_slots() + in_flight;
+  if (!(rate.per_second() > 0)) return all;
+  return std::min(all, static_cast<std::size_t>(std::ceil(rate.per_second())));
 }
 
 void Account::give_back(model::Lane lane) noexcept {
@@ -98,7 +116,8 @@ std::size_t Account::room(std::size_t wanted, Priority priority, Time now) const
 }
 
 std::vector<Account*> order_again(std::vector<Account*> in_order, const model::Delivery& delivery) {
-  const bool was_tried = delivery.attempts > 0 || delivery.reason == Reason::InvalidRecipient;
+  const bool was_tried = delivery.attempts > 0 || delivery.reason == Reason::InvalidRecipient ||
+                         delivery.reason == Reason::Throttled || delivery.reason == Reason::NoRoute;
   if (!was_tried || delivery.integration.empty()) return in_order;
   const auto last = std::ranges::find(in_order, delivery.integration, &Account::key);
   if (last == in_order.end()) return in_order;
@@ -313,7 +332,7 @@ struct Integrations::Impl {
     const auto* stored = view ? view->find_integration(key) : nullptr;
     if (stored == nullptr) co_return fail(Errc::NotFound, fmt::format("there is no integration '{}'", key));
     model::Integration changed = *stored;
-    changed.paused = std::move(why);
+    mark_paused(changed, std::move(why), actor.name, deps.clock.now());
     co_return co_await deps.directory.put_integration(project, std::move(changed), std::move(actor));
   }
 
@@ -336,7 +355,7 @@ struct Integrations::Impl {
       entry->has_unstored_pause = false;
       entry->account->paused.clear();
       entry->account->throttled_until.reset();
-      entry->account->breaker.reset();
+      entry->account->breaker.reset(deps.clock.now());
     }
     co_return Result<void>{};
   }
@@ -391,6 +410,18 @@ struct Integrations::Impl {
     auto reading = co_await opened->callback(request, deadline);
     co_await opened->close(base::Deadline::after(kTestCloseTimeout));
     co_return reading;
+  }
+
+  Task<std::vector<Unavailable>> unavailable(std::int32_t id) {
+    std::vector<Unavailable> found;
+    const Time now = deps.clock.now();
+    const auto at = projects.find(id);
+    if (at == projects.end()) co_return found;
+    for (const auto& [key, entry] : at->second.configured) {
+      const Reason reason = entry.account->unavailable(now);
+      if (reason != Reason::None) found.push_back({key, reason, entry.account->why_unavailable(now)});
+    }
+    co_return found;
   }
 
   struct Tested {
@@ -464,6 +495,7 @@ std::vector<Account*> Integrations::candidates(const ProjectView& view, const Qu
   for (const auto* integration : chain.integrations) {
     Account* account = impl_->find(query.project, integration->key);
     if (account == nullptr || std::ranges::find(result, account) != result.end()) continue;
+    if (query.device != nullptr && is_stranger(*integration, *query.device, chain.integrations)) continue;
     const bool speaks = account->type->service.empty() || account->type->is_any_channel ||
                         std::ranges::find(query.services, account->type->service) != query.services.end();
     if (speaks) result.push_back(account);
@@ -488,6 +520,69 @@ std::optional<std::size_t> Integrations::free_slots(Channel channel) {
   return is_served ? real : sandbox;
 }
 
+Integrations::Capacities Integrations::capacities() {
+  const Time now = impl_->deps.clock.now();
+  struct Seen {
+    Capacity of{};
+    bool is_asked = false, has_room = false;
+  };
+  std::array<Seen, model::kQueueCount> real{}, sandbox{};
+  std::array<bool, model::kQueueCount> is_served{};
+  impl_->for_each([&](Account& account) {
+    const bool may_be_asked = account.unavailable(now) == Reason::None;
+    const bool has_room = may_be_asked && account.room(1, Priority::Normal, now) > 0;
+    for (std::size_t q = 0; q < model::kQueueCount; ++q) {
+      const auto queue = static_cast<model::Queue>(q);
+      if (!serves(*account.type, model::channel_of(queue), model::platform_of(queue))) continue;
+      is_served[q] |= !account.type->is_any_channel;
+      if (!may_be_asked) continue;
+      Seen& seen = account.type->is_any_channel ? sandbox[q] : real[q];
+      seen.is_asked = true;
+      seen.has_room |= has_room;
+      seen.of.slots += account.slots();
+      if (!has_room) seen.of.stuck += account.waiting();
+    }
+  });
+  Capacities all;
+  for (std::size_t q = 0; q < model::kQueueCount; ++q) {
+    const Seen& seen = is_served[q] ? real[q] : sandbox[q];
+    if (!seen.is_asked) continue;
+    all[q] = seen.of;
+    if (!seen.has_room) all[q]->stuck = 0;
+  }
+  return all;
+}
+
+NodeHealth Integrations::health() {
+  NodeHealth health;
+  health.node = impl_->deps.node;
+  health.at = impl_->deps.clock.now();
+  for (const auto& [id, project] : impl_->projects) {
+    for (const auto& [key, entry] : project.configured) {
+      const Account& account = *entry.account;
+      const CallTally::Totals lately = account.calls.within(health.at);
+      AccountHealth& one = health.accounts.emplace_back();
+      one.project = id;
+      one.key = account.key;
+      one.breaker = account.breaker.state(health.at);
+      one.since = account.breaker.since(health.at);
+      one.retry_at = account.breaker.open_until();
+      one.calls = lately.calls;
+      one.errors = lately.errors;
+      if (account.throttled_until && *account.throttled_until > health.at)
+        one.throttled_until = account.throttled_until;
+      one.problem = account.open_error;
+      one.in_flight = static_cast<std::int64_t>(account.in_flight);
+    }
+  }
+  return health;
+}
+
+Task<Result<NodeHealth>> Integrations::ask_health() {
+  auto task = [this]() -> Task<Result<NodeHealth>> { co_return health(); };
+  return impl_->on_delivery<Result<NodeHealth>>(std::move(task), closing());
+}
+
 void Integrations::for_each(const std::function<void(Account&)>& visit) { impl_->for_each(visit); }
 
 Task<Result<void>> Integrations::pause(std::int32_t project, std::string key, std::string why,
@@ -503,6 +598,11 @@ Task<Result<void>> Integrations::resume(std::int32_t project, std::string key, s
     return impl->resume(project, k, a);
   };
   return impl_->on_delivery<Result<void>>(std::move(task), closing());
+}
+
+Task<std::vector<Unavailable>> Integrations::unavailable(std::int32_t project) {
+  auto task = [impl = impl_.get(), project] { return impl->unavailable(project); };
+  return impl_->on_delivery<std::vector<Unavailable>>(std::move(task), {});
 }
 
 Task<Result<providers::TestReport>> Integrations::test(std::int32_t project, std::string key) {

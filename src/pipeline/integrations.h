@@ -20,6 +20,8 @@
 #include "model/status.h"
 #include "pipeline/breaker.h"
 #include "pipeline/directory.h"
+#include "pipeline/health.h"
+#include "pipeline/routes.h"
 #include "providers/catalog.h"
 
 namespace carillon::pipeline {
@@ -38,6 +40,7 @@ class Account {
   std::string key;
   const providers::ProviderType* type = nullptr;
   Breaker breaker;
+  CallTally calls;
   RateBucket rate{0};
   InvalidationGuard guard;
   std::optional<Time> throttled_until;
@@ -56,6 +59,7 @@ class Account {
   // None: may be asked now or within 2 s (a short Retry-After: take_slot() says no until then).
   // IntegrationPaused, ProviderDown (breaker, throttled for longer, cannot be opened).
   [[nodiscard]] model::Reason unavailable(Time now);
+  [[nodiscard]] std::string why_unavailable(Time now) const;  // for people
   // Slots for this priority: others than critical hold at most 80 % of them. Counts what was taken and not
   // yet begun.
   [[nodiscard]] std::size_t free_slots(model::Priority priority) const;
@@ -70,6 +74,9 @@ class Account {
   void stop_waiting(model::Lane lane) noexcept;
   // How many of `wanted` could take a slot now; none while it is throttled.
   [[nodiscard]] std::size_t room(std::size_t wanted, model::Priority priority, Time now) const;
+  // How many it can have in hand at once: its slots, or what it is asked in a second where a rate is set.
+  [[nodiscard]] std::size_t slots() const noexcept;
+  [[nodiscard]] std::size_t waiting() const noexcept { return waiting_; }
   // Places in that lane's window it has: of what it was given and of what waits for it.
   [[nodiscard]] std::size_t held(model::Lane lane) const noexcept { return held_[lane.index()]; }
   std::size_t reserved = 0;  // taken, not yet handed to the provider
@@ -97,6 +104,7 @@ class Integrations {
     providers::SandboxBox& sandbox;
     std::string public_url, hello_name;
     bool has_private_addresses = false;  // webhooks.private_addresses
+    std::uint32_t node = 0;              // this process's
   };
   explicit Integrations(Deps deps);
   ~Integrations();
@@ -117,6 +125,7 @@ class Integrations {
     std::string_view country, app, category;
     std::int64_t delivery = 0;
     std::span<const std::string_view> services;
+    const model::Device* device = nullptr;  // of a push; accounts that are strangers to it are left out
   };
   [[nodiscard]] std::vector<Account*> candidates(const ProjectView& view, const Query& query);
   [[nodiscard]] Account* find(std::int32_t project, std::string_view key);
@@ -124,7 +133,19 @@ class Integrations {
   // be asked, or none serves it: whoever waits should be looked at and held. The sandbox speaks only for
   // channels nothing else serves.
   [[nodiscard]] std::optional<std::size_t> free_slots(model::Channel channel);
+  // What the accounts that may be asked can have in hand at once, of each queue.
+  struct Capacity {
+    std::size_t slots = 0;
+    std::size_t stuck = 0;  // what waits for accounts that are full, while others of the queue have room
+  };
+  // nullopt: none may be asked, as above.
+  using Capacities = std::array<std::optional<Capacity>, model::kQueueCount>;
+  [[nodiscard]] Capacities capacities();
   void for_each(const std::function<void(Account&)>& visit);
+  // How those that are configured are. On the delivery executor; ask_health() from any.
+  [[nodiscard]] NodeHealth health();
+  // Errors: Cancelled (stopping).
+  Task<Result<NodeHealth>> ask_health();
 
   // The tasks may be awaited on any executor; they do their work on the delivery executor.
   //
@@ -141,6 +162,9 @@ class Integrations {
   Task<Result<providers::CallbackReading>> callback(std::int32_t project, std::string key,
                                                     providers::CallbackRequest request,
                                                     base::Deadline deadline);
+  // Which accounts of the project could not be asked now, and why: paused, left alone after failures,
+  // throttled for long, not to be opened.
+  Task<std::vector<Unavailable>> unavailable(std::int32_t project);
   // Opens a provider with these settings (secrets in clear) and asks the vendor, without keeping it.
   // Errors: NotFound (provider type) · InvalidArgument, with `problems`.
   Task<Result<providers::TestReport>> test_settings(std::int32_t project, std::string provider,

@@ -4,6 +4,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <algorithm>
 #include <boost/asio/use_future.hpp>
 #include <cstdlib>
 #include <filesystem>
@@ -270,6 +271,29 @@ TEST_F(IntegrationsTest, AsksWhoFailedLast) {
   d.attempts = 0;
   d.reason = Reason::InvalidRecipient;
   EXPECT_EQ(order("m1"), (Keys{"m2", "m3", "m1"}));
+  // Who wants nothing for this address, though it is asked for others.
+  for (const Reason reason : {Reason::Throttled, Reason::NoRoute}) {
+    d.reason = reason;
+    EXPECT_EQ(order("m2"), (Keys{"m1", "m3", "m2"}));
+  }
+}
+
+TEST_F(IntegrationsTest, TellsWhichCannotBeAskedAndWhy) {
+  put_mail("m1");
+  put_mail("m2");
+  put("bad", "smtp", R"({"endpoint":"smtp://127.0.0.1:1"})");
+  EXPECT_EQ(run(integrations_->unavailable(kDefaultProject)).size(), 1U);
+  find("m1")->paused = "moving house";
+  find("m2")->throttled_until = clock_.now() + std::chrono::minutes(5);
+  auto found = run(integrations_->unavailable(kDefaultProject));
+  std::ranges::sort(found, {}, &Unavailable::integration);
+  ASSERT_EQ(found.size(), 3U);
+  EXPECT_EQ(found[0].reason, Reason::ProviderDown);
+  EXPECT_TRUE(found[0].why.contains("from_email")) << found[0].why;
+  EXPECT_EQ(found[1].reason, Reason::IntegrationPaused);
+  EXPECT_EQ(found[1].why, "it is paused: moving house");
+  EXPECT_EQ(found[2].reason, Reason::ProviderDown);
+  EXPECT_TRUE(found[2].why.contains("wants nothing until")) << found[2].why;
 }
 
 TEST_F(IntegrationsTest, SaysWhyAnIntegrationCannotBeOpened) {
@@ -349,8 +373,8 @@ TEST_F(IntegrationsTest, TestsSettingsWithoutKeepingThem) {
   base::Problems problems;
   const auto unknown = run(integrations_->test_settings(kDefaultProject, "nope", "{}", problems));
   EXPECT_EQ(unknown.error().code, Errc::NotFound);
-  const auto bad =
-      run(integrations_->test_settings(kDefaultProject, "smtp", R"({"endpoint":"smtp://127.0.0.1:1"})", problems));
+  const auto bad = run(integrations_->test_settings(kDefaultProject, "smtp",
+                                                    R"({"endpoint":"smtp://127.0.0.1:1"})", problems));
   EXPECT_EQ(bad.error().code, Errc::InvalidArgument);
   ASSERT_FALSE(problems.empty());
   EXPECT_EQ(problems.front().pointer, "/settings/from_email");
@@ -377,6 +401,40 @@ TEST_F(IntegrationsTest, TellsHowManyMayBeBegunOnAChannel) {
   account->reserved = 0;
   account->throttled_until = kNow + seconds(1);
   EXPECT_EQ(integrations_->free_slots(Channel::Email), 0U);
+}
+
+TEST_F(IntegrationsTest, TellsHowMuchOfAQueueCanBeInHandAtOnce) {
+  const auto of = [&](model::Queue queue) {
+    return integrations_->capacities()[static_cast<std::size_t>(queue)];
+  };
+  const auto set = [&](std::string_view key, std::size_t in_flight, std::size_t free) {
+    find(key)->provider = std::make_unique<FakeProvider>(free);
+    find(key)->in_flight = in_flight;
+    find(key)->rate = RateBucket(0);
+  };
+  ASSERT_TRUE(of(model::Queue::Email));
+  EXPECT_EQ(of(model::Queue::Email)->slots, find("sandbox")->slots()) << "only the sandbox serves it";
+  put_mail("mail");
+  set("mail", 15, 5);
+  EXPECT_EQ(of(model::Queue::Email)->slots, 20U) << "those in flight are of it";
+  find("mail")->rate = RateBucket(2.5);
+  EXPECT_EQ(of(model::Queue::Email)->slots, 3U) << "what it is asked in a second";
+  put_mail("other");
+  set("mail", 20, 0);
+  set("other", 0, 1000);
+  EXPECT_EQ(of(model::Queue::Email)->slots, 1020U);
+  EXPECT_EQ(of(model::Queue::Sms)->slots, find("sandbox")->slots());
+
+  const model::Lane waits{model::Queue::Email, Priority::Normal};
+  for (int i = 0; i < 7; ++i) find("mail")->wait(waits);
+  EXPECT_EQ(of(model::Queue::Email)->stuck, 7U) << "they keep the other's waiting";
+  set("other", 1000, 0);
+  EXPECT_EQ(of(model::Queue::Email)->stuck, 0U) << "nobody has room";
+  for (int i = 0; i < 7; ++i) find("mail")->stop_waiting(waits);
+
+  find("mail")->paused = find("other")->paused = "x";
+  EXPECT_FALSE(of(model::Queue::Email)) << "nobody may be asked: they are looked at and held";
+  find("mail")->in_flight = find("other")->in_flight = 0;
 }
 
 TEST_F(IntegrationsTest, ShowsItsMetrics) {

@@ -137,6 +137,8 @@ Task<Result<void>> Jobs::work(store::StoredJob job) {
   }
   if (job.kind == kJobWebhookReplay)
     co_return co_await run_webhook_replay(deps_.store, deps_.clock, std::move(job), is_stopping_);
+  if (job.kind == kJobDiscard)
+    co_return co_await run_discard(deps_.store, deps_.clock, std::move(job), is_stopping_);
   if (is_export(job.kind)) {
     std::string file = file_of(job.id);
     Exporter exporter(export_deps_, std::move(job), std::move(file));
@@ -204,6 +206,20 @@ Task<Result<store::StoredJob>> Jobs::add_webhook_replay(JobOwner owner, WebhookR
   job.kind = kJobWebhookReplay;
   job.spec = encode(spec);
   std::vector<store::JobError> none;
+  CARILLON_CO_CHECK(co_await deps_.store.jobs().put(job, std::move(none), std::move(audit)));
+  wake();
+  co_return job;
+}
+
+Task<Result<store::StoredJob>> Jobs::add_discard(JobOwner owner, DiscardSpec spec) {
+  CARILLON_CO_TRY(store::StoredJob job, co_await new_job(std::move(owner), kOpenJobsMax));
+  job.kind = kJobDiscard;
+  // What is given up on from now on nobody has seen.
+  const Time end = job.created_at + Millis(1);
+  spec.filter.until = std::min(spec.filter.until.value_or(end), end);
+  job.spec = encode(spec);
+  std::vector<store::JobError> none;
+  store::AuditEntry audit;  // each letter has its own
   CARILLON_CO_CHECK(co_await deps_.store.jobs().put(job, std::move(none), std::move(audit)));
   wake();
   co_return job;

@@ -19,6 +19,7 @@
 #include "base/task.h"
 #include "model/import_rows.h"
 #include "pipeline/directory.h"
+#include "pipeline/discard.h"
 #include "pipeline/exports.h"
 #include "pipeline/imports.h"
 #include "pipeline/spool.h"
@@ -70,6 +71,8 @@ class Jobs {
   // Tells a webhook of a stretch of events again; `audit` goes with the job. Errors: as above.
   Task<Result<store::StoredJob>> add_webhook_replay(JobOwner owner, WebhookReplaySpec spec,
                                                     store::AuditEntry audit);
+  // Gives up the dead letters that are open now and fit. Errors: as above.
+  Task<Result<store::StoredJob>> add_discard(JobOwner owner, DiscardSpec spec);
   // Makes a file of the history as it is then; `audit` goes with the job. Errors: as above
   // (ResourceExhausted: kOpenExportsMax).
   Task<Result<store::StoredJob>> add_export(JobOwner owner, std::string kind, ExportSpec spec,

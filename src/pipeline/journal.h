@@ -19,6 +19,9 @@
 
 namespace carillon::pipeline {
 
+// The detail of an attempt that a killed process began, and nobody knows how it ended.
+inline constexpr const char* kEndedWhileAsking = "this process ended while the provider was being asked";
+
 struct JournalOptions {
   std::size_t segment_max = 16U << 20;  // bytes; a segment ends with the first flush beyond it
 };

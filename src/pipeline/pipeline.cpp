@@ -1,5 +1,6 @@
 #include "pipeline/pipeline.h"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_future.hpp>
@@ -7,6 +8,9 @@
 #include <future>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <set>
+#include <utility>
 
 #include "base/failpoint.h"
 #include "base/log.h"
@@ -16,6 +20,7 @@
 #include "pipeline/drafts.h"
 #include "pipeline/expand.h"
 #include "pipeline/history.h"
+#include "pipeline/latency_tally.h"
 #include "pipeline/receipts.h"
 #include "pipeline/recount.h"
 #include "pipeline/recover.h"
@@ -28,8 +33,10 @@ namespace {
 constexpr std::size_t kUnholdChunk = 4096;
 constexpr std::size_t kCancelChunk = 4096;
 constexpr Millis kHintGrace{200};
+constexpr Millis kUnderWay{15'000};  // from a send's first look at the configuration to its commit, at most
 constexpr auto kHousekeepingEvery = std::chrono::seconds(5);
 constexpr auto kReapEvery = std::chrono::seconds(2);
+constexpr auto kTellEvery = std::chrono::seconds(10);
 
 // Runs a task on an executor and blocks this thread until it ended.
 template <class T>
@@ -86,17 +93,17 @@ class PipelineImpl final : public Pipeline {
         sandbox_(deps_.store, deps_.ids, deps_.clock, deps_.keys),
         integrations_(Integrations::Deps{deps_.delivery, deps_.clock, deps_.directory, deps_.metrics,
                                          sandbox_, options_.public_url, options_.hello_name,
-                                         options_.webhooks.private_addresses}),
+                                         options_.webhooks.private_addresses, deps_.owner.node}),
         windows_(static_cast<std::size_t>(options_.window),
                  static_cast<std::size_t>(options_.careful_window)),
         recorder_(deps_, *journal_, windows_, urgency_, recorder_hooks()),
         deliverer_(deps_, options_, *journal_, windows_, recorder_, integrations_, urgency_),
-        expander_(
-            deps_, urgency_, options_.expansion_range,
-            [this](const std::vector<store::Hint>& hints) { publish(hints); },
-            [this](std::int32_t project, model::Channel channel, std::int64_t n) {
-              alerts_.no_route(project, channel, n);
-            }),
+        expander_(deps_, urgency_, options_.expansion_range,
+                  Expander::Hooks{[this](const std::vector<store::Hint>& hints) { publish(hints); },
+                                  [this](std::int32_t project, model::Channel channel, std::int64_t n) {
+                                    alerts_.no_route(project, channel, n);
+                                  },
+                                  [this] { return notice_critical(); }}),
         tick_(deps_.delivery) {
     register_gauges();
     const AcceptMetrics metrics = AcceptMetrics::make(deps_.metrics);
@@ -121,6 +128,7 @@ class PipelineImpl final : public Pipeline {
     gate_.spawn(deps_.delivery, "housekeeping", [this] { return housekeeping(); });
     gate_.spawn(deps_.delivery, "objects", [this] { return sweep(); });
     gate_.spawn(deps_.delivery, "reaper", [this] { return reap_lost(); });
+    gate_.spawn(deps_.delivery, "telling", [this] { return tell_others(); });
   }
 
   Task<std::vector<SendResult>> send(Caller caller, std::vector<SendItem> items) override {
@@ -132,8 +140,9 @@ class PipelineImpl final : public Pipeline {
   }
 
   Task<std::expected<Explained, Refusal>> explain(Caller caller, SendItem item) override {
+    auto unavailable = co_await integrations_.unavailable(caller.project);
     Acceptor* mine = co_await my_acceptor();
-    co_return co_await mine->explain(std::move(caller), std::move(item));
+    co_return co_await mine->explain(std::move(caller), std::move(item), std::move(unavailable));
   }
 
   Task<Result<model::Explain>> explain_delivery(std::int64_t delivery) override {
@@ -238,6 +247,7 @@ class PipelineImpl final : public Pipeline {
       housekeeping_wake_.set();
       sweep_wake_.set();
       reap_wake_.set();
+      tell_wake_.set();
     });
     CARILLON_FAILPOINT("drain.released");
     run_on(deps_.delivery, finish(deadline));
@@ -273,7 +283,7 @@ class PipelineImpl final : public Pipeline {
                       });
         },
         [this] { configuration_changed(); },
-        [this](const store::RecordItem& item) { alerts_.recorded(item); }};
+        [this](const store::RecordItem& item) { alerts_.recorded(item); }, &latencies_};
   }
 
   // Any thread. A lane's hints go over in one call.
@@ -302,12 +312,36 @@ class PipelineImpl final : public Pipeline {
 
   // Delivery executor: what was waiting for a condition gets another look.
   void reconfigure() {
-    integrations_.apply(*deps_.directory.snapshot());
-    seen_generation_ = deps_.directory.snapshot()->generation;
+    const auto snapshot = deps_.directory.snapshot();
+    integrations_.apply(*snapshot);
+    seen_generation_ = snapshot->generation;
+    std::set<std::string> stops = stops_of(*snapshot);
+    // What stop buttons hold waits for one of them to go. At the start one may be gone since the last.
+    const bool is_stop_gone = !stops_ || !std::ranges::includes(stops, *stops_);
+    const bool is_first = !std::exchange(stops_, std::move(stops));
+    if (is_stop_gone && !is_first) stop_gone_at_ = deps_.clock.now();
     // Whoever held something by an older configuration does this when it learns of the newer one.
     for (const auto reason : kConfigurationHolds) {
+      if (reason == model::Reason::Paused && !is_stop_gone) continue;
       gate_.spawn(deps_.delivery, "unhold", [this, reason] { return unhold(reason); });
     }
+  }
+
+  // What was on its way when a stop button went was held by it, and is committed by now.
+  void look_for_late_holds() {
+    if (!stop_gone_at_ || deps_.clock.now() < *stop_gone_at_ + kUnderWay) return;
+    stop_gone_at_.reset();
+    gate_.spawn(deps_.delivery, "unhold", [this] { return unhold(model::Reason::Paused); });
+  }
+
+  // The stop buttons that stand.
+  static std::set<std::string> stops_of(const Snapshot& snapshot) {
+    std::set<std::string> stops;
+    for (const auto& [id, view] : snapshot.projects) {
+      for (const auto& pause : view->pauses)
+        stops.insert(fmt::format("{}/{}/{}", id, pause.id, model::encode(pause)));
+    }
+    return stops;
   }
 
   Task<void> unhold(model::Reason reason) {
@@ -358,6 +392,7 @@ class PipelineImpl final : public Pipeline {
       if (const auto followed = co_await deps_.directory.follow(); !followed)
         base::log_warn("what others changed cannot be read now: {}", followed.error().message);
       if (deps_.directory.snapshot()->generation != seen_generation_) reconfigure();
+      look_for_late_holds();
       co_await look_for_due();
       co_await notice_critical();
       is_idle_ = windows_.open_total() == 0;
@@ -429,7 +464,8 @@ class PipelineImpl final : public Pipeline {
           &store::LaneDepth::retrying);
     count("carillon_queue_held", "Deliveries held for a time or a condition.", &store::LaneDepth::held);
     count("carillon_queue_in_flight", "Deliveries a worker has taken.", &store::LaneDepth::in_flight);
-    count("carillon_queue_dead", "Dead letters nobody replayed yet.", &store::LaneDepth::dead);
+    count("carillon_queue_dead", "Deliveries given up on and not replayed, discarded ones too.",
+          &store::LaneDepth::dead);
     const char* const help = "How long the oldest due delivery has been due.";
     deps_.metrics.gauges("carillon_queue_oldest_age_seconds", help, [this] {
       base::Metrics::Series series;
@@ -484,6 +520,29 @@ class PipelineImpl final : public Pipeline {
     }
   }
 
+  // Figures for people, so that any process can show them. What is not told when this one dies is lost.
+  Task<void> tell() {
+    auto rows = std::make_shared<const std::vector<store::LatencyRow>>(latencies_.changed());
+    std::string report;
+    if (deps_.store.is_shared()) report = encode_health(integrations_.health());
+    if (rows->empty() && report.empty()) co_return;
+    std::vector<store::LatencyRow> copy = *rows;
+    const auto told = co_await deps_.store.telemetry().tell(deps_.owner, std::move(report), std::move(copy),
+                                                            deps_.clock.now());
+    if (told) {
+      latencies_.told(*rows, deps_.clock.now());
+    } else {
+      base::log_debug("figures of this process are told later: {}", told.error().message);
+    }
+  }
+
+  Task<void> tell_others() {
+    while (!is_draining_) {
+      co_await tell_wake_.wait(base::Deadline::after(kTellEvery));
+      if (!is_draining_) co_await tell();
+    }
+  }
+
   std::vector<store::LaneDepth> depths() {
     const std::lock_guard lock(depths_mutex_);
     return depths_;
@@ -494,7 +553,9 @@ class PipelineImpl final : public Pipeline {
     while (deliverer_.in_flight() > 0 && !deadline.passed())
       co_await base::sleep_for(std::chrono::milliseconds(10));
     co_await integrations_.close(deadline);
-    co_return co_await recorder_.settled(deadline);
+    const bool is_settled = co_await recorder_.settled(deadline);
+    co_await tell();
+    co_return is_settled;
   }
 
   const Deps deps_;
@@ -504,6 +565,7 @@ class PipelineImpl final : public Pipeline {
   Integrations integrations_;
   Windows windows_;
   base::Urgency urgency_;
+  LatencyTally latencies_;
   Recorder recorder_;
   Deliverer deliverer_;
   Expander expander_;
@@ -523,8 +585,11 @@ class PipelineImpl final : public Pipeline {
   base::Signal housekeeping_wake_{deps_.delivery};
   base::Signal sweep_wake_{deps_.delivery};
   base::Signal reap_wake_{deps_.delivery};
+  base::Signal tell_wake_{deps_.delivery};
   std::uint64_t seen_generation_ = 0;
-  std::int64_t critical_accepted_ = 0;  // by all processes, as of the last tick
+  std::optional<std::set<std::string>> stops_;  // as of the last reconfigure()
+  std::optional<Time> stop_gone_at_;            // until look_for_late_holds()
+  std::int64_t critical_accepted_ = 0;          // by all processes, as of the last tick
   std::mutex depths_mutex_;
   std::vector<store::LaneDepth> depths_;  // as of the last tick
   std::atomic<bool> is_draining_ = false;

@@ -254,7 +254,7 @@ TEST(Pipeline, RetriesWhatFailsForNowAndGivesUpVisibly) {
   }
   EXPECT_TRUE(world.ends_as(answer->id, DeliveryStatus::Dead));
   EXPECT_EQ(world.deliveries(answer->id).front().attempts, 5);
-  const auto dead = world.run(world.store_->list_dead_letters(kDefaultProject, {}));
+  const auto dead = world.run(world.store_->letters().list({.project = kDefaultProject}, {}));
   ASSERT_TRUE(dead);
   EXPECT_EQ(dead->rows.size(), 1U);
 }

@@ -183,6 +183,7 @@ void Recorder::finished(FlightPtr flight, model::Outcome outcome) {
   }
   Note note = note_of(*flight);
   note.was_journaled = true;
+  note.began_at = accepted;
   auto item =
       outcome_record(*flight, outcome, v, flight->account ? flight->account->key : std::string{}, now);
   if (v.forget_address && fate == Fate::Forget) forget(*flight, item, outcome);
@@ -243,8 +244,9 @@ Task<void> Recorder::run() {
       continue;
     }
     ++writing_;
-    Batch batch = is_critical ? take_from(critical_, kBatchMax)
-                              : take_from(queue_, urgency_.step(kBatchMax, kUrgentStep));
+    Batch batch = is_critical
+                      ? take_from(critical_, kBatchMax)
+                      : take_from(queue_, urgency_.step(kBatchMax, urgent_rows(deps_.store.is_shared())));
     auto task = [this, b = std::move(batch)]() mutable { return write(std::move(b)); };
     if (!gate_.spawn(deps_.delivery, "write", std::move(task))) co_return;
   }
@@ -297,6 +299,10 @@ void Recorder::note_written(const std::vector<store::RecordItem>& items, const s
     if (is_success(item.to)) {
       const std::chrono::duration<double> took = now - note.accepted_at;
       latency_[static_cast<std::size_t>(note.lane.priority)].observe(took.count());
+      const auto& d = item.delivery;
+      if (hooks_.latencies != nullptr && note.began_at != Time{} && d.finished_at && !d.is_sandbox) {
+        hooks_.latencies->note(d.project, static_cast<Channel>(channel), *d.finished_at - note.began_at, now);
+      }
     } else if (hooks_.troubled) {
       hooks_.troubled(item);
     }

@@ -9,6 +9,7 @@
 #include "base/urgency.h"
 #include "pipeline/flight.h"
 #include "pipeline/journal.h"
+#include "pipeline/latency_tally.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/verdict.h"
 
@@ -27,6 +28,7 @@ class Recorder {
     std::function<void(std::int32_t, std::string, std::string)> misconfigured;  // project, integration, why
     std::function<void()> held_by_the_past;                                     // see Acceptor::Hooks
     std::function<void(const store::RecordItem&)> troubled{};  // it was recorded, and is not simply sent
+    LatencyTally* latencies = nullptr;                         // outlives the recorder; null: nobody counts
   };
   Recorder(const Pipeline::Deps& deps, Journal& journal, Windows& windows, const base::Urgency& urgency,
            Hooks hooks);
@@ -53,6 +55,7 @@ class Recorder {
     model::Lane lane;
     std::uint32_t epoch = 0;
     Time accepted_at{};
+    Time began_at{};                  // accepted, or when it was to be sent; 0: nothing was sent
     std::uint64_t configuration = 0;  // generation of the snapshot that was decided by
     bool was_journaled = false;
   };

@@ -53,7 +53,8 @@ store::RecordItem judge(Flight& flight, const Journal::Replay& journal, Time now
   const auto it = journal.found.find({flight.delivery.id, flight.delivery.epoch});
   const bool is_known = journal.is_same_boot && it != journal.found.end();
   if (is_known && it->second.outcome) {
-    ++counts.replayed;
+    // Ambiguous: it was told by which id the vendor would know it, if nothing more.
+    ++(it->second.outcome->kind == model::OutcomeKind::Ambiguous ? counts.ambiguous : counts.replayed);
     return decided(flight, *it->second.outcome, now);
   }
   if (journal.is_same_boot && (!is_known || !it->second.started)) {
@@ -61,8 +62,7 @@ store::RecordItem judge(Flight& flight, const Journal::Replay& journal, Time now
     return released(flight, now);
   }
   ++counts.ambiguous;
-  return decided(flight, model::Outcome::ambiguous("this process ended while the provider was being asked"),
-                 now);
+  return decided(flight, model::Outcome::ambiguous(kEndedWhileAsking), now);
 }
 
 using Judge = std::function<store::RecordItem(Flight& flight, Time now)>;

@@ -264,16 +264,27 @@ class Router {
     return d;
   }
 
-  // Devices differ by themselves; a user named twice repeats all of them.
+  // Devices differ by themselves; a user named twice repeats all of them. Users who share a mailbox or a
+  // phone are different people, each with words of their own; an address that is named beside its user is the
+  // same one.
   bool is_repeat(const Candidate& c) {
     if (!can_repeat_) return false;
-    // Members come in pages, and those who share a mailbox are different people.
-    if (is_member_) return c.device == nullptr && seen_.contains(address_id(c.channel, c.address));
-    if (c.device == nullptr) return !seen_.insert(address_id(c.channel, c.address)).second;
-    return !seen_
-                .insert(fmt::format("{}:{}\n{}", static_cast<int>(c.channel), c.profile->user_id,
-                                    c.device->device_id))
-                .second;
+    if (c.device != nullptr) {
+      return !is_member_ && !seen_
+                                 .insert(fmt::format("{}:{}\n{}", static_cast<int>(c.channel),
+                                                     c.profile->user_id, c.device->device_id))
+                                 .second;
+    }
+    const std::string address = address_id(c.channel, c.address);
+    if (c.profile == nullptr) {
+      named_.insert(address);
+      return !seen_.insert(address).second;
+    }
+    if (named_.contains(address)) return true;
+    // Members come in pages, each of them once.
+    if (is_member_) return false;
+    seen_.insert(address);
+    return !seen_.insert(fmt::format("{}\n{}", address, c.profile->user_id)).second;
   }
 
   static std::string address_id(Channel channel, std::string_view address) {
@@ -283,12 +294,12 @@ class Router {
   // A member who is named by address, too, is not written to twice.
   void note_raw(const model::Recipient& entry) {
     switch (entry.kind) {
-      case model::RecipientKind::Email: seen_.insert(address_id(Channel::Email, entry.id)); return;
+      case model::RecipientKind::Email: named_.insert(address_id(Channel::Email, entry.id)); return;
       case model::RecipientKind::Phone:
-        seen_.insert(address_id(Channel::Sms, entry.id));
-        seen_.insert(address_id(Channel::Voice, entry.id));
+        named_.insert(address_id(Channel::Sms, entry.id));
+        named_.insert(address_id(Channel::Voice, entry.id));
         return;
-      case model::RecipientKind::Address: seen_.insert(address_id(entry.channel, entry.id)); return;
+      case model::RecipientKind::Address: named_.insert(address_id(entry.channel, entry.id)); return;
       case model::RecipientKind::User:
       case model::RecipientKind::Device:
       case model::RecipientKind::Group:
@@ -427,12 +438,52 @@ class Router {
     return out.str();
   }
 
-  bool speaks_to(const model::Device& device, std::string_view integration) const {
-    const auto* const configured = in_.plan.view->find_integration(integration);
-    const auto* const type = configured ? providers::find_provider(configured->provider) : nullptr;
-    return type == nullptr || type->is_any_channel ||
-           std::ranges::find(device.endpoints, type->service, &model::Endpoint::service) !=
-               device.endpoints.end();
+  // A bare token is one of its platform's own service.
+  static bool speaks_to(const Candidate& c, const model::Integration& integration) {
+    const auto* const type = providers::find_provider(integration.provider);
+    if (c.channel != Channel::Push || type == nullptr || type->is_any_channel) return true;
+    if (c.device == nullptr) return type->service == model::default_push_service(c.platform);
+    return std::ranges::find(c.device->endpoints, type->service, &model::Endpoint::service) !=
+           c.device->endpoints.end();
+  }
+
+  struct Skipped {
+    std::string why;                     // empty: it can be asked
+    Reason waits_for = Reason::NoRoute;  // what its turn would wait for
+  };
+  Skipped skip(const Candidate& c, const model::Integration& integration, const RouteChoice& choice) const {
+    if (!speaks_to(c, integration)) {
+      return {.why = c.device != nullptr ? "the device has no endpoint of its service"
+                                         : "a token alone is not one of its service"};
+    }
+    if (c.device != nullptr && is_stranger(integration, *c.device, choice.integrations))
+      return {.why = why_stranger(integration, *c.device)};
+    const auto found = std::ranges::find(in_.unavailable, integration.key, &Unavailable::integration);
+    if (found == in_.unavailable.end()) return {};
+    return {.why = found->why, .waits_for = found->reason};
+  }
+
+  // Whom the chain would ask. Where that is nobody at the moment, the message would wait.
+  void explain_route(const Candidate& c, const RouteChoice& choice, model::Explain& e) const {
+    e.route.rule = choice.rule;
+    e.route.chain = choice.chain;
+    if (choice.integrations.empty() && !choice.chain.empty()) e.route.chosen = choice.chain.front();
+    Reason waits_for = Reason::NoRoute;
+    for (const auto* integration : choice.integrations) {
+      Skipped skipped = skip(c, *integration, choice);
+      if (!skipped.why.empty()) {
+        e.route.skipped.emplace_back(integration->key, std::move(skipped.why));
+        // As it is held: paused only if all that could carry it are.
+        if (skipped.waits_for != Reason::NoRoute && waits_for != Reason::ProviderDown)
+          waits_for = skipped.waits_for;
+      } else if (e.route.chosen.empty()) {
+        e.route.chosen = integration->key;
+      }
+    }
+    if (e.route.chosen.empty() && !choice.integrations.empty() && e.decision.kind == DecisionKind::Send) {
+      e.decision.kind = DecisionKind::Hold;
+      e.decision.reason = waits_for;
+    }
   }
 
   void explain(const Candidate& c, model::Decision decision, const RouteChoice& choice,
@@ -448,22 +499,15 @@ class Router {
       e.content.template_key = in_.plan.tmpl->key;
       e.content.version = in_.plan.tmpl->version;
     }
-    e.route.rule = choice.rule;
-    e.route.chain = choice.chain;
-    for (const std::string& key : choice.chain) {
-      if (c.device != nullptr && !speaks_to(*c.device, key)) {
-        e.route.skipped.emplace_back(key, "the device has no endpoint of its service");
-      } else if (e.route.chosen.empty()) {
-        e.route.chosen = key;
-      }
-    }
+    explain_route(c, choice, e);
     out_.explains.push_back(std::move(e));
   }
 
   const RouteInput& in_;
   Routed out_;
   std::vector<Check> checks_;
-  std::unordered_set<std::string> seen_;
+  std::unordered_set<std::string> seen_;   // devices, addresses and users with an address
+  std::unordered_set<std::string> named_;  // addresses that an entry of `to` is
   bool can_repeat_ = false;
   bool is_member_ = false;  // members are routed
 };
@@ -561,6 +605,7 @@ RouteChoice choose_route(const Plan& plan, Channel channel, Platform platform, s
     if (!speaks) continue;
     if (choice.chain.empty()) choice.is_sandbox = integration->provider == sandbox;
     choice.chain.push_back(integration->key);
+    choice.integrations.push_back(integration);
   }
   choice.has_route = !choice.chain.empty();
   return choice;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -15,6 +16,7 @@
 #include "model/decision.h"
 #include "model/template.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/routes.h"
 
 namespace carillon::pipeline {
 
@@ -31,7 +33,7 @@ struct Plan {
   Time accepted_at{};
   std::optional<Time> send_at;  // when it is expanded; nullopt: now
   std::optional<Millis> ttl;
-  std::optional<Time> expires_at;  // of the last recipient, when each has a time of their own
+  std::optional<Time> expires_at;       // of the last recipient, when each has a time of their own
   std::vector<std::int64_t> objects{};  // that it names, found: find_objects()
 
   // Something it says may be: what is, is sealed before it is stored.
@@ -93,6 +95,7 @@ struct RouteInput {
   bool wants_explain = false;
   bool skips_unknown_users = false;  // when a stored request fires: it was checked when it was accepted
   bool only_members = false;         // a page of the groups' members, without the other entries of `to`
+  std::span<const Unavailable> unavailable = {};  // with wants_explain
 };
 [[nodiscard]] Routed route(const RouteInput& input);
 
@@ -119,6 +122,7 @@ struct RouteChoice {
   bool has_route = false;
   std::string rule;
   std::vector<std::string> chain;
+  std::vector<const model::Integration*> integrations;  // of the chain; none for the default sandbox
 };
 [[nodiscard]] RouteChoice choose_route(const Plan& plan, model::Channel channel, model::Platform platform,
                                        std::string_view country, std::string_view service);

@@ -97,11 +97,18 @@ class RouteFixture : public testing::Test {
       ADD_FAILURE() << made.error().code << ": " << made.error().detail;
       return {};
     }
-    return route({*made, asked, people_, hash_, kNow, wants_explain, false});
+    return route({.plan = *made,
+                  .request = asked,
+                  .people = people_,
+                  .address_hash = hash_,
+                  .now = kNow,
+                  .wants_explain = wants_explain,
+                  .unavailable = unavailable_});
   }
 
   ProjectView view_;
   std::shared_ptr<model::App> app_;
+  std::vector<Unavailable> unavailable_;
   bool is_test_ = false;
   People people_;
   const base::KeyedHash hash_{std::string(16, 'k')};

@@ -73,6 +73,22 @@ TEST_F(RouteTest, SeesTheSameAddressInAUserAndARawRecipient) {
   expect_suppressed(out.deliveries[1], Reason::DuplicateRecipient);
 }
 
+TEST_F(RouteTest, WritesToEachOfTwoUsersWhoShareAMailbox) {
+  add_user("bob")->email = "home@example.com";
+  add_user("eve")->email = "home@example.com";
+  const auto out = routed(send(
+      R"({"user_id":"bob"},{"user_id":"eve"},{"user_id":"bob"},{"email":"home@example.com"})", R"("email")"));
+  ASSERT_EQ(out.deliveries.size(), 4U);
+  expect_due(out.deliveries[0], Queue::Email);
+  expect_due(out.deliveries[1], Queue::Email);
+  for (const std::size_t i : {2U, 3U}) expect_suppressed(out.deliveries[i], Reason::DuplicateRecipient);
+  const auto named_first =
+      routed(send(R"({"email":"home@example.com"},{"user_id":"bob"},{"user_id":"eve"})", R"("email")"));
+  expect_due(named_first.deliveries.at(0), Queue::Email);
+  for (const std::size_t i : {1U, 2U})
+    expect_suppressed(named_first.deliveries.at(i), Reason::DuplicateRecipient);
+}
+
 TEST_F(RouteTest, RepeatsEveryDeviceOfAUserNamedTwice) {
   const auto out = routed(send(R"({"user_id":"ann"},{"user_id":"ann"})", R"("push")"));
   ASSERT_EQ(out.deliveries.size(), 4U);
@@ -372,6 +388,35 @@ TEST_F(RouteTest, ExplainsWhichServiceADeviceLacks) {
   EXPECT_EQ(out.explains[1].route.chosen, "jpush");
   ASSERT_EQ(out.explains[1].route.skipped.size(), 1U);
   EXPECT_EQ(out.explains[1].route.skipped[0].first, "android");
+}
+
+TEST_F(RouteTest, ExplainsWhoseABareTokenIs) {
+  view_.integrations.front().key = "google";
+  view_.integrations.front().provider = "fcm";  // it reaches iPhones too, by tokens of its own
+  put_integration("apple", "apns");
+  const auto out = routed(send(R"({"device_token":"abc","platform":"ios"})", R"("push")"), true);
+  ASSERT_EQ(out.explains.size(), 1U);
+  EXPECT_EQ(out.explains[0].route.chosen, "apple");
+  ASSERT_FALSE(out.explains[0].route.skipped.empty());
+  EXPECT_EQ(out.explains[0].route.skipped[0].first, "google");
+}
+
+TEST_F(RouteTest, ExplainsWhoCannotBeAskedNow) {
+  put_integration("mail2", "smtp");
+  const std::string asked = send(R"({"user_id":"ann"})", R"("email")");
+  unavailable_ = {{"mail", Reason::IntegrationPaused, "it is paused: moving house"}};
+  const auto one = routed(asked, true).explains.at(0);
+  EXPECT_EQ(one.route.chosen, "mail2");
+  EXPECT_EQ(one.decision.kind, model::DecisionKind::Send);
+  ASSERT_EQ(one.route.skipped.size(), 1U);
+  EXPECT_EQ(one.route.skipped[0].second, "it is paused: moving house");
+  unavailable_.push_back({"mail2", Reason::IntegrationPaused, "it is paused: too"});
+  const auto both = routed(asked, true).explains.at(0);
+  EXPECT_EQ(both.route.chosen, "");
+  EXPECT_EQ(both.decision.kind, model::DecisionKind::Hold);
+  EXPECT_EQ(both.decision.reason, Reason::IntegrationPaused);
+  unavailable_.back().reason = Reason::ProviderDown;
+  EXPECT_EQ(routed(asked, true).explains.at(0).decision.reason, Reason::ProviderDown) << "one may come back";
 }
 
 TEST_F(RouteTest, ExplainsEveryDeliveryWithoutRawAddresses) {

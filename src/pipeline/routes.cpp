@@ -1,11 +1,10 @@
 #include "pipeline/routes.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
-#include "providers/catalog.h"
-
 namespace carillon::pipeline {
-namespace {
 
 bool serves(const providers::ProviderType& type, model::Channel channel, model::Platform platform) {
   if (type.is_any_channel) return true;
@@ -13,6 +12,8 @@ bool serves(const providers::ProviderType& type, model::Channel channel, model::
   return channel != model::Channel::Push || type.platforms.empty() ||
          std::ranges::find(type.platforms, platform) != type.platforms.end();
 }
+
+namespace {
 
 bool matches(const model::Route& route, const RouteQuery& query) {
   const auto fits = [](const std::string& wanted, std::string_view value) {
@@ -64,6 +65,41 @@ RouteChain route_chain(const ProjectView& view, const RouteQuery& query) {
   }
   for (const model::Integration& integration : view.integrations) add(integration, false);
   return result;
+}
+
+namespace {
+
+bool is_same_or_unsaid(const std::string& a, const std::string& b) noexcept {
+  return a.empty() || b.empty() || a == b;
+}
+
+std::string_view service_of(const model::Integration& integration) noexcept {
+  const auto* const type = providers::find_provider(integration.provider);
+  return type == nullptr ? std::string_view() : type->service;
+}
+
+}  // namespace
+
+bool fits(const model::Integration& integration, const model::Device& device) noexcept {
+  return is_same_or_unsaid(integration.bundle, device.bundle) &&
+         is_same_or_unsaid(integration.environment, device.environment);
+}
+
+bool is_stranger(const model::Integration& integration, const model::Device& device,
+                 std::span<const model::Integration* const> chain) noexcept {
+  if (fits(integration, device)) return false;
+  const std::string_view service = service_of(integration);
+  return std::ranges::any_of(chain, [&](const model::Integration* other) {
+    return service_of(*other) == service && fits(*other, device);
+  });
+}
+
+std::string why_stranger(const model::Integration& integration, const model::Device& device) {
+  if (!is_same_or_unsaid(integration.bundle, device.bundle)) {
+    return fmt::format("it serves devices of {}, this one is of {}", integration.bundle, device.bundle);
+  }
+  return fmt::format("it serves {} tokens, the device's are of {}", integration.environment,
+                     device.environment);
 }
 
 }  // namespace carillon::pipeline

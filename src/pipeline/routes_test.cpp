@@ -69,6 +69,52 @@ TEST(RouteChain, TakesOnlyProvidersThatServeThePlatform) {
   EXPECT_EQ(std::ranges::count(android, "f"), 1);
 }
 
+model::Integration serving(std::string key, std::string provider, std::string bundle,
+                           std::string environment = {}) {
+  model::Integration made = integration(std::move(key), std::move(provider));
+  made.bundle = std::move(bundle);
+  made.environment = std::move(environment);
+  return made;
+}
+
+Keys strangers(const std::vector<model::Integration>& all, const model::Device& device) {
+  std::vector<const model::Integration*> chain;
+  for (const auto& each : all) chain.push_back(&each);
+  Keys found;
+  for (const auto& each : all) {
+    if (is_stranger(each, device, chain)) found.push_back(each.key);
+  }
+  return found;
+}
+
+TEST(RouteChain, LeavesOutAccountsOfOtherAppsWhereOneIsOfTheDevices) {
+  model::Device device;
+  device.bundle = "com.shop";
+  device.environment = "production";
+  const auto shop = serving("shop", "apns", "com.shop", "production");
+  const auto builds = serving("builds", "apns", "com.shop", "development");
+  const auto other = serving("other", "apns", "com.other", "production");
+  const auto any = serving("any", "apns", "", "production");
+  const auto google = serving("google", "fcm", "another-project");
+  EXPECT_EQ(strangers({shop, builds, other, any, google}, device), (Keys{"builds", "other"}));
+  EXPECT_EQ(strangers({builds, other, google}, device), Keys{})
+      << "where none fits each is asked, and says so";
+  EXPECT_EQ(strangers({google, serving("ours", "fcm", "com.shop")}, device), Keys{"google"});
+  device.bundle.clear();
+  device.environment.clear();
+  EXPECT_EQ(strangers({shop, builds, other}, device), Keys{}) << "a device that does not say is anybody's";
+}
+
+TEST(RouteChain, SaysWhoseAnAccountIs) {
+  model::Device device;
+  device.bundle = "com.shop";
+  device.environment = "development";
+  EXPECT_EQ(why_stranger(serving("other", "apns", "com.other", "development"), device),
+            "it serves devices of com.other, this one is of com.shop");
+  EXPECT_EQ(why_stranger(serving("shop", "apns", "com.shop", "production"), device),
+            "it serves production tokens, the device's are of development");
+}
+
 TEST(RouteChain, LeavesOutWhatIsDisabledUnknownOrOfAnotherChannel) {
   auto off = integration("off", "smtp");
   off.enabled = false;

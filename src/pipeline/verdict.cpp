@@ -58,7 +58,10 @@ Verdict throttled(const VerdictInput& in) {
   v.reason = Reason::Throttled;
   const Millis wait =
       std::clamp(in.outcome.retry_after.value_or(kThrottleDefault), Millis(100), kThrottleMax);
-  v.due_at = in.others_available > 0 ? in.now : in.now + wait;
+  // An account that is throttled rests, and the next one is asked. One of whose addresses only this is
+  // throttled does not: where the others have said the same, asking on at once would go in circles.
+  const bool is_again = in.outcome.is_of_address && in.delivery.reason == Reason::Throttled;
+  v.due_at = in.others_available > 0 && !is_again ? in.now : in.now + wait;
   return v;
 }
 
@@ -77,7 +80,19 @@ Verdict invalid(const VerdictInput& in) {
   return v;
 }
 
+// The account may not reach this destination, and all others it may: nobody else waits for that to be mended.
+Verdict unreachable(const VerdictInput& in) {
+  Verdict v;
+  v.reason = Reason::NoRoute;
+  const bool is_again = in.delivery.reason == Reason::NoRoute;  // the others have said the same
+  const bool goes_on = in.others_available > 0 && !is_again;
+  v.to = goes_on ? DeliveryStatus::Retrying : DeliveryStatus::Held;
+  v.due_at = goes_on ? std::optional(in.now) : in.delivery.expires_at;
+  return v;
+}
+
 Verdict misconfigured(const VerdictInput& in) {
+  if (in.outcome.is_of_address) return unreachable(in);
   Verdict v;
   v.pause_integration = true;
   v.reason = Reason::IntegrationPaused;

@@ -145,6 +145,36 @@ TEST(Verdict, AsksAnotherIntegrationAtOnceWhenThrottled) {
   EXPECT_EQ(question.ask().due_at, kNow);
 }
 
+TEST(Verdict, HoldsWhatAnAccountMayNotReachAndPausesNothing) {
+  Question question(of(OutcomeKind::Misconfigured, 400), model::Queue::Sms);
+  question.outcome.is_of_address = true;
+  const Verdict alone = question.ask();
+  EXPECT_EQ(alone.to, DeliveryStatus::Held);
+  EXPECT_EQ(alone.reason, Reason::NoRoute);
+  EXPECT_FALSE(alone.pause_integration);
+  EXPECT_FALSE(alone.counts);
+  EXPECT_FALSE(alone.due_at);
+  question.delivery.expires_at = kNow + hours(1);
+  EXPECT_EQ(question.ask().due_at, kNow + hours(1));
+  question.others_available = 1;
+  EXPECT_EQ(question.ask().to, DeliveryStatus::Retrying);
+  EXPECT_EQ(question.ask().due_at, kNow);
+  question.delivery.reason = Reason::NoRoute;
+  EXPECT_EQ(question.ask().to, DeliveryStatus::Held) << "the other has said the same";
+}
+
+TEST(Verdict, AsksTheNextOnceWhenOnlyTheAddressIsThrottled) {
+  Question question(of(OutcomeKind::Throttled, 429), model::Queue::Chat);
+  question.outcome.retry_after = minutes(5);
+  question.outcome.is_of_address = true;
+  question.others_available = 1;
+  EXPECT_EQ(question.ask().due_at, kNow);
+  question.delivery.reason = Reason::Throttled;
+  EXPECT_EQ(question.ask().due_at, kNow + minutes(5)) << "the other has said the same";
+  question.outcome.is_of_address = false;  // this account rests, so it is not asked again at once
+  EXPECT_EQ(question.ask().due_at, kNow);
+}
+
 TEST(Verdict, EndsThrottlingAtTheAgeLimitOfTheKindUnlessATtlDoes) {
   Question question(of(OutcomeKind::Throttled, 429));
   question.accepted_at = kNow - hours(25);

@@ -90,25 +90,38 @@ std::string bundle_of(base::JsonElement settings) {
   return settings["topic"].get(topic) == simdjson::SUCCESS ? std::string(topic) : std::string{};
 }
 
+std::string environment_of(base::JsonElement settings) {
+  std::string_view environment;
+  const bool is_given = settings["environment"].get(environment) == simdjson::SUCCESS;
+  return is_given ? std::string(environment) : Options{}.environment;
+}
+
 }  // namespace
 
 void describe_options(base::SettingsGroup& group, Options& options) {
   group.text("team_id", options.team_id)
       .required()
-      .help("Team ID of the Apple developer account, 10 characters.");
+      .help("Team ID of the Apple developer account, 10 characters.")
+      .korean("Apple 개발자 계정의 팀 ID(10자)입니다.");
   group.text("key_id", options.key_id)
       .required()
-      .help("Key ID of the APNs authentication key, 10 characters.");
+      .help("Key ID of the APNs authentication key, 10 characters.")
+      .korean("APNs 인증 키의 키 ID(10자)입니다.");
   group.secret("private_key", options.private_key)
       .required()
-      .help("Content of the key file AuthKey_….p8, including its first and last line.");
-  group.text("topic", options.topic).help("Bundle ID of the app, for devices registered without one.");
+      .help("Content of the key file AuthKey_….p8, including its first and last line.")
+      .korean("키 파일 AuthKey_….p8의 내용 전체로, 첫 줄과 마지막 줄도 포함합니다.");
+  group.text("topic", options.topic)
+      .help("Bundle ID of the app, for devices registered without one.")
+      .korean("앱의 번들 ID로, 번들 없이 등록된 기기에 씁니다.");
   group.choice("environment", options.environment, {"production", "development"})
-      .help("Which of Apple's two services; a device's tokens are valid in one of them only.");
+      .help("Which of Apple's two services; a device's tokens are valid in one of them only.")
+      .korean("Apple의 두 서비스 중 어느 쪽인지 정합니다. 기기 토큰은 그중 한쪽에서만 유효합니다.");
   group.integer("connections", options.connections)
       .range(1, 64)
       .unit("connections")
-      .help("At most so many connections to APNs.");
+      .help("At most so many connections to APNs.")
+      .korean("APNs로 여는 연결의 최대 개수입니다.");
 }
 
 Token::Token(std::string team_id, std::string key_id, base::Secret private_key)
@@ -165,6 +178,7 @@ extern const ProviderType apns{
     .in_flight_default = apns_detail::kInFlightDefault,
     .has_handle = true,
     .bundle = apns_detail::bundle_of,
+    .environment = apns_detail::environment_of,
     .declare = declare_as<apns_detail::Options, apns_detail::describe_options>,
     .open = open_as<apns_detail::ApnsProvider, apns_detail::Options, apns_detail::describe_options>,
 };

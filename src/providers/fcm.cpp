@@ -23,11 +23,13 @@ struct Options {
 void describe_options(base::SettingsGroup& group, Options& options) {
   group.secret("service_account", options.service_account)
       .required()
-      .help("Content of the service account's JSON key file, from the Firebase console.");
+      .help("Content of the service account's JSON key file, from the Firebase console.")
+      .korean("Firebase 콘솔에서 받은 서비스 계정 JSON 키 파일의 내용입니다.");
   group.integer("connections", options.connections)
       .range(1, 64)
       .unit("connections")
-      .help("At most so many connections to FCM.");
+      .help("At most so many connections to FCM.")
+      .korean("FCM으로 여는 연결의 최대 개수입니다.");
 }
 
 // The access token of one service account (RFC 7523).
@@ -122,7 +124,8 @@ Result<ServiceAccount> ServiceAccount::read(const base::Secret& json) {
   }
   account.private_key = base::Secret(std::move(private_key));
   if (!net::parse_url(account.token_uri)) {
-    return fail(Errc::InvalidArgument, "token_uri of service_account is not a URL; paste the whole key file");
+    return fail(Errc::InvalidArgument,
+                "service_account: its token_uri is not a URL; paste the whole key file");
   }
   return account;
 }
@@ -136,7 +139,7 @@ Result<std::string> ServiceAccount::assertion(Time now) const {
   auto jwt = base::jws_rs256(header.str(), claims.str(), private_key);
   if (!jwt)
     return fail(Errc::InvalidArgument,
-                "private_key of service_account is not an RSA key; paste the whole key file");
+                "service_account: its private_key is not an RSA key; paste the whole key file");
   return jwt;
 }
 

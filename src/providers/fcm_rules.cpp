@@ -284,7 +284,12 @@ void append_web(std::string& out, const Job& job, const Overrides* over) {
 struct ErrorBody {
   std::string_view fcm_code, status, message;
   bool is_token_field = false;
+  bool is_of_device = false;  // the limit that was exceeded is one device's
 };
+
+bool speaks_of_device(std::string_view text) noexcept {
+  return text.contains("device") || text.contains("Device") || text.contains("DEVICE");
+}
 
 // Views into `document`.
 ErrorBody read_error(base::JsonDocument& document, std::string_view body) {
@@ -294,6 +299,7 @@ ErrorBody read_error(base::JsonDocument& document, std::string_view body) {
   if (!root || (*root)["error"].get(error) != simdjson::SUCCESS) return out;
   if (error["status"].get(out.status) != simdjson::SUCCESS) out.status = {};
   if (error["message"].get(out.message) != simdjson::SUCCESS) out.message = {};
+  out.is_of_device = speaks_of_device(out.message);
   base::JsonArray details;
   if (error["details"].get(details) != simdjson::SUCCESS) return out;
   for (const base::JsonElement detail : details) {
@@ -303,6 +309,14 @@ ErrorBody read_error(base::JsonDocument& document, std::string_view body) {
       out.fcm_code = {};
     }
     base::JsonArray violations;
+    if (detail["violations"].get(violations) == simdjson::SUCCESS) {  // of QuotaFailure
+      for (const base::JsonElement violation : violations) {
+        for (const std::string_view key : {"subject", "description"}) {
+          std::string_view text;
+          if (violation[key].get(text) == simdjson::SUCCESS) out.is_of_device |= speaks_of_device(text);
+        }
+      }
+    }
     if (detail["fieldViolations"].get(violations) != simdjson::SUCCESS) continue;
     for (const base::JsonElement violation : violations) {
       std::string_view field;
@@ -405,9 +419,7 @@ PushVerdict Rules::classify(const net::Http2Response& response, Time now) const 
     outcome.detail = std::string(error.message.substr(0, 250));  // says which field is wrong
   }
   // One device's limit says nothing about the others.
-  if (outcome.kind == OutcomeKind::Throttled && error.message.contains("device")) {
-    outcome.kind = OutcomeKind::Temporary;
-  }
+  if (outcome.kind == OutcomeKind::Throttled && error.is_of_device) { outcome.kind = OutcomeKind::Temporary; }
   if (outcome.kind == OutcomeKind::Throttled) outcome.retry_after = kQuotaPause;
   const auto asked = net::parse_retry_after(response.header("retry-after"), to_ms(now) / 1000);
   if (asked && (outcome.kind == OutcomeKind::Throttled || outcome.kind == OutcomeKind::Temporary)) {

@@ -76,6 +76,23 @@ TEST(Fcm, ClassifiesEveryCodeOfGooglesTable) {
   }
 }
 
+TEST(Fcm, DoesNotRestForTheLimitOfOneDevice) {
+  const Rules rules("shop");
+  const auto kind_of = [&](std::string_view message, std::string_view subject) {
+    const std::string body = fmt::format(
+        R"({{"error":{{"status":"RESOURCE_EXHAUSTED","message":"{}","details":[)"
+        R"({{"@type":"type.googleapis.com/google.firebase.fcm.v1.FcmError","errorCode":"QUOTA_EXCEEDED"}},)"
+        R"({{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[{{"subject":"{}",)"
+        R"("description":"m"}}]}}]}}}})",
+        message, subject);
+    return rules.classify({429, body, {}}, from_ms(0)).outcome.kind;
+  };
+  EXPECT_EQ(kind_of("Message rate exceeded.", "project:1"), OutcomeKind::Throttled);
+  EXPECT_EQ(kind_of("Message rate exceeded.", "device:abc"), OutcomeKind::Temporary);
+  EXPECT_EQ(kind_of("Device message rate exceeded.", "project:1"), OutcomeKind::Temporary);
+  EXPECT_EQ(kind_of("The device message rate was exceeded.", ""), OutcomeKind::Temporary);
+}
+
 TEST(Fcm, WritesARequestAsGooglePrescribes) {
   Job job = job_of("token-1");
   auto message = message_of("Hi", "there");

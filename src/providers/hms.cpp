@@ -34,7 +34,8 @@ class HmsProvider final : public Provider {
                                                   const Context& context) {
     if (!net::parse_url(options.token_url)) return fail(Errc::InvalidArgument, "token_url is not a URL");
     if (options.receipt_user.empty() != options.receipt_key.empty()) {
-      return fail(Errc::InvalidArgument, "set both receipt_user and receipt_key, or neither");
+      return fail(Errc::InvalidArgument,
+                  "receipt_user and receipt_key belong together: set both, or neither");
     }
     Http2Push::Options push;
     push.client.origin = common.endpoint.empty() ? std::string(kEndpoint) : common.endpoint;
@@ -81,23 +82,32 @@ constexpr model::Platform kPlatforms[] = {model::Platform::Harmony, model::Platf
 void describe_options(base::SettingsGroup& group, Options& options) {
   group.text("app_id", options.app_id)
       .required()
-      .help("OAuth 2.0 client ID of the app (App ID), from AppGallery Connect.");
+      .help("OAuth 2.0 client ID of the app (App ID), from AppGallery Connect.")
+      .korean("AppGallery Connect에 있는 앱의 OAuth 2.0 클라이언트 ID(App ID)입니다.");
   group.secret("app_secret", options.app_secret)
       .required()
-      .help("OAuth 2.0 client secret of the app, from AppGallery Connect.");
-  group.text("token_url", options.token_url).help("Where access tokens are handed out.");
+      .help("OAuth 2.0 client secret of the app, from AppGallery Connect.")
+      .korean("AppGallery Connect에 있는 앱의 OAuth 2.0 클라이언트 시크릿입니다.");
+  group.text("token_url", options.token_url)
+      .help("Where access tokens are handed out.")
+      .korean("액세스 토큰을 발급받는 주소입니다.");
   group.text("receipt_user", options.receipt_user)
-      .help("Callback user name of the message receipt in AppGallery Connect.");
+      .help("Callback user name of the message receipt in AppGallery Connect.")
+      .korean("AppGallery Connect에 설정한 메시지 수신 확인의 콜백 사용자 이름입니다.");
   group.secret("receipt_key", options.receipt_key)
-      .help("Callback key of the message receipt; receipts are taken only with one.");
+      .help("Callback key of the message receipt; receipts are taken only with one.")
+      .korean("메시지 수신 확인의 콜백 키입니다. 키가 있어야 수신 확인을 받습니다.");
   group.text("category", options.category)
-      .help("Huawei's category of the app's notifications, such as IM or WORK, once Huawei granted it.");
+      .help("Huawei's category of the app's notifications, such as IM or WORK, once Huawei granted it.")
+      .korean("IM, WORK처럼 Huawei가 앱에 승인한 알림 분류입니다.");
   group.boolean("urgent", options.is_urgent)
-      .help("Sends critical and high messages with Huawei's high priority, for apps that may.");
+      .help("Sends critical and high messages with Huawei's high priority, for apps that may.")
+      .korean("허용된 앱에서 critical과 high 메시지를 Huawei의 높은 우선순위로 보냅니다.");
   group.integer("connections", options.connections)
       .range(1, 64)
       .unit("connections")
-      .help("At most so many connections to Push Kit.");
+      .help("At most so many connections to Push Kit.")
+      .korean("Push Kit으로 여는 연결의 최대 개수입니다.");
 }
 
 }  // namespace hms_detail

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/ids.h"
 #include "providers/calls.h"
 #include "providers/catalog.h"
 #include "providers/http_provider.h"
@@ -26,17 +27,20 @@ constexpr std::size_t kBatchMax = 100;           // pushes in one request; JPush
 constexpr std::size_t kRememberedMax = 100'000;  // deliveries whose push id is kept
 constexpr std::size_t kPoolMax = 2'000;          // push ids kept ready
 constexpr Millis kCidLife{20 * 60 * 60'000};     // JPush: a day; ours end before
+constexpr Millis kPoolLife{3 * 60 * 60'000};     // of one that waits for its first push
 constexpr std::string_view kProbeToken = "carillonintegrationtest";
 
 // Push ids (cid) from JPush's pool. A push repeated with the id of the first try is answered with the first
-// result and not pushed again: what ended without a certain answer keeps its id here. Another process, or
-// this one after a restart, does not know it and takes a new one.
+// result and not pushed again: what ended without a certain answer keeps its id, here and, for a restart and
+// for other processes, with its delivery (JobSink::named, Outcome::provider_id).
 class PushIds {
  public:
-  // The id this delivery was tried with, or an unused one; empty: fetch some first.
-  std::string take(const std::string& handle, Time now) {
+  // The id this delivery was tried with, or an unused one; empty: fetch some first. `previous`: the one it
+  // was stored with, as long as JPush knows it; empty: none.
+  std::string take(const std::string& handle, const std::string& previous, Time now) {
     forget_old(now);
     if (const auto it = remembered_.find(handle); it != remembered_.end()) return it->second.id;
+    if (!previous.empty()) return previous;
     if (pool_.empty()) return {};
     std::string id = std::move(pool_.front().id);
     pool_.pop_front();
@@ -69,7 +73,7 @@ class PushIds {
   }
   void forget_old(Time now) {
     while (!order_.empty() && now - order_.front().first > kCidLife) forget_first();
-    while (!pool_.empty() && now - pool_.front().since > kCidLife) pool_.pop_front();
+    while (!pool_.empty() && now - pool_.front().since > kPoolLife) pool_.pop_front();
   }
 
   std::deque<Known> pool_;
@@ -110,7 +114,7 @@ class JpushProvider final : public Provider {
         sink.finished(*job, std::move(*refused));
         continue;
       }
-      push.cid = ids_.take(job->handle(), clock_.now());
+      push.cid = ids_.take(job->handle(), stored_id(*job), clock_.now());
       (push.cid.empty() ? waiting_ : ready).push_back(std::move(push));
     }
     go(std::move(ready));
@@ -180,12 +184,27 @@ class JpushProvider final : public Provider {
     }
   }
 
+  // An id of JPush's pool that an earlier try was made with; they begin with the app's key. The delivery is
+  // no younger than that try, so an id of a young delivery has not expired.
+  [[nodiscard]] std::string stored_id(const Job& job) const {
+    const bool is_cid = !options_.app_key.empty() && job.previous_id.starts_with(options_.app_key + "-");
+    return is_cid && clock_.now() - base::id_time(job.delivery) < kCidLife ? job.previous_id : std::string();
+  }
+
   void end(const Ready& push, Outcome outcome) {
     ids_.ended(push.job->handle(), push.cid, outcome, clock_.now());
+    // Where it goes on, so does its id.
+    if (outcome.provider_id.empty() && may_repeat(outcome.kind)) outcome.provider_id = push.cid;
     push.sink->finished(*push.job, std::move(outcome));
   }
 
+  static bool may_repeat(OutcomeKind kind) noexcept {
+    return kind != OutcomeKind::Sent && kind != OutcomeKind::InvalidRecipient &&
+           kind != OutcomeKind::Permanent;
+  }
+
   Task<void> run(std::shared_ptr<Ready> push) {
+    push->sink->named(*push->job, push->cid);
     std::string body = R"({"cid":)";
     base::append_json_string(body, push->cid);
     body += R"(,"audience":{"registration_id":[)";
@@ -202,6 +221,7 @@ class JpushProvider final : public Provider {
     std::string body = R"({"pushlist":{)";
     base::Deadline deadline = pushes->front().deadline;
     for (const Ready& push : *pushes) {
+      push.sink->named(*push.job, push.cid);
       if (&push != &pushes->front()) body += ',';
       base::append_json_string(body, push.cid);
       body += R"(:{"target":)";
@@ -270,7 +290,7 @@ class JpushProvider final : public Provider {
       std::vector<Ready> ready;
       std::vector<Ready> waiting = std::exchange(waiting_, {});
       for (Ready& push : waiting) {
-        push.cid = ids_.take(push.job->handle(), clock_.now());
+        push.cid = ids_.take(push.job->handle(), stored_id(*push.job), clock_.now());
         (push.cid.empty() ? waiting_ : ready).push_back(std::move(push));
       }
       go(std::move(ready));
@@ -299,18 +319,25 @@ constexpr model::Platform kPlatforms[] = {model::Platform::Android, model::Platf
 }  // namespace
 
 void describe_options(base::SettingsGroup& group, Options& options) {
-  group.text("app_key", options.app_key).required().help("AppKey of the app, from the JPush console.");
+  group.text("app_key", options.app_key)
+      .required()
+      .help("AppKey of the app, from the JPush console.")
+      .korean("JPush 콘솔에 있는 앱의 AppKey입니다.");
   group.secret("master_secret", options.master_secret)
       .required()
-      .help("Master Secret of the app, from the JPush console.");
+      .help("Master Secret of the app, from the JPush console.")
+      .korean("JPush 콘솔에 있는 앱의 Master Secret입니다.");
   group.text("harmony_category", options.harmony_category)
-      .help("Category of notifications on HarmonyOS, as Huawei names it; HarmonyOS devices need one.");
+      .help("Category of notifications on HarmonyOS, as Huawei names it; HarmonyOS devices need one.")
+      .korean("Huawei가 정한 HarmonyOS 알림 분류입니다. HarmonyOS 기기에는 꼭 필요합니다.");
   group.integer("cids", options.cids)
       .range(1, 1000)
       .unit("ids")
-      .help("So many push ids are fetched at a time; they keep a repeated push from being shown twice.");
+      .help("So many push ids are fetched at a time; they keep a repeated push from being shown twice.")
+      .korean("한 번에 받아 두는 푸시 ID의 개수입니다. 다시 보낸 푸시가 두 번 표시되지 않게 합니다.");
   group.boolean("batch", options.is_batched)
-      .help("Sends up to 100 messages in one request; JPush lets VIP accounts do so.");
+      .help("Sends up to 100 messages in one request; JPush lets VIP accounts do so.")
+      .korean("요청 하나에 메시지를 100개까지 담아 보냅니다. JPush의 VIP 계정만 쓸 수 있습니다.");
 }
 
 }  // namespace jpush_detail

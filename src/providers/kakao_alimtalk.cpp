@@ -333,18 +333,30 @@ std::optional<model::Receipt> read_report(base::JsonElement report, const Option
 }  // namespace
 
 void describe_options(base::SettingsGroup& group, Options& options) {
-  group.text("api_key", options.api_key).required().help("API key of SOLAPI.");
-  group.secret("api_secret", options.api_secret).required().help("Its secret.");
+  group.text("api_key", options.api_key)
+      .required()
+      .help("API key of SOLAPI.")
+      .korean("SOLAPI의 API 키입니다.");
+  group.secret("api_secret", options.api_secret)
+      .required()
+      .help("Its secret.")
+      .korean("API 키의 시크릿입니다.");
   group.text("channel_id", options.channel_id)
       .required()
-      .help("The KakaoTalk channel as SOLAPI knows it (pfId), KA01PF….");
+      .help("The KakaoTalk channel as SOLAPI knows it (pfId), KA01PF….")
+      .korean("SOLAPI에 연동된 카카오톡 채널의 ID(pfId)로, KA01PF…로 시작합니다.");
   group.text("template_id", options.template_id)
-      .help("Template of messages that name none in chat.kakao.template_id.");
-  group.text("from", options.from).help("Sender's number, registered with SOLAPI; for text messages.");
+      .help("Template of messages that name none in chat.kakao.template_id.")
+      .korean("chat.kakao.template_id를 적지 않은 메시지에 쓰는 템플릿입니다.");
+  group.text("from", options.from)
+      .help("Sender's number, registered with SOLAPI; for text messages.")
+      .korean("SOLAPI에 등록한 발신번호로, 문자 메시지에 씁니다.");
   group.boolean("sms_fallback", options.sms_fallback)
-      .help("Has SOLAPI send a text message to who cannot be reached by Alimtalk.");
+      .help("Has SOLAPI send a text message to who cannot be reached by Alimtalk.")
+      .korean("알림톡을 받을 수 없는 사람에게는 SOLAPI가 문자로 대신 보냅니다.");
   group.secret("webhook_secret", options.webhook_secret)
-      .help("Secret of the webhook SINGLE-REPORT in SOLAPI's console; empty: reports are refused.");
+      .help("Secret of the webhook SINGLE-REPORT in SOLAPI's console; empty: reports are refused.")
+      .korean("SOLAPI 콘솔의 SINGLE-REPORT 웹훅 시크릿입니다. 비워 두면 결과 보고를 받지 않습니다.");
 }
 
 std::span<const StatusRow> status_rows() noexcept { return kStatuses; }

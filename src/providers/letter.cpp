@@ -97,7 +97,9 @@ Mail mail_of(const Job& job, const LetterSender& sender, std::string_view host) 
   mail.text = m.body;
   mail.html = m.html;
   if (!m.html_has_preheader) mail.preheader = m.preheader;
-  mail.headers = {{"X-Carillon-Delivery", job.delivery_text()}, {"Auto-Submitted", "auto-generated"}};
+  mail.headers = {{"X-Carillon-Delivery", job.delivery_text()}};
+  const auto is_auto = [](const auto& header) { return lower(header.first) == "auto-submitted"; };
+  if (std::ranges::none_of(m.headers, is_auto)) mail.headers.emplace_back("Auto-Submitted", "auto-generated");
   mail.headers.insert(mail.headers.end(), m.headers.begin(), m.headers.end());
   mail.message_id = message_id_of(job, host, sender.email);
   mail.boundary = "=_" + job.handle();

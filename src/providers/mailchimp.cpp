@@ -319,25 +319,42 @@ std::optional<model::Receipt> receipt_of_list(base::JsonElement event, Time now)
 }  // namespace
 
 void describe_options(base::SettingsGroup& group, Options& options) {
-  group.secret("api_key", options.api_key).required().help("API key of Mailchimp Transactional.");
+  group.secret("api_key", options.api_key)
+      .required()
+      .help("API key of Mailchimp Transactional.")
+      .korean("Mailchimp Transactional의 API 키입니다.");
   group.text("from_email", options.from_email)
       .required()
-      .help("Sender's address where the request names none: of a verified domain.");
-  group.text("from_name", options.from_name).help("Sender's name shown beside the address.");
+      .help("Sender's address where the request names none: of a verified domain.")
+      .korean("요청에 발신자가 없을 때 쓰는 발신 주소로, 인증된 도메인이어야 합니다.");
+  group.text("from_name", options.from_name)
+      .help("Sender's name shown beside the address.")
+      .korean("주소와 함께 표시되는 발신자 이름입니다.");
   group.secret("webhook_key", options.webhook_key)
-      .help("Key shown with the webhook, which signs its calls; empty: they are refused.");
-  group.text("subaccount", options.subaccount).help("Subaccount that sends; empty: the account itself.");
-  group.text("ip_pool", options.ip_pool).help("Pool of dedicated addresses; empty: the account's.");
+      .help("Key shown with the webhook, which signs its calls; empty: they are refused.")
+      .korean("웹훅 화면에 나오는 서명 키입니다. 비워 두면 웹훅 호출을 거절합니다.");
+  group.text("subaccount", options.subaccount)
+      .help("Subaccount that sends; empty: the account itself.")
+      .korean("발송에 쓰는 하위 계정입니다. 비워 두면 계정 자체로 보냅니다.");
+  group.text("ip_pool", options.ip_pool)
+      .help("Pool of dedicated addresses; empty: the account's.")
+      .korean("전용 IP 풀입니다. 비워 두면 계정의 기본 풀을 씁니다.");
   group.boolean("track_opens", options.track_opens)
-      .help("Mandrill adds a picture that tells it of openings.");
+      .help("Mandrill adds a picture that tells it of openings.")
+      .korean("열람을 알 수 있도록 Mandrill이 그림을 넣습니다.");
   group.boolean("track_clicks", options.track_clicks)
-      .help("Mandrill rewrites links so that they pass by it.");
+      .help("Mandrill rewrites links so that they pass by it.")
+      .korean("클릭을 알 수 있도록 Mandrill이 링크를 바꿉니다.");
   group.integer("batch", options.batch)
       .range(1, kBatchMax)
-      .help("Recipients of one request with equal content; beyond 10 rejections come by the webhook only.");
+      .help("Recipients of one request with equal content; beyond 10 rejections come by the webhook only.")
+      .korean(
+          "내용이 같은 메일을 요청 하나로 받는 수신자 수입니다. 10명을 넘으면 거절은 웹훅으로만 알려 "
+          "줍니다.");
   group.integer("requests", options.requests)
       .range(0, kRequestsMax)
-      .help("Requests under way at a time; 0: 50.");
+      .help("Requests under way at a time; 0: 50.")
+      .korean("동시에 진행하는 요청의 개수입니다. 0이면 50입니다.");
 }
 
 std::span<const ErrorRow> error_rows() noexcept { return kErrors; }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/ids.h"
 #include "providers/calls.h"
 
@@ -42,20 +44,38 @@ Task<Result<CallbackReading>> Provider::callback(const CallbackRequest&, base::D
   co_return fail(Errc::NotFound, "this provider reports nothing");
 }
 
+void name_setting(const base::SettingsGroup& group, const Error& error, base::Problems& problems) {
+  if (error.code != Errc::InvalidArgument) return;
+  const std::string_view text = error.message;
+  const std::string_view name =
+      text.substr(0, text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_"));
+  const bool is_setting = std::ranges::any_of(
+      group.settings(), [name](const base::Setting& setting) { return setting.name == name; });
+  if (is_setting)
+    problems.push_back({fmt::format("/settings/{}", name), "integration_test_failed", error.message});
+}
+
 void describe(base::SettingsGroup& group, CommonOptions& options) {
   group.text("endpoint", options.endpoint)
-      .help("Where the provider is reached; another than the vendor's for tests and proxies.");
+      .help("Where the provider is reached; another than the vendor's for tests and proxies.")
+      .korean("공급자에 접속하는 주소입니다. 시험이나 프록시에는 다른 주소를 씁니다.");
   group.text("ca_file", options.ca_file)
-      .help("Certificates to trust, a PEM file on the server; empty: the system's.");
-  group.duration("timeout", options.timeout).range(1000, 120'000).help("How long one request may take.");
+      .help("Certificates to trust, a PEM file on the server; empty: the system's.")
+      .korean("신뢰할 인증서가 든 서버의 PEM 파일입니다. 비워 두면 시스템의 인증서를 씁니다.");
+  group.duration("timeout", options.timeout)
+      .range(1000, 120'000)
+      .help("How long one request may take.")
+      .korean("요청 하나에 걸릴 수 있는 최대 시간입니다.");
   group.number("rate", options.rate)
       .range(0, 1e6)
       .unit("messages/s")
-      .help("At most so many messages per second; 0: no limit of ours.");
+      .help("At most so many messages per second; 0: no limit of ours.")
+      .korean("초당 보내는 메시지의 최대 개수입니다. 0이면 따로 제한하지 않습니다.");
   group.integer("max_in_flight", options.max_in_flight)
       .range(0, 100'000)
       .unit("messages")
-      .help("At most so many messages at the provider at once; 0: the provider's default.");
+      .help("At most so many messages at the provider at once; 0: the provider's default.")
+      .korean("공급자에 동시에 맡겨 두는 메시지의 최대 개수입니다. 0이면 공급자의 기본값을 씁니다.");
 }
 
 Task<void> drain(base::TaskGate& gate) {

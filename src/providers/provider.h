@@ -50,9 +50,12 @@ struct Job {
   std::shared_ptr<const model::Message> message;
   std::optional<Time> expires_at;
   std::string collapse_key;  // the caller's; empty: none
-  Time now{};                // when this attempt was begun
-  bool is_sensitive = false; // something in the message may be
-  void* owner = nullptr;     // the caller's own
+  // The vendor's id of the last attempt, whoever was asked then: named() before, or of its outcome; mostly
+  // empty.
+  std::string previous_id;
+  Time now{};                 // when this attempt was begun
+  bool is_sensitive = false;  // something in the message may be
+  void* owner = nullptr;      // the caller's own
 
   [[nodiscard]] std::string delivery_text() const;      // "dlv_…"
   [[nodiscard]] std::string notification_text() const;  // "ntf_…"
@@ -65,6 +68,12 @@ class JobSink {
  public:
   virtual ~JobSink() = default;
   virtual void finished(Job& job, model::Outcome outcome) = 0;
+  // Before the request leaves: the vendor tells by this id (at most 512 bytes) whether it has the message
+  // already. It is the Job::previous_id of the next attempt even if this process is killed in between.
+  virtual void named(Job& job, const std::string& provider_id) {
+    static_cast<void>(job);
+    static_cast<void>(provider_id);
+  }
 };
 
 // A request a vendor made to us about messages it has, as it came.
@@ -181,6 +190,9 @@ struct ProviderType {
   // Push: the app whose devices an account serves, by its settings with secrets in clear: bundle id, Firebase
   // project. Empty: they do not say; null: they never do.
   std::string (*bundle)(base::JsonElement settings) = nullptr;
+  // Push: which of the vendor's services an account sends to, by its settings: production or development, as
+  // a device says of its tokens. Null: the vendor has one.
+  std::string (*environment)(base::JsonElement settings) = nullptr;
   // Declares all settings on a throw-away Options (for listing) and opens one account. `settings` is
   // the JSON object as stored with secrets in clear. Errors of open: InvalidArgument with problems.
   void (*declare)(base::SettingsGroup& group) = nullptr;
@@ -188,8 +200,13 @@ struct ProviderType {
                                             const Context& context, const CommonOptions& common) = nullptr;
 };
 
+// Where an account cannot be made of its settings the message begins with the setting that is to blame
+// ("private_key is not …"): that one becomes a problem, so that whoever asks sees it at its field.
+void name_setting(const base::SettingsGroup& group, const Error& error, base::Problems& problems);
+
 // Makes `open` for a provider with its own Options: reads common and own settings, then constructs.
 //   T::create(Options, CommonOptions, const Context&) -> Result<std::unique_ptr<Provider>>
+// An InvalidArgument of create() begins with the name of the setting it is about.
 template <class T, class Options, void (*Describe)(base::SettingsGroup&, Options&)>
 Result<std::unique_ptr<Provider>> open_as(base::JsonElement settings, base::Problems& problems,
                                           const Context& context, const CommonOptions& defaults) {
@@ -200,7 +217,9 @@ Result<std::unique_ptr<Provider>> open_as(base::JsonElement settings, base::Prob
   Describe(group, own);
   group.apply(settings, "/settings", problems);
   if (!problems.empty()) return fail(Errc::InvalidArgument, "the integration's settings are not valid");
-  return T::create(std::move(own), std::move(common), context);
+  auto made = T::create(std::move(own), std::move(common), context);
+  if (!made) name_setting(group, made.error(), problems);
+  return made;
 }
 template <class Options, void (*Describe)(base::SettingsGroup&, Options&)>
 void declare_as(base::SettingsGroup& group) {

@@ -117,7 +117,8 @@ constexpr model::Platform kPlatforms[] = {model::Platform::Android, model::Platf
 void describe_options(base::SettingsGroup& group, Options& options) {
   group.secret("api_key", options.api_key)
       .required()
-      .help("Secret API Key of the app, from the Pushy dashboard, API Authentication.");
+      .help("Secret API Key of the app, from the Pushy dashboard, API Authentication.")
+      .korean("Pushy 대시보드의 API Authentication에 있는 앱의 Secret API Key입니다.");
 }
 
 std::span<const ErrorRow> error_rows() noexcept { return kErrors; }

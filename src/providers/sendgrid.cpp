@@ -457,26 +457,40 @@ Result<void> check_signature(const CallbackRequest& request, const std::optional
 }  // namespace
 
 void describe_options(base::SettingsGroup& group, Options& options) {
-  group.secret("api_key", options.api_key).required().help("API key, SG.…, with the permission Mail Send.");
+  group.secret("api_key", options.api_key)
+      .required()
+      .help("API key, SG.…, with the permission Mail Send.")
+      .korean("Mail Send 권한이 있는 API 키로, SG.…로 시작합니다.");
   group.text("from_email", options.from_email)
       .required()
-      .help("Sender's address where the request names none: of a verified sender or domain.");
-  group.text("from_name", options.from_name).help("Sender's name shown beside the address.");
+      .help("Sender's address where the request names none: of a verified sender or domain.")
+      .korean("요청에 발신자가 없을 때 쓰는 발신 주소로, 인증된 발신자나 도메인이어야 합니다.");
+  group.text("from_name", options.from_name)
+      .help("Sender's name shown beside the address.")
+      .korean("주소와 함께 표시되는 발신자 이름입니다.");
   group.text("webhook_public_key", options.webhook_public_key)
-      .help("Verification key of the signed Event Webhook; empty: its calls are refused.");
-  group.text("ip_pool", options.ip_pool).help("Pool of addresses to send from; empty: the account's.");
+      .help("Verification key of the signed Event Webhook; empty: its calls are refused.")
+      .korean("서명된 Event Webhook의 검증 키입니다. 비워 두면 호출을 거절합니다.");
+  group.text("ip_pool", options.ip_pool)
+      .help("Pool of addresses to send from; empty: the account's.")
+      .korean("발송에 쓰는 IP 풀입니다. 비워 두면 계정의 기본 풀을 씁니다.");
   group.integer("unsubscribe_group", options.unsubscribe_group)
       .range(0, 9e9)
-      .help("Unsubscribe group of all mail; 0: none.");
+      .help("Unsubscribe group of all mail; 0: none.")
+      .korean("모든 메일에 적용하는 수신 거부 그룹입니다. 0이면 없습니다.");
   group.boolean("sandbox_mode", options.sandbox_mode)
-      .help("SendGrid checks every mail and sends none; it counts as sent here.");
+      .help("SendGrid checks every mail and sends none; it counts as sent here.")
+      .korean("SendGrid가 메일을 검사만 하고 보내지는 않습니다. 여기서는 보낸 것으로 셉니다.");
   group.boolean("track_opens", options.track_opens)
-      .help("SendGrid adds a picture that tells it of openings.");
+      .help("SendGrid adds a picture that tells it of openings.")
+      .korean("열람을 알 수 있도록 SendGrid가 그림을 넣습니다.");
   group.boolean("track_clicks", options.track_clicks)
-      .help("SendGrid rewrites links so that they pass by it.");
+      .help("SendGrid rewrites links so that they pass by it.")
+      .korean("클릭을 알 수 있도록 SendGrid가 링크를 바꿉니다.");
   group.integer("requests", options.requests)
       .range(0, kRequestsMax)
-      .help("Requests under way at a time, each with up to 1000 recipients; 0: 50.");
+      .help("Requests under way at a time, each with up to 1000 recipients; 0: 50.")
+      .korean("동시에 진행하는 요청의 개수로, 요청마다 수신자가 1000명까지입니다. 0이면 50입니다.");
 }
 
 std::span<const StatusRow> status_rows() noexcept { return kStatuses; }

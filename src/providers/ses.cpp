@@ -326,22 +326,37 @@ bool is_unsubscribe_all(base::JsonElement about) noexcept {
 }  // namespace
 
 void describe_options(base::SettingsGroup& group, Options& options) {
-  group.text("region", options.region).required().help("Region of SES, such as eu-west-1.");
+  group.text("region", options.region)
+      .required()
+      .help("Region of SES, such as eu-west-1.")
+      .korean("ap-northeast-2 같은 SES의 리전입니다.");
   group.text("access_key_id", options.access_key_id)
       .required()
-      .help("Access key, AKIA…, that may ses:SendEmail.");
-  group.secret("secret_access_key", options.secret_access_key).required().help("The access key's secret.");
-  group.secret("session_token", options.session_token).help("Session token of a temporary key; empty: none.");
+      .help("Access key, AKIA…, that may ses:SendEmail.")
+      .korean("ses:SendEmail이 허용된 액세스 키로, AKIA…로 시작합니다.");
+  group.secret("secret_access_key", options.secret_access_key)
+      .required()
+      .help("The access key's secret.")
+      .korean("액세스 키의 시크릿입니다.");
+  group.secret("session_token", options.session_token)
+      .help("Session token of a temporary key; empty: none.")
+      .korean("임시 키의 세션 토큰입니다. 비워 두면 쓰지 않습니다.");
   group.text("from_email", options.from_email)
       .required()
-      .help("Sender's address where the request names none: of a verified identity.");
-  group.text("from_name", options.from_name).help("Sender's name shown beside the address.");
+      .help("Sender's address where the request names none: of a verified identity.")
+      .korean("요청에 발신자가 없을 때 쓰는 발신 주소로, 확인된 자격 증명이어야 합니다.");
+  group.text("from_name", options.from_name)
+      .help("Sender's name shown beside the address.")
+      .korean("주소와 함께 표시되는 발신자 이름입니다.");
   group.text("configuration_set", options.configuration_set)
-      .help("Configuration set of all mail, which publishes its events; empty: the identity's.");
+      .help("Configuration set of all mail, which publishes its events; empty: the identity's.")
+      .korean("모든 메일에 쓰는 구성 세트로, 이벤트를 게시합니다. 비워 두면 자격 증명의 것을 씁니다.");
   group.text("topic_arn", options.topic_arn)
-      .help("SNS topic that events are published to, arn:aws:sns:…; empty: calls are refused.");
+      .help("SNS topic that events are published to, arn:aws:sns:…; empty: calls are refused.")
+      .korean("이벤트가 게시되는 SNS 주제(arn:aws:sns:…)입니다. 비워 두면 호출을 거절합니다.");
   group.text("sns_origin", options.sns_origin)
-      .help("For tests: where SNS certificates and confirmations may come from besides Amazon's hosts.");
+      .help("For tests: where SNS certificates and confirmations may come from besides Amazon's hosts.")
+      .korean("시험용: Amazon의 호스트 외에 SNS 인증서와 확인을 받아도 되는 주소입니다.");
 }
 
 std::span<const ErrorRow> error_rows() noexcept { return kErrors; }

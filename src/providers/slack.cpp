@@ -247,7 +247,10 @@ void describe_options(base::SettingsGroup& group, Options& options) {
   group.secret("bot_token", options.bot_token)
       .help(
           "Bot token, xoxb-…, with the scope chat:write; empty: only addresses with a secret of their own "
-          "(an incoming webhook's URL, or a token) are reached.");
+          "(an incoming webhook's URL, or a token) are reached.")
+      .korean(
+          "chat:write 권한이 있는 봇 토큰으로, xoxb-…로 시작합니다. 비워 두면 자체 시크릿(수신 웹훅 URL이나 "
+          "토큰)이 있는 주소에만 보냅니다.");
 }
 
 std::span<const ErrorRow> error_rows() noexcept { return kErrors; }

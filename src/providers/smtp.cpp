@@ -72,11 +72,11 @@ const StatusRow* find_status(std::string_view enhanced) noexcept {
   return row == std::end(kStatuses) ? nullptr : row;
 }
 
+bool is_about_login(int code) noexcept { return code == 530 || code == 534 || code == 535 || code == 538; }
+
 // A refusal for good without an enhanced code (RFC 5321 §4.2.3).
 OutcomeKind kind_of_code(int code, Phase phase) noexcept {
-  if (code == 530 || code == 534 || code == 535 || code == 538 || phase == Phase::Auth) {
-    return OutcomeKind::Misconfigured;
-  }
+  if (is_about_login(code) || phase == Phase::Auth) return OutcomeKind::Misconfigured;
   if (phase == Phase::Connect)
     return OutcomeKind::Temporary;  // "no service here" is said of the host, not of a mail
   if (phase == Phase::MailFrom && (code == 550 || code == 553 || code == 554))
@@ -193,7 +193,8 @@ class SmtpProvider final : public Provider {
     }
     const auto reply = co_await http_->mail(std::move(mail), deadline);
     if (reply) {
-      sink.finished(job, classify(*reply, content.message_id));
+      const LetterSender sender = sender_of(*job.message, options_.from_email, options_.from_name);
+      sink.finished(job, classify(*reply, content.message_id, sender.is_asked));
     } else if (reply.error().failure == net::SendFailure::NotSent) {
       sink.finished(job, Outcome::not_sent(reply.error().detail));
     } else {
@@ -213,24 +214,39 @@ class SmtpProvider final : public Provider {
 }  // namespace
 
 void describe_options(base::SettingsGroup& group, Options& options) {
-  group.text("username", options.username).help("User for AUTH; empty: none.");
-  group.secret("password", options.password).help("Password for AUTH.");
+  group.text("username", options.username)
+      .help("User for AUTH; empty: none.")
+      .korean("AUTH에 쓰는 사용자 이름입니다. 비워 두면 인증하지 않습니다.");
+  group.secret("password", options.password).help("Password for AUTH.").korean("AUTH에 쓰는 비밀번호입니다.");
   group.text("from_email", options.from_email)
       .required()
-      .help("Sender's address where the request names none.");
-  group.text("from_name", options.from_name).help("Sender's name shown beside the address.");
+      .help("Sender's address where the request names none.")
+      .korean("요청에 발신자가 없을 때 쓰는 발신 주소입니다.");
+  group.text("from_name", options.from_name)
+      .help("Sender's name shown beside the address.")
+      .korean("주소와 함께 표시되는 발신자 이름입니다.");
   group.boolean("starttls", options.starttls)
-      .help("Refuse to go on without STARTTLS (smtp:// to another machine); smtps:// is always encrypted.");
+      .help("Refuse to go on without STARTTLS (smtp:// to another machine); smtps:// is always encrypted.")
+      .korean(
+          "다른 컴퓨터로의 smtp:// 연결에서 STARTTLS가 없으면 보내지 않습니다. smtps://는 항상 "
+          "암호화됩니다.");
   group.text("hello", options.hello)
-      .help("Name given in EHLO and after the @ of Message-ID; empty: the server's.");
-  group.text("dkim_domain", options.dkim_domain).help("Domain that signs, d= of DKIM; empty: no signature.");
-  group.text("dkim_selector", options.dkim_selector).help("Selector of the key's DNS record.");
-  group.secret("dkim_private_key", options.dkim_private_key).help("PKCS#8 PEM, RSA or Ed25519.");
+      .help("Name given in EHLO and after the @ of Message-ID; empty: the server's.")
+      .korean("EHLO와 Message-ID의 @ 뒤에 쓰는 이름입니다. 비워 두면 서버의 이름을 씁니다.");
+  group.text("dkim_domain", options.dkim_domain)
+      .help("Domain that signs, d= of DKIM; empty: no signature.")
+      .korean("서명하는 도메인(DKIM의 d=)입니다. 비워 두면 서명하지 않습니다.");
+  group.text("dkim_selector", options.dkim_selector)
+      .help("Selector of the key's DNS record.")
+      .korean("키가 든 DNS 레코드의 선택자(selector)입니다.");
+  group.secret("dkim_private_key", options.dkim_private_key)
+      .help("PKCS#8 PEM, RSA or Ed25519.")
+      .korean("PKCS#8 PEM 형식의 RSA 또는 Ed25519 개인 키입니다.");
 }
 
 std::span<const StatusRow> status_rows() noexcept { return kStatuses; }
 
-model::Outcome classify(const net::SmtpReply& reply, const std::string& handle) {
+model::Outcome classify(const net::SmtpReply& reply, const std::string& handle, bool asked_sender) {
   if (reply.code >= 200 && reply.code < 300 && reply.phase == Phase::Done) {
     const std::size_t at = reply.text.find(kQueuedAs);
     std::string id = at == std::string::npos ? handle : reply.text.substr(at + kQueuedAs.size());
@@ -249,6 +265,10 @@ model::Outcome classify(const net::SmtpReply& reply, const std::string& handle) 
       reply.phase != Phase::Data) {
     kind = OutcomeKind::Misconfigured;
   }
+  // The caller's own sender says nothing about the account; before MAIL FROM nobody has seen it.
+  const bool is_known = reply.phase != Phase::Connect && reply.phase != Phase::Auth;
+  if (kind == OutcomeKind::Misconfigured && asked_sender && is_known && !is_about_login(reply.code))
+    kind = OutcomeKind::Permanent;
   Outcome outcome = Outcome::of(
       kind, reply.code, reply.enhanced.empty() ? std::to_string(reply.code) : reply.enhanced,
       row != nullptr ? std::string(row->text) : fmt::format("the server answered {}", reply.code));

@@ -30,8 +30,9 @@ struct StatusRow {
 };
 std::span<const StatusRow> status_rows() noexcept;
 
-// `handle` becomes the provider's id unless the reply names a queue id.
-model::Outcome classify(const net::SmtpReply& reply, const std::string& handle);
+// `handle` becomes the provider's id unless the reply names a queue id. `asked_sender`: the caller chose the
+// sender, not the account: that one being refused stops nobody else.
+model::Outcome classify(const net::SmtpReply& reply, const std::string& handle, bool asked_sender = false);
 // Everything but the envelope. `domain`: of the Message-ID.
 Mail mail_of(const Job& job, const Options& options, const std::string& domain);
 

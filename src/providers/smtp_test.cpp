@@ -5,6 +5,7 @@
 #include <map>
 
 #include "providers/fixtures_test.h"
+#include "providers/letter.h"
 
 namespace carillon::providers::smtp_detail {
 namespace {
@@ -71,6 +72,20 @@ TEST(Smtp, JudgesARefusalWithoutAnEnhancedCodeByItsPhase) {
   }
 }
 
+TEST(Smtp, ACallersStrangeSenderDoesNotStopTheOthers) {
+  for (const net::SmtpReply& refusal : {net::SmtpReply{550, "", "text", Phase::MailFrom},
+                                        {553, "5.1.8", "text", Phase::MailFrom},
+                                        {501, "5.1.7", "text", Phase::MailFrom},
+                                        {550, "5.7.26", "text", Phase::Data}}) {
+    EXPECT_EQ(classify(refusal, "h", false).kind, OutcomeKind::Misconfigured) << refusal.enhanced;
+    EXPECT_EQ(classify(refusal, "h", true).kind, OutcomeKind::Permanent) << refusal.enhanced;
+  }
+  for (const net::SmtpReply& refusal :
+       {net::SmtpReply{535, "5.7.8", "text", Phase::Auth}, {530, "5.7.0", "text", Phase::MailFrom}}) {
+    EXPECT_EQ(classify(refusal, "h", true).kind, OutcomeKind::Misconfigured) << refusal.code;
+  }
+}
+
 TEST(Smtp, EveryAttemptHasTheSameMessageId) {
   Job job = testing_only::job_of("you@example.com");
   auto message = testing_only::message_of("Title", "Text");
@@ -89,6 +104,24 @@ TEST(Smtp, EveryAttemptHasTheSameMessageId) {
   message->from_email = "other@example.com";
   EXPECT_EQ(mail_of(job, options, "").from_email, "other@example.com");
   EXPECT_EQ(mail_of(job, options, "").from_name, "");
+}
+
+TEST(Smtp, TheCallersAutoSubmittedTakesThePlaceOfOurs) {
+  Job job = testing_only::job_of("you@example.com");
+  auto message = testing_only::message_of("Title", "Text");
+  job.message = message;
+  Options options;
+  options.from_email = "shop@example.com";
+  const auto said = [&] {
+    std::vector<std::string> values;
+    for (const auto& [name, value] : mail_of(job, options, "").headers) {
+      if (lower(name) == "auto-submitted") values.push_back(value);
+    }
+    return values;
+  };
+  EXPECT_EQ(said(), std::vector<std::string>{"auto-generated"});
+  message->headers = {{"auto-submitted", "auto-replied"}};
+  EXPECT_EQ(said(), std::vector<std::string>{"auto-replied"});
 }
 
 }  // namespace

@@ -37,14 +37,20 @@ Outcome read_listing(const net::HttpResponse& response, Time now) {
 }  // namespace
 
 void describe(base::SettingsGroup& group, TwilioAccount& account) {
-  group.text("account_sid", account.sid).required().help("Account SID, AC….");
+  group.text("account_sid", account.sid)
+      .required()
+      .help("Account SID, AC….")
+      .korean("AC…로 시작하는 계정 SID입니다.");
   group.text("api_key_sid", account.api_key_sid)
-      .help("SID of an API key, SK…, when auth_token is its secret; empty: the account itself.");
+      .help("SID of an API key, SK…, when auth_token is its secret; empty: the account itself.")
+      .korean("auth_token이 API 키의 시크릿일 때 그 키의 SID(SK…)입니다. 비워 두면 계정 자체를 씁니다.");
   group.secret("auth_token", account.auth_token)
       .required()
-      .help("The account's auth token, or the API key's secret.");
+      .help("The account's auth token, or the API key's secret.")
+      .korean("계정의 인증 토큰 또는 API 키의 시크릿입니다.");
   group.secret("signing_token", account.signing_token)
-      .help("The account's primary auth token, which signs callbacks; empty: auth_token.");
+      .help("The account's primary auth token, which signs callbacks; empty: auth_token.")
+      .korean("콜백에 서명하는 계정의 기본 인증 토큰입니다. 비워 두면 auth_token을 씁니다.");
 }
 
 std::span<const TwilioError> twilio_account_errors() noexcept { return kErrors; }
@@ -74,6 +80,7 @@ Outcome read_twilio_answer(const net::HttpResponse& response, std::span<const Tw
   if (has_own_sender && row != nullptr && row->is_about_sender) kind = OutcomeKind::Permanent;
   Outcome outcome = Outcome::of(kind, response.status, code != 0 ? std::to_string(code) : std::string(),
                                 std::string(row != nullptr ? row->text : "an error not documented"));
+  outcome.is_of_address = row != nullptr && row->is_about_destination;
   heed_retry_after(outcome, response, now, kPause);
   return outcome;
 }

@@ -27,6 +27,8 @@ struct TwilioError {
   std::string_view text;
   // It complains of the sender: where the request chose it, the request is wrong and not the account.
   bool is_about_sender = false;
+  // It complains of where the message goes: a region or number this account may not reach. Others go on.
+  bool is_about_destination = false;
 };
 // Those of every resource.
 std::span<const TwilioError> twilio_account_errors() noexcept;

@@ -28,8 +28,9 @@ constexpr TwilioError kErrors[] = {
     {21212, OutcomeKind::Misconfigured, "The sender number is not valid.", true},
     {21214, OutcomeKind::InvalidRecipient, "The phone number cannot be reached."},
     {21217, OutcomeKind::InvalidRecipient, "The phone number does not appear to be valid."},
-    {21219, OutcomeKind::Misconfigured, "A trial account may reach verified numbers only."},
-    {21408, OutcomeKind::Misconfigured, "Messages to this region are not enabled for the account."},
+    {21219, OutcomeKind::Misconfigured, "A trial account may reach verified numbers only.", false, true},
+    {21408, OutcomeKind::Misconfigured, "Messages to this region are not enabled for the account.", false,
+     true},
     {21601, OutcomeKind::Misconfigured, "The sender number cannot send text messages.", true},
     {21602, OutcomeKind::Permanent, "The message has no body."},
     {21603, OutcomeKind::Misconfigured, "A sender number is required: set from or messaging_service_sid."},
@@ -38,7 +39,7 @@ constexpr TwilioError kErrors[] = {
     {21606, OutcomeKind::Misconfigured,
      "The sender number is not the account's or cannot send text messages to this destination.", true},
     {21607, OutcomeKind::Misconfigured, "A trial account must send from its own number.", true},
-    {21608, OutcomeKind::Misconfigured, "A trial account may reach verified numbers only."},
+    {21608, OutcomeKind::Misconfigured, "A trial account may reach verified numbers only.", false, true},
     {21609, OutcomeKind::Permanent, "The status callback is not a valid URL: check server.public_url."},
     {21610, OutcomeKind::InvalidRecipient, "The recipient has unsubscribed (STOP)."},
     {21611, OutcomeKind::Throttled, "The sender's queue is full."},
@@ -115,7 +116,7 @@ class TwilioSms final : public TwilioProvider {
   static Result<std::unique_ptr<Provider>> create(Options options, CommonOptions common,
                                                   const Context& context) {
     if (options.from.empty() && options.messaging_service_sid.empty()) {
-      return fail(Errc::InvalidArgument, "set from or messaging_service_sid");
+      return fail(Errc::InvalidArgument, "from is missing: set it, or messaging_service_sid");
     }
     CARILLON_CHECK(set_endpoint(common, kTwilioEndpoint));
     return std::make_unique<TwilioSms>(std::move(options), std::move(common), context);
@@ -173,11 +174,14 @@ CallbackReading read_inbound(const CallbackForm& form, Time now) {
 void describe_options(base::SettingsGroup& group, Options& options) {
   describe(group, options.account);
   group.text("from", options.from)
-      .help("Sender: a number of the account in E.164, or an alphanumeric sender id.");
+      .help("Sender: a number of the account in E.164, or an alphanumeric sender id.")
+      .korean("발신자: 계정의 E.164 번호 또는 영숫자 발신자 ID입니다.");
   group.text("messaging_service_sid", options.messaging_service_sid)
-      .help("Messaging service, MG…, that chooses the sender.");
+      .help("Messaging service, MG…, that chooses the sender.")
+      .korean("발신자를 고르는 메시징 서비스로, MG…로 시작합니다.");
   group.boolean("mms", options.mms)
-      .help("Sends a message's image along (MMS, billed as such) when it is an https URL; off: text only.");
+      .help("Sends a message's image along (MMS, billed as such) when it is an https URL; off: text only.")
+      .korean("메시지의 그림이 https URL이면 함께 보냅니다(MMS 요금). 끄면 글만 보냅니다.");
 }
 
 std::span<const TwilioError> error_rows() noexcept { return kErrors; }

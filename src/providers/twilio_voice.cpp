@@ -22,11 +22,12 @@ constexpr TwilioError kErrors[] = {
     {10004, OutcomeKind::Throttled, "Too many calls at a time."},
     {10005, OutcomeKind::Misconfigured, "Calls are disabled for the account."},
     {13224, OutcomeKind::InvalidRecipient, "Twilio cannot call this number, or it is not valid."},
-    {13225, OutcomeKind::Misconfigured, "Twilio blocks calls to this number."},
-    {13227, OutcomeKind::Misconfigured, "Calls to this region are not enabled: check the geo permissions."},
+    {13225, OutcomeKind::Misconfigured, "Twilio blocks calls to this number.", false, true},
+    {13227, OutcomeKind::Misconfigured, "Calls to this region are not enabled: check the geo permissions.",
+     false, true},
     {21201, OutcomeKind::Permanent, "The call has no recipient."},
     {21202, OutcomeKind::InvalidRecipient, "The number is a premium number."},
-    {21203, OutcomeKind::Misconfigured, "International calls are not enabled for the account."},
+    {21203, OutcomeKind::Misconfigured, "International calls are not enabled for the account.", false, true},
     {21205, OutcomeKind::Permanent, "A URL of the call is not valid: check server.public_url."},
     {21206, OutcomeKind::Permanent, "The digits to send are not valid."},
     {21207, OutcomeKind::Permanent, "The machine detection is not valid."},
@@ -37,11 +38,12 @@ constexpr TwilioError kErrors[] = {
     {21212, OutcomeKind::Misconfigured, "The caller's number is not valid.", true},
     {21213, OutcomeKind::Misconfigured, "A caller's number is required: set from."},
     {21214, OutcomeKind::InvalidRecipient, "The phone number cannot be reached."},
-    {21215, OutcomeKind::Misconfigured, "Calls to this region are not enabled: check the geo permissions."},
-    {21216, OutcomeKind::Misconfigured, "Twilio blocks calls to this number."},
+    {21215, OutcomeKind::Misconfigured, "Calls to this region are not enabled: check the geo permissions.",
+     false, true},
+    {21216, OutcomeKind::Misconfigured, "Twilio blocks calls to this number.", false, true},
     {21217, OutcomeKind::InvalidRecipient, "The phone number does not appear to be valid."},
     {21218, OutcomeKind::Permanent, "The application does not exist."},
-    {21219, OutcomeKind::Misconfigured, "A trial account may call verified numbers only."},
+    {21219, OutcomeKind::Misconfigured, "A trial account may call verified numbers only.", false, true},
     {21234, OutcomeKind::Permanent, "The machine detection is not valid."},
     {21263, OutcomeKind::Permanent, "The machine detection's parameters are not valid."},
 };
@@ -99,20 +101,29 @@ void describe_options(base::SettingsGroup& group, Options& options) {
   describe(group, options.account);
   group.text("from", options.from)
       .required()
-      .help("Caller: a number of the account or one verified for it, in E.164.");
+      .help("Caller: a number of the account or one verified for it, in E.164.")
+      .korean("발신자: 계정의 번호 또는 계정에 확인된 번호로, E.164 형식입니다.");
   group.text("voice", options.voice)
       .help(
           "Who speaks where the message names nobody: Polly.Joanna, Google.en-GB-Standard-A …; empty: the "
-          "language's default.");
+          "language's default.")
+      .korean(
+          "메시지에 목소리가 없을 때 쓰는 목소리(Polly.Seoyeon 등)입니다. 비워 두면 언어의 기본 목소리를 "
+          "씁니다.");
   group.text("language", options.language)
-      .help("Language spoken where neither the message nor its locale names one: en-US, ko-KR ….");
+      .help("Language spoken where neither the message nor its locale names one: en-US, ko-KR ….")
+      .korean("메시지에도 로캘에도 언어가 없을 때 말하는 언어(ko-KR, en-US 등)입니다.");
   group.choice("machine_detection", options.machine_detection, {"off", "detect", "message_end"})
       .help(
           "Whether Twilio finds out who answered: detect says so in the report, message_end also waits for "
-          "the beep before it speaks.");
+          "the beep before it speaks.")
+      .korean(
+          "누가 받았는지 Twilio가 알아낼지 정합니다. detect는 보고에 알려 주고, message_end는 삐 소리를 "
+          "기다렸다가 말합니다.");
   group.duration("ring_timeout", options.ring_timeout)
       .range(5'000, 600'000)
-      .help("How long it rings before the call counts as unanswered.");
+      .help("How long it rings before the call counts as unanswered.")
+      .korean("받지 않은 것으로 셀 때까지 신호가 울리는 시간입니다.");
 }
 
 std::span<const TwilioError> error_rows() noexcept { return kErrors; }

@@ -40,10 +40,11 @@ constexpr StatusRow kStatuses[] = {
     {"11", OutcomeKind::Misconfigured, "The account is not enabled for HTTP."},
     {"12", OutcomeKind::Permanent, "The message is too long."},
     {"14", OutcomeKind::Misconfigured, "The signature of the request is not valid."},
-    {"15", OutcomeKind::Misconfigured, "The sender is not allowed in this country: check from.", true},
+    {"15", OutcomeKind::Misconfigured, "The sender is not allowed in this country: check from.", true, true},
     {"22", OutcomeKind::Permanent, "The network code is not valid."},
     {"23", OutcomeKind::Permanent, "The callback URL is not valid: check server.public_url."},
-    {"29", OutcomeKind::Misconfigured, "A trial account may reach the numbers on its list only."},
+    {"29", OutcomeKind::Misconfigured, "A trial account may reach the numbers on its list only.", false,
+     true},
     {"32", OutcomeKind::Misconfigured, "The account wants signed requests, or a secret alone."},
     {"33", OutcomeKind::InvalidRecipient, "The number is de-activated."},
 };
@@ -99,7 +100,9 @@ Outcome outcome_of(std::string_view status, std::string_view text, bool has_own_
     kind = OutcomeKind::InvalidRecipient;
     detail = "The phone number is not valid.";
   }
-  return Outcome::of(kind, 200, std::string(status), std::string(detail));
+  Outcome outcome = Outcome::of(kind, 200, std::string(status), std::string(detail));
+  outcome.is_of_address = row->is_about_destination;
+  return outcome;
 }
 
 Outcome read_balance(const net::HttpResponse& response, Time now) { return classify(response, false, now); }
@@ -173,15 +176,24 @@ void read_inbound(const CallbackForm& fields, Time now, CallbackReading& reading
 }  // namespace
 
 void describe_options(base::SettingsGroup& group, Options& options) {
-  group.text("api_key", options.api_key).required().help("API key of the account, 8 characters.");
-  group.secret("api_secret", options.api_secret).required().help("API secret of the account.");
+  group.text("api_key", options.api_key)
+      .required()
+      .help("API key of the account, 8 characters.")
+      .korean("계정의 API 키(8자)입니다.");
+  group.secret("api_secret", options.api_secret)
+      .required()
+      .help("API secret of the account.")
+      .korean("계정의 API 시크릿입니다.");
   group.text("from", options.from)
       .required()
-      .help("Sender: a number of the account, or an alphanumeric sender id of up to 11 characters.");
+      .help("Sender: a number of the account, or an alphanumeric sender id of up to 11 characters.")
+      .korean("발신자: 계정의 번호 또는 11자 이하의 영숫자 발신자 ID입니다.");
   group.secret("signature_secret", options.signature_secret)
-      .help("Signature secret of the account, which signs webhooks; empty: no delivery reports.");
+      .help("Signature secret of the account, which signs webhooks; empty: no delivery reports.")
+      .korean("웹훅에 서명하는 계정의 서명 시크릿입니다. 비워 두면 수신 보고를 받지 않습니다.");
   group.choice("signature_method", options.signature_method, {"md5hash", "md5", "sha1", "sha256", "sha512"})
-      .help("The account's signature method; all but md5hash are HMACs.");
+      .help("The account's signature method; all but md5hash are HMACs.")
+      .korean("계정의 서명 방식입니다. md5hash 외에는 모두 HMAC입니다.");
 }
 
 std::span<const StatusRow> status_rows() noexcept { return kStatuses; }

@@ -28,6 +28,8 @@ struct StatusRow {
   std::string_view text;
   // It complains of the sender: where the request chose it, the request is wrong and not the account.
   bool is_about_sender = false;
+  // It complains of where the message goes, which this account may not reach. Others go on.
+  bool is_about_destination = false;
 };
 std::span<const StatusRow> status_rows() noexcept;
 

@@ -172,24 +172,38 @@ Refusal refusal_of(int status, Complaint complaint, bool has_own_sender) {
 void describe_options(base::SettingsGroup& group, Options& options) {
   group.text("application_id", options.application_id)
       .required()
-      .help("ID of the voice application, a UUID.");
+      .help("ID of the voice application, a UUID.")
+      .korean("음성 애플리케이션의 ID(UUID)입니다.");
   group.secret("private_key", options.private_key)
       .required()
-      .help("Content of the application's private.key, including its first and last line.");
-  group.text("from", options.from).required().help("Caller: a number linked to the application.");
+      .help("Content of the application's private.key, including its first and last line.")
+      .korean("애플리케이션의 private.key 내용 전체로, 첫 줄과 마지막 줄도 포함합니다.");
+  group.text("from", options.from)
+      .required()
+      .help("Caller: a number linked to the application.")
+      .korean("발신자: 애플리케이션에 연결된 번호입니다.");
   group.secret("signature_secret", options.signature_secret)
-      .help("Signature secret of the account, which signs webhooks; empty: no reports about calls.");
+      .help("Signature secret of the account, which signs webhooks; empty: no reports about calls.")
+      .korean("웹훅에 서명하는 계정의 서명 시크릿입니다. 비워 두면 통화 보고를 받지 않습니다.");
   group.text("language", options.language)
-      .help("Language spoken where neither the message nor its locale names one: en-US, ko-KR ….");
+      .help("Language spoken where neither the message nor its locale names one: en-US, ko-KR ….")
+      .korean("메시지에도 로캘에도 언어가 없을 때 말하는 언어(ko-KR, en-US 등)입니다.");
   group.integer("style", options.style)
       .range(0, 99)
-      .help("Who speaks where the message's voice is no number: a voice of the language, from 0.");
-  group.boolean("premium", options.premium).help("Uses the premium voices of the language.");
+      .help("Who speaks where the message's voice is no number: a voice of the language, from 0.")
+      .korean("메시지의 voice가 숫자가 아닐 때 쓰는 목소리로, 언어마다 0부터 번호가 있습니다.");
+  group.boolean("premium", options.premium)
+      .help("Uses the premium voices of the language.")
+      .korean("언어의 프리미엄 목소리를 씁니다.");
   group.choice("machine_detection", options.machine_detection, {"off", "continue", "hangup"})
-      .help("What happens when a machine answers: continue speaks to it, hangup ends the call undelivered.");
+      .help("What happens when a machine answers: continue speaks to it, hangup ends the call undelivered.")
+      .korean(
+          "자동 응답기가 받았을 때의 동작입니다. continue는 그대로 말하고, hangup은 전하지 못한 것으로 "
+          "끊습니다.");
   group.duration("ring_timeout", options.ring_timeout)
       .range(1'000, 120'000)
-      .help("How long it rings before the call counts as unanswered.");
+      .help("How long it rings before the call counts as unanswered.")
+      .korean("받지 않은 것으로 셀 때까지 신호가 울리는 시간입니다.");
 }
 
 std::span<const EventRow> event_rows() noexcept { return kEvents; }

@@ -107,7 +107,10 @@ void describe_options(base::SettingsGroup& group, Options& options) {
   group.secret("signing_secret", options.signing_secret)
       .help(
           "Signs what goes to addresses without a secret of their own: whsec_ and the base64 of 24 to 64 "
-          "bytes; empty: that is not signed.");
+          "bytes; empty: that is not signed.")
+      .korean(
+          "자체 시크릿이 없는 주소로 보내는 것에 서명합니다. whsec_ 뒤에 24~64바이트의 base64를 적습니다. "
+          "비워 두면 서명하지 않습니다.");
 }
 
 std::string body_of(const Job& job) {

@@ -422,17 +422,24 @@ std::string push_key_of(base::JsonElement settings) {
 void describe_options(base::SettingsGroup& group, Options& options) {
   group.text("subject", options.subject)
       .required()
-      .help("Whom a push service may turn to about these messages: mailto:ops@example.com, or an https URL.");
+      .help("Whom a push service may turn to about these messages: mailto:ops@example.com, or an https URL.")
+      .korean("푸시 서비스가 이 메시지에 관해 연락할 곳으로, mailto:ops@example.com 또는 https URL입니다.");
   group.secret("private_key", options.private_key)
       .help(
           "A key pair of your own (VAPID): the private key in base64url or PEM; empty: the project's. "
           "Browsers "
-          "that subscribed with another one are lost.");
-  group.text("icon", options.icon).help("https URL of the icon that browsers show beside each message.");
+          "that subscribed with another one are lost.")
+      .korean(
+          "직접 만든 VAPID 키 쌍의 개인 키(base64url 또는 PEM)입니다. 비워 두면 프로젝트의 키를 씁니다. 다른 "
+          "키로 구독한 브라우저에는 보낼 수 없게 됩니다.");
+  group.text("icon", options.icon)
+      .help("https URL of the icon that browsers show beside each message.")
+      .korean("브라우저가 메시지 옆에 보여 주는 아이콘의 https URL입니다.");
   group.integer("connections", options.connections)
       .range(1, 16)
       .unit("connections")
-      .help("At most so many connections to each push service.");
+      .help("At most so many connections to each push service.")
+      .korean("푸시 서비스마다 여는 연결의 최대 개수입니다.");
 }
 
 }  // namespace webpush_detail

@@ -1,5 +1,5 @@
-// What a Kafka that carries hints says of itself and its topics, for who looks whether they are fit (carillon
-// doctor).
+// What a Kafka that carries hints and records says of itself and its topics, for who looks whether they are
+// fit (carillon doctor).
 #pragma once
 
 #include <cstdint>
@@ -20,11 +20,12 @@ struct KafkaFacts {
     std::map<std::string, std::string, std::less<>> settings;
   };
   std::int64_t brokers = 0;
-  std::vector<Topic> topics;         // those of all lanes that are there
+  std::vector<Topic> topics;         // those that are there
   std::vector<std::string> missing;  // those that are not
 };
 
-// Reads, and makes nothing. Blocks: a quarter of a minute at most. Errors: those of open().
-Result<KafkaFacts> inspect_kafka(const Options& options);
+// The topics of all lanes, and those of `records`. Reads, and makes nothing. Blocks: a quarter of a minute at
+// most. Errors: those of open().
+Result<KafkaFacts> inspect_kafka(const Options& options, const std::vector<std::string>& records);
 
 }  // namespace carillon::queue

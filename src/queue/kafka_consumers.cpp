@@ -1,13 +1,10 @@
 #include "queue/kafka_consumers.h"
 
-#include <poll.h>
 #include <pthread.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <chrono>
-#include <functional>
+#include <ranges>
 
 #include "base/log.h"
 #include "queue/hint.h"
@@ -18,17 +15,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int kTurnMessages = 256;  // of one queue, before the next gets its turn
-constexpr int kIdleMs = 100;  // librdkafka rings when something comes; this is for the case that it does not
+constexpr auto kIdle = 100ms;  // librdkafka rings when something comes; this is for the case that it does not
 constexpr auto kStoreEvery = 200ms;
-constexpr auto kLeaveMax = 5s;
 constexpr auto kJoinsWithin = 8s;  // after an outage, by itself
-
-using Rebalance = std::function<void(rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*)>;
-
-void on_rebalance(rd_kafka_t*, rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t* partitions,
-                  void* opaque) {
-  (*static_cast<const Rebalance*>(opaque))(what, partitions);
-}
 
 }  // namespace
 
@@ -56,12 +45,9 @@ void KafkaConsumers::Consumer::rebalance(rd_kafka_resp_err_t what,
   rd_kafka_assign(client.get(), nullptr);
 }
 
-rd_kafka_resp_err_t KafkaConsumers::Consumer::subscribe() {
-  const PartitionsPtr wanted(rd_kafka_topic_partition_list_new(model::kPriorityCount));
-  for (const auto& [topic, lane] : topics) {
-    rd_kafka_topic_partition_list_add(wanted.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
-  }
-  return rd_kafka_subscribe(client.get(), wanted.get());
+rd_kafka_resp_err_t KafkaConsumers::Consumer::join() const {
+  const std::vector<std::string> names(std::views::keys(topics).begin(), std::views::keys(topics).end());
+  return subscribe(client.get(), names);
 }
 
 void KafkaConsumers::Consumer::store() {
@@ -82,9 +68,7 @@ Result<std::unique_ptr<KafkaConsumers>> KafkaConsumers::open(const KafkaConfig& 
                                                              Lanes& lanes, ConsumerEvents& events) {
   std::unique_ptr<KafkaConsumers> consumers(new KafkaConsumers(lanes, events));
   consumers->recoveries_ = events.recoveries();
-  consumers->ready_ = base::Descriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-  if (!consumers->ready_)
-    return fail(Errc::Unavailable, "cannot make an eventfd; raise the limit of open files");
+  CARILLON_TRY(consumers->bell_, Bell::open());
   for (const model::Queue queue : queues) CARILLON_CHECK(consumers->join(config, prefix, queue));
   consumers->thread_ = std::thread([self = consumers.get()] {
     ::pthread_setname_np(::pthread_self(), "queue-in");
@@ -95,8 +79,7 @@ Result<std::unique_ptr<KafkaConsumers>> KafkaConsumers::open(const KafkaConfig& 
 
 KafkaConsumers::~KafkaConsumers() {
   is_stopping_ = true;
-  const std::uint64_t one = 1;
-  if (ready_) static_cast<void>(::write(ready_.get(), &one, sizeof one));
+  bell_.ring();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -106,34 +89,14 @@ Result<void> KafkaConsumers::join(const KafkaConfig& config, const std::string& 
   consumer->on_rebalance = [self = consumer.get()](auto what, auto* partitions) {
     self->rebalance(what, partitions);
   };
-  ConfPtr conf = config.make({
-      {"group.id", group_of(prefix, queue)},
-      {"enable.auto.offset.store", "false"},  // stored by store(), when the claim is durable
-      {"enable.auto.commit", "true"},
-      {"auto.commit.interval.ms", "1000"},
-      {"auto.offset.reset", "earliest"},
-      {"partition.assignment.strategy", "range"},
-      {"session.timeout.ms", "10000"},
-      {"heartbeat.interval.ms", "3000"},
-      {"queued.min.messages", "1000"},
-      {"queued.max.messages.kbytes", "1024"},
-  });
-  rd_kafka_conf_set_opaque(conf.get(), &consumer->on_rebalance);
-  rd_kafka_conf_set_rebalance_cb(conf.get(), on_rebalance);
-  std::array<char, 256> why{};
-  consumer->client.reset(rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), why.data(), why.size()));
-  if (!consumer->client) return fail(Errc::InvalidArgument, printable(why.data()));
-  static_cast<void>(conf.release());  // the client's now
-  rd_kafka_t* const client = consumer->client.get();
-  rd_kafka_poll_set_consumer(client);
+  CARILLON_TRY(consumer->client, make_consumer(config, group_of(prefix, queue), consumer->on_rebalance));
   for (std::size_t p = 0; p < model::kPriorityCount; ++p) {
     const model::Lane lane{queue, static_cast<model::Priority>(p)};
     consumer->topics.emplace(topic_of(prefix, lane), lane);
   }
-  consumer->queue.reset(rd_kafka_queue_get_consumer(client));
-  const std::uint64_t one = 1;
-  rd_kafka_queue_io_event_enable(consumer->queue.get(), ready_.get(), &one, sizeof one);
-  const auto code = consumer->subscribe();
+  consumer->queue.reset(rd_kafka_queue_get_consumer(consumer->client.get()));
+  bell_.listen(consumer->queue.get());
+  const auto code = consumer->join();
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return fail(Errc::InvalidArgument, kafka_text(code));
   consumers_.push_back(std::move(consumer));
   return {};
@@ -143,11 +106,7 @@ void KafkaConsumers::run() {
   bool has_more = false;
   auto store_at = std::chrono::steady_clock::now();
   while (!is_stopping_) {
-    pollfd waiting{ready_.get(), POLLIN, 0};
-    if (::poll(&waiting, 1, has_more ? 0 : kIdleMs) > 0) {
-      std::uint64_t rung = 0;
-      static_cast<void>(::read(ready_.get(), &rung, sizeof rung));
-    }
+    bell_.wait(has_more ? 0ms : kIdle);
     has_more = false;
     for (const auto& consumer : consumers_) has_more |= drain(*consumer);
     const auto now = std::chrono::steady_clock::now();
@@ -174,7 +133,7 @@ void KafkaConsumers::join_again(SteadyTime now) {
   join_at_.reset();
   for (const auto& consumer : consumers_) {
     if (consumer->assigned > 0) continue;
-    if (const auto code = consumer->subscribe(); code != RD_KAFKA_RESP_ERR_NO_ERROR)
+    if (const auto code = consumer->join(); code != RD_KAFKA_RESP_ERR_NO_ERROR)
       base::log_warn("queue: a consumer cannot join its group again: {}", kafka_text(code));
   }
 }
@@ -205,29 +164,14 @@ void KafkaConsumers::take(Consumer& consumer, const rd_kafka_message_t& message)
   events_.on_received(ids->size(), !is_whole);
 }
 
-// All at the same time, and no longer than kLeaveMax: a group finds out by itself who is gone.
 void KafkaConsumers::leave() {
-  const auto deadline = base::Deadline::after(kLeaveMax);
-  std::vector<KafkaQueuePtr> queues;
+  std::vector<Leaving> all;
   for (const auto& consumer : consumers_) {
-    rd_kafka_queue_io_event_enable(consumer->queue.get(), -1, nullptr, 0);
+    Bell::silence(consumer->queue.get());
     consumer->store();
-    queues.emplace_back(rd_kafka_queue_new(consumer->client.get()));
-    const KafkaErrorPtr error(rd_kafka_consumer_close_queue(consumer->client.get(), queues.back().get()));
+    all.push_back({consumer->client.get(), &consumer->on_rebalance});
   }
-  for (std::size_t i = 0; i < consumers_.size();) {
-    if (rd_kafka_consumer_closed(consumers_[i]->client.get()) != 0 || deadline.passed()) {
-      ++i;
-      continue;
-    }
-    // As events: messages come here too, which the call for call-backs cannot take (it asserts).
-    const EventPtr event(rd_kafka_queue_poll(queues[i].get(), 10));
-    if (event && rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_REBALANCE) {
-      consumers_[i]->rebalance(rd_kafka_event_error(event.get()),
-                               rd_kafka_event_topic_partition_list(event.get()));
-    }
-  }
-  queues.clear();
+  leave_groups(all);
   destroy();
 }
 

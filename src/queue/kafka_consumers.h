@@ -15,8 +15,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/descriptor.h"
-#include "queue/kafka_handles.h"
+#include "queue/kafka_consumer.h"
 #include "queue/lanes.h"
 
 namespace carillon::queue {
@@ -46,12 +45,11 @@ class KafkaConsumers {
   struct Consumer {
     Lanes* lanes = nullptr;
     std::map<std::string, model::Lane, std::less<>> topics;
-    std::function<void(rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*)>
-        on_rebalance;  // for the client
+    Rebalance on_rebalance;  // for the client
     ClientPtr client;
     KafkaQueuePtr queue;
     int assigned = 0;  // partitions of all its topics
-    rd_kafka_resp_err_t subscribe();
+    [[nodiscard]] rd_kafka_resp_err_t join() const;
     void rebalance(rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t* partitions);
     void store();
   };
@@ -68,7 +66,7 @@ class KafkaConsumers {
 
   Lanes& lanes_;
   ConsumerEvents& events_;
-  base::Descriptor ready_;  // an eventfd that librdkafka rings
+  Bell bell_;
   std::vector<std::unique_ptr<Consumer>> consumers_;
   std::uint32_t recoveries_ = 0;       // that were seen
   std::optional<SteadyTime> join_at_;  // who has no partition then joins once more

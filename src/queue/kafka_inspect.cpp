@@ -21,10 +21,11 @@ class LastTrouble final : public ProducerEvents {
 
 }  // namespace
 
-Result<KafkaFacts> inspect_kafka(const Options& options) {
+Result<KafkaFacts> inspect_kafka(const Options& options, const std::vector<std::string>& records) {
   CARILLON_TRY(const KafkaConfig config, KafkaConfig::open(options));
   TopicPlan plan;
   for (const model::Lane lane : all_lanes()) plan.names.push_back(topic_of(options.prefix, lane));
+  plan.names.insert(plan.names.end(), records.begin(), records.end());
   LastTrouble trouble;
   CARILLON_TRY(const auto producer, KafkaProducer::open(config, plan, trouble));
   auto facts = look_at_topics(producer->client(), plan, base::Deadline::after(kInspectMax));

@@ -3,10 +3,7 @@
 //
 // Each partition has a queue of its own in librdkafka, which stops to fetch when that is full: a topic whose
 // batch is not settled holds up neither the others nor the rebalances, which come by the consumer's own.
-#include <poll.h>
 #include <pthread.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -20,9 +17,8 @@
 #include <thread>
 #include <utility>
 
-#include "base/descriptor.h"
 #include "base/log.h"
-#include "queue/kafka_handles.h"
+#include "queue/kafka_consumer.h"
 #include "queue/kafka_topics.h"
 #include "queue/records.h"
 
@@ -31,22 +27,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int kIdleMs = 100;  // librdkafka rings when something comes; this is for the case that it does not
+constexpr auto kIdle = 100ms;  // librdkafka rings when something comes; this is for the case that it does not
 constexpr int kTurnEvents = 256;
 constexpr auto kMeasureEvery = 1s;
 constexpr auto kSettleMax = 2s;  // that a rebalance waits for a batch, so that nobody has to read it again
-constexpr auto kLeaveMax = 5s;
 constexpr auto kOpenMax = 15s;
 constexpr auto kMakeMax = 2s;
 constexpr auto kMakeEvery = 10s;
 constexpr auto kSayAgainAfter = 60s;
-
-using Rebalance = std::function<void(rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*)>;
-
-void on_rebalance(rd_kafka_t*, rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t* partitions,
-                  void* opaque) {
-  (*static_cast<const Rebalance*>(opaque))(what, partitions);
-}
 
 model::KafkaRecord record_of(const std::string& topic, const rd_kafka_message_t& message) {
   model::KafkaRecord record;
@@ -87,7 +75,7 @@ class KafkaReader final : public RecordReader {
     plan_.partitions = static_cast<int>(options.partitions);
     plan_.replication = static_cast<int>(options.replication);
     plan_.may_create = options.create_topics;
-    plan_.use = TopicUse::Records;
+    plan_.use = TopicUse::Intake;
     for (std::string& name : reader.topics) {
       auto lag = std::make_shared<std::atomic<std::int64_t>>(0);
       metrics.gauge("carillon_ingest_lag_records",
@@ -102,14 +90,13 @@ class KafkaReader final : public RecordReader {
   ~KafkaReader() override {
     on_ready({});
     is_stopping_ = true;
-    ring();
+    bell_.ring();
     settled_.notify_all();
     if (thread_.joinable()) thread_.join();
   }
 
   Result<void> start() {
-    ready_ = base::Descriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-    if (!ready_) return fail(Errc::Unavailable, "cannot make an eventfd; raise the limit of open files");
+    CARILLON_TRY(bell_, Bell::open());
     CARILLON_CHECK(open_admin());
     // Without the right to make them they are waited for.
     if (plan_.may_create)
@@ -132,7 +119,7 @@ class KafkaReader final : public RecordReader {
       end = std::max(end, record.offset + 1);
     }
     topic.bytes = 0;
-    ring();  // there is room again
+    bell_.ring();  // there is room again
     return std::exchange(topic.gathered, {});
   }
 
@@ -145,7 +132,7 @@ class KafkaReader final : public RecordReader {
       topic.ends.clear();
     }
     settled_.notify_all();
-    ring();
+    bell_.ring();
   }
 
   void on_ready(std::function<void(std::size_t)> wake) override {
@@ -175,11 +162,6 @@ class KafkaReader final : public RecordReader {
     std::map<std::int32_t, std::int64_t> settled;  // not told yet
   };
 
-  void ring() const {
-    const std::uint64_t one = 1;
-    static_cast<void>(::write(ready_.get(), &one, sizeof one));
-  }
-
   Topic* find(const char* name) {
     const auto it = std::ranges::find(topics_, std::string_view(name), &Topic::name);
     return it == topics_.end() ? nullptr : &*it;
@@ -198,39 +180,12 @@ class KafkaReader final : public RecordReader {
 
   Result<void> join() {
     rebalance_ = [this](auto what, auto* partitions) { rebalance(what, partitions); };
-    ConfPtr conf = config_.make({
-        {"group.id", group_},
-        {"enable.auto.offset.store", "false"},  // stored by store(), when what was read is
-        {"enable.auto.commit", "true"},
-        {"auto.commit.interval.ms", "1000"},
-        {"auto.offset.reset", "earliest"},
-        {"partition.assignment.strategy", "range"},
-        {"session.timeout.ms", "10000"},
-        {"heartbeat.interval.ms", "3000"},
-        {"queued.min.messages", "1000"},
-        {"queued.max.messages.kbytes", "1024"},
-        {"fetch.message.max.bytes", "1048576"},
-    });
-    rd_kafka_conf_set_opaque(conf.get(), &rebalance_);
-    rd_kafka_conf_set_rebalance_cb(conf.get(), on_rebalance);
-    std::array<char, 256> why{};
-    client_.reset(rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), why.data(), why.size()));
-    if (!client_) return fail(Errc::InvalidArgument, printable(why.data()));
-    static_cast<void>(conf.release());  // the client's now
-    rd_kafka_poll_set_consumer(client_.get());
+    CARILLON_TRY(client_, make_consumer(config_, group_, rebalance_));
     queue_.reset(rd_kafka_queue_get_consumer(client_.get()));
-    listen(queue_.get());
-    const PartitionsPtr topics(rd_kafka_topic_partition_list_new(static_cast<int>(topics_.size())));
-    for (const Topic& topic : topics_)
-      rd_kafka_topic_partition_list_add(topics.get(), topic.name.c_str(), RD_KAFKA_PARTITION_UA);
-    const auto code = rd_kafka_subscribe(client_.get(), topics.get());
+    bell_.listen(queue_.get());
+    const auto code = subscribe(client_.get(), plan_.names);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return fail(Errc::InvalidArgument, kafka_text(code));
     return {};
-  }
-
-  void listen(rd_kafka_queue_t* queue) const {
-    const std::uint64_t one = 1;
-    rd_kafka_queue_io_event_enable(queue, ready_.get(), &one, sizeof one);
   }
 
   // ---- its thread
@@ -238,11 +193,7 @@ class KafkaReader final : public RecordReader {
     bool has_more = false;
     auto measure_at = std::chrono::steady_clock::now();
     while (!is_stopping_) {
-      pollfd waiting{ready_.get(), POLLIN, 0};
-      if (::poll(&waiting, 1, has_more ? 0 : kIdleMs) > 0) {
-        std::uint64_t rung = 0;
-        static_cast<void>(::read(ready_.get(), &rung, sizeof rung));
-      }
+      bell_.wait(has_more ? 0ms : kIdle);
       serve();
       has_more = false;
       for (std::size_t i = 0; i < topics_.size(); ++i) has_more |= gather(i);
@@ -398,7 +349,7 @@ class KafkaReader final : public RecordReader {
         partition = {KafkaQueuePtr(rd_kafka_queue_get_partition(client_.get(), one.topic, one.partition)),
                      -1};
         rd_kafka_queue_forward(partition.queue.get(), nullptr);
-        listen(partition.queue.get());
+        bell_.listen(partition.queue.get());
       }
       if (!all.empty()) {
         const std::lock_guard lock(mutex_);
@@ -414,7 +365,7 @@ class KafkaReader final : public RecordReader {
       if (topic == nullptr) continue;
       const auto partition = topic->partitions.find(one.partition);
       if (partition == topic->partitions.end()) continue;
-      rd_kafka_queue_io_event_enable(partition->second.queue.get(), -1, nullptr, 0);
+      Bell::silence(partition->second.queue.get());
       topic->partitions.erase(partition);
       const std::lock_guard lock(mutex_);
       std::erase_if(topic->gathered, [&](const auto& record) { return record.partition == one.partition; });
@@ -433,18 +384,9 @@ class KafkaReader final : public RecordReader {
   }
 
   void leave() {
-    const auto deadline = base::Deadline::after(kLeaveMax);
-    rd_kafka_queue_io_event_enable(queue_.get(), -1, nullptr, 0);
+    Bell::silence(queue_.get());
     store();
-    KafkaQueuePtr queue(rd_kafka_queue_new(client_.get()));
-    const KafkaErrorPtr error(rd_kafka_consumer_close_queue(client_.get(), queue.get()));
-    while (rd_kafka_consumer_closed(client_.get()) == 0 && !deadline.passed()) {
-      const EventPtr event(rd_kafka_queue_poll(queue.get(), 10));
-      if (event && rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_REBALANCE) {
-        rebalance(rd_kafka_event_error(event.get()), rd_kafka_event_topic_partition_list(event.get()));
-      }
-    }
-    queue.reset();
+    leave_groups(std::array{Leaving{client_.get(), &rebalance_}});
     queue_.reset();
     for (Topic& topic : topics_) topic.partitions.clear();
     admin_topics_.clear();
@@ -457,7 +399,7 @@ class KafkaReader final : public RecordReader {
   const KafkaConfig config_;
   const std::string group_;
   TopicPlan plan_;
-  base::Descriptor ready_;  // an eventfd that librdkafka rings
+  Bell bell_;
   Rebalance rebalance_;
   ClientPtr admin_;
   std::vector<TopicPtr> admin_topics_;  // before the client they go

@@ -15,13 +15,14 @@ namespace {
 
 constexpr int kReplicationWanted = 3;
 constexpr std::int64_t kMessageBytesMin = 2048;        // a full message with its frame
-constexpr std::int64_t kRetentionMinMs = 10 * 60'000;  // less would drop hints of a short stop
+constexpr std::int64_t kRetentionMinMs = 10 * 60'000;  // less would drop what a short stop left unread
 // Settings of a topic that decide what it can lose or refuse.
-constexpr std::array<std::string_view, 6> kShown{"cleanup.policy",      "max.message.bytes",
-                                                 "min.insync.replicas", "retention.bytes",
-                                                 "retention.ms",        "unclean.leader.election.enable"};
+constexpr std::array<std::string_view, 7> kShown{
+    "cleanup.policy", "max.message.bytes", "min.insync.replicas",           "retention.bytes",
+    "retention.ms",   "segment.ms",        "unclean.leader.election.enable"};
 constexpr int kSettleMs = 50;
 constexpr int kCallMs = 5000;
+constexpr int kMakingMs = 15'000;  // a broker that has just started takes its time to make fifty topics
 
 int milliseconds_until(base::Deadline deadline, int max) {
   const auto left = std::chrono::duration_cast<Millis>(deadline.at() - std::chrono::steady_clock::now());
@@ -61,16 +62,26 @@ Result<Seen> look(rd_kafka_t* client, const TopicPlan& plan, base::Deadline dead
 }
 
 // Waits for the answer of an admin call. Null: none in time.
-EventPtr answer_of(rd_kafka_queue_t* queue, base::Deadline deadline) {
-  return EventPtr(rd_kafka_queue_poll(queue, milliseconds_until(deadline, kCallMs)));
+EventPtr answer_of(rd_kafka_queue_t* queue, base::Deadline deadline, int max_ms) {
+  return EventPtr(rd_kafka_queue_poll(queue, milliseconds_until(deadline, max_ms)));
 }
 
-AdminOptionsPtr admin_options(rd_kafka_t* client, rd_kafka_admin_op_t operation, base::Deadline deadline) {
+AdminOptionsPtr admin_options(rd_kafka_t* client, rd_kafka_admin_op_t operation, base::Deadline deadline,
+                              int max_ms) {
   AdminOptionsPtr options(rd_kafka_AdminOptions_new(client, operation));
   std::array<char, 128> why{};
-  rd_kafka_AdminOptions_set_request_timeout(options.get(), milliseconds_until(deadline, kCallMs), why.data(),
+  rd_kafka_AdminOptions_set_request_timeout(options.get(), milliseconds_until(deadline, max_ms), why.data(),
                                             why.size());
   return options;
+}
+
+const char* retention_of(TopicUse use) noexcept {
+  switch (use) {
+    case TopicUse::Hints: return "86400000";    // a day: what is older, the Store's scan has found
+    case TopicUse::Intake: return "518400000";  // six: with a segment's day, the week of dedup.window
+    case TopicUse::Records: break;
+  }
+  return "604800000";  // a week: time for people to mend a reader
 }
 
 Result<NewTopicPtr> new_topic(const std::string& name, const TopicPlan& plan, int replication) {
@@ -82,10 +93,11 @@ Result<NewTopicPtr> new_topic(const std::string& name, const TopicPlan& plan, in
   const bool is_hints = plan.use == TopicUse::Hints;
   const std::vector<std::pair<const char*, const char*>> settings{
       {"cleanup.policy", "delete"},
-      // A day: what is older, the Store's scan has found. A week: time for people to mend a reader.
-      {"retention.ms", is_hints ? "86400000" : "604800000"},
+      {"retention.ms", retention_of(plan.use)},
       {"retention.bytes", is_hints ? "268435456" : "-1"},  // of a partition
       {"segment.bytes", "67108864"},
+      // A record lives for as long as its segment is written, and retention.ms longer.
+      {"segment.ms", "86400000"},
       {"max.message.bytes", is_hints ? "65536" : "2097152"},
       {"min.insync.replicas", in_sync.c_str()},
       {"unclean.leader.election.enable", "false"},
@@ -107,9 +119,9 @@ Result<void> create(rd_kafka_t* client, const TopicPlan& plan, const Seen& seen,
     topics.push_back(std::move(topic));
   }
   const KafkaQueuePtr queue(rd_kafka_queue_new(client));
-  const auto options = admin_options(client, RD_KAFKA_ADMIN_OP_CREATETOPICS, deadline);
+  const auto options = admin_options(client, RD_KAFKA_ADMIN_OP_CREATETOPICS, deadline, kMakingMs);
   rd_kafka_CreateTopics(client, raw.data(), raw.size(), options.get(), queue.get());
-  const EventPtr event = answer_of(queue.get(), deadline);
+  const EventPtr event = answer_of(queue.get(), deadline, kMakingMs);
   const auto* const result = event ? rd_kafka_event_CreateTopics_result(event.get()) : nullptr;
   const auto code = event ? rd_kafka_event_error(event.get()) : RD_KAFKA_RESP_ERR__TIMED_OUT;
   if (result == nullptr || code != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -140,8 +152,7 @@ std::string problem_of(TopicUse use, std::string_view setting, std::string_view 
     return fmt::format("cleanup.policy is {}; {}: set it to delete", value,
                        is_hints ? "hints have no key" : "of one key only the last record would be kept");
   }
-  if (!is_hints && setting != "min.insync.replicas") return {};
-  if (setting == "max.message.bytes" && number < kMessageBytesMin) {
+  if (is_hints && setting == "max.message.bytes" && number < kMessageBytesMin) {
     return fmt::format("max.message.bytes is {}; set it to {} or more", number, kMessageBytesMin);
   }
   if (setting == "retention.ms" && number >= 0 && number < kRetentionMinMs) {
@@ -167,9 +178,9 @@ Result<void> each_setting(rd_kafka_t* client, const std::vector<Present>& topics
     raw.push_back(resources.back().get());
   }
   const KafkaQueuePtr queue(rd_kafka_queue_new(client));
-  const auto options = admin_options(client, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, deadline);
+  const auto options = admin_options(client, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, deadline, kCallMs);
   rd_kafka_DescribeConfigs(client, raw.data(), raw.size(), options.get(), queue.get());
-  const EventPtr event = answer_of(queue.get(), deadline);
+  const EventPtr event = answer_of(queue.get(), deadline, kCallMs);
   const auto* const result = event ? rd_kafka_event_DescribeConfigs_result(event.get()) : nullptr;
   if (result == nullptr || rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) return {};
   std::size_t count = 0;

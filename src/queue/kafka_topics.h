@@ -13,7 +13,8 @@ namespace carillon::queue {
 
 enum class TopicUse : std::uint8_t {
   Hints,    // may be lost: small, and soon of no use
-  Records,  // what others write, or read
+  Intake,   // what others write and is taken once: gone before its event ids are forgotten
+  Records,  // what is written for others to read
 };
 struct TopicPlan {
   std::vector<std::string> names;

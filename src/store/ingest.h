@@ -47,7 +47,7 @@ struct RecordTry {
 };
 struct RecordEnd {
   std::int64_t id = 0;
-  std::string ended;              // see RecordLetter
+  std::string ended;              // "replayed" or "republished"
   std::int64_t notification = 0;  // what it became
   bool is_wiped = false;          // nobody needs what it said any more
 };
@@ -66,7 +66,7 @@ class IngestStore {
   virtual Task<Result<std::vector<RecordLetter>>> take_due(std::size_t limit, Millis lease, Time now) = 0;
   // Of those that are closed or gone by now nothing is written.
   virtual Task<Result<void>> settle(std::vector<RecordTry> tries, Time now) = 0;
-  // Closes one, audited as record.replay, record.discard or record.republish. False: it was closed.
+  // Closes one, audited as record.replay or record.republish. False: it was closed.
   virtual Task<Result<bool>> close(RecordEnd end, Actor actor, Time now) = 0;
   // Removes one that names a user who is forgotten. Not finding it is no error.
   virtual Task<Result<void>> erase(std::int64_t id) = 0;

@@ -58,6 +58,10 @@ struct JobStep {
   ProfileChange change;
   std::string group;  // of `members`
   std::vector<std::string> members;
+  // Dead letters that are given up (LetterStore::discard()) in `change.actor`'s name; counted in `done`,
+  // those that cannot be become errors.
+  std::vector<std::int64_t> letters{};
+  std::string reason{};    // of `letters`
   std::int64_t total = 0;  // above 0: what is known of the job's by now
   std::string detail;      // not empty: what is to be known of the job
   bool is_last = false;

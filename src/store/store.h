@@ -21,6 +21,7 @@
 #include "store/expansion.h"
 #include "store/ingest.h"
 #include "store/jobs.h"
+#include "store/letters.h"
 #include "store/objects.h"
 #include "store/privacy.h"
 #include "store/receipts.h"
@@ -30,6 +31,7 @@
 #include "store/store_drafts.h"
 #include "store/store_types.h"
 #include "store/store_views.h"
+#include "store/telemetry.h"
 #include "store/webhooks.h"
 
 namespace carillon::store {
@@ -89,6 +91,8 @@ class Store : public Sharing {
   virtual Task<Result<Approval>> approval(std::int32_t project, std::int64_t id) = 0;  // Errors: NotFound
   // Newest first.
   virtual Task<Result<std::vector<Approval>>> list_approvals(ApprovalFilter filter, ListPage page) = 0;
+  // What an app sent in a category within the hour before `now` that counts (ApprovalShare).
+  virtual Task<Result<std::int64_t>> hour_spent(ApprovalHour hour, Time now) = 0;
   // Stops a notification: its expansion, and what is claimed from now on is held. Idempotent. Audited.
   // Errors: NotFound · Conflict (it has not begun, or has ended).
   virtual Task<Result<void>> pause(std::int64_t notification, Actor actor, Time now) = 0;
@@ -169,6 +173,8 @@ class Store : public Sharing {
   [[nodiscard]] virtual ObjectStore& objects() = 0;        // likewise
   [[nodiscard]] virtual WebhookStore& webhooks() = 0;      // likewise
   [[nodiscard]] virtual SessionStore& sessions() = 0;      // likewise
+  [[nodiscard]] virtual LetterStore& letters() = 0;        // likewise
+  [[nodiscard]] virtual TelemetryStore& telemetry() = 0;   // likewise
 
   // ---- looking
   // Null for the unknown. `with_body` false leaves body and request empty.
@@ -182,7 +188,6 @@ class Store : public Sharing {
   // Newest first; examines at most 20,000 rows and may return a short page with `next` set.
   virtual Task<Result<NotificationPage>> list_notifications(HistoryFilter filter) = 0;
   virtual Task<Result<DeliveryPage>> list_deliveries(HistoryFilter filter) = 0;
-  virtual Task<Result<DeadLetterPage>> list_dead_letters(std::int32_t project, ListPage page) = 0;
   // Those of a queue that ended as dead(provider_down) and were not replayed since, oldest first.
   virtual Task<Result<std::vector<DeadLetter>>> list_outage_letters(OutageQuery query) = 0;
   // Keeps events as dead letters; what became of each, in order. While one with the same hash is open, that

@@ -40,6 +40,12 @@ struct ApprovalFilter {
   std::int32_t project = 0;
   std::optional<ApprovalStatus> status;
   std::int64_t notification = 0;  // 0: of any
+  std::int64_t app = 0;           // whose send; 0: anybody's
+};
+struct ApprovalHour {
+  std::int32_t project = 0;
+  std::int64_t app = 0;
+  std::string category;
 };
 
 // A piece of what a pause had stopped.

@@ -32,6 +32,7 @@ struct Registration {
 struct Health {
   bool can_write = true;  // false: disk low or failing; `why` says which
   std::string why;
+  std::string clock;  // why this machine's clock cannot be relied on; empty: it can
   std::int64_t disk_free_bytes = 0;
   std::int64_t disk_needed_bytes = 0;  // sends are refused while less is free
   std::int64_t file_bytes = 0;

@@ -57,17 +57,28 @@ struct StoredReceipt {
   std::int64_t n = 1;
   std::string integration, code, detail;
 };
-struct DeliveryDetail {
-  model::Delivery delivery;
-  std::vector<model::Attempt> attempts;
-  std::vector<StoredReceipt> receipts;  // in order of `at`
+// How a dead letter was closed.
+struct LetterEnd {
+  std::string how{};  // "replayed" "republished" "discarded" "settled" (a receipt told); empty: it is open,
+                      // or was closed by an earlier version
+  std::string by{}, reason{};
+  std::optional<Time> at{};
 };
 struct DeadLetter {
   std::int64_t id = 0, delivery = 0, notification = 0;
   model::Queue queue = model::Queue::None;
-  std::string kind, reason, error;  // kind: "delivery" or "event"; an event has neither delivery nor queue
+  // kind: "delivery" "event" "record"; only the first has delivery and queue
+  std::string kind, reason, error;
   Time at{};
   bool is_closed = false;
+  LetterEnd end{};
+  std::int64_t app = 0;  // whose notification, event or record; 0: a management key's, or it is gone
+};
+struct DeliveryDetail {
+  model::Delivery delivery;
+  std::vector<model::Attempt> attempts;
+  std::vector<StoredReceipt> receipts;  // in order of `at`
+  std::optional<DeadLetter> letter{};   // the newest
 };
 // A user whom something names that has no deliveries by which it would be found.
 struct Naming {

@@ -1,5 +1,5 @@
 """Builds that break a promise turn the crash test red: one that answers before its commit, one without fencing, one
-that stores offsets before the claim. They are made by `make verify` (presets of the same names).
+that stores offsets before the claim. They are made by `make test` and `make verify` (target `mutants`).
 """
 import time
 
@@ -21,9 +21,9 @@ SEED = str(time.time_ns() % 10**9)
 @pytest.fixture
 def build(monkeypatch):
     def use(mutation):
-        binary = harness.ROOT / "build" / mutation / "carillon"
+        binary = harness.ROOT / "build" / "release" / f"carillon_{mutation}"
         if not binary.exists():
-            pytest.skip(f"{binary} is not built: cmake --preset {mutation} && cmake --build --preset {mutation}")
+            pytest.skip(f"{binary} is not built: cmake --build build/release --target mutants")
         monkeypatch.setattr(harness, "BINARY", binary)
     return use
 

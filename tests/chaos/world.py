@@ -30,13 +30,13 @@ CATEGORY = {"retry": ["1s"] * 20}
 
 
 def failpoints():
-    """Every named place of the source that a server passes by itself; backups, moves, uploads, exports, webhooks and
-    topics have stories of their own."""
+    """Every named place of the source that a server passes by itself; first runs, backups, moves, uploads, exports,
+    webhooks and topics have stories of their own."""
     names = set()
     for file in sorted((harness.ROOT / "src").rglob("*.cpp")):
         if not file.name.endswith("_test.cpp"):
             names |= set(re.findall(r'CARILLON_FAILPOINT\("([^"]+)"\)', file.read_text()))
-    elsewhere = ("backup.", "restore.", "objects.", "webhook", "export.", "move.", "days.", "ingest.")
+    elsewhere = ("backup.", "restore.", "objects.", "webhook", "export.", "move.", "days.", "ingest.", "serve.")
     return sorted(name for name in names if not name.startswith(elsewhere))
 
 

@@ -18,6 +18,8 @@
 namespace carillon::cache {
 namespace {
 
+using namespace std::string_literals;
+
 struct Backend {
   std::string name;
   // A new and empty one; null: it cannot be had here.
@@ -143,7 +145,7 @@ TEST_P(CacheSuite, TellsLongKeysApart) {
 }
 
 TEST_P(CacheSuite, TakesEveryByteInAKey) {
-  const std::string odd("a\r\n\0b {x} \xff", 13);
+  const std::string odd = "a\r\n\0b {x} \xff"s;
   ASSERT_TRUE(run(cache_->mark_sent({odd}, Millis(5000), start_)));
   EXPECT_EQ(*run(cache_->were_sent({odd, "a", ""}, start_)), (std::vector<bool>{true, false, false}));
 }

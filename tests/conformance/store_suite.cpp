@@ -461,6 +461,39 @@ TEST_P(StoreSuite, RetentionDropsFinishedRowsOnly) {
   expect_accountable();
 }
 
+TEST_P(StoreSuite, RetentionDropsADayWithAllThatBelongsToItAndLeavesTheNext) {
+  const auto send_some = [&](DeliveryStatus to) {
+    AcceptItem one = item(2);
+    accept_one(one);
+    auto taken = claim({one.deliveries[0].id, one.deliveries[1].id});
+    record(taken.at(0), DeliveryStatus::Sent);
+    record(taken.at(1), to);
+    return one;
+  };
+  const AcceptItem first = send_some(DeliveryStatus::Dead), second = send_some(DeliveryStatus::Failed);
+  clock_.advance(std::chrono::days(2));
+  const AcceptItem young = send_some(DeliveryStatus::Dead);
+  ASSERT_EQ(run(store_->letters().list({.project = 1}, {})).value().rows.size(), 2U);
+  // Days that begin with the clock's and end before the young ones'.
+  clock_.advance(std::chrono::days(90) - std::chrono::hours(1));
+  for (int i = 0; i < 20 && run(store_->housekeeping({}, clock_.now())).value(); ++i) {}
+  for (const AcceptItem* gone : {&first, &second}) {
+    EXPECT_EQ(run(store_->notifications({gone->notification.id})).value()[0], nullptr);
+    for (const auto& d : gone->deliveries)
+      EXPECT_EQ(run(store_->delivery(d.id)).error().code, Errc::NotFound);
+  }
+  EXPECT_NE(run(store_->notifications({young.notification.id})).value()[0], nullptr);
+  EXPECT_EQ(stored(young.deliveries[1].id).status, DeliveryStatus::Dead);
+  const auto letters = run(store_->letters().list({.project = 1}, {})).value().rows;
+  ASSERT_EQ(letters.size(), 1U);
+  EXPECT_EQ(letters[0].delivery, young.deliveries[1].id);
+  std::int64_t left = 0;
+  for (const store::CounterRow& row : run(store_->counters()).value())
+    if (!row.status) left += row.n;
+  EXPECT_EQ(left, 2);
+  expect_accountable();
+}
+
 TEST_P(StoreSuite, WhatWasSaidGoesBeforeWhatBecameOfItButNeverOfWhatIsOpen) {
   const auto body_of = [&](const AcceptItem& of) {
     return run(store_->notifications({of.notification.id})).value()[0]->body;
@@ -517,7 +550,7 @@ TEST_P(StoreSuite, ReplayOpensWhatFailedForANewGeneration) {
   EXPECT_EQ(again[0].integration, "second");
   const std::string replayed_at = fmt::format(R"({{"replayed_at":"{}",)", to_rfc3339(clock_.now()));
   EXPECT_EQ(again[0].note, replayed_at + R"("changes":{"params":{"code":"42"},"integration":"second"}})");
-  const auto letters = run(store_->list_dead_letters(1, {})).value().rows;
+  const auto letters = run(store_->letters().list({.project = 1}, {})).value().rows;
   ASSERT_EQ(letters.size(), 1U);
   EXPECT_TRUE(letters[0].is_closed);
   record(again[0], DeliveryStatus::Failed);
@@ -528,6 +561,40 @@ TEST_P(StoreSuite, ReplayOpensWhatFailedForANewGeneration) {
   EXPECT_EQ(scan(kLane).at(0).note, fmt::format(R"({{"replayed_at":"{}",)", to_rfc3339(clock_.now())) +
                                         R"("changes":{"params":{"code":"42"},"integration":"second"}})")
       << "what an earlier replay changed stays";
+  expect_accountable();
+}
+
+TEST_P(StoreSuite, ReplayRefusesAnAddressThatIsNoneAndNormalisesOneThatIs) {
+  struct Case {
+    model::Queue queue;
+    const char *wrong, *why, *right, *kept;
+  };
+  for (const Case& c :
+       {Case{model::Queue::Email, "ann", "invalid_email", "ann@EXAMPLE.test", "ann@example.test"},
+        Case{model::Queue::Sms, "12", "invalid_phone", "+82 10 9000 0000", "+821090000000"},
+        Case{model::Queue::Voice, "ann@example.test", "invalid_phone", "+821090000000", "+821090000000"}}) {
+    AcceptItem one = item(1);
+    one.deliveries[0].queue = c.queue;
+    accept_one(one);
+    const model::Lane lane = one.deliveries[0].lane();
+    record(scan(lane).at(0), DeliveryStatus::Failed);
+    std::vector<store::ReplayItem> items(1);
+    items[0].delivery = one.deliveries[0].id;
+    items[0].address = c.wrong;
+    const auto refused = run(store_->replay(items, "admin", clock_.now())).value().at(0);
+    EXPECT_FALSE(refused.replayed);
+    EXPECT_EQ(refused.why, c.why);
+    EXPECT_EQ(stored(items[0].delivery).status, DeliveryStatus::Failed) << "nothing is changed";
+    EXPECT_EQ(stored(items[0].delivery).note, "");
+    EXPECT_TRUE(scan(lane).empty());
+    items[0].address = c.right;
+    EXPECT_TRUE(run(store_->replay(items, "admin", clock_.now())).value().at(0).replayed);
+    const auto again = scan(lane);
+    ASSERT_EQ(again.size(), 1U);
+    EXPECT_TRUE(again[0].note.contains(fmt::format(R"("changes":{{"address":"{}"}})", c.kept)))
+        << again[0].note;
+    record(again[0], DeliveryStatus::Sent);
+  }
   expect_accountable();
 }
 

@@ -153,7 +153,11 @@ TEST_P(Drafts, AnHourIsSpentByManySmallSendsAlsoOverARestart) {
   for (int i = 0; i < 50; ++i) ASSERT_EQ(send(1), store::Accepted::New) << i;
   EXPECT_EQ(send(1), store::Accepted::NeedsApproval);
   EXPECT_EQ(send(1, 8), store::Accepted::New);  // each app for itself
-  clock_.advance(kHour / 2);                    // the first fifty are of an earlier hour
+  const std::string category = item().notification.category;
+  EXPECT_EQ(run(store_->hour_spent({kProject, 7, category}, clock_.now())).value(), 100);
+  EXPECT_EQ(run(store_->hour_spent({kProject, 8, category}, clock_.now())).value(), 1);
+  EXPECT_EQ(run(store_->hour_spent({kProject, 7, "another"}, clock_.now())).value(), 0);
+  clock_.advance(kHour / 2);  // the first fifty are of an earlier hour
   EXPECT_EQ(send(50), store::Accepted::New);
   EXPECT_EQ(send(1), store::Accepted::NeedsApproval);
   expect_accountable();

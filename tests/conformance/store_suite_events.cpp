@@ -33,7 +33,7 @@ class EventLetters : public StoreSuite {
   }
   Result<EventLetter> get(std::int64_t id) { return run(store_->event_letter(id)); }
   std::vector<store::DeadLetter> list(std::int32_t project = 1) {
-    return run(store_->list_dead_letters(project, ListPage{})).value().rows;
+    return run(store_->letters().list({.project = project}, ListPage{})).value().rows;
   }
   bool close(std::int64_t id) {
     return run(store_->close_event_letter(id, 5, {}, "member:ann", clock_.now())).value();

@@ -36,7 +36,7 @@ class RecordLetters : public StoreSuite {
   store::IngestStore& ingest() { return store_->ingest(); }
   Result<RecordLetter> get(std::int64_t id) { return run(ingest().get(id)); }
   std::vector<store::DeadLetter> list(std::int32_t project = 1) {
-    return run(store_->list_dead_letters(project, ListPage{})).value().rows;
+    return run(store_->letters().list({.project = project}, ListPage{})).value().rows;
   }
   std::vector<std::int64_t> due(std::size_t limit = 10) {
     std::vector<std::int64_t> ids;
@@ -103,14 +103,18 @@ TEST_P(RecordLetters, OneThatIsReadAgainMakesNoSecondOne) {
 TEST_P(RecordLetters, ClosingIsAuditedAndDoneOnce) {
   const auto id = keep_one(letter(1)), other = keep_one(letter(2)), third = keep_one(letter(3));
   EXPECT_TRUE(close(id));
-  EXPECT_FALSE(close(id, "discarded"));
-  EXPECT_TRUE(close(other, "discarded"));
+  store::Discard unwanted{
+      .project = 1, .app = 0, .letters = {id, other}, .reason = {}, .actor = "member:ann"};
+  const auto discarded = run(store_->letters().discard(std::move(unwanted), clock_.now())).value();
+  EXPECT_FALSE(discarded[0].is_done);
+  EXPECT_TRUE(discarded[1].is_done);
   EXPECT_TRUE(close(third, "republished"));
   EXPECT_FALSE(close(third + 1));
   EXPECT_EQ(get(id)->record, "") << "nobody needs it any more";
   EXPECT_EQ(get(id)->ended, "replayed");
   EXPECT_EQ(get(id)->notification, 5);
   EXPECT_EQ(get(other)->record, "v1:sealed");
+  EXPECT_EQ(get(other)->ended, "discarded");
   const auto audit = run(store_->list_audit({.project = 1}, ListPage{})).value().rows;
   ASSERT_EQ(audit.size(), 3U);
   EXPECT_EQ(audit[0].action, "record.republish");

@@ -344,12 +344,12 @@ TEST_P(Looking, ADeliveryShowsItsAttempts) {
   EXPECT_EQ(detail.attempts[0].status, 451);
   EXPECT_EQ(detail.attempts[0].detail, "try later");
   EXPECT_EQ(run(store_->delivery(1)).error().code, Errc::NotFound);
-  const auto letters = run(store_->list_dead_letters(1, ListPage{})).value();
+  const auto letters = run(store_->letters().list({.project = 1}, ListPage{})).value();
   ASSERT_EQ(letters.rows.size(), 1U);
   EXPECT_EQ(letters.rows[0].delivery, id);
   EXPECT_EQ(letters.rows[0].reason, "retries_exhausted");
   EXPECT_EQ(letters.next, 0);
-  EXPECT_TRUE(run(store_->list_dead_letters(2, ListPage{})).value().rows.empty());
+  EXPECT_TRUE(run(store_->letters().list({.project = 2}, ListPage{})).value().rows.empty());
 }
 
 TEST_P(Looking, LettersOfAnOutageAreFoundUntilTheyAreReplayed) {

@@ -208,7 +208,7 @@ TEST_P(Privacy, OfAForgottenUserOpenDeliveriesEndAndFinalOnesAreBare) {
     EXPECT_EQ(dead.delivery.device_id, "");
     EXPECT_EQ(dead.attempts.at(0).code, "550");
     EXPECT_EQ(dead.attempts.at(0).detail, "");
-    const auto letter = run(store_->list_dead_letters(1, {})).value().rows.at(0);
+    const auto letter = run(store_->letters().list({.project = 1}, {})).value().rows.at(0);
     EXPECT_EQ(letter.reason, "bounced");
     EXPECT_EQ(letter.error, "");
     EXPECT_EQ(stored(id + 2).status, DeliveryStatus::Processing) << "it is being sent";
@@ -303,7 +303,7 @@ TEST_P(Privacy, AnEventThatNamesAUserGoesUnlessItWasReplayed) {
   const auto replayed = run(store_->event_letter(kept[1].id)).value();
   EXPECT_EQ(replayed.event, "{}");
   EXPECT_EQ(replayed.error, "");
-  const auto rows = run(store_->list_dead_letters(1, {})).value().rows;
+  const auto rows = run(store_->letters().list({.project = 1}, {})).value().rows;
   ASSERT_EQ(rows.size(), 1U);
   EXPECT_EQ(rows[0].id, kept[1].id);
   const auto repeated = run(store_->put_event_letters({letters[1]}, clock_.now())).value();

@@ -92,10 +92,11 @@ TEST_P(Receipts, OfAnEarlierCallDoNotFailTheLast) {
 
 TEST_P(Receipts, AreEvidenceForWhatNobodyKnew) {
   const std::int64_t id = sent(DeliveryStatus::Unknown, "");
-  EXPECT_EQ(run(store_->list_dead_letters(1, {})).value().rows.size(), 1U);
+  EXPECT_EQ(run(store_->letters().list({.project = 1}, {})).value().rows.size(), 1U);
   EXPECT_EQ(add(report(id, ReceiptKind::Sent)).to, DeliveryStatus::Sent);
   EXPECT_EQ(add(report(id, ReceiptKind::Delivered)).to, DeliveryStatus::Delivered);
-  for (const auto& letter : run(store_->list_dead_letters(1, {})).value().rows) EXPECT_TRUE(letter.is_closed);
+  for (const auto& letter : run(store_->letters().list({.project = 1}, {})).value().rows)
+    EXPECT_TRUE(letter.is_closed);
   expect_accountable();
 }
 

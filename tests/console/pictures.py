@@ -86,6 +86,7 @@ def main():
             shoot("overview", "")
             shoot("send", "send", who="sol", act=fill_send, language="ko", height=980)
             shoot("delivery", f"history/{dead['notification_id']}/{dead['id']}", scheme="dark")
+            shoot("template", "templates/order_shipped/edit", height=1180)
             shoot("engagement", "engagement?by=channel", height=1080)
             shoot("approval", f"approvals/{sent['approval_id']}", language="ko")
         finally:

@@ -36,10 +36,49 @@ def test_a_role_is_changed_and_a_member_removed(world, open_as):
     page.get_by_role("dialog").get_by_role("button", name="Save").click()
     page.get_by_role("dialog").wait_for(state="detached")
     assert world.server.get("/v1/members/temp")["grants"] == {"default": "sender"}
+    page.get_by_role("button", name="Edit Temp").click()
+    page.locator("input[aria-haspopup=listbox]").and_(page.get_by_label("Only these apps: default")).click()
+    page.get_by_role("option", name="default").click()
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    page.get_by_text("default: Sender (default)").wait_for()
+    assert world.server.get("/v1/members/temp")["apps"] == {"default": ["default"]}
     page.get_by_role("button", name="Remove Temp…").click()
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     page.get_by_text("temp@example.test").wait_for(state="detached")
     assert world.server.api("GET", "/v1/members/temp").status == 404
+
+
+def test_a_forgotten_password_is_replaced_by_a_link(world, open_as, open_window):
+    world.server.put("/v1/members/lost",
+                     {"name": "Lost", "email": "lost@example.test", "grants": {"default": "viewer"}})
+    world.let_in("lost")
+    window = open_as("ada")
+    page = window.open("members")
+    page.get_by_role("button", name="New password for Lost…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Take away").click()
+    link = page.get_by_role("dialog", name="Invitation link").locator("code").inner_text()
+    theirs = open_window()
+    theirs.page.goto(world.url + link[link.index("/#/"):])
+    for n in range(2):
+        theirs.page.locator("input[type=password]").nth(n).fill("another " + PASSWORD)
+    theirs.page.get_by_role("button", name="Set password and go on").click()
+    theirs.page.wait_for_selector("#content h1")
+
+
+def test_a_project_is_made_and_chosen(world, open_as):
+    window = open_as("ada")
+    page = window.open("projects")
+    page.get_by_role("button", name="New project").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Key", exact=False).fill("default")
+    dialog.get_by_text("There is one with this key already.").wait_for()
+    dialog.get_by_label("Key", exact=False).fill("pilot")
+    dialog.get_by_label("Name").fill("Pilot")
+    dialog.get_by_role("button", name="Save").click()
+    page.get_by_role("cell", name="pilot", exact=True).wait_for()
+    page.get_by_role("combobox", name="Project").click()
+    page.get_by_role("option", name="Pilot").click()
+    page.get_by_text("Nothing was sent yet").wait_for()
 
 
 def test_an_app_gets_keys_that_work_and_are_shown_once(world, open_as):

@@ -30,12 +30,29 @@ def test_the_sender_cannot_approve_and_an_administrator_can(world, open_as):
     page.get_by_role("link", name="1 send waits for approval").click()
     page.locator("tbody a").first.click()
     page.get_by_text("4 to be sent").wait_for()  # Ann said no to offers
+    page.get_by_text("of 3 without asking").wait_for()
+    page.get_by_text("5 of 5 recipients").wait_for()
+    assert page.get_by_text("Takes", exact=True).count() == 1
     assert "The recipient said no" in page.inner_text("#content")
     page.get_by_role("button", name="Approve").click()
     page.get_by_role("dialog").get_by_role("button", name="Approve").click()
     boss.said("Approved.")
     page.get_by_role("link", name="ntf_").click()
     page.get_by_text("5 of 5 deliveries have ended").wait_for()
+
+
+def test_another_sender_does_not_decide(world, open_as):
+    world.server.put("/v1/members/sue", {"name": "Sue", "email": "sue@example.test", "grants": {"default": "sender"}})
+    world.let_in("sue")
+    sender = open_as("sol")
+    submit(sender.open("send"), "Winter sale")
+    approval = only(world.server.get("/v1/approvals")["data"])
+    page = open_as("sue").open(f"approvals/{approval['id']}")
+    page.get_by_text("Winter sale").first.wait_for()
+    assert page.get_by_role("button", name="Approve").count() == 0
+    path = f"/v1/approvals/{approval['id']}/approve"
+    assert world.server.api("POST", path, auth=world.as_member("sue")).status == 403
+    world.server.post(f"/v1/approvals/{approval['id']}/reject", {"reason": "not now"})
 
 
 def test_a_rejection_needs_a_reason_and_tells_it(world, open_as):

@@ -31,6 +31,25 @@ def test_a_schedule_is_written_corrected_fired_and_switched_off(world, open_as):
     page.get_by_text("Nothing repeats.").wait_for()
 
 
+def test_a_composed_send_becomes_a_schedule(world, open_as):
+    window = open_as("sol")
+    page = window.open("send")
+    page.get_by_label("One recipient a line").fill("mina")
+    page.get_by_role("combobox", name="Template").click()
+    page.get_by_role("option", name="order_shipped").click()
+    page.get_by_label("item").fill("Tea")
+    page.get_by_role("button", name="Repeat…").click()
+    page.get_by_role("heading", name="New schedule", level=1).wait_for()
+    page.get_by_label("Key", exact=False).first.fill("tea-time")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Fire tea-time now").wait_for()
+    kept = world.server.get("/v1/schedules/tea-time")["notification"]
+    assert kept["to"] == [{"user_id": "mina"}] and kept["template"] == "order_shipped"
+    page.get_by_role("button", name="Remove tea-time…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    page.get_by_text("Nothing repeats.").wait_for()
+
+
 def test_a_rule_is_tried_before_it_is_kept(world, open_as):
     window = open_as("ada")
     page = window.open("rules/new")

@@ -13,7 +13,8 @@ PATHS = ["", "send", "history", "history?view=deliveries", "engagement", "engage
          "groups/regulars", "suppressions", "schedules", "schedules/new", "rules", "rules/new", "routes", "settings",
          "stops", "accountability", "dead-letters", "integrations", "integrations/new", "integrations/edit/twilio",
          "senders",
-         "senders/new", "webhooks", "webhooks/new", "alerts", "sandbox", "apps", "members", "audit", "account",
+         "senders/new", "webhooks", "webhooks/new", "alerts", "sandbox", "apps", "members", "projects", "audit",
+         "account",
          "no-such-page"]
 
 
@@ -60,7 +61,9 @@ def test_dialogs_have_nothing_serious(open_as):
     for path, button in (("", "Stop sending…"), ("users", "New user"), ("users", "Import a file…"),
                          ("groups", "New group"), ("members", "Invite somebody"), ("apps", "New app"),
                          ("suppressions", "Suppress an address"), ("users/mina", "Erase…"),
-                         ("history", "Export as CSV…"), ("dead-letters", "Send all again…"), ("routes", "New route")):
+                         ("history", "Export as CSV…"), ("dead-letters", "Send all again…"),
+                         ("dead-letters", "Discard all…"), ("routes", "New route"),
+                         ("projects", "New project"), ("users/mina", "Preference page…")):
         page = window.open(path)
         page.get_by_role("button", name=button).click()
         page.get_by_role("dialog").wait_for()

@@ -16,7 +16,7 @@ def test_a_dead_letter_is_sent_again(world, open_as):
     window = open_as("sol")
     page = window.open("dead-letters")
     page.get_by_text("All retries failed").wait_for()
-    page.get_by_role("checkbox").first.check()
+    page.get_by_role("checkbox", name="Choose all of this page").check()
     page.get_by_role("button", name="Send again…").click()
     page.get_by_role("dialog").get_by_role("button", name="Send again").click()
     window.said("It is being sent again.")
@@ -24,7 +24,7 @@ def test_a_dead_letter_is_sent_again(world, open_as):
     page.get_by_text("Nothing was given up on.").wait_for()
     assert "Better+late" in world.simulator.messages("twilio")[0]["content"]
     page.get_by_text("All", exact=True).click()
-    page.get_by_text("replayed").wait_for()
+    page.get_by_role("cell", name="sent again").wait_for()
 
 
 def test_an_integration_is_made_from_its_form_tested_paused_and_removed(world, open_as):
@@ -58,6 +58,12 @@ def test_an_integration_is_made_from_its_form_tested_paused_and_removed(world, o
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     page.get_by_role("link", name="vonage").wait_for(state="detached")
     assert world.server.api("GET", "/v1/integrations/vonage").status == 404
+
+
+def test_settings_are_explained_in_the_language_that_is_chosen(open_as):
+    page = open_as("ada", language="ko").open("integrations/edit/twilio")
+    described = page.get_by_label(re.compile("^account_sid")).get_attribute("aria-describedby")
+    assert re.search("[가-힣]", page.locator(f"#{described.split()[0]}").inner_text())
 
 
 def test_the_sandbox_shows_what_would_have_been_sent(world, open_as):

@@ -1,4 +1,5 @@
 """The overview tells how things stand; the stop button holds everything back, for all to see."""
+import harness
 
 
 def test_numbers_and_what_waits(world, open_as):
@@ -12,6 +13,18 @@ def test_numbers_and_what_waits(world, open_as):
     words = page.locator("#content").inner_text().split()
     assert words[words.index("Accepted") + 1] == str(accepted["accepted"])
     assert page.get_by_role("button", name="Stop sending…").count() == 0
+
+
+def test_how_fast_it_was_and_how_the_integrations_do(world, open_as):
+    # A process writes down every ten seconds what it has measured.
+    harness.wait_until(lambda: len(world.server.get("/v1/stats/latency?window=24h")["data"]) >= 3, "the figures", 60)
+    window = open_as("vera")
+    page = window.open("")
+    page.get_by_text("24 hours", exact=True).click()
+    speed = page.get_by_role("region", name="How fast")
+    speed.get_by_role("row", name="All").wait_for()
+    assert {"Push", "SMS", "E-mail"} <= set(speed.locator("tbody td:first-child").all_inner_texts())
+    page.get_by_role("region", name="Integrations").get_by_text("calls").first.wait_for()
 
 
 def test_news_come_by_themselves(world, open_as):

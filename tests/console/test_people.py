@@ -76,6 +76,30 @@ def test_a_no_is_set_and_taken_back(world, open_as):
     page.get_by_role("cell", name="member:sol").first.wait_for()  # the log says who
 
 
+def test_quiet_hours_are_set_and_given_up(world, open_as):
+    window = open_as("sol")
+    page = window.open("users/jun")
+    page.get_by_label("Quiet from").fill("22:00")
+    page.get_by_label("until", exact=True).fill("08:00")
+    page.get_by_role("button", name="Set quiet hours").click()
+    page.get_by_role("button", name="None of their own").wait_for()
+    assert world.server.get("/v1/users/jun/preferences")["quiet_hours"] == {"from": "22:00", "to": "08:00"}
+    page.get_by_role("button", name="None of their own").click()
+    page.get_by_role("button", name="None of their own").wait_for(state="detached")
+    assert world.server.get("/v1/users/jun/preferences")["quiet_hours"] is None
+
+
+def test_a_link_to_the_preference_page_is_handed_out(world, open_as, open_window):
+    window = open_as("sol")
+    page = window.open("users/mina")
+    page.get_by_role("cell", name="order_shipped").first.wait_for()  # what it was that was sent
+    page.get_by_role("button", name="Preference page…").click()
+    link = page.get_by_role("dialog").locator("code").inner_text()
+    theirs = open_window(language="ko")
+    theirs.page.goto(world.url + link[link.index("/p/"):])
+    theirs.page.get_by_text("주문 알림").first.wait_for()
+
+
 def test_all_that_is_kept_is_handed_out_and_forgotten(world, open_as):
     world.server.put_user("zoe", name="Zoe", email="zoe@example.test")
     window = open_as("sol")

@@ -46,7 +46,7 @@ def test_all_of_a_channel_is_sent_again_with_its_progress(world, dead, open_as):
     for one in dead[:3]:
         assert world.server.wait_final(one["id"])["outcome"] == "success"
     assert world.server.notification(dead[3]["id"])["outcome"] == "failed"
-    page.get_by_role("checkbox").nth(1).wait_for(state="detached")
+    page.get_by_role("checkbox").nth(2).wait_for(state="detached")  # one for the page, one for the mail
 
 
 def test_one_is_looked_into_and_goes_to_another_address(world, dead, open_as):
@@ -70,3 +70,59 @@ def test_one_is_looked_into_and_goes_to_another_address(world, dead, open_as):
     page.get_by_text("1 of 1 done, 0 refused").wait_for()
     world.server.wait_idle()
     assert any("right@example.test" in str(message) for message in world.simulator.messages("smtp"))
+
+
+@pytest.fixture(scope="module")
+def unwanted(world):
+    """Three mails that nobody needs any more."""
+    s = world.server
+    world.simulator.faults(smtp={"rate_5xx": 1})
+    sent = [s.send(to=[{"email": f"gone{n}@example.test"}], channels=["email"], category="impatient", title=f"No. {n}",
+                   body="x") for n in range(3)]
+    for one in sent:
+        s.wait_deliveries(one["id"], "retrying", "dead")
+    s.advance("2s")
+    for one in sent:
+        s.wait_final(one["id"])
+    world.simulator.faults()
+    return sent
+
+
+def test_one_is_looked_at_and_discarded_with_the_reason(world, unwanted, open_as):
+    before = world.server.accountability()["states"]
+    [delivery] = world.server.get(f"/v1/notifications/{unwanted[0]['id']}/deliveries")["data"]
+    window = open_as("sol")
+    page = window.open(f"history/{unwanted[0]['id']}/{delivery['id']}")
+    page.get_by_role("button", name="Discard…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Discard").click()
+    dialog.locator("[id$=-error]").wait_for()
+    dialog.get_by_label("Reason").fill("the customer has left")
+    dialog.get_by_role("button", name="Discard").click()
+    page.get_by_text("1 of 1 done, 0 refused").wait_for()
+    page.get_by_text("the customer has left", exact=True).first.wait_for()
+    page.get_by_role("button", name="Discard…").wait_for(state="detached")
+    assert world.server.accountability()["states"] == before, "it stays what it was"
+    assert "delivery.discard" in {e["action"] for e in world.server.get("/v1/audit")["data"]}
+
+    viewer = open_as("vera")
+    page = viewer.open("dead-letters")
+    page.get_by_text("Done with", exact=True).click()
+    page.get_by_text("the customer has left · member:sol").wait_for()
+    assert page.get_by_role("checkbox").count() == 0
+
+
+def test_all_of_a_channel_are_discarded_with_their_progress(world, unwanted, open_as):
+    window = open_as("sol")
+    page = window.open("dead-letters")
+    page.get_by_role("button", name="Discard all…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("combobox", name="Channel").click()
+    page.get_by_role("option", name="E-mail").click()
+    dialog.get_by_label("Reason", exact=False).last.fill("an old newsletter")
+    dialog.get_by_role("button", name="Discard").click()
+    window.said("Discarded.")
+    page.get_by_text("2 of 2 done, 0 refused").wait_for()
+    page.get_by_role("row", name="E-mail").wait_for(state="detached")
+    for one in unwanted:
+        assert world.server.notification(one["id"])["outcome"] == "failed"

@@ -165,5 +165,6 @@ def test_a_viewer_sees_no_button_that_changes_anything(world, open_as):
         words = {text.strip() for text in buttons.all_inner_texts()}
         changing = {"Stop sending…", "Lift", "Send again", "Cancel", "Edit", "Archive", "Send", "Edit the profile",
                     "Erase…", "Add", "Delete…", "Suppress an address", "Send again…", "New integration", "Test",
-                    "New category", "Approve", "Reject"}
+                    "New category", "Approve", "Reject", "Discard…", "Discard all…", "Send all again…",
+                    "Set quiet hours", "Preference page…"}
         assert not words & changing, (path, words & changing)

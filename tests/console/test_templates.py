@@ -73,6 +73,7 @@ def test_languages_are_written_side_by_side_and_seen_at_once(world, open_as):
     english.get_by_label("Title", exact=True).fill("{{item}} left the house")
     assert korean.get_by_label("Title", exact=True).input_value() == "{{item}} 출발했습니다"
     page.get_by_text("Blue kettle left the house").first.wait_for()
+    page.get_by_text("It arrives on December 1, 2026.").first.wait_for()  # by the server, in the words of the language
     page.get_by_text("Blue kettle 출발했습니다").first.wait_for()
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("link", name="History").click()

@@ -95,17 +95,24 @@ class Kafka(Engine):
     def url(self):
         return f"kafka://127.0.0.1:{self.port}"
 
-    def _java(self, *words):
+    def java(self, *words):
         return ("java", "-Xms64m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
                 f"-Dlog4j.configuration=file:{self.folder}/log4j.properties", "-cp", f"{JARS}/*", *words)
 
     def start(self):
         if not (self.folder / "data" / "meta.properties").exists():
-            subprocess.run(self._java("kafka.tools.StorageTool", "format", "-t", "AAAAAAAAQACAAAAAAAAAAA", "-c",
+            subprocess.run(self.java("kafka.tools.StorageTool", "format", "-t", "AAAAAAAAQACAAAAAAAAAAA", "-c",
                                       str(self.properties)), check=True, capture_output=True, timeout=120)
-        self._spawn(*self._java("kafka.Kafka", self.properties))
+        self._spawn(*self.java("kafka.Kafka", self.properties))
         self._wait_for("Kafka Server started")
         return self
+
+    def make_topic(self, name, partitions, **settings):
+        """With settings as they are written in Python: retention_ms=1000."""
+        more = [part for key, value in settings.items() for part in ("--config", f"{key.replace('_', '.')}={value}")]
+        subprocess.run(self.java("org.apache.kafka.tools.TopicCommand", "--bootstrap-server", f"127.0.0.1:{self.port}",
+                                  "--create", "--topic", name, "--partitions", str(partitions), *more),
+                       check=True, capture_output=True, timeout=120)
 
     def wipe(self):
         """Kills it and forgets all that it had."""

@@ -346,3 +346,24 @@ def test_the_doctor_knows_of_backups_and_of_what_waits(connected, simulator, tmp
     pause = seen[f"pause {stop['id']}"]
     assert pause["result"] == "WARN" and "channel=sms" in pause["detail"] and "wrong price" in pause["detail"]
     assert re.search(r"carillon pause remove pau_\w+", pause["fix"])
+
+
+def test_the_doctor_knows_who_waits_for_a_word_and_what_failed(make_server):
+    server = make_server(settings={"approval.expires_after": "12h"})
+
+    def checks():
+        found = server.cli("doctor", "--json", "--set", f"server.listen=127.0.0.1:{server.port}").json["checks"]
+        return {check["check"]: (check["result"], check["detail"]) for check in found}
+
+    seen = checks()
+    assert seen["approvals"] == ("OK", "nothing waits for one") and seen["jobs"] == ("OK", "none is under way")
+    server.put("/v1/categories/news", {"channels": ["email"], "approval_over": 1})
+    server.send(to=[{"email": "a@example.test"}, {"email": "b@example.test"}], category="news", title="x", body="y")
+    server.put("/v1/groups/all", {})
+    rows = b"user_id\n" + b"".join(b"u%06d\n" % n for n in range(200_000))
+    job = server.expect(202, "POST", "/v1/imports/members?group=all", rows, headers={"Content-Type": "text/csv"})["id"]
+    server.delete("/v1/groups/all")
+    harness.wait_until(lambda: server.get(f"/v1/jobs/{job}")["state"] == "failed", "the import fails")
+    seen = checks()
+    assert seen["approvals"] == ("WARN", "1 send waits, 1 of them for less than a day more")
+    assert seen[f"job {job}"][0] == "WARN" and "group" in seen[f"job {job}"][1] and "jobs" not in seen

@@ -260,3 +260,24 @@ def test_a_private_address_is_not_called(server, simulator):
 def test_an_address_that_leads_nowhere_is_refused(server, address, pointer, code):
     answer = server.expect(422, "PUT", "/v1/users/x", {"addresses": [address]})
     assert [(e["pointer"], e["code"]) for e in answer["errors"]] == [(pointer, code)]
+
+
+def test_a_limited_channel_is_tried_with_the_other_workspace_once(server, simulator):
+    harness.connect(server, simulator, "slack")
+    server.put("/v1/integrations/second", harness.integrations(simulator)["slack"])
+    simulator.faults(slack={"rate_429": 1, "retry_after_s": 30})
+    sent = server.send(to=[{"address": {"channel": "chat", "service": "slack", "address": "C1"}}],
+                       channels=["chat"], body="x")
+
+    def asked():
+        return [attempt["integration"] for attempt in server.delivery(only(server.deliveries(sent["id"]))["id"])
+                ["attempt_log"]]
+
+    harness.wait_until(lambda: len(asked()) >= 2, lambda: f"nobody else was asked: {asked()}")
+    assert asked()[:2] == ["slack", "second"]
+    server.advance("10s")  # within the vendor's wait nothing more is tried
+    server.wait_idle()
+    assert asked() == ["slack", "second"], "it goes in circles"
+    simulator.faults()
+    server.advance("31s")
+    assert server.wait_final(sent["id"])["outcome"] == "success"

@@ -292,3 +292,37 @@ def test_a_phone_without_the_app_is_not_written_to_again(server, simulator):
     again = only(server.wait_final(say(server, "li")["id"])["deliveries"])
     assert again["status"] == "suppressed" and again["reason"] == "no_address"
     assert simulator.counts()["hms"]["accepted"] == 1
+
+
+def test_a_kill_shows_no_push_twice(server, simulator):
+    harness.connect(server, simulator, "jpush")
+    device(server, "li", "jpush")
+    sent_one(server, to=[{"user_id": "li"}], channels=["push"], title="x")  # push ids are there from now on
+    simulator.faults(jpush={"no_answer": 1})
+    asked = say(server, "li")
+    harness.wait_until(lambda: len(simulator.log("jpush")) == 2, "JPush was not asked")
+    server.kill()
+    simulator.faults()
+    server.start()
+    delivery = only(server.wait_final(asked["id"])["deliveries"])
+    assert (delivery["status"], delivery["resent"]) == ("sent", 1)
+    taken = [entry for entry in simulator.log("jpush") if entry["delivery"] == delivery["id"]]
+    assert len(taken) == 1, "the same push id is answered with the first result"
+    assert delivery["provider_id"] == taken[0]["message_id"]
+
+
+def test_a_restart_shows_no_push_twice(server, simulator):
+    harness.connect(server, simulator, "jpush")
+    device(server, "li", "jpush")
+    sent_one(server, to=[{"user_id": "li"}], channels=["push"], title="x")
+    simulator.faults(jpush={"reset_after": 1})
+    asked = say(server, "li")
+    [waiting] = server.wait_deliveries(asked["id"], "retrying")
+    assert waiting["reason"] == "unknown_outcome"
+    server.stop()
+    simulator.faults()
+    server.start()
+    server.advance("2m")
+    delivery = only(server.wait_final(asked["id"])["deliveries"])
+    taken = [entry for entry in simulator.log("jpush") if entry["delivery"] == delivery["id"]]
+    assert delivery["status"] == "sent" and delivery["provider_id"] == only(taken)["message_id"]

@@ -1,5 +1,5 @@
-"""The clock of one machine jumps by an hour: in a cluster PostgreSQL's counts, so nothing comes too early, too late or
-never because of it."""
+"""The clock of one machine jumps: in a cluster PostgreSQL's counts, so nothing comes too early, too late or never
+because of it; a process whose machine is 5 s off says that it is not ready."""
 import datetime
 
 import pytest
@@ -45,6 +45,28 @@ def test_a_worker_whose_clock_jumps_sends_in_time(fleet, simulator, clock, jump,
     assert delivery["status"] == "sent"
     took = moment(delivery["finished_at"]) - moment(api.notification(sent["id"])["accepted_at"])
     assert datetime.timedelta(0) <= took < datetime.timedelta(seconds=60)
+
+
+@pytest.mark.parametrize("role, jump, how", [("api", "+9s", "ahead of"), ("worker", "-9s", "behind")])
+def test_a_machine_whose_clock_is_off_is_not_ready_until_it_is_right(fleet, clock, role, jump, how):
+    fleet.add("first", "api")
+    process = fleet.add("off", role, environment=clock.environment)
+
+    def readiness():
+        return harness.request(process.url + "/readyz")
+    clock.jump("+3s")  # a little is no matter
+    assert readiness().status == 200
+    clock.jump(jump)
+    harness.wait_until(lambda: readiness().status == 503, readiness)
+    answer = readiness()
+    assert answer.body["status"] == "not_ready"
+    told = only(answer.body["reasons"])
+    assert told["part"] == "clock" and f"{how} PostgreSQL's" in told["reason"]
+    warned_of(process)
+    clock.jump("+0")
+    harness.wait_until(lambda: readiness().status == 200, readiness)
+    assert readiness().body == {"status": "ready", "reasons": []}
+    process.wait_for_log("clock is right again")
 
 
 @pytest.mark.parametrize("jump", ["+1h", "-1h"])

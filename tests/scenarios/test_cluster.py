@@ -154,6 +154,25 @@ def test_another_key_is_refused(fleet, make_server):
     assert "CARILLON_SECRETS_KEY" in done.err
 
 
+def test_a_role_makes_no_key_of_its_own(fleet, tmp_path):
+    """It would be gone with its folder, and with it every credential of a provider."""
+    settings = ("--set", f"store.url={fleet.settings['store.url']}")
+    for number, command in enumerate((("api",), ("worker",), ("app", "create", "shop"))):
+        data = tmp_path / f"nobody-{number}"
+        listen = () if command[0] == "app" else ("--listen", "127.0.0.1:0")
+        done = harness.run(*command, "--data", data, *settings, *listen)
+        assert done.code == 2 and "secrets.key" in done.err and "CARILLON_SECRETS_KEY" in done.err, done
+        assert not (data / "secret.key").exists()
+    # A copy of it in the folder is as good.
+    fleet.add("first", "api")
+    worker = fleet.add("worker", "worker")
+    worker.stop()
+    (worker.data / "secret.key").write_text(KEY + "\n")
+    (worker.data / "secret.key").chmod(0o600)
+    worker.environment = {}
+    worker.start()
+
+
 def test_roles_need_a_store_that_is_shared(tmp_path):
     done = harness.run("worker", "--data", tmp_path / "data")
     assert done.code == 2

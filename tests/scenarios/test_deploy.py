@@ -60,6 +60,26 @@ def test_every_setting_named_exists(file, known_settings):
     assert named <= known_settings, f"{file.name} names {sorted(named - known_settings)}, which nothing reads"
 
 
+def settings_of(file):
+    """What a file gives every process."""
+    if file.suffix == ".example":
+        return dict(line.split("=", 1) for line in file.read_text().splitlines() if line and line[0] != "#")
+    [document] = yaml_documents(file)
+    return document["data"] if "data" in document else document["services"]["router"]["environment"]
+
+
+@pytest.mark.parametrize("name", ["compose/compose.yaml", "kubernetes/config.yaml", "systemd/cluster.env.example"])
+def test_topics_are_read_wherever_there_is_a_kafka(name, tmp_path):
+    given = settings_of(DEPLOY / name)
+    assert given["CARILLON_QUEUE_URL"].startswith("kafka://")
+    topics = given["CARILLON_KAFKA_TOPICS"]
+    assert "notification.events=" in topics
+    # The binary understands it, and misses the brokers only.
+    done = harness.run("doctor", "--data", tmp_path, "--json", environment={"CARILLON_KAFKA_TOPICS": topics})
+    said = [each["detail"] for each in done.json["checks"] if each["check"] == "kafka.topics"]
+    assert said == ["topics are at the brokers of queue.url, which names none"]
+
+
 # ---- containers
 
 def test_the_dockerfile_is_clean():

@@ -1,4 +1,5 @@
 """The doctor asks PostgreSQL, Redis and Kafka, changes nothing, and names each setting that may lose something."""
+import base64
 import socket
 import uuid
 
@@ -8,16 +9,19 @@ import harness
 import postgres
 from engines import kafka, one_broker, redis, shared_store  # noqa: F401
 
+KEY = base64.b64encode(bytes(range(32))).decode()
 # The scenarios' PostgreSQL may lose everything in a power cut, which is what they want.
 OF_THE_TESTS = {"postgres fsync", "postgres full_page_writes"}
 
 
 @pytest.fixture
 def ask(tmp_path):
-    def doctor(data, *settings, code=None):
-        """Every check by its name."""
+    def doctor(data, *settings):
+        """Every check by its name; on a folder without a key with one that is given."""
         flags = [part for setting in settings for part in ("--set", setting)]
-        done = harness.run("doctor", "--data", data, "--json", *flags)
+        has_key = (data / "secret.key").exists() or any(s.startswith("secrets.") for s in settings)
+        done = harness.run("doctor", "--data", data, "--json", *flags,
+                           environment={} if has_key else {"CARILLON_SECRETS_KEY": KEY})
         checks = {check["check"]: check for check in done.json["checks"]}
         failed = any(check["result"] == "FAIL" for check in checks.values())
         assert done.code == (1 if failed else 0), done
@@ -102,12 +106,52 @@ def test_topics_are_looked_at_and_none_is_made(make_server, kafka, shared_store,
     for _ in range(2):
         told = ask(tmp_path / "data", *settings)["kafka topics"]
         assert told["result"] == "WARN" and "not there" in told["detail"] and prefix in told["detail"]
-    key = (tmp_path / "data" / "secret.key").read_text().strip()
     make_server(settings={"store.url": shared_store, "queue.url": kafka.url, "queue.prefix": prefix,
-                          "queue.partitions": "1"}, environment={"CARILLON_SECRETS_KEY": key})
+                          "queue.partitions": "1"}, environment={"CARILLON_SECRETS_KEY": KEY})
     seen = ask(tmp_path / "data", *settings)
     assert "kafka topics" not in seen
     # One broker is no cluster.
     assert seen["kafka replicas"]["result"] == "WARN" and "fewer than three" in seen["kafka replicas"]["detail"]
     assert seen["kafka min.insync.replicas"]["result"] == "WARN"
     assert not {name for name in failing(seen) if name.startswith("kafka")}
+
+
+def test_topics_that_may_lose_records_are_named(kafka, shared_store, ask, tmp_path):  # noqa: F811
+    name = f"in-{uuid.uuid4().hex[:8]}"
+    kafka.make_topic(name, 1, cleanup_policy="compact", retention_ms=60000, unclean_leader_election_enable="true")
+    settings = (f"store.url={shared_store}", f"queue.url={kafka.url}", f"queue.prefix={name}.", "queue.partitions=1",
+                f"kafka.topics={name}=default/default", f"kafka.dead_letter_topic={name}.dlq")
+    seen = ask(tmp_path / "data", *settings)
+    for setting, said in (("cleanup.policy", "compact"), ("retention.ms", "1m"),
+                          ("unclean.leader.election.enable", "true")):
+        told = seen[f"topic {name} {setting}"]
+        assert told["result"] == "FAIL" and said in told["detail"], told
+        assert f"--entity-name {name} --add-config {setting}=" in told["fix"]
+    assert seen[f"topic {name} partitions"]["result"] == "WARN"
+    assert seen[f"topic {name} replicas"]["result"] == "WARN", "one broker is no cluster"
+    assert seen[f"topic {name}.dlq"]["result"] == "WARN" and "not there" in seen[f"topic {name}.dlq"]["detail"]
+    seen = ask(tmp_path / "data", *settings, "queue.create_topics=false")
+    assert seen[f"topic {name}.dlq"]["result"] == "FAIL" and f"--topic {name}.dlq" in seen[f"topic {name}.dlq"]["fix"]
+    # Nor does a process start on it.
+    done = harness.run("router", "--data", tmp_path / "router", *(part for s in settings for part in ("--set", s)),
+                       environment={"CARILLON_SECRETS_KEY": KEY})
+    assert done.code == 1 and "kafka.topics" in done.err and f"topic {name}: " in done.err, done
+
+
+def test_topics_that_a_process_makes_are_fit_and_their_app_is_looked_for(make_server, kafka, shared_store,  # noqa: F811
+                                                                         ask):
+    name = f"in-{uuid.uuid4().hex[:8]}"
+    settings = {"store.url": shared_store, "queue.url": kafka.url, "queue.prefix": f"{name}.", "queue.partitions": "2",
+                "kafka.topics": f"{name}=default/shop", "kafka.dead_letter_topic": f"{name}.dlq",
+                "kafka.events_topic": f"{name}.out"}
+    server = make_server(settings=settings)
+    flags = [f"{key}={value}" for key, value in settings.items()] + [f"server.listen=127.0.0.1:{server.port}"]
+    seen = ask(server.data, *flags)
+    told = seen[f"topic {name}"]
+    assert told["result"] == "FAIL" and "the app 'shop' it is taken as is not there" in told["detail"]
+    server.cli("app", "create", "shop")
+    seen = ask(server.data, *flags)
+    topics = {check: seen[check] for check in seen if check.startswith("topic ")}
+    # One broker is no cluster.
+    assert {check.rsplit(" ", 1)[1] for check in topics} == {"replicas", "min.insync.replicas"}
+    assert {told["result"] for told in topics.values()} == {"WARN"}

@@ -25,6 +25,29 @@ def test_an_idempotency_key_is_an_event_id(connected):
     assert connected.notification(first.body["id"])["event_id"] == "order-18"
 
 
+def test_a_repeat_is_told_what_became_of_the_first(connected):
+    sent = connected.send(event_id="order-19", **MAIL)
+    connected.wait_final(sent["id"])
+    assert connected.send(event_id="order-19", **MAIL)["status"] == "completed"
+    draft = {"event_id": "order-20", "draft": True, **MAIL}
+    first = connected.send(**draft)
+    connected.post(f"/v1/notifications/{first['id']}/cancel", auth="app")
+    again = connected.send(**draft)
+    assert (again["id"], again["status"], again["duplicate"]) == (first["id"], "cancelled", True)
+    both = [{"event_id": "order-19", **MAIL}, {"event_id": "order-21", **MAIL}, {"event_id": "order-21", **MAIL}]
+    results = connected.post("/v1/notifications/batch", {"notifications": both}, auth="app")["results"]
+    assert [r["status"] for r in results] == ["duplicate", "accepted", "duplicate"]
+
+
+def test_an_event_id_is_the_same_in_the_body_and_as_an_idempotency_key(connected):
+    first = connected.send(event_id="order-22", **MAIL)
+    again = connected.api("POST", "/v1/notifications", MAIL, auth="app", headers={"Idempotency-Key": "order-22"})
+    assert again.status == 200 and again.body["id"] == first["id"]
+    other = connected.api("POST", "/v1/notifications", {**MAIL, "title": "Bye"}, auth="app",
+                          headers={"Idempotency-Key": "order-22"})
+    assert other.status == 422 and other.pointers == ["/title"]
+
+
 def test_an_event_id_with_another_body_is_refused_and_names_the_difference(connected):
     connected.send(event_id="order-17", **MAIL)
     problem = connected.api("POST", "/v1/notifications", {**MAIL, "event_id": "order-17", "title": "Bye"}, auth="app")

@@ -1,4 +1,5 @@
 """Why did she not get it? The dry run and the history answer with the same object."""
+import harness
 from people import ios, only, sent_one, template
 
 
@@ -43,3 +44,30 @@ def test_a_dry_run_refuses_what_a_send_would_refuse(connected):
     real = connected.api("POST", "/v1/notifications", asked, auth="app")
     assert dry.status == real.status == 422
     assert dry.pointers == real.pointers == ["/to/0/user_id"]
+
+
+def test_it_says_who_cannot_be_asked_and_who_is_asked_instead(connected, simulator):
+    harness.connect(connected, simulator, "vonage")
+    text = {"to": [{"phone": "+821012345678"}], "channels": ["sms"], "body": "x"}
+
+    def explained():
+        [found] = connected.post("/v1/notifications/explain", text, auth="app")["data"]
+        return found
+
+    assert explained()["route"] == {"rule": None, "chain": ["twilio", "vonage"], "chosen": "twilio", "skipped": []}
+    connected.post("/v1/integrations/twilio/pause", {"reason": "moving house"})
+    route = explained()["route"]
+    assert route["chosen"] == "vonage"
+    assert route["skipped"] == [{"integration": "twilio", "why": "it is paused: moving house"}]
+    connected.post("/v1/integrations/vonage/pause")
+    found = explained()
+    assert (found["decision"], found["reason"]) == ("hold", "integration_paused")
+    assert not found["route"]["chosen"] and len(found["route"]["skipped"]) == 2
+    connected.post("/v1/integrations/vonage/resume")
+    connected.post("/v1/integrations/twilio/resume")
+
+    simulator.faults(twilio={"rate_5xx": 1, "status_5xx": 503})
+    connected.send(**{**text, "to": [{"phone": f"+8210123400{i:02}"} for i in range(60)]})
+    route = harness.wait_until(lambda: (r := explained()["route"])["chosen"] == "vonage" and r,
+                               lambda: f"twilio would still be asked: {explained()}")
+    assert "left alone after failures" in route["skipped"][0]["why"]

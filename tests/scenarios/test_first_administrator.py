@@ -23,7 +23,8 @@ def test_the_link_in_the_first_secrets_makes_the_administrator(server):
     joined = browser.join(link, name="Ada Lovelace")
     assert joined.status == 200, joined
     assert joined.body["is_installation_admin"] and joined.body["member"]["name"] == "Ada Lovelace"
-    assert joined.body["projects"] == [{"key": "default", "name": "", "role": "administrator"}]
+    assert joined.body["projects"] == [{"key": "default", "name": "", "role": "administrator",
+                                        "apps": None}]
     # Everything the console needs, with the cookie alone.
     assert browser.call("GET", "/v1/members").status == 200
     sent = browser.call("POST", "/v1/notifications", {"to": [{"email": "ok@sandbox.carillon.test"}],

@@ -70,3 +70,16 @@ def test_a_second_process_on_the_same_folder_is_refused(server):
     done = harness.run("serve", "--data", server.data, "--listen", "127.0.0.1:0")
     assert done.code != 0
     assert str(server.pid) in done.err
+
+
+def test_a_first_run_that_dies_before_its_keys_leaves_them_to_the_next(make_server):
+    """The store is there, and nobody has a key of it."""
+    server = make_server(start=False, environment={"CARILLON_FAILPOINTS": "serve.first_keys:kill:1"})
+    server.start(ready=False)
+    harness.wait_until(lambda: not server.is_running(), server.log_text)
+    server.kill()
+    assert (server.data / "carillon.db").exists() and not (server.data / "first-run.json").exists()
+    server.environment = {}
+    server.start()
+    assert server.get("/v1/apps")["data"] and server.send(to=[{"email": "a@example.test"}], channels=["email"],
+                                                          title="x", body="y")["id"]

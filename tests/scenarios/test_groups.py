@@ -1,12 +1,14 @@
 """One send to many: groups are named in `to`, overlap without repeats, and survive whatever happens meanwhile."""
+import contextlib
 import datetime
 import functools
 import os
 import pty
+import sqlite3
 import subprocess
 
 import harness
-from people import die_at, ios, only
+from people import die_at, ios, mail, only
 
 NEWS = {"channels": ["email"], "title": "News", "body": "Hello"}
 
@@ -152,6 +154,74 @@ def test_a_dry_run_of_a_large_group_shows_the_first_and_says_how_many_there_are(
     shown = connected.cli("send", "--group", "all", "--channel", "email", "--title", "x", "--body", "y", "--dry-run")
     assert shown.out.endswith("These are 200 of 300 recipients.\n")
     assert connected.get("/v1/notifications")["data"] == []
+
+
+def test_groups_people_and_addresses_in_one_send(server):
+    """What says no, waits, repeats or is unknown, small and large: the same decision for everybody."""
+    ids = people(server, 300)
+    group(server, "few", [*ids[:4], "ghost"])
+    group(server, "all", [*ids, "ghost"])
+    group(server, "half", ids[100:250])
+    server.put("/v1/categories/quiet", {"channels": ["email"], "quiet_hours": "defer"})
+    server.post("/v1/suppressions", {"channel": "email", "address": "U00001@example.test"})
+    server.patch(f"/v1/users/{ids[2]}/preferences",
+                 {"preferences": [{"channel": "email", "category": "*", "opt_in": False}]})
+    now, hour = datetime.datetime.now(datetime.timezone.utc), datetime.timedelta(hours=1)
+    server.patch(f"/v1/users/{ids[3]}/preferences",
+                 {"quiet_hours": {"from": f"{now - hour:%H:%M}", "to": f"{now + hour:%H:%M}"}})
+    both = [{"user_id": ids[0]}, {"user_id": ids[2]},
+            {"email": "u00001@example.test"}, {"email": "u00005@example.test"}]
+    wanted = {ids[0]: ("sent", None), ids[1]: ("suppressed", "duplicate_recipient"),
+              ids[2]: ("suppressed", "opted_out"), ids[3]: ("held", "quiet_hours"),
+              "ghost": ("suppressed", "unknown_user")}
+    for groups, reached in ((["few"], 5), (["all", "half"], 301)):
+        sent = server.send(to=[{"group": g} for g in groups] + both, category="quiet", title="x", body="y")
+        harness.wait_until(lambda: server.notification(sent["id"])["progress"]["deliveries"]["ended"] == reached + 1,
+                           lambda: server.notification(sent["id"]))
+        rows = [(d["user_id"], (d["status"], d["reason"])) for d in server.deliveries(sent["id"])]
+        assert len(rows) == reached + 2 and {user: what for user, what in rows if user in wanted} == wanted
+        raw = sorted(what for user, what in rows if user is None)
+        assert raw == [("sent", None), ("suppressed", "address_suppressed")]
+        assert (ids[5], ("suppressed", "duplicate_recipient")) in rows or groups == ["few"]
+        assert only(n["deliveries_total"] for n in server.get("/v1/notifications?limit=1")["data"]) == reached + 2
+        to = [m["to"] for m in server.sandbox_messages() if m["notification_id"] == sent["id"]]
+        assert len(to) == len(set(to))
+
+
+def test_two_who_share_a_mailbox_each_get_their_own(connected, simulator):
+    """A family has one address; what is said to each of them is not the same."""
+    connected.put("/v1/templates/visit?publish=true", {
+        "params": [{"name": "who", "required": True}], "content": {"en": {"title": "{{who}}", "body": "At nine."}}})
+    for user in ("ann", "ben"):
+        connected.put_user(user, email="home@example.test", phone_number="+821012345678")
+    to = [{"user_id": "ann", "params": {"who": "Ann"}}, {"user_id": "ben", "params": {"who": "Ben"}},
+          {"user_id": "ann", "params": {"who": "again"}}, {"email": "Home@example.test", "params": {"who": "again"}}]
+    answer = connected.send(to=to, channels=["email"], template="visit")
+    assert answer["recipients"]["reached"] == 2
+    assert [d["reason"] for d in connected.wait_final(answer["id"])["deliveries"]] == [
+        None, None, "duplicate_recipient", "duplicate_recipient"]
+    assert sorted(mail(message)["Subject"] for message in simulator.messages("smtp", 10)) == ["Ann", "Ben"]
+
+
+def test_a_send_that_cannot_be_expanded_does_not_fill_the_log(server):
+    group(server, "all", people(server, 2))
+    soon = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)).isoformat()
+    sent = server.send(to=[{"group": "all"}], send_at=soon, **NEWS)
+    server.stop()
+    with contextlib.closing(sqlite3.connect(server.data / "carillon.db")) as db:
+        db.executescript("CREATE TRIGGER no BEFORE INSERT ON chunk BEGIN SELECT RAISE(ABORT, 'a newer schema'); END")
+    server.start()
+    server.advance("2h")
+    server.wait_for_log("cannot be expanded now")
+    for _ in range(30):  # each looks for work anew
+        server.advance("1s")
+    assert server.log_text().count("cannot be expanded now") <= 3
+    server.stop()
+    with contextlib.closing(sqlite3.connect(server.data / "carillon.db")) as db:
+        db.executescript("DROP TRIGGER no")
+    server.start()
+    server.advance("2h")
+    assert server.wait_final(sent["id"])["counts"] == {"sent": 2}
 
 
 def test_cancel_stops_an_expansion(connected):

@@ -145,7 +145,7 @@ def test_what_cannot_be_taken_is_kept_changed_and_replayed(connected, simulator,
     data = ("--data", connected.data)
     listed = harness.run("dlq", "list", *data)
     assert found[3]["id"] in listed.out and topic.name in listed.out, listed
-    done = harness.run("dlq", "discard", "--topic", topic.name, *data)
+    done = harness.run("dlq", "discard", "--topic", topic.name, "--why", "the order was taken back", *data)
     assert done.code == 0 and "2 of 2 are given up" in done.out, done
     assert letters(connected) == []
     actions = [entry["action"] for entry in connected.all("/v1/audit?action=record")]

@@ -53,3 +53,19 @@ def test_keys_survive_a_restart(server):
     made = server.post("/v1/apps", {"name": "shop"})
     server.restart(kill=True)
     assert status(server, (made["app_key"], made["app_secret"])) == 202
+
+
+def test_a_test_key_does_nothing_to_what_goes_to_people(server):
+    """It is in every developer's shell, and may look; what was sent with the live key is not its to change."""
+    mail = {"to": [{"email": "ok@sandbox.carillon.test"}], "channels": ["email"], "title": "x", "body": "y"}
+    live, test = server.send(draft=True, **mail)["id"], server.send(draft=True, auth="test", **mail)["id"]
+    path = f"/v1/notifications/{live}"
+    assert server.api("GET", path, auth="test").status == 200
+    answers = [server.api("PATCH", path, {"title": "z"}, auth="test")]
+    answers += [server.api("POST", f"{path}/{verb}", auth="test") for verb in ("submit", "cancel", "pause", "resume")]
+    assert {(answer.status, answer.body["code"]) for answer in answers} == {(403, "live_notification")}
+    seen = server.get(path, auth="app")
+    assert seen["status"] == "draft" and seen["request"]["title"] == "x"
+    assert server.api("PATCH", f"/v1/notifications/{test}", {"title": "z"}, auth="test").status == 200
+    assert server.api("POST", f"/v1/notifications/{test}/submit", auth="test").status == 200
+    assert server.api("POST", path + "/cancel", auth="app").status == 200

@@ -179,6 +179,7 @@ def test_the_demo_of_a_cluster_ends_well():
                           env={**os.environ, "CARILLON_BIN": str(harness.BINARY)})
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     assert "is back" in done.stdout and "accepted =" in done.stdout
+    assert "From the Kafka topic notification.events" in done.stdout
 
 
 @pytest.mark.parametrize("words, said", [

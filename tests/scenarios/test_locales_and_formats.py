@@ -128,3 +128,16 @@ def test_sensitive_values_and_categories_are_not_shown_again(connected, simulato
         shown = connected.delivery(delivery["id"])
         assert "918273" not in str(shown) and "918273" not in str(connected.notification(answer["id"]))
         assert shown["content"] is None if category == "security" else "•••" in shown["content"]["body"]
+
+
+def test_no_email_goes_without_a_subject(connected, simulator):
+    """A translation that left the title out takes that of the default language."""
+    template(connected, "half", content={"en": {"title": "It has shipped", "body": "On its way."},
+                                         "ko": {"body": "배송이 시작되었습니다."}, "de": {"title": "Nur ein Titel"}})
+    connected.put_user("mina", email="mina@example.test", phone_number="+821012345678")
+    sent = connected.send(to=[{"user_id": "mina", "locale": "ko"}], channels=["email"], template="half")
+    assert connected.wait_final(sent["id"])["outcome"] == "success"
+    assert mail(only(simulator.messages("smtp")))["Subject"] == "It has shipped"
+    sent = connected.send(to=[{"user_id": "mina", "locale": "de"}], channels=["sms"], template="half")
+    assert connected.wait_final(sent["id"])["outcome"] == "success"
+    assert sms_form(only(simulator.messages("twilio")))["Body"] == "On its way."

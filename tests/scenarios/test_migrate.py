@@ -15,7 +15,7 @@ import harness
 import hooks
 import postgres
 from browser import member
-from people import die_at, ios, only, template, token
+from people import die_at, ios, only, sent_one, template, token
 
 MAIL = {"channels": ["email"], "title": "The bells ring", "body": "a tab\there, a line\nand \\N"}
 USERS = 300  # more than are expanded at once
@@ -130,6 +130,8 @@ class Shop:
         whole = ("templates", "categories", "integrations", "routes", "apps", "members", "pauses", "projects")
         seen = {name: server.all(f"/v1/{name}") for name in paged}
         seen.update({name: server.get(f"/v1/{name}")["data"] for name in whole})
+        for integration in seen["integrations"]:
+            integration.pop("health")  # of the processes that run
         seen["webhook"] = server.get("/v1/webhooks/shop")
         seen["webhook"].pop("failing_since", None)
         seen["schedule"] = server.get("/v1/schedules/daily")
@@ -443,3 +445,15 @@ def test_it_says_how_far_it_is(make_server, url):
     os.close(primary)
     assert process.wait(harness.PATIENCE_S) == 0
     assert b"%" in shown and b"Checking" in shown and b"record" in shown
+
+
+def test_what_has_no_integration_is_not_swallowed_there(make_server, url):
+    """The sandbox of a new store is for one process with its files; a cluster's live sends wait for a route."""
+    server = make_server()
+    assert server.wait_final(server.send(to=[{"email": "a@example.test"}], **MAIL)["id"])["outcome"] == "success"
+    server.stop()
+    migrate(server.data, url)
+    moved(server, url)
+    held = only(server.wait_deliveries(server.send(to=[{"email": "a@example.test"}], **MAIL)["id"], "held"))
+    assert (held["reason"], held["sandbox"]) == ("no_route", False)
+    assert sent_one(server, auth="test", to=[{"email": "a@example.test"}], **MAIL)["sandbox"]

@@ -1,4 +1,6 @@
 """The same server on PostgreSQL: what was accepted outlives the server and the database, whichever is killed."""
+import base64
+import datetime
 import subprocess
 
 import pytest
@@ -39,6 +41,19 @@ def test_what_was_accepted_is_sent_and_read_back(connected, simulator, postgres_
     assert rows == "1"
 
 
+def test_an_event_id_is_remembered_for_a_week(server):
+    """In files for a day (test_duplicates.py)."""
+    mail = {"to": [{"email": "ok@sandbox.carillon.test"}], "channels": ["email"], "title": "x", "body": "y"}
+    first = server.send(event_id="order-7", auth="test", **mail)
+    kept = datetime.datetime.fromisoformat(first["dedup_until"].replace("Z", "+00:00")) \
+        - datetime.datetime.now(datetime.timezone.utc)
+    assert datetime.timedelta(days=6, hours=23) < kept <= datetime.timedelta(days=7)
+    server.advance("167h")
+    assert server.send(event_id="order-7", auth="test", **mail)["duplicate"]
+    server.advance("2h")
+    assert server.send(event_id="order-7", auth="test", **mail)["id"] != first["id"]
+
+
 def test_a_killed_server_goes_on_where_it_was(connected, simulator):
     for i in range(20):
         ios(connected, f"user-{i}")
@@ -76,6 +91,24 @@ def test_a_database_that_is_away_loses_nothing(connected, simulator, postgres_cl
     assert connected.notification(first["id"])["status"] == "completed"
 
 
+def test_readiness_follows_the_database_also_when_nothing_is_sent(make_server, url, postgres_cluster):
+    worker = make_server(settings={"store.url": url}, command=("worker",),
+                         environment={"CARILLON_SECRETS_KEY": base64.b64encode(bytes(32)).decode()})
+
+    def readiness():
+        return harness.request(worker.url + "/readyz")
+    assert readiness().body == {"status": "ready", "reasons": []}
+    postgres_cluster.stop("immediate")
+    try:
+        harness.wait_until(lambda: (now := readiness()).status == 503 and "store.url" in now.text, readiness)
+        told = readiness().body
+        assert told["status"] == "not_ready"
+        assert {each["part"] for each in told["reasons"]} == {"pipeline", "store"}
+    finally:
+        postgres_cluster.start()
+    harness.wait_until(lambda: readiness().status == 200, readiness)
+
+
 def test_a_clean_stop_gives_the_lease_back(connected, postgres_cluster, url):
     name = postgres.name_of(url)
     assert postgres_cluster.sql("SELECT count(*) FROM process WHERE renewed_at > 0", name) == "1"
@@ -92,6 +125,24 @@ def test_a_url_that_is_wrong_is_named(make_server, postgres_cluster):
     assert done.code != 0
     assert "store.url" in done.err + done.out and "nowhere" in done.err + done.out
     assert "geheim" not in done.err + done.out
+
+
+@pytest.mark.parametrize("spoil, user, said", [
+    ("ALTER DATABASE {name} SET default_transaction_read_only = on", "carillon", "target_session_attrs=read-write"),
+    ("CREATE ROLE bob LOGIN", "bob", "OWNER TO"),
+    ("DROP DATABASE {name}; CREATE DATABASE {name} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0", "carillon",
+     "ENCODING 'UTF8'"),
+])
+def test_a_database_that_cannot_be_used_ends_the_start_and_says_why(postgres_cluster, url, tmp_path, spoil, user, said):
+    for statement in spoil.format(name=postgres.name_of(url)).split("; "):
+        postgres_cluster.sql(statement)
+    try:
+        done = harness.run("serve", "--data", tmp_path / "data", "--listen", "127.0.0.1:0", "--set",
+                           f"store.url={url.replace('carillon@', f'{user}@').replace('user=carillon', f'user={user}')}")
+        assert done.code == 1 and "store.url" in done.err and said in done.err, done
+    finally:
+        if user == "bob":
+            postgres_cluster.sql("DROP ROLE bob")
 
 
 def test_a_read_that_is_lost_costs_a_delivery_neither_a_try_nor_a_minute(connected, simulator, postgres_cluster, url):

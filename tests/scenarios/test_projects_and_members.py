@@ -134,7 +134,7 @@ def test_tokens_end_with_what_they_stand_for(two):
 def test_who_submitted_a_send_cannot_approve_it_with_another_token(two):
     first = member(two, "ann", default="sender")
     second = two.post("/v1/members/ann/tokens", {"name": "phone"})["token"]
-    other = member(two, "ben", default="sender")
+    other, boss = member(two, "ben", default="sender"), member(two, "bo", default="administrator")
     two.put("/v1/categories/news", {"approval_over": 1, "channels": ["email"]})
     for user in ("u1", "u2"):
         two.put_user(user, email=f"{user}@example.test")
@@ -143,8 +143,13 @@ def test_who_submitted_a_send_cannot_approve_it_with_another_token(two):
     waiting = only(two.get("/v1/approvals")["data"])
     assert waiting["submitted_by"] == "member:ann"
     approve = f"/v1/approvals/{waiting['id']}/approve"
+    assert two.get("/v1/approvals", auth=other)["data"] == [waiting], "to be seen by all"
+    # A large send needs an administrator's word: two senders do not let each other's through.
+    for sender in (first, second, other):
+        assert two.api("POST", approve, auth=sender).body["code"] == "missing_scope"
+    two.put("/v1/members/ann", {"grants": {"default": "administrator"}})
     assert two.api("POST", approve, auth=second).body["code"] == "own_submission"
-    assert two.api("POST", approve, auth=other).status == 200
+    assert two.api("POST", approve, auth=boss).status == 200
 
 
 def test_a_management_token_may_be_for_some_projects_only(two):

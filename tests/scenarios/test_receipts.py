@@ -3,7 +3,7 @@ import json
 
 import harness
 import pytest
-from people import OK_PHONE, PHONE, only
+from people import OK_PHONE, PHONE, ios, only, sent_one
 
 BOUNCE_PHONE = "+999000000002"
 TEXT = {"channels": ["sms"], "sms": {"body": "Your table is ready."}}
@@ -88,3 +88,14 @@ def test_receipts_outlive_a_kill(reachable):
     reachable.restart(kill=True)
     assert reachable.delivery(delivery["id"])["receipts"] == delivery["receipts"]
     assert reachable.accountability()["exact"]
+
+
+def test_a_rate_is_of_what_went_through_those_who_report(reachable, simulator):
+    harness.connect(reachable, simulator, "apns")
+    ios(reachable, "ann")
+    for _ in range(3):
+        sent_one(reachable, to=[{"user_id": "ann"}], channels=["push"], title="x")
+    wait_status(reachable, text(reachable)["id"], "delivered")
+    total = reachable.get("/v1/stats?by=channel")["total"]
+    assert (total["sent"], total["delivered"], total["receipts"]) == (4, 1, "yes")
+    assert total["rates"]["delivery"] == 1.0, "pushes that nobody reports about have not failed"

@@ -3,6 +3,8 @@ import json
 
 import pytest
 
+from people import only
+
 RULE = {
     "when": {"type": "order.*", "source": "/shop",
              "conditions": {"data.order.total": {"ge": 50000}, "not": {"data.order.test": True}}},
@@ -173,3 +175,48 @@ def test_the_command_line_does_it_all(shop, tmp_path):
     assert "nobody" in shop.cli("dlq", "show", letter).out
     change = file("change.json", {"data": {"user_id": "mina"}})
     assert shop.cli("dlq", "replay", "--id", letter, "--event", change, "--json").json["done"] == 1
+
+
+def test_a_rule_may_be_for_all_that_comes_from_one_place(shop):
+    send = {"to": [{"user_id": "mina"}], "channels": ["email"], "title": "x", "body": "y"}
+    refused = shop.api("PUT", "/v1/rules/till", {"when": {"conditions": {"data.n": 1}}, "send": send})
+    assert refused.status == 422 and refused.pointers == ["/when/type"]
+    shop.put("/v1/rules/till", {"when": {"source": "/till/*"}, "send": send})
+    event = {"specversion": "1.0", "id": "7", "source": "/till/3", "type": "anything.at.all"}
+    assert only(shop.post("/v1/events", event, auth="app")["matched"])["rule"] == "till"
+    assert shop.post("/v1/events", {**event, "source": "/mill"}, auth="app")["matched"] == []
+    looked = shop.post("/v1/rules/till/test", {"event": event})
+    assert looked["matched"] and looked["type"] == {"wanted": [], "value": "anything.at.all", "holds": True}
+
+
+def test_letters_are_found_among_many(shop):
+    """Which ones, before they are sent again: the filter of a replay looks, too."""
+    for key, field in (("first", "a"), ("second", "b")):
+        shop.put(f"/v1/rules/{key}", {"when": {"type": key}, "send": {
+            "to": [{"email": {"from": f"data.{field}"}}], "channels": ["email"], "title": "x", "body": "y"}})
+    for n in range(3):
+        for key in ("first", "second"):
+            shop.post("/v1/events", {"specversion": "1.0", "id": str(n), "source": "/s", "type": key,
+                                     "data": {"a": "no address"}}, auth="app")
+
+    def found(query):
+        return [(entry["rule"], entry["event"]["id"]) for entry in shop.all(f"/v1/dead-letters?{query}")]
+
+    assert found("rule=second") == [("second", "2"), ("second", "1"), ("second", "0")]
+    assert found("kind=event&reason=invalid_email") == [("first", "2"), ("first", "1"), ("first", "0")]
+    assert found("kind=delivery") == found("channel=sms") == found("until=2020-01-01T00:00:00Z") == []
+    page = shop.get("/v1/dead-letters?rule=first&limit=2")
+    assert len(page["data"]) == 2
+    rest = shop.get(f"/v1/dead-letters?rule=first&limit=2&after={page['page']['next']}")
+    assert [entry["event"]["id"] for entry in rest["data"]] == ["0"] and rest["page"]["next"] is None
+    checks = shop.cli("doctor", "--json", "--set", f"server.listen=127.0.0.1:{shop.port}").json["checks"]
+    told = {check["check"]: check["detail"] for check in checks}
+    assert told["dead letters, events"].startswith("6 ")
+    shop.post("/v1/dead-letters/replay", {"filter": {"rule": "first"},
+                                          "changes": {"event": {"data": {"a": "ok@sandbox.carillon.test"}}}})
+    assert found("closed=false") == found("rule=second") and found("closed=true") == found("rule=first")
+    listed = shop.cli("dlq", "list", "--rule", "first", "--closed", "true", "--json").json["data"]
+    assert [entry["rule"] for entry in listed] == ["first"] * 3
+    for wrong in ("kind=letter", "channel=fax", "closed=maybe", "from=x"):
+        assert shop.api("GET", f"/v1/dead-letters?{wrong}").pointers == ["?" + wrong.split("=")[0]]
+    assert shop.api("GET", "/v1/dead-letters?x=1").body["code"] == "unknown_parameter"

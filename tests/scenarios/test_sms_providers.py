@@ -63,6 +63,20 @@ def test_twilio_refuses_a_wrong_token_and_a_text_too_long(server, simulator):
     assert simulator.counts()["twilio"]["accepted"] == 0
 
 
+def test_a_country_the_account_may_not_reach_stops_nobody_else(server, simulator):
+    harness.connect(server, simulator, "twilio")
+    abroad = server.send(to=[{"phone": "+15005550003"}], **SMS)  # 21408 at Twilio
+    [waiting] = server.wait_deliveries(abroad["id"], "held")
+    assert waiting["reason"] == "no_route"
+    assert "21408" in server.delivery(waiting["id"])["attempt_log"][0]["code"]
+    assert server.get("/v1/integrations/twilio")["state"] == "ready"
+    assert sent_one(server, to=[{"phone": PHONE}], **SMS)["status"] == "sent"
+    harness.connect(server, simulator, "vonage")  # whoever may reach it takes it
+    server.post("/v1/integrations/twilio/resume")
+    done = only(server.wait_final(abroad["id"])["deliveries"])
+    assert (done["status"], done["integration"]) == ("sent", "vonage")
+
+
 def test_a_number_twilio_says_is_gone_is_not_asked_again(server, simulator):
     harness.connect(server, simulator, "twilio")
     gone = "+999000000003"  # has unsubscribed

@@ -1,6 +1,7 @@
 """The stop button: what it names stays where it is until it is released, and nothing else waits."""
 import pytest
 
+from harness import wait_until
 from people import only, sent_one, template
 
 MAIL = {"to": [{"email": "ann@example.test"}], "channels": ["email"], "title": "x", "body": "y"}
@@ -40,3 +41,30 @@ def test_it_holds_over_a_restart(connected, simulator):
     connected.delete(f"/v1/pauses/{stop['id']}")
     assert only(connected.wait_final(sent["id"])["deliveries"])["status"] == "sent"
     assert simulator.counts()["smtp"]["accepted"] == 1
+
+
+def test_a_misspelt_name_does_not_pretend_to_stop_anything(server):
+    for field, name in (("category", "nwes"), ("app", "shp"), ("template", "bels"), ("channel", "fax")):
+        refused = server.api("POST", "/v1/pauses", {"scope": {field: name}, "reason": "wrong price"})
+        assert refused.status == 422 and refused.pointers == [f"/scope/{field}"]
+    assert server.get("/v1/pauses")["data"] == []
+
+
+MANY = 6_000  # more than one piece of what is released together
+
+
+def test_what_it_holds_sleeps_until_it_goes(connected, simulator):
+    connected.put("/v1/categories/news", {})
+    stop = connected.post("/v1/pauses", {"scope": {"channel": "email"}, "reason": "wrong price"})
+    for begin in range(0, MANY, 1_000):
+        mails = [{**MAIL, "to": [{"email": f"u{begin + i}@example.test"}]} for i in range(1_000)]
+        answer = connected.post("/v1/notifications/batch", {"notifications": mails}, auth="app")
+        assert answer["summary"]["accepted"] == 1_000
+    # What has nothing to do with it wakes none of them.
+    connected.put("/v1/categories/news", {"channels": ["email"]})
+    connected.post("/v1/pauses", {"scope": {"channel": "voice"}, "reason": "another"})
+    connected.wait_idle()
+    assert sum(queue["held"] for queue in connected.get("/v1/queues")["data"]) == MANY
+    connected.delete(f"/v1/pauses/{stop['id']}")
+    wait_until(lambda: simulator.counts()["smtp"]["accepted"] == MANY, "all are sent", 60)
+    assert connected.metric("carillon_claim_rows_sum") == MANY

@@ -4,8 +4,6 @@ set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CARILLON_SANITIZE "" CACHE STRING "value for -fsanitize=, or empty")
 option(CARILLON_FUZZ "build the libFuzzer targets" OFF)
-set(CARILLON_MUTATION "" CACHE STRING
-    "breaks one promise on purpose, for tests/chaos: ack_before_commit, no_fencing or offsets_before_claim")
 option(CARILLON_MIMALLOC "link the binary with mimalloc" ON)
 
 if(NOT CMAKE_BUILD_TYPE)

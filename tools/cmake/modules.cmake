@@ -32,17 +32,6 @@ function(carillon_sources result folder)
   set(${result} ${sources} PARENT_SCOPE)
 endfunction()
 
-# A build that breaks a promise on purpose: tests/chaos/test_mutations.py proves that the checker sees it.
-function(carillon_mutation)
-  if(NOT CARILLON_MUTATION)
-    return()
-  endif()
-  string(TOUPPER "CARILLON_MUTATION_${CARILLON_MUTATION}" definition)
-  set_source_files_properties(src/pipeline/accept.cpp src/pipeline/claim.cpp src/store/detail/claim.cpp
-                              src/store/detail/record.cpp src/store/detail/postgres/record.cpp
-                              PROPERTIES COMPILE_DEFINITIONS ${definition})
-endfunction()
-
 # carillon_module(<folder> [DEPENDS <folder>…]): the library carillon_<folder>.
 function(carillon_module name)
   cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
@@ -67,13 +56,30 @@ function(carillon_binary)
     message(WARNING "src/app/main.cpp is missing: only libraries and tests are built")
     return()
   endif()
-  add_executable(carillon "${CMAKE_SOURCE_DIR}/src/app/main.cpp")
-  target_precompile_headers(carillon REUSE_FROM carillon_pch)
-  target_link_libraries(carillon PRIVATE carillon_app)
+  carillon_main(carillon)
+endfunction()
+
+# carillon_main(<target> [SOURCE…]): the binary; the sources come before those of the libraries.
+function(carillon_main target)
+  add_executable(${target} "${CMAKE_SOURCE_DIR}/src/app/main.cpp" ${ARGN})
+  target_precompile_headers(${target} REUSE_FROM carillon_pch)
+  target_link_libraries(${target} PRIVATE carillon_app)
   if(CARILLON_MIMALLOC AND NOT CARILLON_SANITIZE)
     find_package(mimalloc REQUIRED)
-    target_link_libraries(carillon PRIVATE mimalloc)
+    target_link_libraries(${target} PRIVATE mimalloc)
   endif()
+endfunction()
+
+# carillon_mutant(<name> SOURCE…): carillon_<name>, the binary with these files compiled with
+# CARILLON_MUTATION_<NAME>, which breaks a promise on purpose: tests/chaos/test_mutations.py proves that the
+# checker sees it. The linker takes nothing from a library that an object before it has. `mutants` builds all.
+add_custom_target(mutants)
+function(carillon_mutant name)
+  carillon_main(carillon_${name} ${ARGN})
+  set_target_properties(carillon_${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+  string(TOUPPER "CARILLON_MUTATION_${name}" definition)
+  target_compile_definitions(carillon_${name} PRIVATE ${definition})
+  add_dependencies(mutants carillon_${name})
 endfunction()
 
 function(carillon_test_binary target label)
@@ -83,7 +89,7 @@ function(carillon_test_binary target label)
   target_include_directories(${target} PRIVATE "${CMAKE_SOURCE_DIR}")
   target_link_libraries(${target} PRIVATE ${ARG_LINK} GTest::gmock GTest::gtest_main rapidcheck)
   add_test(NAME ${target} COMMAND ${target} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
-  set_tests_properties(${target} PROPERTIES LABELS ${label} TIMEOUT 600)
+  set_tests_properties(${target} PROPERTIES LABELS ${label} TIMEOUT 1200)
   set_property(GLOBAL APPEND PROPERTY CARILLON_TESTS ${target})
 endfunction()
 

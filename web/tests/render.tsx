@@ -20,6 +20,10 @@ export interface Asked {
 type Answer = [status: number, body?: unknown, headers?: Record<string, string>];
 export type Answers = Record<string, Answer | ((asked: Asked) => Answer)>;
 
+/** What was asked last by this method, or of this path. */
+export const lastOf = (log: Asked[], what: string): Asked | undefined =>
+  log.filter(({ method, path }) => method === what || path === what).at(-1);
+
 /** Answers "GET /v1/…" as told, anything else with 404; returns what was asked. */
 export function serve(answers: Answers): Asked[] {
   const log: Asked[] = [];

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "store/detail/accept_part.h"
 #include "store/detail/insert.h"
 #include "store/detail/sqlite_store.h"
 
@@ -12,9 +13,8 @@ Result<void> insert_notification(Txn& txn, const AcceptItem& item, Time now) {
   const model::Notification& n = item.notification;
   Statement s = txn.db.statement(
       "INSERT INTO notification(id, project, app, status, priority, flags, category, template, "
-      "template_version, "
-      "accepted_at, expires_at, send_at, first_delivery, delivery_count, cursor, event_id, body) "
-      "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)");
+      "template_version, accepted_at, expires_at, send_at, first_delivery, delivery_count, cursor, event_id, "
+      "body) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)");
   s.bind(1, n.id).bind(2, static_cast<std::int64_t>(n.project)).bind(3, n.app);
   s.bind(4, static_cast<std::int64_t>(n.status)).bind(5, static_cast<std::int64_t>(n.priority));
   s.bind(6, flags_of(n));
@@ -44,8 +44,7 @@ Result<void> SqliteStore::insert_deliveries(Txn& txn, std::span<const model::Del
   Statement s = txn.db.statement(
       "INSERT INTO delivery(id, notification, project, lane, status, reason, flags, epoch, attempts, due_at, "
       "finished_at, expires_at, to_index, generation, integration, user_id, device_id, provider_id, note, "
-      "owner) "
-      "VALUES(?1,?2,?3,?4,?5,?6,?7,?18,0,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?19)");
+      "owner) VALUES(?1,?2,?3,?4,?5,?6,?7,?18,0,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?19)");
   for (const model::Delivery& d : deliveries) {
     const bool is_taken = owner && is_due(d, now);
     const auto status = is_taken ? model::DeliveryStatus::Processing : d.status;

@@ -74,8 +74,7 @@ Result<void> insert_alert(Txn& txn, const AlertChange& change, Time now) {
   const std::string_view detail = base::first_characters(change.detail, model::kAlertDetailMax);
   Statement s = txn.db.statement(
       "INSERT INTO alert(project, kind, subject, detail, n, first_at, last_at) VALUES(?1, ?2, ?3, ?4, ?5, "
-      "?6, "
-      "?6)");
+      "?6, ?6)");
   bind_key(s, change.key).bind(4, detail).bind(5, std::max<std::int64_t>(change.times, 1)).bind(6, now);
   CARILLON_CHECK(s.run());
   const std::int64_t alert = txn.db.last_id();
@@ -143,48 +142,43 @@ Result<std::vector<Alert>> read_alerts(Statement& s) {
   }
 }
 
-}  // namespace
+// Of letters after ?1 and up to ?2: project, queue, how many, reason and error of the last one, rule, topic.
+constexpr const char* kDeliveryTallies =
+    "SELECT g.project, g.queue, g.n, e.reason, e.error, '', '' FROM (SELECT l.project, l.queue, count(*) AS "
+    "n, "
+    "max(l.id) AS last FROM dead_letter l NOT INDEXED CROSS JOIN delivery d ON d.id = l.delivery "
+    "WHERE l.id > ?1 AND l.id <= ?2 AND l.kind = 'delivery' AND d.flags & 1 = 0 "
+    "AND l.reason NOT LIKE 'unknown_outcome%' GROUP BY l.project, l.queue) g "
+    "JOIN dead_letter e ON e.id = g.last";
+constexpr const char* kEventTallies =
+    "SELECT g.project, d.queue, g.n, d.reason, d.error, g.rule, '' FROM (SELECT l.project, e.rule, count(*) "
+    "AS n, "
+    "max(l.id) AS last FROM dead_letter l NOT INDEXED CROSS JOIN event_letter e ON e.letter = l.id "
+    "WHERE l.id > ?1 AND l.id <= ?2 AND l.kind = 'event' AND e.is_test = 0 GROUP BY l.project, e.rule) g "
+    "JOIN dead_letter d ON d.id = g.last";
+// Those that wait are not given up. Of the last one only the reason is told.
+constexpr const char* kRecordTallies =
+    "SELECT g.project, d.queue, g.n, d.reason, '', '', g.topic FROM (SELECT l.project, r.topic, count(*) AS "
+    "n, "
+    "max(l.id) AS last FROM dead_letter l NOT INDEXED CROSS JOIN record_letter r ON r.letter = l.id "
+    "WHERE l.id > ?1 AND l.id <= ?2 AND l.kind = 'record' AND r.due_at IS NULL GROUP BY l.project, r.topic) "
+    "g "
+    "JOIN dead_letter d ON d.id = g.last";
 
-namespace {
-
-Result<void> add_event_tallies(Db& db, std::int64_t after, std::int64_t last,
-                               std::vector<LetterTally>& tallies) {
-  Statement s = db.statement(
-      "SELECT g.project, g.rule, g.n, g.last, d.reason, d.error FROM (SELECT l.project, e.rule, count(*) AS "
-      "n, "
-      "max(l.id) AS last FROM dead_letter l NOT INDEXED CROSS JOIN event_letter e ON e.letter = l.id "
-      "WHERE l.id > ?1 AND l.id <= ?2 AND l.kind = 'event' AND e.is_test = 0 GROUP BY l.project, e.rule) g "
-      "JOIN dead_letter d ON d.id = g.last");
+Result<void> add_tallies(Db& db, const char* sql, std::int64_t after, std::int64_t last,
+                         std::vector<LetterTally>& tallies) {
+  Statement s = db.statement(sql);
   s.bind(1, after).bind(2, last);
   for (;;) {
     CARILLON_TRY(const bool has_row, s.next());
     if (!has_row) return {};
     tallies.push_back(LetterTally{.project = s.as<std::int32_t>(0),
-                                  .n = s.integer(2),
-                                  .reason = s.string(4),
-                                  .error = s.string(5),
-                                  .rule = s.string(1)});
-  }
-}
-
-// Those that wait are not given up.
-Result<void> add_record_tallies(Db& db, std::int64_t after, std::int64_t last,
-                                std::vector<LetterTally>& tallies) {
-  Statement s = db.statement(
-      "SELECT g.project, g.topic, g.n, d.reason FROM (SELECT l.project, r.topic, count(*) AS n, max(l.id) AS "
-      "last FROM dead_letter l NOT INDEXED CROSS JOIN record_letter r ON r.letter = l.id WHERE l.id > ?1 AND "
-      "l.id <= ?2 AND l.kind = 'record' AND r.due_at IS NULL GROUP BY l.project, r.topic) g JOIN dead_letter "
-      "d "
-      "ON d.id = g.last");
-  s.bind(1, after).bind(2, last);
-  for (;;) {
-    CARILLON_TRY(const bool has_row, s.next());
-    if (!has_row) return {};
-    tallies.push_back(LetterTally{.project = s.as<std::int32_t>(0),
+                                  .queue = s.as<model::Queue>(1),
                                   .n = s.integer(2),
                                   .reason = s.string(3),
-                                  .error = {},
-                                  .topic = s.string(1)});
+                                  .error = s.string(4),
+                                  .rule = s.string(5),
+                                  .topic = s.string(6)});
   }
 }
 
@@ -253,32 +247,15 @@ Task<Result<NewLetters>> SqlAlerts::new_letters(std::size_t limit) {
     }
     {
       Statement s = db.statement(
-          "SELECT max(id), count(*) FROM (SELECT id FROM dead_letter WHERE id > ?1 ORDER BY id LIMIT ?2) AS "
-          "l");
+          "SELECT max(id), count(*) FROM (SELECT id FROM dead_letter WHERE id > ?1 ORDER BY id LIMIT ?2) "
+          "AS l");
       CARILLON_TRY(const bool has_row, s.bind(1, mark).bind(2, rows).next());
       if (!has_row || s.is_null(0)) return letters;
       letters.seen = s.integer(0);
       letters.has_more = s.integer(1) == rows;
     }
-    Statement s = db.statement(
-        "SELECT g.project, g.queue, g.n, g.last, e.reason, e.error FROM (SELECT l.project, l.queue, count(*) "
-        "AS n, "
-        "max(l.id) AS last FROM dead_letter l NOT INDEXED CROSS JOIN delivery d ON d.id = l.delivery "
-        "WHERE l.id > ?1 AND l.id <= ?2 AND l.kind = 'delivery' AND d.flags & 1 = 0 "
-        "AND l.reason NOT LIKE 'unknown_outcome%' GROUP BY l.project, l.queue) g "
-        "JOIN dead_letter e ON e.id = g.last");
-    s.bind(1, mark).bind(2, *letters.seen);
-    for (;;) {
-      CARILLON_TRY(const bool has_row, s.next());
-      if (!has_row) break;
-      letters.tallies.push_back(LetterTally{.project = s.as<std::int32_t>(0),
-                                            .queue = s.as<model::Queue>(1),
-                                            .n = s.integer(2),
-                                            .reason = s.string(4),
-                                            .error = s.string(5)});
-    }
-    CARILLON_CHECK(add_event_tallies(db, mark, *letters.seen, letters.tallies));
-    CARILLON_CHECK(add_record_tallies(db, mark, *letters.seen, letters.tallies));
+    for (const char* sql : {kDeliveryTallies, kEventTallies, kRecordTallies})
+      CARILLON_CHECK(add_tallies(db, sql, mark, *letters.seen, letters.tallies));
     return letters;
   });
 }
@@ -389,9 +366,7 @@ Task<Result<void>> SqlAlerts::settle(std::vector<NoticeResult> results, Time now
       // A message's notices have ids from its own on.
       Statement s = txn.db.statement(
           "UPDATE alert_notice SET state = ?2, tries = tries + 1, due_at = CASE WHEN ?2 = 0 THEN ?3 ELSE "
-          "due_at END, ended_at "
-          "= "
-          "?4, error = ?5 WHERE state = 0 AND id >= ?1 AND message = ?1");
+          "due_at END, ended_at = ?4, error = ?5 WHERE state = 0 AND id >= ?1 AND message = ?1");
       s.bind(1, result.message).bind(2, static_cast<std::int64_t>(result.state)).bind(3, result.due_at);
       s.bind(4, is_waiting ? std::nullopt : std::optional(now)).bind_or_null(5, error);
       CARILLON_CHECK(s.run());
@@ -407,8 +382,7 @@ Task<Result<void>> SqlAlerts::report(std::vector<AlertReport> reports) {
     for (const AlertReport& r : reports) {
       Statement s = txn.db.statement(
           "INSERT INTO alert_report(project, channel, subject, code, detail, n, at) VALUES(?1, ?2, ?3, ?4, "
-          "?5, "
-          "?6, ?7)");
+          "?5, ?6, ?7)");
       s.bind(1, std::int64_t{r.project}).bind(2, r.no_route ? static_cast<std::int64_t>(*r.no_route) : -1);
       s.bind(3, r.subject).bind(4, r.code).bind(5, r.detail).bind(6, r.n).bind(7, r.at);
       CARILLON_CHECK(s.run());

@@ -95,9 +95,8 @@ Result<void> update_notification(Txn& txn, const Rewrite& change) {
   const bool is_chunked_now = is_chunked(n.status);
   Statement s = txn.db.statement(
       "UPDATE notification SET status = ?2, priority = ?3, flags = (flags & ~8) | ?4, category = ?5, "
-      "template = ?6, "
-      "template_version = ?7, expires_at = ?8, send_at = ?9, cursor = ?10, body = ?11 "
-      "WHERE id = ?1 AND status IN (0, 1, 2) AND coalesce(cursor, 0) = 0 AND flags & 2 = 0 AND body = ?12");
+      "template = ?6, template_version = ?7, expires_at = ?8, send_at = ?9, cursor = ?10, body = ?11 WHERE "
+      "id = ?1 AND status IN (0, 1, 2) AND coalesce(cursor, 0) = 0 AND flags & 2 = 0 AND body = ?12");
   s.bind(1, n.id).bind(2, static_cast<std::int64_t>(n.status)).bind(3, static_cast<std::int64_t>(n.priority));
   s.bind(4, (is_chunked_now ? kFlagChunked : 0) | (n.is_sensitive ? kFlagSensitive : 0));
   s.bind_or_null(5, txn.words.id(n.category)).bind_or_null(6, txn.words.id(n.template_key));
@@ -136,8 +135,7 @@ Result<void> insert_approval(Txn& txn, const Approval& a) {
   txn.note_news();
   Statement s = txn.db.statement(
       "INSERT INTO approval(id, project, notification, status, audience, submitted_by, submitted_at, "
-      "expires_at) "
-      "VALUES(?1, ?2, ?3, 0, ?4, ?5, ?6, ?7)");
+      "expires_at) VALUES(?1, ?2, ?3, 0, ?4, ?5, ?6, ?7)");
   s.bind(1, a.id).bind(2, std::int64_t{a.project}).bind(3, a.notification).bind(4, a.audience);
   CARILLON_CHECK(s.bind(5, a.submitted_by).bind(6, a.submitted_at).bind(7, a.expires_at).run());
   return tell_approval(txn, a, model::WebhookEvent::ApprovalRequested, a.submitted_at);
@@ -161,8 +159,7 @@ Result<bool> take_share(Txn& txn, const model::Notification& n, const ApprovalSh
   }
   if (spent + share.recipients > share.limit) return false;
   CARILLON_CHECK(
-      bound("DELETE FROM approval_hour WHERE project = ?1 AND app = ?2 AND category = ?3 AND minute <= "
-            "?4")
+      bound("DELETE FROM approval_hour WHERE project = ?1 AND app = ?2 AND category = ?3 AND minute <= ?4")
           .bind(4, minute - kHour)
           .run());
   CARILLON_CHECK(
@@ -173,6 +170,17 @@ Result<bool> take_share(Txn& txn, const model::Notification& n, const ApprovalSh
           .bind(5, share.recipients)
           .run());
   return true;
+}
+
+Task<Result<std::int64_t>> SqlStore::hour_spent(ApprovalHour hour, Time now) {
+  co_return co_await look([&](Db& db) -> Result<std::int64_t> {
+    Statement s = db.statement(
+        "SELECT coalesce(sum(h.n), 0) FROM approval_hour h JOIN word w ON w.id = h.category WHERE h.project "
+        "= ?1 AND h.app = ?2 AND w.text = ?3 AND h.minute > ?4");
+    s.bind(1, std::int64_t{hour.project}).bind(2, hour.app).bind(3, hour.category);
+    CARILLON_CHECK(s.bind(4, to_ms(now) / kMinute - kHour).next());
+    return s.integer(0);
+  });
 }
 
 Result<void> void_approval(Txn& txn, std::int64_t notification, std::string_view by, Time now) {
@@ -247,24 +255,25 @@ Task<Result<Approval>> SqlStore::approval(std::int32_t project, std::int64_t id)
   co_return co_await look([&](Db& db) { return find_approval(db, project, id); });
 }
 
+// ?6: the app whose sends they are, 0: anybody's.
+#define CARILLON_APPROVAL_LIST(INDEX, STATE)                                                             \
+  "SELECT " CARILLON_APPROVAL_COLUMNS " FROM approval INDEXED BY " INDEX                                 \
+  " WHERE project = ?1 AND id < ?2 AND " STATE                                                           \
+  " AND (?6 = 0 OR EXISTS (SELECT 1 FROM notification n WHERE n.id = approval.notification AND n.app = " \
+  "?6)) ORDER BY id DESC LIMIT ?3"
+
 Task<Result<std::vector<Approval>>> SqlStore::list_approvals(ApprovalFilter filter, ListPage page) {
   const auto call = [=](Db& db) -> Result<std::vector<Approval>> {
     std::vector<Approval> found;
     const bool is_open = filter.status == ApprovalStatus::Open && filter.notification == 0;
     Statement s = db.statement(
-        filter.notification != 0 ? "SELECT " CARILLON_APPROVAL_COLUMNS
-                                   " FROM approval INDEXED BY approval_notification WHERE notification = ?5 "
-                                   "AND project = ?1 AND id < ?2 AND (?4 < 0 OR status = ?4) "
-                                   "ORDER BY id DESC LIMIT ?3"
-        : is_open ? "SELECT " CARILLON_APPROVAL_COLUMNS
-                    " FROM approval INDEXED BY approval_open WHERE status = 0 AND project = ?1 AND id < ?2 "
-                    "ORDER BY id DESC LIMIT ?3"
-                  : "SELECT " CARILLON_APPROVAL_COLUMNS
-                    " FROM approval INDEXED BY approval_project WHERE project = ?1 AND id < ?2 "
-                    "AND (?4 < 0 OR status = ?4) ORDER BY id DESC LIMIT ?3");
+        filter.notification != 0
+            ? CARILLON_APPROVAL_LIST("approval_notification", "notification = ?5 AND (?4 < 0 OR status = ?4)")
+        : is_open ? CARILLON_APPROVAL_LIST("approval_open", "?4 = 0 AND ?5 = 0 AND status = 0")
+                  : CARILLON_APPROVAL_LIST("approval_project", "?5 = 0 AND (?4 < 0 OR status = ?4)"));
     s.bind(1, std::int64_t{filter.project}).bind(2, below(page)).bind(3, rows_of(page));
-    if (!is_open) s.bind(4, filter.status ? static_cast<std::int64_t>(*filter.status) : -1);
-    if (filter.notification != 0) s.bind(5, filter.notification);
+    s.bind(4, filter.status ? static_cast<std::int64_t>(*filter.status) : -1);
+    s.bind(5, filter.notification).bind(6, filter.app);
     for (;;) {
       CARILLON_TRY(const bool has_row, s.next());
       if (!has_row) return found;

@@ -177,8 +177,7 @@ Result<bool> SqlExpansions::take_part(Txn& txn, Taker& taker, Candidate& candida
   {
     Statement s = txn.db.statement(
         "SELECT number, cursor, coalesce(owner, 0), after, until FROM expansion_part WHERE notification = ?1 "
-        "AND "
-        "is_done = 0 ORDER BY number");
+        "AND is_done = 0 ORDER BY number");
     s.bind(1, candidate.due.notification);
     for (;;) {
       CARILLON_TRY(const bool has_row, s.next());
@@ -195,8 +194,7 @@ Result<bool> SqlExpansions::take_part(Txn& txn, Taker& taker, Candidate& candida
     if (part.owner != taker.owner) {
       Statement s = txn.db.statement(
           "UPDATE expansion_part SET owner = ?3 WHERE notification = ?1 AND number = ?2 AND coalesce(owner, "
-          "0) = "
-          "?4 AND cursor = ?5 AND is_done = 0");
+          "0) = ?4 AND cursor = ?5 AND is_done = 0");
       s.bind(1, candidate.due.notification).bind(2, part.number).bind(3, taker.owner).bind(4, part.owner);
       CARILLON_CHECK(s.bind(5, part.cursor).run());
       if (txn.db.changes() != 1) continue;
@@ -288,8 +286,7 @@ Result<void> SqlExpansions::move_cursor(Txn& txn, const ExpandItem& item) {
 Result<void> SqlExpansions::move_part(Txn& txn, const ExpandItem& item) {
   Statement s = txn.db.statement(
       "UPDATE expansion_part SET cursor = ?3, after = coalesce(?4, after), expanded = expanded + ?5, is_done "
-      "= ?6 "
-      "WHERE notification = ?1 AND number = ?2");
+      "= ?6 WHERE notification = ?1 AND number = ?2");
   s.bind(1, item.notification).bind(2, item.part).bind(3, item.next_cursor).bind_or_null(4, item.after);
   CARILLON_CHECK(s.bind(5, item.recipients).bind(6, std::int64_t{item.done}).run());
   return item.done ? finish_if_last(txn, item.notification) : Result<void>{};
@@ -399,8 +396,7 @@ Task<Result<std::optional<ExpansionProgress>>> SqlExpansions::progress(std::int6
   co_return co_await store_.look([&](Db& db) -> Result<std::optional<ExpansionProgress>> {
     Statement s = db.statement(
         "SELECT expanded + coalesce((SELECT sum(p.expanded) FROM expansion_part p WHERE p.notification = "
-        "?1), 0), "
-        "recipients FROM expansion WHERE notification = ?1");
+        "?1), 0), recipients FROM expansion WHERE notification = ?1");
     CARILLON_TRY(const bool has_row, s.bind(1, notification).next());
     if (!has_row) return std::nullopt;
     return ExpansionProgress{.expanded = s.integer(0), .recipients = s.integer(1)};
@@ -411,8 +407,7 @@ Task<Result<std::optional<ExpansionProgress>>> SqlExpansions::progress(std::int6
 Result<bool> drop_parts(Txn& txn) {
   Statement s = txn.db.statement(
       "DELETE FROM expansion_part WHERE notification IN (SELECT p.notification FROM expansion_part p WHERE "
-      "NOT "
-      "EXISTS (SELECT 1 FROM expansion e WHERE e.notification = p.notification) LIMIT ?1)");
+      "NOT EXISTS (SELECT 1 FROM expansion e WHERE e.notification = p.notification) LIMIT ?1)");
   CARILLON_CHECK(s.bind(1, std::int64_t{kPartsMax}).run());
   return txn.db.changes() > 0;
 }

@@ -20,8 +20,8 @@ Result<std::vector<model::Delivery>> siblings(Txn& txn, const model::Delivery& d
   Statement s =
       txn.db.statement("SELECT " CARILLON_DELIVERY_COLUMNS
                        " FROM delivery WHERE id BETWEEN ?1 AND ?2 AND notification = ?3 AND user_id IS NOT "
-                       "DISTINCT FROM ?4 AND "
-                       "to_index IS NOT DISTINCT FROM ?5 AND flags & ?6 <> 0 ORDER BY id FOR UPDATE");
+                       "DISTINCT FROM ?4 AND to_index IS NOT DISTINCT FROM ?5 AND flags & ?6 <> 0 ORDER BY "
+                       "id FOR UPDATE");
   s.bind(1, d.id - kNear).bind(2, d.id + kNear).bind(3, d.notification);
   s.bind_or_null(4, d.user_id).bind_or_null(5, d.to_index).bind(6, kFlagFallback);
   std::vector<model::Delivery> rows;

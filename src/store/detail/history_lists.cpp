@@ -82,6 +82,15 @@ bool may_be(NotificationStatus stored, NotificationStatus wanted) {
          (stored == NotificationStatus::Sending && wanted == NotificationStatus::Completed);
 }
 
+// Of one that was expanded, whose row says nothing of them.
+Result<void> count_deliveries(Db& db, model::Notification& n) {
+  if (n.first_delivery != 0) return {};
+  Statement s = db.statement("SELECT coalesce(sum(n), 0) FROM notification_count WHERE notification = ?1");
+  CARILLON_TRY(const bool has_row, s.bind(1, n.id).next());
+  if (has_row) n.delivery_count = s.as<std::int32_t>(0);
+  return {};
+}
+
 }  // namespace
 
 Task<Result<NotificationPage>> SqlStore::list_notifications(HistoryFilter filter) {
@@ -105,6 +114,7 @@ Task<Result<NotificationPage>> SqlStore::list_notifications(HistoryFilter filter
       if (filter.notification_status && n.status != *filter.notification_status) return false;
       CARILLON_TRY(const bool has_delivery, look.has_delivery(db, id, pager.examined));
       if (!has_delivery) return false;
+      CARILLON_CHECK(count_deliveries(db, n));
       const std::size_t bytes = n.body.size();
       return pager.add(std::move(n), bytes);
     };

@@ -4,6 +4,7 @@
 #include "base/ids.h"
 #include "base/json.h"
 #include "store/detail/insert.h"
+#include "store/detail/letter_rows.h"
 #include "store/detail/overwriting.h"
 #include "store/detail/pieces.h"
 #include "store/detail/sql_store.h"
@@ -11,12 +12,9 @@
 namespace carillon::store::detail {
 namespace {
 
-constexpr std::int64_t kDropRows = 500;  // per transaction; a record may have a megabyte
-
 #define CARILLON_RECORD_LETTER_COLUMNS                                                                   \
   "r.letter, d.project, r.app, r.topic, r.part, r.place, d.reason, d.error, r.record, r.hash, r.tries, " \
-  "r.due_at, "                                                                                           \
-  "r.at, d.is_closed, r.ended, d.notification"
+  "r.due_at, r.at, d.is_closed, r.ended, d.notification"
 
 RecordLetter read_letter(const Statement& s) {
   return RecordLetter{.id = s.integer(0),
@@ -37,28 +35,9 @@ RecordLetter read_letter(const Statement& s) {
                       .notification = s.integer(15)};
 }
 
-Result<std::optional<KeptLetter>> find_letter(Txn& txn, const base::Hash128& hash) {
-  Statement s = txn.db.statement(
-      "SELECT r.letter, d.is_closed, d.notification FROM record_letter r JOIN dead_letter d ON d.id = "
-      "r.letter "
-      "WHERE r.hash = ?1");
-  CARILLON_TRY(const bool has_row, s.bind(1, hash).next());
-  if (!has_row) return std::nullopt;
-  return KeptLetter{.id = s.integer(0), .was_replayed = s.integer(1) != 0, .notification = s.integer(2)};
-}
-
-Result<std::int64_t> insert_head(Txn& txn, std::int32_t project, std::string_view reason,
-                                 std::string_view error, Time now) {
-  Statement s = txn.db.statement(
-      "INSERT INTO dead_letter(project, delivery, notification, queue, kind, reason, error, at, is_closed) "
-      "VALUES(?1, 0, 0, ?2, 'record', ?3, ?4, ?5, 0)");
-  s.bind(1, std::int64_t{project}).bind(2, static_cast<std::int64_t>(model::Queue::None));
-  CARILLON_CHECK(s.bind(3, reason).bind_or_null(4, error).bind(5, now).run());
-  return txn.db.last_id();
-}
-
 Result<std::int64_t> insert_letter(Txn& txn, const RecordLetter& letter, Time now) {
-  CARILLON_TRY(const std::int64_t id, insert_head(txn, letter.project, letter.reason, letter.error, now));
+  CARILLON_TRY(const std::int64_t id,
+               insert_head(txn, kRecordLetters, letter.project, letter.reason, letter.error, now));
   Statement s = txn.db.statement(
       "INSERT INTO record_letter(letter, app, at, hash, topic, part, place, record, tries, due_at) "
       "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
@@ -67,11 +46,6 @@ Result<std::int64_t> insert_letter(Txn& txn, const RecordLetter& letter, Time no
   CARILLON_CHECK(s.bind(9, letter.tries).bind(10, letter.due_at).run());
   CARILLON_CHECK(write_named(txn, id, letter.named));
   return id;
-}
-
-Result<void> write_reason(Txn& txn, std::int64_t id, std::string_view reason, std::string_view error) {
-  Statement s = txn.db.statement("UPDATE dead_letter SET reason = ?2, error = ?3 WHERE id = ?1");
-  return s.bind(1, id).bind(2, reason).bind_or_null(3, error).run();
 }
 
 Result<void> remove_letter(Txn& txn, std::int64_t id) {
@@ -84,7 +58,8 @@ Result<void> remove_letter(Txn& txn, std::int64_t id) {
 
 // It is dead from now on and not from when it came: it gets its place among the others anew.
 Result<void> make_dead(Txn& txn, std::int32_t project, const RecordTry& tried, Time now) {
-  CARILLON_TRY(const std::int64_t id, insert_head(txn, project, tried.reason, tried.error, now));
+  CARILLON_TRY(const std::int64_t id,
+               insert_head(txn, kRecordLetters, project, tried.reason, tried.error, now));
   for (const char* sql :
        {"UPDATE record_letter SET letter = ?2, tries = tries + 1, due_at = NULL WHERE letter = ?1",
         "UPDATE named SET item = ?2 WHERE item = ?1"}) {
@@ -114,20 +89,14 @@ Result<void> settle_one(Txn& txn, const RecordTry& tried, Time now) {
 }
 
 std::string_view action_of(std::string_view ended) noexcept {
-  if (ended == "discarded") return "record.discard";
   return ended == "republished" ? "record.republish" : "record.replay";
 }
 
 AuditEntry audit_of(const RecordEnd& end, const RecordLetter& letter, const Actor& actor, Time now) {
   base::JsonWriter detail;
   detail.object().field("topic", letter.topic).field("partition", std::int64_t{letter.partition});
-  detail.field("offset", letter.offset).field("reason", letter.reason).key("notification");
-  if (end.notification != 0) {
-    detail.value(base::id_text(base::kNotificationPrefix, end.notification));
-  } else {
-    detail.null();
-  }
-  detail.end_object();
+  detail.field("offset", letter.offset).field("reason", letter.reason);
+  tell_notification(detail, end.notification);
   AuditEntry audit;
   audit.project = letter.project;
   audit.at = now;
@@ -157,19 +126,12 @@ class SqlIngest final : public IngestStore {
     if (!store_.accepts_writes()) co_return fail(Errc::Unavailable, "the disk is nearly full");
     const std::size_t rows = letters.size() * 2;
     const auto call = [letters = std::move(letters), now](Txn& txn) -> Result<std::vector<KeptLetter>> {
-      std::vector<KeptLetter> kept;
-      kept.reserve(letters.size());
-      for (const RecordLetter& letter : letters) {
-        CARILLON_TRY(auto found, find_letter(txn, letter.hash));
-        if (!found) {
-          CARILLON_TRY(const std::int64_t id, insert_letter(txn, letter, now));
-          found = KeptLetter{.id = id};
-        } else if (!found->was_replayed) {
-          CARILLON_CHECK(write_reason(txn, found->id, letter.reason, letter.error));
-        }
-        kept.push_back(*found);
-      }
-      return kept;
+      return keep_letters(
+          txn, kRecordLetters, letters,
+          [&](const RecordLetter& letter) { return insert_letter(txn, letter, now); },
+          [&](std::int64_t id, const RecordLetter& letter) {
+            return write_reason(txn, id, letter.reason, letter.error);
+          });
     };
     co_return co_await store_.write(call, JobClass::Other, rows);
   }
@@ -188,8 +150,7 @@ class SqlIngest final : public IngestStore {
       {
         Statement s = txn.db.statement(
             "UPDATE record_letter SET due_at = ?2 WHERE letter IN (SELECT letter FROM record_letter WHERE "
-            "due_at "
-            "<= ?1 ORDER BY due_at LIMIT ?3) AND due_at <= ?1 RETURNING letter");
+            "due_at <= ?1 ORDER BY due_at LIMIT ?3) AND due_at <= ?1 RETURNING letter");
         s.bind(1, now).bind(2, now + lease).bind(3, static_cast<std::int64_t>(limit));
         CARILLON_TRY(ids, first_column(s));
       }
@@ -216,12 +177,10 @@ class SqlIngest final : public IngestStore {
     const auto call = [end = std::move(end), actor = std::move(actor), now](Txn& txn) -> Result<bool> {
       CARILLON_TRY(const auto letter, find_by_id(txn.db, end.id));
       if (!letter || letter->is_closed) return false;
-      Statement s = txn.db.statement("UPDATE dead_letter SET is_closed = 1, notification = ?2 WHERE id = ?1");
-      CARILLON_CHECK(s.bind(1, end.id).bind(2, end.notification).run());
+      CARILLON_CHECK(close_head(txn, end.id, end.notification, end.ended, actor.name, now));
       Statement r = txn.db.statement(
           "UPDATE record_letter SET due_at = NULL, ended = ?2, record = CASE WHEN ?3 = 1 THEN '' ELSE record "
-          "END "
-          "WHERE letter = ?1");
+          "END WHERE letter = ?1");
       CARILLON_CHECK(r.bind(1, end.id).bind(2, end.ended).bind(3, std::int64_t{end.is_wiped}).run());
       if (end.is_wiped)
         CARILLON_CHECK(txn.db.statement("DELETE FROM named WHERE item = ?1").bind(1, end.id).run());
@@ -245,17 +204,6 @@ class SqlIngest final : public IngestStore {
 
 std::unique_ptr<IngestStore> SqlStore::make_ingest() { return std::make_unique<SqlIngest>(*this); }
 
-Result<bool> drop_record_letters(Txn& txn, Time before) {
-  for (const char* sql : {"DELETE FROM dead_letter WHERE id IN (SELECT letter FROM record_letter WHERE at < "
-                          "?1 ORDER BY at LIMIT ?2)",
-                          "DELETE FROM named WHERE item IN (SELECT letter FROM record_letter WHERE at < ?1 "
-                          "ORDER BY at LIMIT ?2)",
-                          "DELETE FROM record_letter WHERE letter IN (SELECT letter FROM record_letter WHERE "
-                          "at < ?1 ORDER BY at "
-                          "LIMIT ?2)"}) {
-    CARILLON_CHECK(txn.db.statement(sql).bind(1, before).bind(2, kDropRows).run());
-  }
-  return txn.db.changes() == kDropRows;
-}
+Result<bool> drop_record_letters(Txn& txn, Time before) { return drop_letters(txn, kRecordLetters, before); }
 
 }  // namespace carillon::store::detail

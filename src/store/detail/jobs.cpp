@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/ids.h"
+#include "store/detail/letters.h"
 #include "store/detail/lists.h"
 #include "store/detail/pieces.h"
 #include "store/detail/sql_store.h"
@@ -100,6 +101,24 @@ JobError email_taken(std::int64_t line) {
                   .pointer = "/email",
                   .code = "email_taken",
                   .detail = "another user has this e-mail address"};
+}
+
+// Gives up dead letters; those that cannot be become errors.
+Result<void> give_up(Txn& txn, const StoredJob& job, const JobStep& step, std::vector<JobError>& errors,
+                     Time now) {
+  const Discard what{.project = job.project,
+                     .app = job.app,
+                     .letters = {},
+                     .reason = step.reason,
+                     .actor = step.change.actor};
+  for (const std::int64_t letter : step.letters) {
+    CARILLON_TRY(Discarded done, SqlLetters::discard_one(txn, what, letter, now));
+    if (done.is_done) continue;
+    JobError& error = errors.emplace_back();
+    error.item = base::id_text(base::kDeadLetterPrefix, letter);
+    error.detail = std::move(done.why);
+  }
+  return {};
 }
 
 }  // namespace
@@ -204,7 +223,7 @@ Result<void> SqlJobs::write_people(Txn& txn, const StoredJob& job, const JobStep
 Task<Result<StoredJob>> SqlJobs::step(JobStep step, Time now) {
   if (!store_.accepts_writes()) co_return fail(Errc::Unavailable, "the disk is nearly full");
   std::vector<PreparedProfile> prepared;
-  std::size_t rows = 1 + step.errors.size() + step.members.size();
+  std::size_t rows = 1 + step.errors.size() + step.members.size() + step.letters.size() * 3;
   prepared.reserve(step.profiles.size());
   for (const JobStep::ProfileRow& row : step.profiles) {
     prepared.push_back(prepare_profile(row.profile, store_.keys_.address_hash, now));
@@ -217,11 +236,12 @@ Task<Result<StoredJob>> SqlJobs::step(JobStep step, Time now) {
     if (job.cursor != step.expected_cursor) return fail(Errc::Conflict, "the job has gone on meanwhile");
     std::vector<JobError> errors = step.errors;
     CARILLON_CHECK(write_people(txn, job, step, prepared, errors, now));
+    CARILLON_CHECK(give_up(txn, job, step, errors, now));
     std::ranges::sort(errors, {}, &JobError::line);
     CARILLON_CHECK(insert_errors(txn.db, job.id, job.failed, errors));
     job.cursor = step.cursor;
     job.line = step.line;
-    // A user who was refused just now had been counted as done.
+    // Who was refused just now had been counted as done.
     job.done += step.done - static_cast<std::int64_t>(errors.size() - step.errors.size());
     job.failed += static_cast<std::int64_t>(errors.size());
     if (step.total > 0) job.total = step.total;

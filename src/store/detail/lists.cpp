@@ -1,9 +1,10 @@
 // Looking at what is stored, by id and by number: deliveries of a notification, one delivery with its
-// attempts, dead letters, roll-ups.
+// attempts, roll-ups.
 #include "store/detail/lists.h"
 
 #include <algorithm>
 
+#include "store/detail/letters.h"
 #include "store/detail/look_up.h"
 #include "store/detail/sql_store.h"
 
@@ -25,19 +26,6 @@ model::Attempt read_attempt(const Statement& s, const Words& words, std::int64_t
                         .code = s.string(6),
                         .detail = s.string(7),
                         .provider_id = s.string(8)};
-}
-
-#define CARILLON_DEAD_LETTER_COLUMNS "id, delivery, notification, queue, kind, reason, error, at, is_closed"
-DeadLetter read_dead_letter(const Statement& s) {
-  return DeadLetter{.id = s.integer(0),
-                    .delivery = s.integer(1),
-                    .notification = s.integer(2),
-                    .queue = s.as<model::Queue>(3),
-                    .kind = s.string(4),
-                    .reason = s.string(5),
-                    .error = s.string(6),
-                    .at = s.time(7),
-                    .is_closed = s.integer(8) != 0};
 }
 
 }  // namespace
@@ -67,7 +55,8 @@ Task<Result<DeliveryDetail>> SqlStore::delivery(std::int64_t id) {
     Statement s = db.statement("SELECT " CARILLON_DELIVERY_COLUMNS " FROM delivery WHERE id = ?1");
     CARILLON_TRY(const bool has_row, s.bind(1, id).next());
     if (!has_row) return fail(Errc::NotFound, "no such delivery");
-    DeliveryDetail detail{read_delivery(s, words_), {}, {}};
+    DeliveryDetail detail{.delivery = read_delivery(s, words_), .attempts = {}, .receipts = {}};
+    CARILLON_TRY(detail.letter, letter_of(db, id));
     Statement a = db.statement(
         "SELECT number, at, took_ms, integration, outcome, status, code, detail, provider_id FROM attempt "
         "WHERE delivery = ?1 ORDER BY seq");
@@ -92,43 +81,6 @@ Task<Result<DeliveryDetail>> SqlStore::delivery(std::int64_t id) {
                                               .integration = std::string(words_.text(r.integer(5))),
                                               .code = r.string(6),
                                               .detail = r.string(7)});
-    }
-  });
-}
-
-Task<Result<DeadLetterPage>> SqlStore::list_dead_letters(std::int32_t project, ListPage page) {
-  co_return co_await read([project, page](Db& db) -> Result<DeadLetterPage> {
-    DeadLetterPage letters;
-    Statement s = db.statement("SELECT " CARILLON_DEAD_LETTER_COLUMNS
-                               " FROM dead_letter INDEXED BY dead_letter_project WHERE project = ?1 AND id < "
-                               "?2 ORDER BY id DESC LIMIT ?3");
-    s.bind(1, std::int64_t{project}).bind(2, below(page)).bind(3, rows_of(page) + 1);
-    for (;;) {
-      CARILLON_TRY(const bool has_row, s.next());
-      if (!has_row) return letters;
-      if (static_cast<std::int64_t>(letters.rows.size()) == rows_of(page)) {
-        letters.next = letters.rows.back().id;
-        return letters;
-      }
-      letters.rows.push_back(read_dead_letter(s));
-    }
-  });
-}
-
-Task<Result<std::vector<DeadLetter>>> SqlStore::list_outage_letters(OutageQuery query) {
-  co_return co_await read([query](Db& db) -> Result<std::vector<DeadLetter>> {
-    std::vector<DeadLetter> letters;
-    Statement s =
-        db.statement("SELECT " CARILLON_DEAD_LETTER_COLUMNS
-                     " FROM dead_letter INDEXED BY dead_letter_outage "
-                     "WHERE is_closed = 0 AND reason >= 'provider_down' AND reason < 'provider_down;' "
-                     "AND project = ?1 AND queue = ?2 AND id > ?3 ORDER BY id LIMIT ?4");
-    s.bind(1, std::int64_t{query.project}).bind(2, static_cast<std::int64_t>(query.queue));
-    s.bind(3, query.after).bind(4, static_cast<std::int64_t>(query.limit));
-    for (;;) {
-      CARILLON_TRY(const bool has_row, s.next());
-      if (!has_row) return letters;
-      letters.push_back(read_dead_letter(s));
     }
   });
 }

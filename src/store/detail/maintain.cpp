@@ -27,9 +27,8 @@ Result<bool> drop_stats(Txn& txn, Time before) {
     }
     Statement s = txn.db.statement(
         "DELETE FROM stats_hourly WHERE (project, hour, app, category, template, channel, integration, "
-        "status) "
-        "IN (SELECT project, hour, app, category, template, channel, integration, status FROM stats_hourly "
-        "WHERE project = ?1 AND hour < ?2 LIMIT ?3)");
+        "status) IN (SELECT project, hour, app, category, template, channel, integration, status FROM "
+        "stats_hourly WHERE project = ?1 AND hour < ?2 LIMIT ?3)");
     CARILLON_CHECK(s.bind(1, project).bind(2, hour).bind(3, kPieceRows).run());
     if (txn.db.changes() >= kPieceRows) return true;
   }
@@ -69,7 +68,7 @@ Task<Result<bool>> SqlStore::housekeeping(const Retention& retention, Time now) 
     CARILLON_TRY(const bool more_approvals, expire_approvals(txn, now));
     CARILLON_TRY(const bool more_sealed, wipe_sealed(txn, wiped_sealed_));
     CARILLON_TRY(const bool more_content, drop_content(txn, now - retention.content));
-    CARILLON_TRY(const bool more_expired, drop_expired(txn, retention, now));
+    CARILLON_TRY(const bool more_expired, drop_expired(txn, retention, house.by_days, now));
     CARILLON_TRY(const bool more_answers, trim_answers(txn, now));
     CARILLON_TRY(const bool more_audit, trim_audit(txn, now - retention.audit));
     CARILLON_TRY(const bool more_members, drop_deleted_groups(txn));
@@ -77,9 +76,10 @@ Task<Result<bool>> SqlStore::housekeeping(const Retention& retention, Time now) 
     CARILLON_TRY(const bool more_jobs, drop_jobs(txn, now - kJobsKept));
     CARILLON_TRY(const bool more_events, drop_webhook_events(txn, now - retention.webhooks));
     CARILLON_TRY(const bool more_phones, fill_phones(txn));
-    return more_phones || more_events || more_jobs || more_parts || more_sealed || house.has_more ||
-           more_complete || more_approvals || more_content || more_expired || more_answers || more_audit ||
-           more_members;
+    CARILLON_TRY(const bool more_telemetry, drop_telemetry(txn, now));
+    return more_telemetry || more_phones || more_events || more_jobs || more_parts || more_sealed ||
+           house.has_more || more_complete || more_approvals || more_content || more_expired ||
+           more_answers || more_audit || more_members;
   };
   CARILLON_CO_TRY(const bool has_more,
                   co_await write(std::move(call), JobClass::Other, static_cast<std::size_t>(kPieceRows)));
@@ -108,15 +108,18 @@ Result<bool> SqlStore::complete_expanded(Txn& txn, Time now) {
   return static_cast<std::int64_t>(complete.size()) == kCompletedMax;
 }
 
-Result<bool> SqlStore::drop_expired(Txn& txn, const Retention& retention, Time now) {
-  const std::int64_t below = base::id_floor(now - retention.notifications);
+Result<bool> SqlStore::drop_expired(Txn& txn, const Retention& retention, bool by_days, Time now) {
+  const Time before = now - retention.notifications;
+  // Else a day that only waits for its neighbour would be eaten up meanwhile.
+  const auto day = std::chrono::floor<std::chrono::days>(before);
+  const std::int64_t below = base::id_floor(by_days ? day - std::chrono::days(1) : before);
   CARILLON_TRY(const bool more_deliveries, drop_deliveries(txn, below));
   // A notification goes after its deliveries.
   bool more_notifications = false;
   if (!more_deliveries) { CARILLON_TRY(more_notifications, drop_notifications(txn, below)); }
   CARILLON_TRY(const bool more_letters, drop_event_letters(txn, now - retention.events));
   CARILLON_TRY(const bool more_records, drop_record_letters(txn, now - retention.events));
-  CARILLON_TRY(const bool more_alerts, drop_alerts(txn, now - retention.notifications));
+  CARILLON_TRY(const bool more_alerts, drop_alerts(txn, before));
   CARILLON_CHECK(drop_history(txn, below));
   CARILLON_TRY(const bool more_caps, drop_caps(txn, now, dropped_caps_));
   CARILLON_TRY(const bool more_stats, drop_stats(txn, now - retention.stats));

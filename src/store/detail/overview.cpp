@@ -63,8 +63,7 @@ Task<Result<std::vector<std::optional<Suppression>>>> SqliteStore::suppressed(st
   const auto look = [&](Db& db) -> Result<void> {
     for (const std::size_t i : candidates) {
       Statement s = db.statement("SELECT " CARILLON_SUPPRESSION_COLUMNS
-                                 " FROM suppression "
-                                 "WHERE project = ?1 AND channel = ?2 AND hash = ?3");
+                                 " FROM suppression WHERE project = ?1 AND channel = ?2 AND hash = ?3");
       CARILLON_TRY(const bool has_row, bind_suppression(s, project, keys[i].channel, keys[i].hash).next());
       if (has_row) found[i] = read_suppression(s);
     }

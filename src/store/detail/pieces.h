@@ -33,6 +33,8 @@ Result<void> wipe_if_final(Txn& txn, const model::Delivery& delivery);
 Result<bool> drop_event_letters(Txn& txn, Time before);
 // The same of records (ingest.cpp).
 Result<bool> drop_record_letters(Txn& txn, Time before);
+// What processes told of themselves that nobody asks for any more (telemetry.cpp).
+Result<bool> drop_telemetry(Txn& txn, Time now);
 // How a member signed in, where, and the invitation (sessions.cpp).
 Result<void> forget_member(Txn& txn, std::string_view member);
 

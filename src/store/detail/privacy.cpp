@@ -36,8 +36,7 @@ Result<bool> is_over(Txn& txn, std::int64_t notification) {
   Statement open = db.statement(
       "SELECT EXISTS (SELECT 1 FROM delivery WHERE id >= ?2 AND id < ?2 + ?3 AND status < 4) OR EXISTS "
       "(SELECT 1 FROM notification_count WHERE notification = ?1 AND status < 4 GROUP BY status HAVING "
-      "sum(n) > 0) OR EXISTS "
-      "(SELECT 1 FROM expansion WHERE notification = ?1 AND is_done = 0)");
+      "sum(n) > 0) OR EXISTS (SELECT 1 FROM expansion WHERE notification = ?1 AND is_done = 0)");
   CARILLON_TRY(const bool has_answer, open.bind(1, notification).bind(2, first).bind(3, count).next());
   return has_answer && open.integer(0) == 0;
 }

@@ -197,6 +197,17 @@ Result<bool> SqliteStore::is_lost(Db& db, Owner owner) {
   return std::int64_t{owner.epoch} < last;
 }
 
+// Of what was claimed in runs that are not all recorded: a few thousand at most, some of them done.
+Result<std::optional<std::int64_t>> SqliteStore::oldest_processing(Db& db, std::int32_t project) {
+  CARILLON_TRY(const auto ids, ClaimLog::find(db, 0));
+  for (const std::int64_t id : ids) {
+    Statement s = db.statement("SELECT 1 FROM delivery WHERE id = ?1 AND status = 2 AND project = ?2");
+    CARILLON_TRY(const bool is_it, s.bind(1, id).bind(2, std::int64_t{project}).next());
+    if (is_it) return id;
+  }
+  return std::nullopt;
+}
+
 void SqliteStore::close() {
   // Accepted work is finished first; then nobody reads, and the last connection leaves no WAL behind.
   if (writer_) writer_->close();

@@ -1,6 +1,7 @@
 // What is reported about deliveries after they were sent.
 #include "base/crypto.h"
 #include "store/detail/insert.h"
+#include "store/detail/letters.h"
 #include "store/detail/sql_store.h"
 
 namespace carillon::store::detail {
@@ -165,8 +166,7 @@ class SqlReceipts final : public ReceiptStore {
     s.bind(1, d.id).bind(2, static_cast<std::int64_t>(*to));
     CARILLON_CHECK(s.bind(3, static_cast<std::int64_t>(reason_of(kind))).bind(4, now).run());
     if (from == DeliveryStatus::Unknown) {
-      Statement letter = txn.db.statement("UPDATE dead_letter SET is_closed = 1 WHERE delivery = ?1");
-      CARILLON_CHECK(letter.bind(1, d.id).run());
+      CARILLON_CHECK(end_letters_of(txn, d.id, kSettled, "system", now));
     }
     txn.count_move(d, from, *to);
     roll_up(txn, d, origin, *to, now);

@@ -69,10 +69,9 @@ class RecordJob final : public Job {
     const model::Delivery& d = item.delivery;
     Statement s = txn.db.statement(
         "UPDATE delivery SET status = ?4, reason = ?5, attempts = ?6, due_at = ?7, owner = NULL, finished_at "
-        "= ?8, "
-        "resent = ?9, claims_lost = ?10, integration = ?11, "
-        "provider_id = ifnull(?12, iif(?8 IS NULL AND typeof(provider_id) = 'blob', provider_id, NULL)), "
-        "note = ?13, expires_at = ?14, device_id = ?15 WHERE id = ?1" CARILLON_RECORD_FENCE);
+        "= ?8, resent = ?9, claims_lost = ?10, integration = ?11, provider_id = ifnull(?12, iif(?8 IS NULL "
+        "AND typeof(provider_id) = 'blob', provider_id, NULL)), note = ?13, expires_at = ?14, device_id = "
+        "?15 WHERE id = ?1" CARILLON_RECORD_FENCE);
     s.bind(1, d.id).bind(2, static_cast<std::int64_t>(d.epoch)).bind(3, owner_);
     s.bind(4, static_cast<std::int64_t>(item.to)).bind(5, static_cast<std::int64_t>(d.reason));
     s.bind(6, static_cast<std::int64_t>(d.attempts));

@@ -11,9 +11,8 @@ namespace {
 Result<void> insert_attempt(Txn& txn, const model::Attempt& a, std::int64_t delivery) {
   Statement s = txn.db.statement(
       "INSERT INTO attempt(delivery, seq, number, at, took_ms, integration, outcome, status, code, detail, "
-      "provider_id) "
-      "VALUES(?1, (SELECT ifnull(max(seq), 0) + 1 FROM attempt WHERE delivery = ?1), ?2, ?3, ?4, ?5, ?6, ?7, "
-      "?8, ?9, ?10)");
+      "provider_id) VALUES(?1, (SELECT ifnull(max(seq), 0) + 1 FROM attempt WHERE delivery = ?1), ?2, ?3, "
+      "?4, ?5, ?6, ?7, ?8, ?9, ?10)");
   s.bind(1, delivery).bind(2, static_cast<std::int64_t>(a.number)).bind(3, a.at);
   s.bind(4, static_cast<std::int64_t>(a.took_ms))
       .bind_or_null(5, txn.words.id(a.integration))

@@ -28,8 +28,7 @@ Record read_record(const Statement& s, RecordKey key) {
 
 Result<std::optional<Record>> load_record(Db& db, const RecordKey& key) {
   Statement s = db.statement("SELECT " CARILLON_RECORD_COLUMNS
-                             " FROM record "
-                             "WHERE kind = ?1 AND project = ?2 AND key = ?3");
+                             " FROM record WHERE kind = ?1 AND project = ?2 AND key = ?3");
   CARILLON_TRY(const bool has_row,
                s.bind(1, key.kind).bind(2, std::int64_t{key.project}).bind(3, key.key).next());
   if (!has_row) return std::nullopt;

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "model/address.h"
 #include "store/detail/insert.h"
+#include "store/detail/letters.h"
 #include "store/detail/sql_store.h"
 
 namespace carillon::store::detail {
@@ -75,15 +76,14 @@ std::string why_not_there(model::Channel channel, std::string& address) {
   return "";
 }
 
-Result<void> write_row(Txn& txn, const model::Delivery& d) {
+Result<void> write_row(Txn& txn, const model::Delivery& d, const Actor& actor, Time now) {
   Statement s = txn.db.statement(
       "UPDATE delivery SET status = 0, reason = 0, attempts = 0, due_at = ?2, finished_at = NULL, "
       "generation = ?3, claims_lost = NULL, note = ?4, integration = ?5, expires_at = ?6 WHERE id = ?1");
   s.bind(1, d.id).bind(2, d.due_at).bind(3, static_cast<std::int64_t>(d.generation)).bind_or_null(4, d.note);
   s.bind_or_null(5, txn.words.id(d.integration)).bind(6, d.expires_at);
   CARILLON_CHECK(s.run());
-  CARILLON_CHECK(
-      txn.db.statement("UPDATE dead_letter SET is_closed = 1 WHERE delivery = ?1").bind(1, d.id).run());
+  CARILLON_CHECK(end_letters_of(txn, d.id, kReplayed, actor.name, now));
   if (d.is_counted) {
     CARILLON_CHECK(txn.db
                        .statement("INSERT INTO expansion(notification, is_done, moment, audience) "
@@ -124,7 +124,7 @@ Task<Result<std::vector<ReplayResult>>> SqlStore::replay(std::vector<ReplayItem>
     if (d.expires_at && *d.expires_at <= now) d.expires_at.reset();
     if (!item.integration.empty()) d.integration = item.integration;
     CARILLON_TRY(d.note, changed_note(d.note, item, now));
-    CARILLON_CHECK(write_row(txn, d));
+    CARILLON_CHECK(write_row(txn, d, actor, now));
     if (!item.sealed.empty()) CARILLON_CHECK(write_sealed(txn, d.id, item.sealed));
     txn.count_move(d, from, d.status);
     CARILLON_CHECK(tell_delivery(txn, d, model::WebhookEvent::DeliveryReplayed, now));

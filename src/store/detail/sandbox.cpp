@@ -7,8 +7,7 @@ namespace {
 
 Result<void> insert_message(Txn& txn, const SandboxMessage& m) {
   Statement s = txn.db.statement(
-      "INSERT INTO sandbox_message(id, project, delivery, notification, channel, recipient, "
-      "content, at) "
+      "INSERT INTO sandbox_message(id, project, delivery, notification, channel, recipient, content, at) "
       "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING");
   s.bind(1, m.id).bind(2, std::int64_t{m.project}).bind(3, m.delivery).bind(4, m.notification);
   s.bind(5, static_cast<std::int64_t>(m.channel)).bind(6, m.to).bind(7, m.content).bind(8, m.at);

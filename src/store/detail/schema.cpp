@@ -48,6 +48,8 @@ constexpr std::array kSteps{
 #include "store/schema/sqlite/0017_record_letters.sql"
     ,
 #include "store/schema/sqlite/0018_expansion_parts.sql"
+    ,
+#include "store/schema/sqlite/0019_console.sql"
 };
 constexpr std::array kPeopleSteps{
 #include "store/schema/sqlite/people/0001_people.sql"

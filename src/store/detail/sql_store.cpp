@@ -1,5 +1,7 @@
 #include "store/detail/sql_store.h"
 
+#include "store/detail/accept_part.h"
+
 namespace carillon::store::detail {
 namespace {
 

@@ -2,10 +2,9 @@
 // what it does in its own way: accepting, claiming, recording, who runs here, what is kept in memory.
 //
 // Where to put a method: a handful by key → `look(…)` (people: `look_people`); anything that scans →
-// `read(…)` (`read_people`); anything that writes → `write(…)`, where the answer may be an error: only that
-// call is rolled back. Changes of caches go into `txn.after_commit`. A row that is read to be written on what
-// it says is read with FOR UPDATE where others may be at it by a way of their own (deliveries, profiles,
-// caps); the engine keeps the rest in order: one writer, or serializable transactions that run again.
+// `read(…)` (`read_people`); anything that writes → `write(…)`, where an error rolls back that call alone and
+// changes of caches go into `txn.after_commit`. Of a row that others may be at by a way of their own
+// (deliveries, profiles, caps), read FOR UPDATE; the engine keeps the rest in order, whose writes are serial.
 #pragma once
 
 #include <atomic>
@@ -29,14 +28,6 @@
 
 namespace carillon::store::detail {
 
-// What of `items` one commit holds, from `begin` on; taken out of there.
-struct AcceptPart {
-  std::vector<AcceptItem> items;
-  JobClass job_class = JobClass::Accept;
-  std::size_t rows = 0;
-};
-AcceptPart next_part(std::vector<AcceptItem>& items, std::size_t begin);
-
 class SqlStore : public Store {
  public:
   using Store::record;
@@ -47,6 +38,7 @@ class SqlStore : public Store {
   Task<Result<Approval>> decide(ApprovalDecision decision, Time now) override;
   Task<Result<Approval>> approval(std::int32_t project, std::int64_t id) override;
   Task<Result<std::vector<Approval>>> list_approvals(ApprovalFilter filter, ListPage page) override;
+  Task<Result<std::int64_t>> hour_spent(ApprovalHour hour, Time now) override;
   Task<Result<void>> pause(std::int64_t notification, Actor actor, Time now) override;
   Task<Result<void>> resume(std::int64_t notification, Actor actor, Time now) override;
   Task<Result<ResumeChunk>> resume_chunk(std::int64_t notification, std::int64_t from, std::size_t limit,
@@ -85,7 +77,6 @@ class SqlStore : public Store {
   Task<Result<StatusCounts>> status_counts(std::int64_t notification) override;
   Task<Result<NotificationPage>> list_notifications(HistoryFilter filter) override;
   Task<Result<DeliveryPage>> list_deliveries(HistoryFilter filter) override;
-  Task<Result<DeadLetterPage>> list_dead_letters(std::int32_t project, ListPage page) override;
   Task<Result<std::vector<DeadLetter>>> list_outage_letters(OutageQuery query) override;
   Task<Result<std::vector<KeptLetter>>> put_event_letters(std::vector<EventLetter> letters,
                                                           Time now) override;
@@ -97,6 +88,8 @@ class SqlStore : public Store {
   AlertStore& alerts() override { return *alerts_; }
   ReceiptStore& receipts() override { return *receipts_; }
   SessionStore& sessions() override { return *sessions_; }
+  LetterStore& letters() override { return *letters_; }
+  TelemetryStore& telemetry() override { return *telemetry_; }
   WebhookStore& webhooks() override { return *webhooks_; }
   Task<Result<Record>> get_record(RecordKey key) override;
   Task<Result<Record>> put_record(Record record, std::optional<std::int64_t> expected_version, Actor actor,
@@ -117,10 +110,12 @@ class SqlStore : public Store {
   friend class SqlIngest;
   friend class SqlExpansions;
   friend class SqlJobs;
+  friend class SqlLetters;
   friend class SqlObjects;
   friend class SqlPrivacy;
   friend class SqlReceipts;
   friend class SqlSessions;
+  friend class SqlTelemetry;
   friend class SqlWebhooks;
   SqlStore(const base::KeyRing& keys, std::unique_ptr<Words> words, std::unique_ptr<Counters> counters);
 
@@ -140,12 +135,14 @@ class SqlStore : public Store {
   // outside of a transaction; keep_house() begins one, and `others` are at it when it says so.
   virtual Task<Result<bool>> before_house(Time now) = 0;
   struct House {
-    bool others = false, has_more = false;
+    bool others = false, has_more = false, by_days = false;  // what days leave goes by rows a day later
   };
   virtual Result<House> keep_house(Txn& txn, Time now) = 0;
   virtual Result<void> drop_history(Txn& txn, std::int64_t below) = 0;
   // Messages of the sandbox came or went; beyond 100,000 the oldest go.
   virtual Result<void> sandbox_changed(Txn& txn, std::int64_t added) = 0;
+  // The lowest id of a project's deliveries that are in processing; nullopt: none are.
+  virtual Result<std::optional<std::int64_t>> oldest_processing(Db& db, std::int32_t project) = 0;
 
   // Runs `call` (Result<T>(Txn&)) in a transaction of the writer, alone in a savepoint. An error it
   // returns undoes what it did and is this call's answer. May run twice: it must not consume captures.
@@ -204,10 +201,12 @@ class SqlStore : public Store {
   std::unique_ptr<ReceiptStore> make_receipts();
   std::unique_ptr<PrivacyStore> make_privacy();
   std::unique_ptr<AlertStore> make_alerts();
+  std::unique_ptr<LetterStore> make_letters();
   std::unique_ptr<SessionStore> make_sessions();
+  std::unique_ptr<TelemetryStore> make_telemetry();
   std::unique_ptr<WebhookStore> make_webhooks();
   // ---- maintain.cpp
-  Result<bool> drop_expired(Txn& txn, const Retention& retention, Time now);
+  Result<bool> drop_expired(Txn& txn, const Retention& retention, bool by_days, Time now);
   Result<bool> drop_deliveries(Txn& txn, std::int64_t below);
   Result<bool> drop_notifications(Txn& txn, std::int64_t below);
   Result<bool> complete_expanded(Txn& txn, Time now);
@@ -238,7 +237,9 @@ class SqlStore : public Store {
   std::unique_ptr<ObjectStore> objects_ = make_objects();
   std::unique_ptr<ReceiptStore> receipts_ = make_receipts();
   std::unique_ptr<PrivacyStore> privacy_ = make_privacy();
+  std::unique_ptr<LetterStore> letters_ = make_letters();
   std::unique_ptr<SessionStore> sessions_ = make_sessions();
+  std::unique_ptr<TelemetryStore> telemetry_ = make_telemetry();
   std::unique_ptr<WebhookStore> webhooks_ = make_webhooks();
   // Where scans of housekeeping stand: open rows are stepped over. Writer thread.
   std::int64_t dropped_deliveries_ = 0, dropped_notifications_ = 0, emptied_waiting_ = 0, wiped_sealed_ = 0;

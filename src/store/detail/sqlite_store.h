@@ -65,6 +65,7 @@ class SqliteStore final : public SqlStore {
   Result<House> keep_house(Txn& txn, Time now) override;
   Result<void> drop_history(Txn& txn, std::int64_t below) override;
   Result<void> sandbox_changed(Txn& txn, std::int64_t added) override;
+  Result<std::optional<std::int64_t>> oldest_processing(Db& db, std::int32_t project) override;
 
   // ---- process.cpp
   Result<void> open_database();

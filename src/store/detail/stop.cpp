@@ -21,8 +21,8 @@ Result<std::vector<Range>> ranges_of(Db& db, std::int64_t notification, std::int
   std::vector<Range> ranges;
   Statement s = db.statement(
       "SELECT first_delivery AS first, delivery_count AS n FROM notification WHERE id = ?1 AND "
-      "first_delivery "
-      "> 0 UNION ALL SELECT first, n FROM chunk WHERE notification = ?1 AND first + n > ?2 ORDER BY 1");
+      "first_delivery > 0 UNION ALL SELECT first, n FROM chunk WHERE notification = ?1 AND first + n > ?2 "
+      "ORDER BY 1");
   s.bind(1, notification).bind(2, from);
   for (;;) {
     CARILLON_TRY(const bool has_row, s.next());
@@ -139,8 +139,7 @@ Task<Result<CancelResult>> SqlStore::cancel(std::int64_t notification, Actor act
     // Draft to paused may be cancelled; sending too, as long as anything is open. A final one stays.
     CARILLON_CHECK(txn.db
                        .statement("UPDATE notification SET flags = flags | 2, status = CASE WHEN status < 6 "
-                                  "THEN 7 ELSE status END "
-                                  "WHERE id = ?1")
+                                  "THEN 7 ELSE status END WHERE id = ?1")
                        .bind(1, notification)
                        .run());
     if (!stored.is_cancelled && !model::is_final(stored.status))

@@ -14,7 +14,7 @@
 namespace carillon::store::detail {
 namespace {
 
-constexpr std::int64_t kWriters = 2;  // of a process, at most
+constexpr std::int64_t kNumberings = 2;  // of a process, at most
 
 using model::DeliveryStatus;
 using Event = model::WebhookEvent;
@@ -314,8 +314,8 @@ void Subscribers::wake() {
 
 // ---- a writer's
 void WebhookOutbox::number_as(std::int64_t node, std::int64_t writer, Time after) {
-  first_of_ms_ = node * static_cast<std::int64_t>(base::kIdPerMs) + writer;
-  last_id_ = base::id_floor(after + Millis{1}) + first_of_ms_;
+  numbers_->first_of_ms = node * static_cast<std::int64_t>(base::kIdPerMs) + writer;
+  numbers_->last_id = base::id_floor(after + Millis{1}) + numbers_->first_of_ms;
 }
 
 void WebhookOutbox::begin() {
@@ -339,7 +339,12 @@ bool WebhookOutbox::wants_addresses(std::int32_t project) const noexcept {
 }
 
 std::int64_t WebhookOutbox::take_id(Time now) {
-  return last_id_ = std::max(last_id_ + kWriters, base::id_floor(now) + first_of_ms_);
+  const std::int64_t floor = base::id_floor(now) + numbers_->first_of_ms;
+  std::int64_t last = numbers_->last_id.load();
+  for (;;) {
+    const std::int64_t next = std::max(last + kNumberings, floor);
+    if (numbers_->last_id.compare_exchange_weak(last, next)) return next;
+  }
 }
 
 void WebhookOutbox::arm(Txn& txn) {

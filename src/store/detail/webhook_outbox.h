@@ -82,8 +82,11 @@ class Subscribers {
 class WebhookOutbox {
  public:
   explicit WebhookOutbox(Subscribers& subscribers) : subscribers_(subscribers) {}
-  // Before the first event: ids are of `node`, later than `after`, and of the two writers that a process may
-  // have each takes every second one: `writer` is 0 or 1.
+  // One that draws its ids from where `other` does.
+  WebhookOutbox(Subscribers& subscribers, const WebhookOutbox& other)
+      : subscribers_(subscribers), numbers_(other.numbers_) {}
+  // Before the first event: ids are of `node`, later than `after`, and of the two numberings that a process
+  // may have each takes every second one: `writer` is 0 or 1.
   void number_as(std::int64_t node, std::int64_t writer, Time after);
   // A transaction begins: it knows who wants what until its end.
   void begin();
@@ -100,7 +103,7 @@ class WebhookOutbox {
   [[nodiscard]] const std::vector<Subscriber>& all() const noexcept { return list_->all; }
   [[nodiscard]] bool wants_addresses(std::int32_t project) const noexcept;
 
-  // An id above all earlier ones of this writer, not before `now`.
+  // An id above all earlier ones of this numbering, not before `now`.
   [[nodiscard]] std::int64_t take_id(Time now);
   // Somebody is told after the commit that there is something new, once for all of it.
   void arm(Txn& txn);
@@ -128,7 +131,10 @@ class WebhookOutbox {
   std::uint64_t generation_ = 0;  // of list_
   model::WebhookEvents all_ = 0;  // list_->wanted
   std::vector<std::pair<std::int64_t, Time>> finished_;
-  std::int64_t first_of_ms_ = 0, last_id_ = 0;
+  struct Numbers {
+    std::atomic<std::int64_t> first_of_ms{0}, last_id{0};
+  };
+  std::shared_ptr<Numbers> numbers_ = std::make_shared<Numbers>();
   bool is_armed_ = false;
 };
 

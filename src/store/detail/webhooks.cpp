@@ -129,8 +129,7 @@ Result<void> forget_streamed(Txn& txn, std::int64_t event) {
 Result<bool> write_result(Txn& txn, const WebhookResult& r) {
   Statement s = txn.db.statement(
       "UPDATE webhook_delivery SET state = ?3, tries = tries + 1, due_at = ?4, at = ?5, took_ms = ?6, status "
-      "= "
-      "?7, error = ?8, answer = ?9 WHERE webhook = ?1 AND event = ?2");
+      "= ?7, error = ?8, answer = ?9 WHERE webhook = ?1 AND event = ?2");
   s.bind(1, r.webhook).bind(2, r.event).bind(3, static_cast<std::int64_t>(r.state));
   s.bind(4, r.state == WebhookState::Waiting ? std::optional(r.due_at) : std::nullopt);
   s.bind(5, r.tried.at).bind(6, r.tried.took_ms).bind_or_null(7, std::int64_t{r.tried.status});
@@ -142,8 +141,7 @@ Result<void> write_attempt(Txn& txn, const WebhookResult& r) {
   Statement s = txn.db.statement(
       "INSERT INTO webhook_attempt(webhook, event, seq, at, took_ms, status, error, answer) VALUES(?1, ?2, "
       "(SELECT coalesce(max(seq), 0) + 1 FROM webhook_attempt WHERE webhook = ?1 AND event = ?2), ?3, ?4, "
-      "?5, "
-      "?6, ?7)");
+      "?5, ?6, ?7)");
   s.bind(1, r.webhook).bind(2, r.event).bind(3, r.tried.at).bind(4, r.tried.took_ms);
   s.bind_or_null(5, std::int64_t{r.tried.status}).bind_or_null(6, r.tried.error);
   return s.bind_or_null(7, r.tried.answer).run();
@@ -153,8 +151,7 @@ Result<void> write_attempt(Txn& txn, const WebhookResult& r) {
 Result<WebhookHealth> write_health(Txn& txn, std::int64_t webhook, std::optional<Time> at) {
   Statement s = txn.db.statement(
       "UPDATE webhook SET failing_since = CASE WHEN ?2 IS NULL THEN NULL ELSE coalesce(failing_since, ?2) "
-      "END "
-      "WHERE id = ?1 RETURNING failing_since");
+      "END WHERE id = ?1 RETURNING failing_since");
   CARILLON_TRY(const bool has_row, s.bind(1, webhook).bind(2, at).next());
   WebhookHealth health{.webhook = webhook};
   if (!has_row) return health;
@@ -375,14 +372,12 @@ Task<Result<WebhookDeliveryPage>> SqlWebhooks::deliveries(WebhookDeliveryFilter 
     Statement s = db.statement(
         is_indexed ? "SELECT " CARILLON_TOLD_COLUMNS
                      " FROM webhook_delivery d INDEXED BY webhook_delivery_open JOIN webhook_event e ON e.id "
-                     "= d.event "
-                     "WHERE d.state <> 1 AND d.webhook = ?1 AND d.state = ?5 AND d.event < ?2 AND d.event >= "
-                     "?3 ORDER "
-                     "BY d.event DESC LIMIT ?4"
+                     "= d.event WHERE d.state <> 1 AND d.webhook = ?1 AND d.state = ?5 AND d.event < ?2 AND "
+                     "d.event >= ?3 ORDER BY d.event DESC LIMIT ?4"
                    : "SELECT " CARILLON_TOLD_COLUMNS
                      " FROM webhook_delivery d JOIN webhook_event e ON e.id = d.event WHERE d.webhook = ?1 "
-                     "AND d.event "
-                     "< ?2 AND d.event >= ?3 AND (?5 < 0 OR d.state = ?5) ORDER BY d.event DESC LIMIT ?4");
+                     "AND d.event < ?2 AND d.event >= ?3 AND (?5 < 0 OR d.state = ?5) ORDER BY d.event DESC "
+                     "LIMIT ?4");
     const std::int64_t until = filter.until ? base::id_floor(*filter.until) : INT64_MAX;
     s.bind(1, filter.webhook).bind(2, std::min(until, below(page)));
     s.bind(3, filter.from ? base::id_floor(*filter.from) : 0)

@@ -14,16 +14,27 @@ export type Seen<Name extends keyof Schemas> = Required<Schemas[Name]>;
 interface Credentials {
   csrf: string | undefined;
   project: string | undefined;
+  /** The one app as which a member who is bound to some acts. */
+  app: string | undefined;
   onSignedOut: () => void;
 }
 
 /** Set by the session; read by every call. */
-export const credentials: Credentials = { csrf: undefined, project: undefined, onSignedOut: () => undefined };
+export const credentials: Credentials = {
+  csrf: undefined,
+  project: undefined,
+  app: undefined,
+  onSignedOut: () => undefined,
+};
 
 const SAFE = new Set(['GET', 'HEAD']);
 
 export function decorate(method: string, headers: Headers): Headers {
-  if (credentials.project) headers.set('Carillon-Project', credentials.project);
+  // A call may name another project than the one that is worked in.
+  if (credentials.project && !headers.has('Carillon-Project')) {
+    headers.set('Carillon-Project', credentials.project);
+    if (credentials.app) headers.set('Carillon-App', credentials.app);
+  }
   if (credentials.csrf && !SAFE.has(method)) headers.set('X-CSRF-Token', credentials.csrf);
   return headers;
 }

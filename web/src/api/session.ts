@@ -8,6 +8,8 @@ export interface SessionProject {
   key: string;
   name: string;
   role: Role;
+  /** The apps that the member is bound to here; null: all of them, without being bound to any. */
+  apps?: string[] | null;
 }
 
 export interface Session {
@@ -16,6 +18,7 @@ export interface Session {
     name: string;
     email: string | null;
     grants: Record<string, Role>;
+    apps?: Record<string, string[]>;
     has_totp: boolean;
   };
   projects: SessionProject[];

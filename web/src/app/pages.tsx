@@ -20,6 +20,7 @@ import {
   IconMembers,
   IconOverview,
   IconPlug,
+  IconProjects,
   IconRoute,
   IconRule,
   IconSend,
@@ -46,6 +47,8 @@ export interface PageEntry {
   menu?: { text: MenuText; group: GroupText; icon: ComponentType<{ size?: number }> };
   /** The least role that sees it; `installation`: administrators of every project. */
   role: Role | 'installation';
+  /** It shows what belongs to no single app: a member who is bound to some does not see it. */
+  isOfAllApps?: boolean;
   page: LazyExoticComponent<ComponentType<PageProps>>;
 }
 
@@ -129,6 +132,7 @@ export const pages: PageEntry[] = [
     path: 'rules',
     menu: { text: 'rules', group: 'content', icon: IconRule },
     role: 'viewer',
+    isOfAllApps: true,
     page: page(() => import('@/pages/automate/rules'), 'RulesPage'),
   },
   {
@@ -171,12 +175,14 @@ export const pages: PageEntry[] = [
     path: 'webhooks',
     menu: { text: 'webhooks', group: 'operate', icon: IconHook },
     role: 'viewer',
+    isOfAllApps: true,
     page: page(() => import('@/pages/webhooks/webhooks'), 'WebhooksPage'),
   },
   {
     path: 'alerts',
     menu: { text: 'alerts', group: 'operate', icon: IconBell },
     role: 'viewer',
+    isOfAllApps: true,
     page: page(() => import('@/pages/operate/alerts'), 'AlertsPage'),
   },
   {
@@ -196,6 +202,12 @@ export const pages: PageEntry[] = [
     menu: { text: 'members', group: 'administer', icon: IconMembers },
     role: 'installation',
     page: page(() => import('@/pages/administer/members'), 'MembersPage'),
+  },
+  {
+    path: 'projects',
+    menu: { text: 'projects', group: 'administer', icon: IconProjects },
+    role: 'installation',
+    page: page(() => import('@/pages/administer/projects'), 'ProjectsPage'),
   },
   {
     path: 'settings',

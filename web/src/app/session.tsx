@@ -8,6 +8,7 @@ import { type Role, type Session, type SessionProject, sessions } from '@/api/se
 import { go, to } from './router';
 
 const PROJECT_STORED_AS = 'carillon.project';
+const APP_STORED_AS = 'carillon.app';
 const RANK: Record<Role, number> = { viewer: 0, sender: 1, administrator: 2 };
 
 export interface Access {
@@ -16,6 +17,9 @@ export interface Access {
   /** May the member do what needs this role in the present project? */
   can: (role: Role) => boolean;
   chooseProject: (key: string) => void;
+  /** The app as which a member who is bound to some acts; undefined: bound to none. */
+  app: string | undefined;
+  chooseApp: (name: string) => void;
   /** The session ended while somebody worked: the page stays, and sign-in is asked over it. */
   signedOut: boolean;
   adopt: (session: Session) => void;
@@ -50,10 +54,13 @@ export function SessionProvider({ loading, signIn, failed, noProject, children }
   });
   const session = query.data;
   const project = session?.projects.find((p) => p.key === chosen) ?? session?.projects[0];
+  const [chosenApp, setChosenApp] = useState(() => globalThis.localStorage.getItem(APP_STORED_AS));
+  const app = project?.apps?.find((name) => name === chosenApp) ?? project?.apps?.[0];
 
   // Children load in effects of their own, which run before those of this component: set while rendering.
   credentials.csrf = session?.csrf;
   credentials.project = project?.key;
+  credentials.app = app;
 
   useEffect(() => {
     credentials.onSignedOut = () => setSignedOut(true);
@@ -87,6 +94,17 @@ export function SessionProvider({ loading, signIn, failed, noProject, children }
     [client],
   );
 
+  const chooseApp = useCallback(
+    (name: string) => {
+      globalThis.localStorage.setItem(APP_STORED_AS, name);
+      credentials.app = name;
+      setChosenApp(name);
+      client.removeQueries({ predicate: (q) => q.queryKey[0] !== 'session' });
+      go(to([]));
+    },
+    [client],
+  );
+
   const signOut = useCallback(async () => {
     try {
       await sessions.signOut();
@@ -105,11 +123,13 @@ export function SessionProvider({ loading, signIn, failed, noProject, children }
       project,
       can: (role) => RANK[project.role] >= RANK[role],
       chooseProject,
+      app,
+      chooseApp,
       signedOut,
       adopt,
       signOut,
     };
-  }, [session, project, chooseProject, signedOut, adopt, signOut]);
+  }, [session, project, chooseProject, app, chooseApp, signedOut, adopt, signOut]);
 
   if (query.isPending) return loading;
   if (query.isError) {

@@ -2,7 +2,7 @@ import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Role } from '@/api/session';
-import { type Answers, serve, session, showSignedIn } from '../../tests/render';
+import { type Answers, lastOf, serve, session, showSignedIn } from '../../tests/render';
 import { go, to } from './router';
 import { Shell } from './shell';
 
@@ -40,6 +40,39 @@ describe('the menu', () => {
     const entries = await menuOf('administrator');
     expect(entries).toContain('Apps and keys');
     expect(entries).not.toContain('Members');
+  });
+});
+
+describe('a member who is bound to apps', () => {
+  const bound = (): Answers => {
+    const { projects, ...rest } = session('sender');
+    return {
+      ...quiet,
+      'GET /v1/session': [
+        200,
+        { ...rest, projects: projects.map((project) => ({ ...project, apps: ['billing', 'shop'] })) },
+      ],
+    };
+  };
+
+  it('acts as one of them in every call, and chooses which', async () => {
+    const asked = serve(bound());
+    showSignedIn(<Shell />);
+    const choice = await screen.findByRole('combobox', { name: 'App' });
+    await waitFor(() => expect(asked.some(({ path }) => path === '/v1/groups')).toBe(true));
+    expect(lastOf(asked, '/v1/groups')?.headers.get('Carillon-App')).toBe('billing');
+    const user = userEvent.setup();
+    await user.click(choice);
+    await user.click(await screen.findByRole('option', { name: 'shop' }));
+    await waitFor(() => expect(asked.at(-1)?.headers.get('Carillon-App')).toBe('shop'));
+  });
+
+  it('does not see what is of all apps', async () => {
+    serve(bound());
+    showSignedIn(<Shell />);
+    const menu = within(await screen.findByRole('navigation', { name: 'Main menu' }));
+    expect(menu.getByRole('link', { name: 'Schedules' })).toBeTruthy();
+    for (const name of ['Rules', 'Webhooks', 'Alerts']) expect(menu.queryByRole('link', { name })).toBeNull();
   });
 });
 

@@ -44,15 +44,18 @@ export function Shell() {
   const t = useText(shellTexts);
   const place = usePlace();
   const access = useAccess();
+  const scope = `${access.project.key}/${access.app ?? ''}`;
   const [isMenuOpen, menu] = useDisclosure(false);
   const visible = pages.filter((candidate) =>
-    candidate.role === 'installation' ? access.session.is_installation_admin : access.can(candidate.role),
+    candidate.role === 'installation'
+      ? access.session.is_installation_admin
+      : access.can(candidate.role) && !(candidate.isOfAllApps && access.app),
   );
   const entry = visible.find((candidate) => candidate.path === (place.path[0] ?? ''));
   const { close } = menu;
   useEffect(close, [place, close]);
   const client = useQueryClient();
-  useEffect(() => follow(client), [client, access.project.key, access.session.csrf]);
+  useEffect(() => follow(client), [client, access.project.key, access.app, access.session.csrf]);
 
   return (
     <>
@@ -80,6 +83,7 @@ export function Shell() {
                 <span className={classes.brandName}>Carillon</span>
               </a>
               <ProjectSwitch />
+              <AppSwitch />
             </Group>
             <Group gap={4} wrap="nowrap">
               <Group gap={4} wrap="nowrap" visibleFrom="sm">
@@ -107,9 +111,9 @@ export function Shell() {
         <AppShell.Main id="content" tabIndex={-1} className={classes.main}>
           <ConnectionBanner />
           <StopBanner />
-          <Guard key={place.path.join('/') + access.project.key}>
+          <Guard key={place.path.join('/') + scope}>
             <Suspense fallback={<Loading />}>
-              {entry ? <entry.page key={access.project.key} rest={place.path.slice(1)} /> : <NotFound />}
+              {entry ? <entry.page key={scope} rest={place.path.slice(1)} /> : <NotFound />}
             </Suspense>
           </Guard>
         </AppShell.Main>
@@ -174,6 +178,25 @@ function ProjectSwitch() {
       searchable={session.projects.length > 10}
       data={session.projects.map((p) => ({ value: p.key, label: p.name || p.key }))}
       onChange={(key) => key && chooseProject(key)}
+    />
+  );
+}
+
+/** Of a member who is bound to some apps: as which of them everything is looked at and sent. */
+function AppSwitch() {
+  const t = useText(shellTexts);
+  const { project, app, chooseApp } = useAccess();
+  if (!app) return null;
+  return (
+    <Select
+      aria-label={t.app}
+      size="xs"
+      className={classes.project}
+      value={app}
+      allowDeselect={false}
+      readOnly={(project.apps ?? []).length < 2}
+      data={project.apps ?? []}
+      onChange={(name) => name && chooseApp(name)}
     />
   );
 }

@@ -1,6 +1,6 @@
 // The look. Mantine's defaults, where they miss the contrast WCAG AA asks for, are made stronger.
 
-import { createTheme, type CSSVariablesResolver, type MantineColorScheme } from '@mantine/core';
+import { createTheme, type CSSVariablesResolver, Input, type MantineColorScheme } from '@mantine/core';
 
 export const theme = createTheme({
   primaryColor: 'indigo',
@@ -12,6 +12,12 @@ export const theme = createTheme({
   headings: { fontWeight: '650' },
   cursorType: 'pointer',
   respectReducedMotion: true,
+  components: {
+    // Help stands below: fields beside each other keep one line, whether they have any or not.
+    InputWrapper: Input.Wrapper.extend({
+      defaultProps: { inputWrapperOrder: ['label', 'input', 'description', 'error'] },
+    }),
+  },
 });
 
 export const variables: CSSVariablesResolver = () => ({

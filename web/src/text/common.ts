@@ -2,6 +2,19 @@
 
 import { texts } from './language';
 
+interface QueueWords {
+  channels: Record<string, string>;
+  platforms: Record<string, string>;
+}
+
+/** "push.ios" or "sms" in words; what is no channel stays as it is. */
+export function queueName(name: string, words: QueueWords): string {
+  const [channel = '', platform] = name.split('.');
+  const known = words.channels[channel];
+  if (!known) return name;
+  return platform ? `${known} ${words.platforms[platform] ?? platform}` : known;
+}
+
 export const common = texts(
   {
     save: 'Save',

@@ -80,6 +80,15 @@ export function formatDuration(seconds: number): string {
   return parts.join(' ');
 }
 
+/** How long one thing took: "120 ms", "2.1 s", and from a minute on as other durations. */
+export function formatLatency(seconds: number | null | undefined): string {
+  if (seconds === null || seconds === undefined) return '–';
+  if (seconds < 1) return `${formatNumber(seconds * 1000, { maximumFractionDigits: 0 })} ms`;
+  if (seconds >= 60) return formatDuration(seconds);
+  const digits = { maximumFractionDigits: seconds < 10 ? 1 : 0 };
+  return language() === 'ko' ? `${formatNumber(seconds, digits)}초` : `${formatNumber(seconds, digits)} s`;
+}
+
 export function formatBytes(bytes: number): string {
   if (bytes < 1024) return `${formatNumber(bytes)} B`;
   if (bytes < 1024 * 1024) return `${formatNumber(bytes / 1024, { maximumFractionDigits: 1 })} KB`;

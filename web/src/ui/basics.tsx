@@ -59,18 +59,21 @@ export function Section({
   children,
   actions,
 }: {
-  title: string;
+  /** Without one where the page's own title says it already. */
+  title?: string;
   children: ReactNode;
   actions?: ReactNode;
 }) {
   return (
     <section className={classes.section}>
-      <Group justify="space-between" mb="sm" gap="xs">
-        <Title order={2} size="h5">
-          {title}
-        </Title>
-        {actions}
-      </Group>
+      {title && (
+        <Group justify="space-between" mb="sm" gap="xs">
+          <Title order={2} size="h5">
+            {title}
+          </Title>
+          {actions}
+        </Group>
+      )}
       {children}
     </section>
   );

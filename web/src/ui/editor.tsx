@@ -61,7 +61,7 @@ export function EditorPage({ title, parent, save, shown, isReady, children, afte
   return (
     <Page title={title} above={backTo(parent)}>
       <form onSubmit={submit} noValidate>
-        <Section title={title}>
+        <Section>
           <Stack gap="sm">
             {children}
             {save.error && <ProblemNote error={save.error} shown={shown} />}

@@ -18,6 +18,8 @@ interface ConfirmProps {
   /** What the button that does it says: a verb. */
   action: string;
   isDangerous?: boolean;
+  /** Wider, where the fields want it. */
+  size?: 'lg' | 'xl';
   isBusy?: boolean;
   isDisabled?: boolean;
   error?: unknown;
@@ -31,7 +33,7 @@ export function Confirm(props: ConfirmProps) {
   const t = useText(common);
   const form = useId();
   return (
-    <Dialog onClose={props.onClose} title={props.title}>
+    <Dialog onClose={props.onClose} title={props.title} size={props.size}>
       <form
         id={form}
         noValidate

@@ -87,4 +87,5 @@ export const IconEngagement = icon(<path d="M4 20V4M4 20h16M7 15l4-5 3 3 5-7" />
 export const IconHook = icon(
   <path d="M14 7a3 3 0 1 0-3 3v6a4 4 0 0 1-8 0v-2M3 14l-1.5 2M3 14l2 1.5M14 7h7" />,
 );
+export const IconProjects = icon(<path d="M4 5h6l2 3h8v11H4zM8 13h8" />);
 export const IconBlocked = icon(<path d="M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM5.6 5.6l12.8 12.8" />);

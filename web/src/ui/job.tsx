@@ -129,7 +129,7 @@ export function JobProgress({ id }: { id: string }) {
           <List size="sm" style={{ maxHeight: '12rem', overflowY: 'auto' }}>
             {errors.map((error, index) => (
               <List.Item key={index}>
-                {error.line ? `${t.line(error.line)}: ` : ''}
+                {error.line ? `${t.line(error.line)}: ` : error.id ? `${error.id}: ` : ''}
                 {error.pointer} {error.detail}
               </List.Item>
             ))}

@@ -2,7 +2,7 @@ import { Button } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { common } from '@/text/common';
-import { useText } from '@/text/language';
+import { texts, useText } from '@/text/language';
 import { Confirm, say } from './feedback';
 
 interface Props {
@@ -44,15 +44,27 @@ export function RemoveDialog({ title, help, remove, shownBy, onClose, onRemoved 
   );
 }
 
-interface ButtonProps extends Omit<Props, 'onClose' | 'onRemoved'> {
-  /** What it says; the same in every row. */
-  text: string;
-  /** What it says to those who do not see the row. */
-  label: string;
+const removeTexts = texts(
+  {
+    remove: 'Remove…',
+    label: (name: string) => `Remove ${name}…`,
+    title: (name: string) => `Remove ${name}?`,
+  },
+  {
+    remove: '삭제…',
+    label: (name: string) => `${name} 삭제…`,
+    title: (name: string) => `‘${name}’ 항목을 삭제하시겠습니까?`,
+  },
+);
+
+interface ButtonProps extends Omit<Props, 'title' | 'onClose' | 'onRemoved'> {
+  /** What the row is called. */
+  name: string;
 }
 
 /** In a row of a list: asks, and removes what the row shows. */
-export function RemoveButton({ text, label, ...asked }: ButtonProps) {
+export function RemoveButton({ name, ...asked }: ButtonProps) {
+  const t = useText(removeTexts);
   const [isAsking, setAsking] = useState(false);
   return (
     <>
@@ -60,12 +72,12 @@ export function RemoveButton({ text, label, ...asked }: ButtonProps) {
         size="compact-xs"
         variant="subtle"
         color="red"
-        aria-label={label}
+        aria-label={t.label(name)}
         onClick={() => setAsking(true)}
       >
-        {text}
+        {t.remove}
       </Button>
-      {isAsking && <RemoveDialog {...asked} onClose={() => setAsking(false)} />}
+      {isAsking && <RemoveDialog {...asked} title={t.title(name)} onClose={() => setAsking(false)} />}
     </>
   );
 }

@@ -23,15 +23,13 @@ interface ListProps<Row> {
   /** What the button that makes one says, and what stands there while there is none. */
   fresh: string;
   none: string;
-  /** The first part of the address: #/PATH lists, #/PATH/new makes one. */
+  /** The first part of the address: #/PATH lists, #/PATH/new makes one, #/PATH/edit/KEY changes one. */
   path: string;
   /** Who may make and change one. */
   role: Role;
   query: UseQueryResult<{ data: Row[]; page?: { next?: string | null } }>;
   cursor?: Cursor;
-  /** Where the key leads, when not to #/PATH/KEY. */
-  address?: (key: string) => string;
-  /** Whether everybody may open one; otherwise only who may change it. */
+  /** Whether everybody may open one, at #/PATH/KEY; otherwise only who may change it. */
   isOpenToAll?: boolean;
   /** Beside the key. */
   mark?: (row: Row) => ReactNode;
@@ -46,7 +44,7 @@ export function ResourceList<Row extends Keyed>(props: ListProps<Row>) {
   const c = useText(common);
   const { can } = useAccess();
   const mayChange = can(props.role);
-  const addressOf = props.address ?? ((key: string) => to([props.path, key]));
+  const addressOf = (key: string) => to(props.isOpenToAll ? [props.path, key] : [props.path, 'edit', key]);
   const fresh = mayChange && (
     <Button component="a" href={to([props.path, 'new'])}>
       {props.fresh}

@@ -8,6 +8,8 @@ import classes from './table.module.css';
 
 export interface Column<Row> {
   name: string;
+  /** Instead of the name, which remains what it is called. */
+  head?: ReactNode;
   cell: (row: Row) => ReactNode;
   /** Numbers stand to the right. */
   isNumber?: boolean;
@@ -45,7 +47,7 @@ export function DataTable<Row>({ caption, columns, rows, id, isStale = false }: 
                 data-number={column.isNumber || undefined}
                 data-minor={column.isMinor || undefined}
               >
-                {column.name}
+                {column.head ?? column.name}
               </Table.Th>
             ))}
           </Table.Tr>

@@ -179,8 +179,7 @@ Result<void> Mover::judge() {
                 target_.state == TargetState::Done
                     ? "--to: another store was moved into that database; give an empty one"
                     : "--to: the database holds an unfinished move of another store, or of one that was "
-                      "undone; drop it "
-                      "and give an empty one");
+                      "undone; drop it and give an empty one");
   }
   // Files that were moved may only be finished with, where they went to.
   if (!mark_.moved_at || target_.state == TargetState::Checked || target_.state == TargetState::Done)
@@ -289,8 +288,7 @@ Result<void> Mover::carry_addresses(AddressReader::Part part) {
   static const std::string kCopy = "COPY pg_temp.aside_address(key, notification) FROM STDIN";
   static const std::string kInsert =
       "INSERT INTO history_address(key, notification) SELECT key, notification FROM pg_temp.aside_address ON "
-      "CONFLICT "
-      "DO NOTHING;";
+      "CONFLICT DO NOTHING;";
   CARILLON_TRY(MoveStep step, step_at_target(*there_, step_of(part)));
   tell(kAddresses, step.n);
   while (!step.is_last) {
@@ -323,8 +321,7 @@ Result<void> Mover::carry_marks() {
   {
     Statement s = there_->statement(
         "SELECT CAST(table_name AS text), CAST(column_name AS text) FROM information_schema.columns WHERE "
-        "is_identity "
-        "= 'YES' AND table_schema = current_schema()");
+        "is_identity = 'YES' AND table_schema = current_schema()");
     for (;;) {
       CARILLON_TRY(const bool has_row, s.next());
       if (!has_row) break;
@@ -345,8 +342,7 @@ Result<void> Mover::carry_marks() {
   CARILLON_CHECK(there_->begin());
   Statement s = everything_->statement(
       "SELECT key, value FROM meta WHERE typeof(value) = 'integer' AND key NOT IN ('dedup_floor', "
-      "'history_high', "
-      "'history_run', 'move', 'moved_at')");
+      "'history_high', 'history_run', 'move', 'moved_at')");
   for (;;) {
     CARILLON_TRY(const bool has_row, s.next());
     if (!has_row) break;
@@ -404,8 +400,7 @@ Result<MovedTable> Mover::verify_addresses() {
       }
       PgStatement& s = there_->with_arrays(
           "SELECT count(*) FROM unnest(?1, ?2) AS i(key, notification) JOIN history_address h ON h.key = "
-          "i.key AND "
-          "h.notification = i.notification");
+          "i.key AND h.notification = i.notification");
       s.bind_array(1, keys);
       s.bind_array(2, notifications);
       CARILLON_TRY(const bool has_row, s.next());

@@ -114,8 +114,7 @@ TEST_F(MoveRows, AreEachReadOnceWhateverTheKeyIs) {
       "ROWID");
   exec(
       "WITH RECURSIVE c(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM c WHERE i < 12002) INSERT INTO t(a, b, "
-      "n) SELECT 'k' || "
-      "(i % 7) || ',' || char(39), randomblob(9), i FROM c");
+      "n) SELECT 'k' || (i % 7) || ',' || char(39), randomblob(9), i FROM c");
   const MoveTable table = table_of("'t' || hex(a) || ',b' || hex(b)", "a, b", "(a, b) > (?1, ?2)");
   std::set<std::string> seen;
   std::string place;

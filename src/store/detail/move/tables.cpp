@@ -17,9 +17,9 @@ namespace {
 // Who ran here and what they had in their hands (nothing is, when a move begins); what the files have for
 // their own look-ups: event ids beyond memory, the history index, of which addresses.h carries a part; marks
 // of these and of the move. What is left of `meta` is carried by itself.
-constexpr std::array<std::string_view, 8> kLeftOut{"process",         "claim_run",   "dedup_run",
+constexpr std::array<std::string_view, 9> kLeftOut{"process",         "claim_run",   "dedup_run",
                                                    "history",         "history_run", "history_block",
-                                                   "history_address", "meta"};
+                                                   "history_address", "meta",        "node_report"};
 // Number of a row that has a key of its own.
 constexpr std::pair<std::string_view, std::string_view> kColumnLeftOut{"profile", "id"};
 // Counters are rows of a process there, of which all are summed.
@@ -123,9 +123,8 @@ void write_texts_of_dedup(MoveTable& table) {
   table.insert =
       "INSERT INTO dedup(day, hash, notification, fingerprint) SELECT DISTINCT ON (day, hash) day, hash, "
       "notification, fingerprint FROM pg_temp.aside_dedup ORDER BY day, hash, notification DESC ON "
-      "CONFLICT(day, "
-      "hash) DO UPDATE SET notification = excluded.notification, fingerprint = excluded.fingerprint WHERE "
-      "dedup.notification < excluded.notification;";
+      "CONFLICT(day, hash) DO UPDATE SET notification = excluded.notification, fingerprint = "
+      "excluded.fingerprint WHERE dedup.notification < excluded.notification;";
   table.count =
       fmt::format("SELECT count(*) FROM (SELECT DISTINCT {}, hash FROM dedup)", table.columns[0].from);
 }
@@ -202,10 +201,8 @@ Result<std::vector<MoveTable>> plan_move(SqliteDb& everything, SqliteDb& people,
 Result<void> make_aside(Db& there) {
   return there.exec(
       "CREATE TEMP TABLE IF NOT EXISTS aside_dedup(day integer, hash uuid, notification bigint, fingerprint "
-      "uuid) "
-      "ON COMMIT DELETE ROWS; "
-      "CREATE TEMP TABLE IF NOT EXISTS aside_address(key bigint, notification bigint) ON COMMIT DELETE "
-      "ROWS;");
+      "uuid) ON COMMIT DELETE ROWS; CREATE TEMP TABLE IF NOT EXISTS aside_address(key bigint, notification "
+      "bigint) ON COMMIT DELETE ROWS;");
 }
 
 }  // namespace carillon::store::detail

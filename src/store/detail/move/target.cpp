@@ -24,8 +24,7 @@ Result<std::vector<std::string>> table_names(PgDb& db) {
   std::vector<std::string> names;
   Statement s = db.statement(
       "SELECT CAST(relname AS text) FROM pg_class WHERE relnamespace = CAST(current_schema() AS "
-      "regnamespace) AND "
-      "relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT relispartition ORDER BY relname");
+      "regnamespace) AND relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT relispartition ORDER BY relname");
   for (;;) {
     CARILLON_TRY(const bool has_row, s.next());
     if (!has_row) return names;
@@ -125,8 +124,7 @@ Result<MoveStep> step_at_target(PgDb& db, std::string_view name) {
 Result<void> write_step(PgDb& db, const MoveStep& step) {
   Statement s = db.statement(
       "INSERT INTO moving(name, place, n, is_last) VALUES(?1, ?2, ?3, ?4) ON CONFLICT(name) DO UPDATE SET "
-      "place = "
-      "excluded.place, n = excluded.n, is_last = excluded.is_last");
+      "place = excluded.place, n = excluded.n, is_last = excluded.is_last");
   s.bind(1, std::string_view(step.name)).bind(2, std::string_view(step.place)).bind(3, step.n);
   return s.bind(4, std::int64_t{step.is_last}).run();
 }
@@ -135,8 +133,7 @@ Result<void> check_off_target(PgDb& db, std::string_view key_note, std::int64_t 
   CARILLON_CHECK(db.begin());
   Statement note = db.statement(
       "INSERT INTO record(kind, project, key, version, data, created_at, updated_at) VALUES('cluster', 0, "
-      "'key_id', "
-      "1, ?1, ?2, ?2) ON CONFLICT DO NOTHING");
+      "'key_id', 1, ?1, ?2, ?2) ON CONFLICT DO NOTHING");
   CARILLON_CHECK(note.bind(1, key_note).bind(2, now_ms).run());
   CARILLON_CHECK(
       db.statement("INSERT INTO meta(key, value) VALUES('move_checked', 1) ON CONFLICT DO NOTHING").run());
@@ -145,9 +142,8 @@ Result<void> check_off_target(PgDb& db, std::string_view key_note, std::int64_t 
 
 Result<void> finish_target(PgDb& db) {
   return db.exec(
-      "BEGIN; DROP TABLE IF EXISTS moving; DELETE FROM meta WHERE key = 'move_checked'; "
-      "INSERT INTO meta(key, value) SELECT 'moved', value FROM meta WHERE key = 'move' ON CONFLICT(key) DO "
-      "UPDATE SET "
+      "BEGIN; DROP TABLE IF EXISTS moving; DELETE FROM meta WHERE key = 'move_checked'; INSERT INTO "
+      "meta(key, value) SELECT 'moved', value FROM meta WHERE key = 'move' ON CONFLICT(key) DO UPDATE SET "
       "value = excluded.value; DELETE FROM meta WHERE key = 'move'; COMMIT;");
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/ids.h"
+#include "store/detail/accept_part.h"
 #include "store/detail/insert.h"
 #include "store/detail/postgres/dedup.h"
 #include "store/detail/postgres/rows.h"
@@ -121,7 +122,7 @@ class PgAcceptJob final : public Job {
   Result<bool> within_share(Txn& txn, const AcceptItem& item) {
     if (!item.share) return true;
     CARILLON_TRY(const bool is_counted, take_share(txn, item.notification, *item.share, now_));
-    if (!is_counted && item.event) CARILLON_CHECK(give_event_back(txn, event_of(item)));
+    if (!is_counted && item.event) CARILLON_CHECK(give_event_back(txn, event_of(item), now_));
     return is_counted;
   }
 
@@ -171,7 +172,7 @@ Task<Result<std::vector<Result<AcceptResult>>>> PostgresStore::accept(std::vecto
     AcceptPart part = next_part(items, begin);
     const std::size_t end = begin + part.items.size();
     auto job = std::make_shared<PgAcceptJob>(*this, std::move(part.items), now, part.job_class, part.rows);
-    co_await writer_->run(job);
+    co_await writer_of(part.job_class == JobClass::AcceptCritical).run(job);
     if (job->failure) {
       if (job->failure->code == Errc::DeadlineExceeded) {
         auto [taken, owner] = job->taken_if_stored();

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "store/detail/postgres/store.h"
 
@@ -10,6 +11,7 @@ namespace {
 
 constexpr std::size_t kClaimMax = 4096;
 constexpr auto kAskAgain = std::chrono::milliseconds(200);
+constexpr std::int64_t kScanAllEveryMs = 1'000;
 
 // What is taken is locked first, and its state before is known.
 #define CARILLON_TAKE_DUE                                                                    \
@@ -22,12 +24,11 @@ constexpr int kWasColumn = 22, kDueColumn = 23;
 // partition.
 constexpr const char* kById =
     "WITH due AS (SELECT d.id AS due_id, d.status AS was, d.due_at AS due FROM unnest(?2) AS i(id) JOIN "
-    "delivery d "
-    "ON d.id = i.id WHERE coalesce(d.due_at, 9223372036854775807) <= ?3 ORDER BY d.id FOR UPDATE OF d SKIP "
-    "LOCKED" CARILLON_TAKE_DUE;
+    "delivery d ON d.id = i.id WHERE coalesce(d.due_at, 9223372036854775807) <= ?3 ORDER BY d.id FOR UPDATE "
+    "OF d SKIP LOCKED" CARILLON_TAKE_DUE;
 constexpr const char* kByLane =
     "WITH due AS (SELECT id AS due_id, status AS was, due_at AS due FROM delivery WHERE lane = ?2 AND "
-    "due_at IS NOT NULL AND due_at <= ?3 ORDER BY due_at, id LIMIT ?4 FOR UPDATE SKIP "
+    "due_at >= ?5 AND due_at <= ?3 ORDER BY due_at, id LIMIT ?4 FOR UPDATE SKIP "
     "LOCKED" CARILLON_TAKE_DUE;
 
 }  // namespace
@@ -40,6 +41,7 @@ class PgClaimJob final : public Job {
 
   Result<void> run(Txn& txn) override {
     claimed.clear();
+    scanned_.clear();
     PgArray ids;
     for (const ClaimRequest& request : requests_) {
       for (const std::int64_t id : request.ids) ids.add(id);
@@ -52,13 +54,12 @@ class PgClaimJob final : public Job {
       CARILLON_CHECK(take(txn, Statement(&s)));
     }
     for (const ClaimRequest& request : requests_) {
-      if (!request.ids.empty()) continue;
-      Statement s = txn.db.statement(kByLane);
-      s.bind(1, pack(owner_)).bind(2, static_cast<std::int64_t>(request.lane.index())).bind(3, now_);
-      s.bind(4, static_cast<std::int64_t>(std::min(request.limit, kClaimMax)));
-      CARILLON_CHECK(take(txn, std::move(s)));
+      if (request.ids.empty()) CARILLON_CHECK(scan(txn, request));
     }
     return {};
+  }
+  void committed() override {
+    for (const auto& [lane, to] : scanned_) store_.scans_[lane].to = to;
   }
   void fail_with(const Error& error) override { failure = error; }
 
@@ -66,6 +67,33 @@ class PgClaimJob final : public Job {
   std::optional<Error> failure;
 
  private:
+  // Entries of what was taken stand at the beginning of a lane until they are vacuumed, and each scan would
+  // go through all of them. So it begins where the one before ended; at the beginning once a second, for what
+  // others gave back or stored late, and when less is left than wanted: short is only what has seen all.
+  Result<void> scan(Txn& txn, const ClaimRequest& request) {
+    const std::size_t lane = request.lane.index(), limit = std::min(request.limit, kClaimMax);
+    PostgresStore::Scan& progress = store_.scans_[lane];
+    const std::int64_t now = base::boot_ms();
+    const bool is_whole = now >= progress.all_again_at;
+    if (is_whole) progress.all_again_at = now + kScanAllEveryMs;
+    const std::int64_t from = is_whole ? 0 : progress.to.load();
+    const std::size_t before = claimed.size();
+    CARILLON_CHECK(scan_from(txn, lane, from, limit));
+    const std::size_t got = claimed.size() - before;
+    const bool is_short = got < limit;
+    const std::int64_t last = got > 0 ? to_ms(claimed.back().due_at.value_or(Time{})) : 0;
+    if (is_short && from > 0) CARILLON_CHECK(scan_from(txn, lane, 0, limit - got));
+    scanned_.emplace_back(lane, is_short ? 0 : last);
+    return {};
+  }
+
+  Result<void> scan_from(Txn& txn, std::size_t lane, std::int64_t from, std::size_t limit) {
+    Statement s = txn.db.statement(kByLane);
+    s.bind(1, pack(owner_)).bind(2, static_cast<std::int64_t>(lane)).bind(3, now_);
+    s.bind(4, static_cast<std::int64_t>(limit)).bind(5, from);
+    return take(txn, std::move(s));
+  }
+
   Result<void> take(Txn& txn, Statement s) {
     const auto begin = static_cast<std::ptrdiff_t>(claimed.size());
     for (;;) {
@@ -87,6 +115,7 @@ class PgClaimJob final : public Job {
   const std::vector<ClaimRequest> requests_;
   const Owner owner_;
   const Time now_;
+  std::vector<std::pair<std::size_t, std::int64_t>> scanned_;  // lanes, and how far
 };
 
 Task<Result<std::vector<model::Delivery>>> PostgresStore::claim(std::vector<ClaimRequest> requests,
@@ -98,9 +127,11 @@ Task<Result<std::vector<model::Delivery>>> PostgresStore::claim(std::vector<Clai
   if (!heartbeat_->is_held())
     co_return fail(Errc::Unavailable,
                    "store: this process's lease was not renewed in time; PostgreSQL is away");
+  const bool is_critical = std::ranges::all_of(
+      requests, [](const ClaimRequest& r) { return r.lane.priority == model::Priority::Critical; });
   auto job = std::make_shared<PgClaimJob>(*this, std::move(requests), owner, now,
                                           std::max<std::size_t>(rows / 2, 1));
-  co_await writer_->run(job);
+  co_await writer_of(is_critical).run(job);
   if (!job->failure) co_return std::move(job->claimed);
   if (job->failure->code == Errc::DeadlineExceeded) co_await give_back(std::move(job->claimed), owner, now);
   co_return std::unexpected(*job->failure);

@@ -115,17 +115,26 @@ Result<void> PgDb::connect() {
   }
   if (PQserverVersion(conn_) < kServerMin)
     return fail(Errc::FailedPrecondition, "store: PostgreSQL 14 or newer is needed (store.url)");
+  const char* const encoding = PQparameterStatus(conn_, "server_encoding");
+  if (encoding != nullptr && std::string_view(encoding) != "UTF8")
+    return fail(
+        Errc::FailedPrecondition,
+        fmt::format("store: the database of store.url keeps texts as {}, which lacks most of them; give one "
+                    "made with ENCODING 'UTF8'",
+                    encoding));
   PQsetNoticeProcessor(conn_, [](void*, const char*) {}, nullptr);
   // All that is asked is asked by key: a plan that reads a table to hash it is a guess about a batch whose
   // size the plan does not know, and a serializable transaction that read all of a table is in everybody's
-  // way.
+  // way. A plan that is made once is made while nothing is known of a day: a bitmap of all the day's rows
+  // looks as cheap then as the one row that is wanted.
   const std::string settings = fmt::format(
       "SET statement_timeout = {0}; SET lock_timeout = {0}; SET idle_in_transaction_session_timeout = 60000; "
       "SET jit = off; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; "
-      "SET TimeZone = 'UTC'; SET default_transaction_isolation = '{1}'; SET plan_cache_mode = {2}",
+      "SET TimeZone = 'UTC'; SET default_transaction_isolation = '{1}'; SET plan_cache_mode = {2}; SET "
+      "enable_bitmapscan = {3}",
       options_.statement_timeout_ms,
       options_.isolation == Isolation::Serializable ? "serializable" : "read committed",
-      options_.plans_once ? "force_generic_plan" : "auto");
+      options_.plans_once ? "force_generic_plan" : "auto", options_.plans_once ? "off" : "on");
   return exec((settings + ";").c_str());
 }
 
@@ -266,6 +275,7 @@ void PgDb::take(const Waiting& waiting) {
         if (waiting.kind == Sent::Run || waiting.kind == Sent::Read) {
           const std::string_view n = PQcmdTuples(result);
           if (!n.empty()) std::from_chars(n.data(), n.data() + n.size(), changes_);
+          if (waiting.statement != nullptr) waiting.statement->changed_ = changes_;
           if (is_committing_ && waiting.statement == nullptr &&
               std::string_view(PQcmdStatus(result)) == "ROLLBACK" && !error_) {
             error_ = Error{Errc::Internal, "store: the transaction had failed before its commit"};

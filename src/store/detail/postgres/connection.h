@@ -66,7 +66,7 @@ class PgDb final : public Db {
   // of the first row, 0 when there is none.
   Result<std::vector<std::vector<std::int64_t>>> numbers(const std::string& sql);
   Result<std::int64_t> number(const std::string& sql);
-  // `sql`: "COPY … FROM STDIN"; `rows`: what it reads, in its text format.
+  // `sql`: "COPY … FROM STDIN"; `rows`: what it reads, in the format it says. Waits for the end of it.
   Result<void> copy_in(const char* sql, std::string_view rows);
   [[nodiscard]] std::int64_t changes() noexcept override;
   [[nodiscard]] std::int64_t last_id() noexcept override;
@@ -147,6 +147,11 @@ class PgArray {
   // In the binary form of the protocol.
   [[nodiscard]] std::string_view value();
   [[nodiscard]] Oid type() const noexcept;
+  [[nodiscard]] bool is_integer() const noexcept { return of_ == Of::Integer; }
+  // One after the other: the length in four bytes, the highest first (-1: null), and its bytes.
+  [[nodiscard]] std::string_view elements() const noexcept {
+    return std::string_view(value_).substr(kHeaderBytes);
+  }
 
  private:
   static constexpr std::size_t kHeaderBytes = 20;
@@ -165,6 +170,8 @@ class PgStatement final : public RemoteStatement {
   void bind_bytes(int i, std::string_view v) override;
   void bind_null(int i) override;
   void bind_array(int i, PgArray& array);
+  // Rows that the last run() changed; known when its answer is there, after next() of another or flush().
+  [[nodiscard]] std::int64_t changed() const noexcept { return changed_; }
   Result<bool> next() override;
   Result<void> run() override;
   void reset() noexcept override;
@@ -189,6 +196,7 @@ class PgStatement final : public RemoteStatement {
   std::uint64_t prepared_on_ = 0;  // a connection's generation; 0: on none
   std::vector<Value> values_;
   PGresult* result_ = nullptr;
+  std::int64_t changed_ = 0;
   bool is_run_ = false;
   int row_ = -1;
 };

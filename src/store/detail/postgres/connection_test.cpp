@@ -4,6 +4,7 @@
 
 #include "base/crypto.h"
 #include "store/detail/postgres/cluster_test.h"
+#include "store/detail/postgres/copy.h"
 
 namespace carillon::store::detail {
 namespace {
@@ -134,6 +135,71 @@ TEST_F(Postgres, TakesArraysOfAnyLength) {
     EXPECT_EQ(db_->changes(), n);
     EXPECT_EQ(db_->scalar("SELECT count(s) FROM t").value(), (n + 1) / 2);
   }
+}
+
+// The columns of `wide` for COPY; the second row is nulls as far as it may be.
+struct WideRows {
+  PgArray ids, small, whole, hashes{PgArray::Of::Uuid}, texts{PgArray::Of::Text};
+  std::array<PgColumn, 6> columns{PgColumn{&ids},    PgColumn{&small, 2}, PgColumn{&whole, 4},
+                                  PgColumn{&hashes}, PgColumn{&texts},    PgColumn{nullptr, 4}};
+  explicit WideRows(std::int64_t number) {
+    ids.add(INT64_MIN);
+    small.add(number);
+    whole.add(std::int64_t{INT32_MAX});
+    hashes.add(base::Hash128{1, 0, 255, 4});
+    texts.add(std::string_view("안녕\n"));
+    ids.add(std::int64_t{2});
+    for (PgArray* array : {&small, &whole, &hashes, &texts}) array->add_null();
+  }
+};
+constexpr const char* kCopyWide = "COPY wide(id, small, whole, hash, text, zero) FROM STDIN (FORMAT binary)";
+
+TEST_F(Postgres, CopiesRowsAsTheyWouldBeInserted) {
+  ASSERT_TRUE(db_->exec(
+      "CREATE TABLE wide(id bigint PRIMARY KEY, small smallint, whole integer, hash uuid, text text, zero "
+      "integer NOT NULL);"));
+  const WideRows rows(-32'768);
+  ASSERT_TRUE(db_->begin());
+  ASSERT_TRUE(insert(*db_, 1));  // on its way when the copy begins
+  ASSERT_TRUE(db_->copy_in(kCopyWide, binary_rows(rows.columns).value()));
+  ASSERT_TRUE(insert(*db_, 2));
+  ASSERT_TRUE(db_->commit());
+  EXPECT_EQ(count(), 2);
+  Statement s = db_->statement("SELECT id, small, whole, hash, text, zero FROM wide ORDER BY id");
+  ASSERT_TRUE(s.next().value());
+  EXPECT_EQ(s.integer(0), INT64_MIN);
+  EXPECT_EQ(s.integer(1), -32'768);
+  EXPECT_EQ(s.integer(2), INT32_MAX);
+  EXPECT_EQ(s.hash(3), (base::Hash128{1, 0, 255, 4}));
+  EXPECT_EQ(s.text(4), "안녕\n");
+  EXPECT_EQ(s.integer(5), 0);
+  ASSERT_TRUE(s.next().value());
+  EXPECT_EQ(s.integer(0), 2);
+  for (int c = 1; c < 5; ++c) EXPECT_TRUE(s.is_null(c));
+  EXPECT_FALSE(s.is_null(5));
+  EXPECT_FALSE(s.next().value());
+}
+
+TEST_F(Postgres, ACopyThatFailsIsAnErrorOfItsTransaction) {
+  ASSERT_TRUE(db_->exec(
+      "CREATE TABLE wide(id bigint PRIMARY KEY, small smallint, whole integer, hash uuid, text text, zero "
+      "integer NOT NULL);"));
+  EXPECT_EQ(binary_rows(WideRows(32'768).columns).error().code, Errc::InvalidArgument);
+  const WideRows rows(1);
+  const std::string bytes = binary_rows(rows.columns).value();
+  ASSERT_TRUE(db_->begin());
+  ASSERT_TRUE(db_->copy_in(kCopyWide, bytes));
+  const Result<void> again = db_->copy_in(kCopyWide, bytes);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, Errc::AlreadyExists);
+  db_->rollback();
+  EXPECT_EQ(db_->scalar("SELECT count(*) FROM wide").value(), 0);
+  ASSERT_TRUE(db_->begin());
+  ASSERT_TRUE(insert(*db_, 1));
+  ASSERT_TRUE(insert(*db_, 1));  // fails before the copy
+  EXPECT_EQ(db_->copy_in(kCopyWide, bytes).error().code, Errc::AlreadyExists);
+  db_->rollback();
+  EXPECT_EQ(count(), 0);
 }
 
 TEST_F(Postgres, StoresWhatIsNoTextAsFarAsItIs) {

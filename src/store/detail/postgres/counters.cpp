@@ -66,11 +66,9 @@ Result<void> PgCounters::write_stats(Db& db, const StatDeltas& deltas) const {
   if (counts.size() == 0) return {};
   PgStatement& s = static_cast<PgDb&>(db).with_arrays(
       "INSERT INTO stats_hourly(node, project, hour, app, category, template, channel, integration, status, "
-      "n) "
-      "SELECT ?1, i.* FROM unnest(?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) AS i(p, h, a, c, t, ch, it, s, n) "
-      "ORDER BY 2, 3, 4, 5, 6, 7, 8, 9 "
-      "ON CONFLICT(project, hour, app, category, template, channel, integration, status, node) "
-      "DO UPDATE SET n = stats_hourly.n + excluded.n");
+      "n) SELECT ?1, i.* FROM unnest(?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) AS i(p, h, a, c, t, ch, it, s, n) "
+      "ORDER BY 2, 3, 4, 5, 6, 7, 8, 9 ON CONFLICT(project, hour, app, category, template, channel, "
+      "integration, status, node) DO UPDATE SET n = stats_hourly.n + excluded.n");
   s.bind_integer(1, node_.load());
   int i = 2;
   for (PgArray* array :

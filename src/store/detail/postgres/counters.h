@@ -10,8 +10,8 @@ namespace carillon::store::detail {
 
 class PgCounters final : public Counters {
  public:
-  // Whose rows: twice the node, and one more for the writer of everything besides claims and results. Before
-  // the first transaction that counts.
+  // Whose rows: twice the node, and one more for the writer of everything besides claims and results; above
+  // all of those, by the node, for the writer of what is critical. Before the first transaction that counts.
   void count_as(std::int64_t node) noexcept { node_.store(node); }
   Result<void> write(Db& db, const CounterDeltas& deltas) const override;
   Result<void> write_of_notifications(Db& db, const NotificationDeltas& deltas) const override;

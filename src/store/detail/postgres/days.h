@@ -6,6 +6,9 @@
 // any more, its rows are counted, what belongs to them is deleted in pieces, and it goes with the counters in
 // one transaction. A process that dies between leaves a table that is no partition; the next round goes on
 // with it.
+//
+// Whether a day may go is asked of partial indexes, each of which holds what is open in one way: due, taken,
+// or held. Should the count find an open row all the same, the day is put back.
 #pragma once
 
 #include <cstdint>
@@ -32,12 +35,19 @@ struct Day {
 enum class DayOf : std::uint8_t { Delivery, Notification };
 // Oldest first.
 Result<std::vector<Day>> days_of(Db& db, DayOf what);
-// Whether nothing in it is open; a notification's deliveries have to be gone, too. Reads, maybe all of it.
-Result<bool> can_go(PgDb& db, DayOf what, const Day& day);
+// Whether nothing in it is open: a look, however large the day is.
+Result<bool> is_over(PgDb& db, DayOf what, const Day& day);
+// The first id above all deliveries of a day of notifications; 0: it has none. Reads the whole day.
+Result<std::int64_t> end_of_deliveries(PgDb& db, const Day& day);
+// Whether deliveries of that day's notifications are still there, which end before `end`.
+Result<bool> has_deliveries(PgDb& db, const Day& day, std::int64_t end);
 // Outside of a transaction. False: others were at the table, or something in it is open by now.
 Result<bool> take_off(PgDb& db, DayOf what, const Day& day);
+// The other way round. False: others were at the table.
+Result<bool> put_back(PgDb& db, DayOf what, const Day& day);
 // How many rows of a day, or of all of them ("delivery"), are in each state.
 struct StateCount {
+  model::DeliveryStatus status{};
   CounterKey key, accepted_key;
   std::int64_t n = 0;
 };

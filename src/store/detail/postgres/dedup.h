@@ -24,7 +24,7 @@ struct PgEvent {
 // for those who are at the same event.
 Result<std::vector<std::optional<PgSeen>>> take_events(Txn& txn, std::span<const PgEvent> events,
                                                        Millis window, Time now);
-// It was not accepted after all.
-Result<void> give_event_back(Txn& txn, const PgEvent& event);
+// It was not accepted after all. `now`: of the call that took it.
+Result<void> give_event_back(Txn& txn, const PgEvent& event, Time now);
 
 }  // namespace carillon::store::detail

@@ -1,5 +1,6 @@
 #include "store/detail/postgres/heartbeat.h"
 
+#include <fmt/format.h>
 #include <pthread.h>
 
 #include <cstdlib>
@@ -16,6 +17,12 @@ constexpr int kRenewalsPerLease = 6, kBeatsPerLeaderLease = 5;
 constexpr std::int64_t kClockErrorMaxMs = 5'000;
 
 }  // namespace
+
+std::string clock_trouble(std::int64_t ahead_ms) {
+  if (std::abs(ahead_ms) <= kClockErrorMaxMs) return {};
+  return fmt::format("this machine's clock is {} s {} PostgreSQL's, which counts; set it right",
+                     std::abs(ahead_ms) / 1'000, ahead_ms > 0 ? "ahead of" : "behind");
+}
 
 Heartbeat::Heartbeat(Options options) : options_(std::move(options)) {}
 
@@ -80,8 +87,7 @@ Result<void> Heartbeat::look() {
   std::int64_t webhooks = 0, server_ms = 0;
   Statement s = db_->statement(
       "SELECT key, value FROM meta WHERE key IN ('records', 'schedules', 'webhooks', 'news') UNION ALL "
-      "SELECT "
-      "'now', " CARILLON_SERVER_NOW);
+      "SELECT 'now', " CARILLON_SERVER_NOW);
   const std::int64_t asked = boot_ms();
   for (;;) {
     CARILLON_TRY(const bool has_row, s.next());
@@ -119,12 +125,10 @@ void Heartbeat::note_server_time(std::int64_t asked, std::int64_t answered, std:
   server_offset_ms_ = offset;
   if (options_.clock == nullptr) return;
   options_.clock->follow(server_ms, middle, error);
-  const std::int64_t ahead = options_.clock->machine_is_ahead_ms();
-  const bool is_wrong = std::abs(ahead) > kClockErrorMaxMs;
-  if (is_wrong && !is_clock_wrong_)
-    base::log_warn("store: this machine's clock is {} s {} PostgreSQL's, which counts; set it right",
-                   std::abs(ahead) / 1'000, ahead > 0 ? "ahead of" : "behind");
-  is_clock_wrong_ = is_wrong;
+  const std::string trouble = clock_trouble(options_.clock->machine_is_ahead_ms());
+  if (!trouble.empty() && !is_clock_wrong_) base::log_warn("store: {}; until then it is not ready", trouble);
+  if (trouble.empty() && is_clock_wrong_) base::log_info("store: this machine's clock is right again");
+  is_clock_wrong_ = !trouble.empty();
 }
 
 void Heartbeat::beat(Owner owner, std::int64_t asked) {
@@ -153,6 +157,13 @@ void Heartbeat::beat(Owner owner, std::int64_t asked) {
   if (!done && !is_failing_)
     base::log_warn("store: the leases of node {} are not renewed: {}", owner.node, done.error().message);
   is_failing_ = !done;
+  const std::lock_guard lock(mutex_);
+  trouble_ = done ? std::string() : done.error().message;
+}
+
+std::string Heartbeat::trouble() const {
+  const std::lock_guard lock(mutex_);
+  return trouble_;
 }
 
 void Heartbeat::loop() {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 
 #include "base/shared_clock.h"
@@ -19,6 +20,9 @@ namespace carillon::store::detail {
 
 // The server's clock, in ms since 1970: the same for all processes.
 #define CARILLON_SERVER_NOW "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)"
+
+// What is wrong with a machine whose clock is `ahead_ms` ahead of the server's; empty: nothing.
+[[nodiscard]] std::string clock_trouble(std::int64_t ahead_ms);
 
 // On a thread and a connection of its own, so that nothing which takes long keeps it waiting.
 class Heartbeat {
@@ -50,6 +54,8 @@ class Heartbeat {
   // As of the latest beat.
   [[nodiscard]] Revision revision() const noexcept { return {records_.load(), schedules_.load()}; }
   [[nodiscard]] std::uint64_t news() const noexcept { return news_.load(); }
+  // Why the database did not answer the latest beat; empty: it did.
+  [[nodiscard]] std::string trouble() const;
   // Gives both leases back. Blocks.
   void release();
 
@@ -66,8 +72,9 @@ class Heartbeat {
 
   const Options options_;
   std::unique_ptr<PgDb> db_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
+  std::string trouble_;
   std::optional<Owner> owner_;
   bool is_closing_ = false, is_failing_ = false, is_clock_wrong_ = false;
   std::int64_t renewed_ms_ = 0;  // of the clock since boot; likewise below

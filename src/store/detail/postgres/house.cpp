@@ -35,14 +35,13 @@ Task<Result<bool>> PostgresStore::before_house(Time now) {
 Result<SqlStore::House> PostgresStore::keep_house(Txn& txn, Time) {
   Statement s = txn.db.statement("SELECT pg_try_advisory_xact_lock(?1)");
   CARILLON_TRY(const bool has_row, s.bind(1, kHouse).next());
-  return House{.others = !has_row || s.integer(0) == 0};
+  return House{.others = !has_row || s.integer(0) == 0, .by_days = true};
 }
 
 Result<void> PostgresStore::drop_history(Txn& txn, std::int64_t below) {
   Statement s = txn.db.statement(
       "DELETE FROM history_address WHERE (key, notification) IN (SELECT key, notification FROM "
-      "history_address "
-      "WHERE notification < ?1 ORDER BY notification LIMIT 2000)");
+      "history_address WHERE notification < ?1 ORDER BY notification LIMIT 2000)");
   return s.bind(1, below).run();
 }
 

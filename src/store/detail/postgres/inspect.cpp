@@ -61,8 +61,7 @@ Result<void> read_slots(PgDb& db, PostgresFacts& facts) {
   if (facts.is_standby) return {};
   Statement s = db.statement(
       "SELECT CAST(slot_name AS text), CAST(coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0) "
-      "AS bigint) "
-      "FROM pg_replication_slots WHERE NOT active ORDER BY slot_name");
+      "AS bigint) FROM pg_replication_slots WHERE NOT active ORDER BY slot_name");
   for (;;) {
     CARILLON_TRY(const bool has_row, s.next());
     if (!has_row) return {};
@@ -73,9 +72,8 @@ Result<void> read_slots(PgDb& db, PostgresFacts& facts) {
 Result<void> read_processes(PgDb& db, PostgresFacts& facts) {
   Statement s = db.statement(
       "SELECT node, started_at, renewed_at, " CARILLON_SERVER_NOW
-      " - renewed_at, (SELECT count(*) FROM delivery d WHERE d.owner >= CAST(p.node AS bigint) * "
-      "4294967296 AND d.owner < CAST(p.node + 1 AS bigint) * 4294967296) FROM process p ORDER BY "
-      "node");
+      " - renewed_at, (SELECT count(*) FROM delivery d WHERE d.owner >= CAST(p.node AS bigint) * 4294967296 "
+      "AND d.owner < CAST(p.node + 1 AS bigint) * 4294967296) FROM process p ORDER BY node");
   for (;;) {
     CARILLON_TRY(const bool has_row, s.next());
     if (!has_row) break;

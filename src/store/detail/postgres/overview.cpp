@@ -10,6 +10,9 @@ namespace {
 
 constexpr std::size_t kKeysMax = 1024;
 
+// In what follows each key is looked for by itself, which a LIMIT makes sure of: a plan that was made while a
+// table was nearly empty may else read all of a project to join it with the keys.
+
 }  // namespace
 
 Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> PostgresStore::profiles(
@@ -25,8 +28,9 @@ Task<Result<std::vector<std::shared_ptr<const model::Profile>>>> PostgresStore::
       users.add(std::string_view(key.user_id));
     }
     PgStatement& s = static_cast<PgDb&>(db).with_arrays(
-        "SELECT k.place, p.version, p.data FROM unnest(?1, ?2) WITH ORDINALITY AS k(project, user_id, place) "
-        "JOIN profile p ON p.project = k.project AND p.user_id = k.user_id");
+        "SELECT k.place, p.version, p.data FROM "
+        "unnest(?1, ?2) WITH ORDINALITY AS k(project, user_id, place), LATERAL (SELECT version, data FROM "
+        "profile WHERE project = k.project AND user_id = k.user_id LIMIT 1) AS p");
     s.bind_array(1, projects);
     s.bind_array(2, users);
     const Statement row(&s);
@@ -56,9 +60,10 @@ Task<Result<std::vector<std::optional<Suppression>>>> PostgresStore::suppressed(
       hashes.add(key.hash);
     }
     PgStatement& s = static_cast<PgDb&>(db).with_arrays(
-        "SELECT k.place, s.id, s.hint, s.reason, s.at FROM unnest(?2, ?3) WITH ORDINALITY AS k(channel, "
-        "hash, place) "
-        "JOIN suppression s ON s.project = ?1 AND s.channel = k.channel AND s.hash = k.hash");
+        "SELECT k.place, s.id, s.hint, s.reason, s.at FROM "
+        "unnest(?2, ?3) WITH ORDINALITY AS k(channel, hash, place), LATERAL (SELECT id, hint, reason, at "
+        "FROM "
+        "suppression WHERE project = ?1 AND channel = k.channel AND hash = k.hash LIMIT 1) AS s");
     s.bind_integer(1, project);
     s.bind_array(2, channels);
     s.bind_array(3, hashes);
@@ -104,11 +109,10 @@ Task<Result<std::vector<std::shared_ptr<const model::Notification>>>> PostgresSt
     PgStatement& s = static_cast<PgDb&>(db).with_arrays(
         "SELECT " CARILLON_NOTIFICATION_COLUMNS
         ", CASE WHEN first_delivery IS NULL THEN EXISTS (SELECT 1 FROM notification_count c WHERE "
-        "c.notification = n.id AND c.status < 4 GROUP BY c.status HAVING sum(c.n) > 0) ELSE EXISTS (SELECT 1 "
-        "FROM "
-        "delivery d WHERE d.id >= n.first_delivery AND d.id < n.first_delivery + n.delivery_count AND "
-        "d.status < 4) "
-        "END FROM unnest(?1) AS w(wanted) JOIN notification n ON n.id = w.wanted");
+        "c.notification = n.id AND c.status < 4 GROUP BY c.status HAVING sum(c.n) > 0) ELSE (SELECT true "
+        "FROM delivery d WHERE d.id >= n.first_delivery AND d.id < n.first_delivery + n.delivery_count AND "
+        "d.status < 4 ORDER BY d.id LIMIT 1) END FROM "
+        "unnest(?1) AS w(wanted), LATERAL (SELECT * FROM notification WHERE id = w.wanted LIMIT 1) AS n");
     s.bind_array(1, wanted);
     const Statement row(&s);
     for (;;) {
@@ -141,8 +145,7 @@ Task<Result<std::vector<LaneDepth>>> PostgresStore::lane_depths(Time now) {
     }
     PgStatement& s = static_cast<PgDb&>(db).with_arrays(
         "SELECT l.lane, (SELECT min(due_at) FROM delivery d WHERE d.lane = l.lane AND d.due_at IS NOT NULL "
-        "AND "
-        "d.due_at <= ?2) FROM unnest(?1) AS l(lane)");
+        "AND d.due_at <= ?2) FROM unnest(?1) AS l(lane)");
     s.bind_array(1, waiting);
     s.bind_integer(2, to_ms(now));
     const Statement row(&s);

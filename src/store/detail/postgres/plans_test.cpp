@@ -1,17 +1,9 @@
 // What is asked for each notification is found by key also in a partition of which PostgreSQL knows nothing
 // yet, as every day's is at midnight.
 #include <fmt/format.h>
-#include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <optional>
-
-#include "base/crypto.h"
 #include "base/ids.h"
-#include "store/detail/postgres/cluster_test.h"
-#include "store/postgres.h"
-#include "store/store.h"
+#include "store/detail/postgres/store_fixture_test.h"
 
 namespace carillon::store {
 namespace {
@@ -19,41 +11,16 @@ namespace {
 constexpr std::size_t kBatch = 200, kBatches = 10;
 constexpr model::Lane kLane{model::Queue::Email, model::Priority::Normal};
 
-class PostgresPlans : public testing::Test {
+class PostgresPlans : public detail::PostgresStoreTest {
  protected:
+  PostgresPlans() : PostgresStoreTest("plans") {}
   void SetUp() override {
-    if (!cluster().why_not().empty()) GTEST_SKIP() << cluster().why_not();
-    cluster().create(kDatabase);
-    store_ = open();
+    PostgresStoreTest::SetUp();
+    if (!store_) return;
     owner_ = run(store_->register_process("plans", clock_.now())).value().owner;
     ids_.emplace(clock_, owner_.node, 0);
   }
-  void TearDown() override {
-    if (store_) store_->close();
-    store_.reset();
-    cluster().drop(kDatabase);
-  }
-  static detail::PostgresCluster& cluster() { return detail::PostgresCluster::instance(); }
-  std::unique_ptr<Store> open() {
-    PostgresOptions options;
-    options.url = cluster().url(kDatabase);
-    options.keys = &keys_;
-    auto store = open_postgres(std::move(options));
-    EXPECT_TRUE(store) << store.error().message;
-    return store ? std::move(*store) : nullptr;
-  }
-  template <class T>
-  T run(Task<T> task) {
-    std::optional<T> value;
-    boost::asio::co_spawn(io_, std::move(task), [&](std::exception_ptr e, T v) {
-      if (e) std::rethrow_exception(e);
-      value = std::move(v);
-    });
-    io_.restart();
-    io_.run();
-    return std::move(*value);
-  }
-  void accept(std::size_t batch) {
+  void accept(std::size_t batch, Millis ago = Millis(0)) {
     std::vector<AcceptItem> items;
     for (std::size_t i = 0; i < kBatch; ++i) {
       AcceptItem& item = items.emplace_back();
@@ -71,36 +38,97 @@ class PostgresPlans : public testing::Test {
       d.project = 1;
       d.queue = kLane.queue;
       d.user_id = fmt::format("u{}", i);
+      d.due_at = began_ - std::chrono::hours(1) + Millis(batch * kBatch + i);
     }
-    const auto accepted = run(store_->accept(std::move(items), clock_.now()));
+    const auto accepted = run(store_->accept(std::move(items), clock_.now() - ago));
     ASSERT_TRUE(accepted) << accepted.error().message;
     for (const auto& one : *accepted) {
       ASSERT_TRUE(one) << one.error().message;
       ASSERT_EQ(one->kind, Accepted::New);
     }
   }
+  void execute(const std::string& sql) {
+    const Result<void> done = connect()->exec(sql.c_str());
+    ASSERT_TRUE(done) << done.error().message;
+  }
   // Rows read through indexes, of these tables and their partitions, by connections that are closed.
   std::int64_t rows_read(const std::string& tables) {
-    const auto db = detail::PgDb::open({.url = cluster().url(kDatabase), .name = "carillon tests"}).value();
+    const auto db = connect();
     detail::Statement s = db->statement(
         "SELECT coalesce(sum(idx_tup_fetch), 0) FROM pg_stat_user_tables WHERE relname LIKE ?1 || '%'");
     EXPECT_TRUE(*s.bind(1, tables).next());
     return s.integer(0);
   }
 
-  static constexpr const char* kDatabase = "plans";
-  base::KeyRing keys_ = base::KeyRing::derive(base::Secret(std::string(32, 'k'))).value();
+  // Entries of the due indexes that were looked at, by connections that are closed.
+  std::int64_t due_entries_read() {
+    return connect()
+        ->number("SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE indexrelname LIKE '%lane_due_at%'")
+        .value();
+  }
+
   base::SystemClock clock_;
-  boost::asio::io_context io_{1};
+  const Time began_ = clock_.now();
   Owner owner_;
   std::optional<base::IdGenerator> ids_;
-  std::unique_ptr<Store> store_;
 };
 
 TEST_F(PostgresPlans, AnEventIdIsLookedForWithoutReadingTheDaysOthers) {
   for (std::size_t batch = 0; batch < kBatches; ++batch) accept(batch);
   store_->close();
   EXPECT_LT(rows_read("dedup"), std::int64_t{kBatch}) << "nobody had any of them";
+}
+
+TEST_F(PostgresPlans, AnEventIdIsLookedForInTheDayBeforeWithoutReadingIt) {
+  accept(kBatches, std::chrono::hours(24));
+  for (std::size_t batch = 0; batch < kBatches; ++batch) accept(batch);
+  store_->close();
+  // Each statement looks whether there is something in that day at all.
+  EXPECT_LT(rows_read("dedup"), std::int64_t{kBatch}) << "nobody had any of them";
+}
+
+// The plans are made while nothing is there.
+TEST_F(PostgresPlans, AnAddressIsLookedForWithoutReadingTheProjectsOthers) {
+  const auto look = [&](std::size_t round) {
+    std::vector<AddressKey> keys;
+    for (std::size_t i = 0; i < kBatch; ++i)
+      keys.push_back({model::Channel::Email, keys_.lookup_hash({fmt::format("{}-{}", round, i)})});
+    for (const auto& found : run(store_->suppressed(1, std::move(keys))).value()) EXPECT_FALSE(found);
+  };
+  for (std::size_t round = 0; round < kBatches; ++round) look(round);
+  execute(
+      "INSERT INTO suppression(project, channel, hash, reason, at) SELECT 1, 1, decode(md5(i::text), 'hex'), "
+      "'bounce', 0 FROM generate_series(1, 5000) i;");
+  for (std::size_t round = 0; round < kBatches; ++round) look(round);
+  store_->close();
+  EXPECT_LT(rows_read("suppression"), std::int64_t{kBatch}) << "none of them was asked for";
+}
+
+TEST_F(PostgresPlans, AUserIsLookedForWithoutReadingTheProjectsOthers) {
+  const auto look = [&](std::size_t round) {
+    std::vector<UserKey> keys;
+    for (std::size_t i = 0; i < kBatch; ++i) keys.push_back({1, fmt::format("nobody-{}-{}", round, i)});
+    for (const auto& found : run(store_->profiles(std::move(keys))).value()) EXPECT_EQ(found, nullptr);
+  };
+  for (std::size_t round = 0; round < kBatches; ++round) look(round);
+  execute(
+      "INSERT INTO profile(project, user_id, version, data) SELECT 1, 'u' || i, 1, '{}' FROM "
+      "generate_series(1, 5000) i;");
+  for (std::size_t round = 0; round < kBatches; ++round) look(round);
+  store_->close();
+  EXPECT_LT(rows_read("profile"), std::int64_t{kBatch}) << "none of them was asked for";
+}
+
+TEST_F(PostgresPlans, ANotificationIsLookedForWithoutReadingTheDaysOthers) {
+  const auto look = [&] { EXPECT_EQ(run(store_->notifications({5, 6, 7})).value().size(), 3U); };
+  for (std::size_t round = 0; round < kBatches; ++round) look();
+  for (std::size_t batch = 0; batch < kBatches; ++batch) accept(batch);
+  store_->close();
+  const std::int64_t before = rows_read("notification") + rows_read("delivery");
+  store_ = open();
+  for (std::size_t round = 0; round < kBatches; ++round) look();
+  store_->close();
+  EXPECT_LT(rows_read("notification") + rows_read("delivery") - before, std::int64_t{kBatch});
 }
 
 TEST_F(PostgresPlans, WhatLostProcessesHaveIsLookedForAmongWhatIsTaken) {
@@ -112,6 +140,29 @@ TEST_F(PostgresPlans, WhatLostProcessesHaveIsLookedForAmongWhatIsTaken) {
   for (int i = 0; i < 10; ++i) EXPECT_TRUE(run(store_->owned_by_lost(0, 1'000)).value().empty());
   store_->close();
   EXPECT_LT(rows_read("delivery") - before, std::int64_t{kBatch}) << "nothing was taken";
+}
+
+TEST_F(PostgresPlans, AScanThatGoesOnDoesNotReadWhatWasTakenOnceMore) {
+  for (std::size_t batch = 0; batch < kBatches; ++batch) accept(batch);
+  // Whoever reads for long, as a backup does, keeps the entries of what was taken.
+  const auto reader = connect();
+  ASSERT_TRUE(reader->exec("BEGIN ISOLATION LEVEL REPEATABLE READ;"));
+  ASSERT_EQ(reader->number("SELECT count(*) FROM delivery").value(), kBatches * kBatch);
+  const std::int64_t before = due_entries_read();
+  const Time claimed_since = clock_.now();
+  constexpr std::size_t kClaims = 20, kEach = kBatches * kBatch / kClaims;
+  const ClaimRequest request{.lane = kLane, .ids = {}, .limit = kEach};
+  for (std::size_t n = 0; n < kClaims; ++n) {
+    const auto claimed = run(store_->claim({request}, owner_, clock_.now()));
+    ASSERT_TRUE(claimed) << claimed.error().message;
+    ASSERT_EQ(claimed->size(), kEach);
+  }
+  EXPECT_TRUE(run(store_->claim({request}, owner_, clock_.now())).value().empty());
+  store_->close();
+  // Once each, and all of them once a second.
+  const std::int64_t seconds = std::chrono::ceil<std::chrono::seconds>(clock_.now() - claimed_since).count();
+  EXPECT_LT(due_entries_read() - before, static_cast<std::int64_t>(kBatches * kBatch) * (seconds + 2));
+  reader->rollback();
 }
 
 }  // namespace

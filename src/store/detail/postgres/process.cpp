@@ -23,6 +23,24 @@ namespace {
 constexpr std::size_t kReaderThreads = 4;
 }  // namespace
 
+namespace {
+
+// What the server refuses when the tables are made is a matter of where store.url leads.
+Error of_the_url(Error error) {
+  if (!error.message.starts_with("store: ") || error.message.contains("store.url")) return error;
+  std::string_view fix;
+  if (error.message.contains("(42501)"))
+    fix = "; this user may make no tables there: give it a database of its own (ALTER DATABASE … OWNER TO …)";
+  if (error.message.contains("(25006)"))
+    fix =
+        "; this server is a standby, or the database is read-only: name the primary, or all hosts with "
+        "target_session_attrs=read-write";
+  error.message = fmt::format("store.url: {}{}", error.message, fix);
+  return error;
+}
+
+}  // namespace
+
 PostgresStore::PostgresStore(PostgresOptions options, std::unique_ptr<PgDb> for_words)
     : SqlStore(*options.keys, std::make_unique<PgWords>(std::move(for_words)),
                std::make_unique<PgCounters>()),
@@ -39,11 +57,12 @@ Result<std::unique_ptr<Store>> PostgresStore::open(PostgresOptions options) {
   FolderLock lock;
   if (!options.folder.empty()) { CARILLON_TRY(lock, FolderLock::take(options.folder)); }
   CARILLON_TRY(auto db, PgDb::open(PgOptions{.url = options.url, .name = "carillon words"}));
-  CARILLON_TRY(const bool is_new, migrate_postgres(*db));
+  const Result<bool> is_new = migrate_postgres(*db);
+  if (!is_new) return std::unexpected(of_the_url(is_new.error()));
   CARILLON_CHECK(refuse_half_moved(*db));
   std::unique_ptr<PostgresStore> store(new PostgresStore(std::move(options), std::move(db)));
   store->lock_ = std::move(lock);
-  CARILLON_CHECK(store->start(is_new));
+  CARILLON_CHECK(store->start(*is_new));
   return store;
 }
 
@@ -62,7 +81,9 @@ Result<void> PostgresStore::start(bool is_new) {
   CARILLON_CHECK(set_clock(*by_itself));
   PgOptions for_hot = connection(Isolation::ReadCommitted, "writer");
   for_hot.plans_once = true;
-  CARILLON_TRY(auto hot, PgDb::open(std::move(for_hot)));
+  CARILLON_TRY(auto hot, PgDb::open(for_hot));
+  for_hot.name = connection(Isolation::ReadCommitted, "critical").name;
+  CARILLON_TRY(auto critical, PgDb::open(std::move(for_hot)));
   CARILLON_TRY(auto others, PgDb::open(connection(Isolation::Serializable, "others")));
   readers_ = std::make_unique<Readers>(open, kReaderThreads, false);
   people_readers_ = readers_.get();
@@ -74,6 +95,7 @@ Result<void> PostgresStore::start(bool is_new) {
                          .webhooks_changed = [this](Db& db) { return subscribers_.load(db); },
                          .clock = options_.clock});
   writer_ = make_writer(std::move(hot), static_cast<PgCounters&>(counters_), outbox_);
+  critical_ = make_writer(std::move(critical), critical_counters_, critical_outbox_);
   own_others_ = make_writer(std::move(others), other_counters_, other_outbox_);
   others_ = own_others_.get();
   return {};
@@ -109,11 +131,14 @@ Health PostgresStore::health() const {
   std::error_code ec;
   const auto space = std::filesystem::space(options_.folder.empty() ? "." : options_.folder, ec);
   h.disk_free_bytes = ec ? INT64_MAX : static_cast<std::int64_t>(space.available);
+  if (options_.clock != nullptr) h.clock = clock_trouble(options_.clock->machine_is_ahead_ms());
+  // Who writes nothing at this moment learns of it by its heartbeat.
+  h.why = heartbeat_->trouble();
   if (is_failing_.load()) {
     const std::lock_guard lock(why_mutex_);
-    h.can_write = false;
     h.why = why_;
   }
+  h.can_write = h.why.empty();
   return h;
 }
 
@@ -137,8 +162,8 @@ Result<std::int64_t> node_for(Db& db, const std::string& instance, Millis lease)
   Statement s = db.statement(
       "DELETE FROM process WHERE node = (SELECT node FROM process WHERE renewed_at < " CARILLON_SERVER_NOW
       " - ?1 AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.owner >= CAST(process.node AS bigint) * "
-      "4294967296 AND "
-      "d.owner < CAST(process.node + 1 AS bigint) * 4294967296) ORDER BY renewed_at LIMIT 1) RETURNING node");
+      "4294967296 AND d.owner < CAST(process.node + 1 AS bigint) * 4294967296) ORDER BY renewed_at LIMIT 1) "
+      "RETURNING node");
   CARILLON_TRY(const bool has_row, s.bind(1, lease.count()).next());
   if (!has_row) return fail(Errc::ResourceExhausted, "1,024 processes run on this store; stop one");
   return s.integer(0);
@@ -168,8 +193,8 @@ Task<Result<Registration>> PostgresStore::register_process(std::string instance,
     CARILLON_TRY(const std::int64_t epoch, db.scalar("SELECT coalesce(max(epoch), 0) + 1 FROM process"));
     CARILLON_TRY(const std::int64_t node, node_for(db, instance, options_.lease));
     Statement s = db.statement(
-        "INSERT INTO process(node, instance, epoch, started_at, renewed_at) VALUES(?1, ?2, ?3, "
-        "?4, " CARILLON_SERVER_NOW
+        "INSERT INTO process(node, instance, epoch, started_at, renewed_at) VALUES(?1, "
+        "?2, ?3, ?4, " CARILLON_SERVER_NOW
         ") ON CONFLICT(instance) DO UPDATE SET epoch = excluded.epoch, "
         "started_at = excluded.started_at, renewed_at = excluded.renewed_at");
     CARILLON_CHECK(s.bind(1, node).bind(2, instance).bind(3, epoch).bind(4, now).run());
@@ -187,6 +212,7 @@ Task<Result<Registration>> PostgresStore::register_process(std::string instance,
   const auto node = static_cast<std::int64_t>(r.owner.node);
   static_cast<PgCounters&>(counters_).count_as(2 * node);
   other_counters_.count_as(2 * node + 1);
+  critical_counters_.count_as(2 * (std::int64_t{base::kIdNodeMax} + 1) + node);
   heartbeat_->hold(r.owner);
   CARILLON_CO_CHECK(co_await number_events(node));
   CARILLON_CO_CHECK(co_await before_house(now));
@@ -237,6 +263,15 @@ Task<Result<std::vector<OwnedDelivery>>> PostgresStore::owned_by_lost(std::int64
   });
 }
 
+Result<std::optional<std::int64_t>> PostgresStore::oldest_processing(Db& db, std::int32_t project) {
+  // coalesce(): as in owned_by_lost().
+  Statement s =
+      db.statement("SELECT min(coalesce(id, 0)) FROM delivery WHERE owner IS NOT NULL AND project = ?1");
+  CARILLON_TRY(const bool has_row, s.bind(1, std::int64_t{project}).next());
+  if (!has_row || s.is_null(0)) return std::nullopt;
+  return s.integer(0);
+}
+
 Task<Result<Time>> PostgresStore::copy_to(std::string, const base::Clock&, std::shared_ptr<CopyProgress>) {
   co_return fail(Errc::FailedPrecondition,
                  "the store is in PostgreSQL: back it up with pg_dump or pg_basebackup and WAL archiving");
@@ -244,12 +279,13 @@ Task<Result<Time>> PostgresStore::copy_to(std::string, const base::Clock&, std::
 
 void PostgresStore::close() {
   // Accepted work is finished first; what is still in processing then is free for others at once.
+  if (critical_) critical_->close();
   if (writer_) writer_->close();
   if (own_others_) own_others_->close();
   gate_.wait(base::Deadline::never());  // what was to be given back is refused now
   if (readers_) readers_->close();
   if (heartbeat_) heartbeat_->release();
-  for (const std::unique_ptr<Writer>* writer : {&writer_, &own_others_}) {
+  for (const std::unique_ptr<Writer>* writer : {&critical_, &writer_, &own_others_}) {
     if (*writer) (*writer)->close_database([](Db&) {});
   }
 }

@@ -91,13 +91,10 @@ class PgRecordJob final : public Job {
     }
     PgStatement& s = static_cast<PgDb&>(txn.db).with_arrays(
         "UPDATE delivery AS d SET status = r.status, reason = r.reason, attempts = r.attempts, due_at = "
-        "r.due, "
-        "owner = NULL, finished_at = r.finished, resent = r.resent, claims_lost = r.lost, "
-        "integration = r.integration, provider_id = r.provider_id, note = r.note, expires_at = r.expires, "
-        "device_id = r.device FROM unnest(?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) AS "
-        "r(id, "
-        "epoch, status, reason, attempts, due, finished, resent, lost, integration, expires, provider_id, "
-        "note, "
+        "r.due, owner = NULL, finished_at = r.finished, resent = r.resent, claims_lost = r.lost, integration "
+        "= r.integration, provider_id = r.provider_id, note = r.note, expires_at = r.expires, device_id = "
+        "r.device FROM unnest(?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) AS r(id, epoch, "
+        "status, reason, attempts, due, finished, resent, lost, integration, expires, provider_id, note, "
         "device) WHERE d.id = r.id AND " CARILLON_RECORD_FENCE " RETURNING d.id");
     s.bind_integer(1, owner_);
     int i = 2;
@@ -124,7 +121,7 @@ class PgRecordJob final : public Job {
 Task<Result<std::vector<bool>>> PostgresStore::record(RecordItems items, Owner owner, Time now) {
   if (items->empty()) co_return std::vector<bool>{};
   auto job = std::make_shared<PgRecordJob>(*this, std::move(items), owner, now);
-  co_await writer_->run(job);
+  co_await writer_of(job->job_class == JobClass::RecordCritical).run(job);
   if (job->failure) co_return std::unexpected(*job->failure);
   co_return std::move(job->written);
 }

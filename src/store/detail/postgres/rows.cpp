@@ -1,15 +1,37 @@
 #include "store/detail/postgres/rows.h"
 
+#include "store/detail/postgres/copy.h"
 #include "store/detail/rows.h"
 
 namespace carillon::store::detail {
 namespace {
 
-// Binds them as ?1, ?2, … and runs it.
-Result<void> run_with(Txn& txn, const char* sql, std::initializer_list<PgArray*> arrays) {
-  PgStatement& s = static_cast<PgDb&>(txn.db).with_arrays(sql);
+// From so many rows on, the two round trips that COPY takes are paid for.
+constexpr std::size_t kCopyRows = 100;
+
+#define CARILLON_NOTIFICATION_LIST                                                               \
+  "notification(id, project, app, status, priority, flags, category, template, "                 \
+  "template_version, accepted_at, expires_at, send_at, first_delivery, delivery_count, cursor, " \
+  "event_id, body)"
+#define CARILLON_DELIVERY_LIST                                                                    \
+  "delivery(id, notification, project, lane, status, reason, flags, epoch, due_at, finished_at, " \
+  "expires_at, to_index, generation, integration, owner, user_id, device_id, provider_id, note, " \
+  "attempts)"
+#define CARILLON_COPY_FROM " FROM STDIN (FORMAT binary)"
+
+// `insert` has the columns' values as ?1, ?2, …, `copy` all columns in their order.
+Result<void> insert_with(Txn& txn, const char* insert, const char* copy,
+                         std::initializer_list<PgColumn> columns) {
+  auto& db = static_cast<PgDb&>(txn.db);
+  if (columns.begin()->values->size() >= kCopyRows) {
+    CARILLON_TRY(const std::string rows, binary_rows(columns));
+    return db.copy_in(copy, rows);
+  }
+  PgStatement& s = db.with_arrays(insert);
   int i = 1;
-  for (PgArray* array : arrays) s.bind_array(i++, *array);
+  for (const PgColumn& column : columns) {
+    if (column.values != nullptr) s.bind_array(i++, *column.values);
+  }
   return s.run();
 }
 
@@ -40,14 +62,28 @@ void PgNotificationRows::add(Txn& txn, const AcceptItem& item, Time now) {
 
 Result<void> PgNotificationRows::insert(Txn& txn) {
   if (ids_.size() == 0) return {};
-  return run_with(
+  return insert_with(
       txn,
-      "INSERT INTO notification(id, project, app, status, priority, flags, category, template, "
-      "template_version, accepted_at, expires_at, send_at, first_delivery, delivery_count, cursor, "
-      "event_id, body) SELECT * FROM unnest(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
-      "?14, ?15, ?16, ?17)",
-      {&ids_, &projects_, &apps_, &statuses_, &priorities_, &flags_, &categories_, &templates_, &versions_,
-       &accepted_, &expires_, &send_at_, &first_, &count_, &cursors_, &event_ids_, &bodies_});
+      "INSERT INTO " CARILLON_NOTIFICATION_LIST
+      " SELECT * FROM unnest(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+      "COPY " CARILLON_NOTIFICATION_LIST CARILLON_COPY_FROM,
+      {{&ids_},
+       {&projects_, 4},
+       {&apps_},
+       {&statuses_, 2},
+       {&priorities_, 2},
+       {&flags_, 2},
+       {&categories_, 4},
+       {&templates_, 4},
+       {&versions_, 4},
+       {&accepted_},
+       {&expires_},
+       {&send_at_},
+       {&first_},
+       {&count_, 4},
+       {&cursors_},
+       {&event_ids_},
+       {&bodies_}});
 }
 
 void PgDeliveryRows::add(Txn& txn, const model::Delivery& d, const Origin& origin, Time now,
@@ -90,15 +126,32 @@ void PgDeliveryRows::add(Txn& txn, const model::Delivery& d, const Origin& origi
 
 Result<void> PgDeliveryRows::insert(Txn& txn) {
   if (ids_.size() == 0) return {};
-  CARILLON_CHECK(run_with(
+  CARILLON_CHECK(insert_with(
       txn,
-      "INSERT INTO delivery(id, notification, project, lane, status, reason, flags, epoch, due_at, "
-      "finished_at, expires_at, to_index, generation, integration, owner, user_id, device_id, "
-      "provider_id, note, attempts) SELECT i.*, 0 FROM unnest(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
-      "?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19) AS i",
-      {&ids_, &notifications_, &projects_, &lanes_, &statuses_, &reasons_, &flags_, &epochs_, &due_,
-       &finished_, &expires_, &to_index_, &generations_, &integrations_, &owners_, &users_, &devices_,
-       &provider_ids_, &notes_}));
+      "INSERT INTO " CARILLON_DELIVERY_LIST
+      " SELECT i.*, 0 FROM unnest(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, "
+      "?17, ?18, ?19) AS i",
+      "COPY " CARILLON_DELIVERY_LIST CARILLON_COPY_FROM,
+      {{&ids_},
+       {&notifications_},
+       {&projects_, 4},
+       {&lanes_, 2},
+       {&statuses_, 2},
+       {&reasons_, 2},
+       {&flags_, 2},
+       {&epochs_},
+       {&due_},
+       {&finished_},
+       {&expires_},
+       {&to_index_, 4},
+       {&generations_, 4},
+       {&integrations_, 4},
+       {&owners_},
+       {&users_},
+       {&devices_},
+       {&provider_ids_},
+       {&notes_},
+       {nullptr, 4}}));
   // What is told of one says what its notification has, which is there by now.
   for (const auto& [delivery, at] : told_) CARILLON_CHECK(tell_status(txn, delivery, at));
   return {};

@@ -27,6 +27,8 @@ constexpr std::array kSteps{
 #include "store/schema/postgres/0018_expansion_parts.sql"
     ,
 #include "store/schema/postgres/0019_phone.sql"
+    ,
+#include "store/schema/postgres/0020_console.sql"
 };
 constexpr std::int64_t kMigrating = 0x63'6172'696cLL;  // number of the lock; any but ours
 constexpr std::int64_t kDayMs = 86'400'000, kDaysAhead = 3;

@@ -1,13 +1,18 @@
 // The Store on PostgreSQL: any number of processes on one database (decision 0019).
 //
-// Two writers: one commits sends, claims and results in groups, READ COMMITTED, naming the rows at which it
-// may meet others; the other everything else, SERIALIZABLE, again when others were in between. Nothing is
-// cached that another process may change, except what has a number that never changes (words).
+// Three writers: one commits sends, claims and results in groups, READ COMMITTED, naming the rows at which it
+// may meet others; one those of them that are critical, which so wait for nobody else's (decision 0030); the
+// third everything else, SERIALIZABLE, again when others were in between. Nothing is cached that another
+// process may change, except what has a number that never changes (words).
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <string>
 
 #include "base/task.h"
 #include "store/detail/folder_lock.h"
@@ -73,31 +78,46 @@ class PostgresStore final : public SqlStore {
   Result<House> keep_house(Txn& txn, Time now) override;
   Result<void> drop_history(Txn& txn, std::int64_t below) override;
   Result<void> sandbox_changed(Txn& txn, std::int64_t added) override;
+  Result<std::optional<std::int64_t>> oldest_processing(Db& db, std::int32_t project) override;
 
   Result<void> start(bool is_new);
   Result<void> set_clock(Db& db);
   // ---- days.cpp. `before`: the first day that is not past its retention
   Task<Result<bool>> drop_days(std::int64_t before, Time now);
-  Task<Result<bool>> take_day_off(DayOf what, Day day);
-  Task<Result<void>> clear_day(DayOf what, Day day);
+  Task<Result<bool>> can_go(DayOf what, Day day);
+  using MoveDay = Result<bool> (*)(PgDb&, DayOf, const Day&);  // take_off, put_back
+  Task<Result<bool>> move_day(DayOf what, Day day, MoveDay move);
+  // False: something in it was open, and it is put back.
+  Task<Result<bool>> clear_day(DayOf what, Day day);
   Task<Result<void>> number_events(std::int64_t node);
   // After a commit of which nobody knows whether it was carried out: if it was, these rows belong to this
   // process, which does not know them. Goes on in the background until it is known.
   Task<void> give_back(std::vector<model::Delivery> rows, Owner owner, Time now);
   [[nodiscard]] PgOptions connection(Isolation isolation, std::string_view what) const;
+  [[nodiscard]] Writer& writer_of(bool is_critical) noexcept { return is_critical ? *critical_ : *writer_; }
   std::unique_ptr<Writer> make_writer(std::unique_ptr<PgDb> db, PgCounters& counters, WebhookOutbox& outbox);
+
+  // How far the scan of a lane has come, by due time in ms (0: to its end), and when the next begins at the
+  // beginning, in ms since the machine started.
+  struct Scan {
+    std::atomic<std::int64_t> to{0}, all_again_at{0};
+  };
+  std::array<Scan, model::kLaneCount> scans_{};
 
   PostgresOptions options_;
   FolderLock lock_;
-  PgCounters other_counters_;
-  WebhookOutbox other_outbox_{subscribers_};
+  PgCounters other_counters_, critical_counters_;
+  WebhookOutbox other_outbox_{subscribers_}, critical_outbox_{subscribers_, outbox_};
   std::unique_ptr<Heartbeat> heartbeat_;
-  std::unique_ptr<Writer> own_others_;
+  std::unique_ptr<Writer> critical_, own_others_;
   bool is_new_ = false;
   std::atomic<bool> is_recounting_{false};
-  Time days_again_at_{};                        // before that no day is taken off. Housekeeping's
-  std::int64_t partitions_day_ = -1;            // made for it. Writer thread of the others
-  std::int64_t sandbox_added_ = INT64_MAX / 2;  // since the last look; at first: look. Likewise
+  // ---- housekeeping's
+  Time days_again_at_{};                          // before that no day is taken off
+  std::map<std::string, std::int64_t> day_ends_;  // of days of notifications that wait: end_of_deliveries()
+  std::set<std::string> kept_days_;               // by clear_day(), until the next start
+  std::int64_t partitions_day_ = -1;              // made for it. Writer thread of the others
+  std::int64_t sandbox_added_ = INT64_MAX / 2;    // since the last look; at first: look. Likewise
   std::atomic<bool> is_failing_{false};
   mutable std::mutex why_mutex_;
   std::string why_;

@@ -17,6 +17,10 @@ export function AccountPage() {
   const t = useText(accountTexts);
   const c = useText(common);
   const { session } = useAccess();
+  const appsOf = (project: string) => {
+    const apps = session.member.apps?.[project] ?? [];
+    return apps.length > 0 ? ` (${apps.join(', ')})` : '';
+  };
   return (
     <Page title={t.title}>
       <Section title={t.whoTitle}>
@@ -29,7 +33,7 @@ export function AccountPage() {
               Object.entries(session.member.grants)
                 .map(
                   ([project, role]) =>
-                    `${project === '*' ? t.everyProject : project}: ${c.roles[role] ?? role}`,
+                    `${project === '*' ? t.everyProject : project}: ${c.roles[role] ?? role}${appsOf(project)}`,
                 )
                 .join(', '),
             ],

@@ -109,6 +109,7 @@ interface Values {
   ttl: string;
   retry: string;
   quiet_hours: string;
+  on_unknown: string;
   approval_over: number | string;
   cap_limit: number | string;
   cap_per: string;
@@ -139,6 +140,7 @@ function valuesOf(stored: Category | undefined): Values {
     ttl: stored?.ttl ?? '',
     retry: (stored?.retry ?? ['1m', '5m', '15m', '1h']).join(', '),
     quiet_hours: stored?.quiet_hours ?? 'ignore',
+    on_unknown: stored?.on_unknown ?? '',
     approval_over: stored?.approval_over ?? 0,
     cap_limit: cap?.limit ?? '',
     cap_per: cap?.per ?? '24h',
@@ -175,6 +177,7 @@ export function categoryOf(v: Values, stored: Category | undefined): Category {
       .map((wait) => wait.trim())
       .filter(Boolean),
     quiet_hours: v.quiet_hours as Category['quiet_hours'],
+    on_unknown: (v.on_unknown || null) as Category['on_unknown'],
     ...(v.cap_limit === ''
       ? {}
       : { cap: { ...cap, limit: Number(v.cap_limit), per: v.cap_per, on_exceed: v.cap_on } }),
@@ -199,6 +202,7 @@ const SHOWN = [
   '/cap',
   '/approval_over',
   '/quiet_hours',
+  '/on_unknown',
   '/default_opt_in',
 ];
 
@@ -243,7 +247,7 @@ function Form({ stored }: { stored: Category | undefined }) {
     />
   );
   const choice = (
-    name: 'kind' | 'priority' | 'max_priority' | 'quiet_hours' | 'cap_on',
+    name: 'kind' | 'priority' | 'max_priority' | 'quiet_hours' | 'on_unknown' | 'cap_on',
     label: string,
     words: Record<string, string>,
   ) => (
@@ -252,7 +256,7 @@ function Form({ stored }: { stored: Category | undefined }) {
       allowDeselect={false}
       data={Object.entries(words).map(([value, word]) => ({ value, label: word }))}
       value={v[name]}
-      onChange={(value) => value && set({ [name]: value })}
+      onChange={(value) => value !== null && set({ [name]: value })}
       error={of(`/${name}`)}
     />
   );
@@ -269,7 +273,7 @@ function Form({ stored }: { stored: Category | undefined }) {
       above={<TextLink to={to(['categories'])}>← {t.categoriesTitle}</TextLink>}
     >
       <form onSubmit={submit} noValidate>
-        <Section title={stored?.key ?? t.freshCategory}>
+        <Section>
           <Stack gap="md">
             <SimpleGrid cols={{ base: 1, sm: 2, lg: 4 }} spacing="sm">
               <KeyField of={key} error={save.error} />
@@ -288,6 +292,7 @@ function Form({ stored }: { stored: Category | undefined }) {
               {text('ttl', t.ttl, '/ttl', t.ttlHelp)}
               {text('retry', t.retry, '/retry', t.retryHelp)}
               {choice('quiet_hours', t.quietHours, t.quiet)}
+              {choice('on_unknown', t.onUnknown, t.onUnknowns)}
               <NumberInput
                 label={t.approvalOver}
                 description={t.approvalHelp}

@@ -1,4 +1,4 @@
-import { Button, Checkbox, Group, Select, Stack, Table, Text, TextInput } from '@mantine/core';
+import { Button, Checkbox, Group, MultiSelect, Select, Table, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
@@ -6,19 +6,20 @@ import { complaint } from '@/api/problem';
 import { type Role, sessions } from '@/api/session';
 import { common } from '@/text/common';
 import { useText } from '@/text/language';
-import { CopyButton, Mono, Page, Tag, Time } from '@/ui/basics';
+import { Page, Tag } from '@/ui/basics';
 import { Confirm, say } from '@/ui/feedback';
 import { QueryTable } from '@/ui/query-table';
 import { administerTexts } from './texts';
-import { Dialog } from '@/ui/dialog';
+import { LinkDialog } from '@/ui/link-dialog';
 
-type Member = Body<'TeamMember'>;
+type Member = Body<'TeamMember'> & { apps?: Record<string, string[]> };
 
 export function MembersPage() {
   const t = useText(administerTexts);
   const c = useText(common);
   const [editing, setEditing] = useState<Member | 'new'>();
   const [removing, setRemoving] = useState<Member>();
+  const [resetting, setResetting] = useState<Member>();
   const [link, setLink] = useState<{ url: string; expires_at: string }>();
   const list = useQuery({ queryKey: ['members'], queryFn: () => body(api.GET('/v1/members')) });
   const invite = useMutation({ mutationFn: sessions.invite, onSuccess: setLink });
@@ -56,6 +57,7 @@ export function MembersPage() {
                 {Object.entries(row.grants).map(([project, role]) => (
                   <Tag key={project} tone="info">
                     {project === '*' ? t.everyProject : project}: {c.roles[role] ?? role}
+                    {row.apps?.[project]?.length ? ` (${row.apps[project].join(', ')})` : ''}
                   </Tag>
                 ))}
               </Group>
@@ -84,6 +86,14 @@ export function MembersPage() {
                 </Button>
                 <Button
                   size="compact-xs"
+                  variant="default"
+                  aria-label={t.resetLabel(row.name || row.key || '')}
+                  onClick={() => setResetting(row)}
+                >
+                  {t.reset}
+                </Button>
+                <Button
+                  size="compact-xs"
                   variant="subtle"
                   color="red"
                   aria-label={t.removeMemberLabel(row.name || row.key || '')}
@@ -106,20 +116,26 @@ export function MembersPage() {
           }}
         />
       )}
+      {resetting && (
+        <ResetDialog
+          member={resetting}
+          onClose={() => setResetting(undefined)}
+          onReset={(made) => {
+            setResetting(undefined);
+            setLink(made);
+          }}
+        />
+      )}
       {removing && <RemoveDialog member={removing} onClose={() => setRemoving(undefined)} />}
       {link && (
-        <Dialog size="lg" title={t.inviteTitle} onClose={() => setLink(undefined)}>
-          <Stack gap="sm">
-            <Text size="sm">{t.inviteHelp}</Text>
-            <Mono>{link.url}</Mono>
-            <Group justify="space-between">
-              <CopyButton value={link.url} />
-              <Text size="sm" c="dimmed">
-                {t.inviteExpires}: <Time at={link.expires_at} />
-              </Text>
-            </Group>
-          </Stack>
-        </Dialog>
+        <LinkDialog
+          title={t.inviteTitle}
+          help={t.inviteHelp}
+          url={link.url}
+          until={t.inviteExpires}
+          expiresAt={link.expires_at}
+          onClose={() => setLink(undefined)}
+        />
       )}
     </Page>
   );
@@ -140,13 +156,20 @@ function MemberDialog({ member, onClose, onMade }: MemberDialogProps) {
   const [email, setEmail] = useState(member?.email ?? '');
   const [isDisabled, setDisabled] = useState(member?.disabled === true);
   const [grants, setGrants] = useState<Record<string, Role>>(member?.grants ?? {});
+  const [apps, setApps] = useState<Record<string, string[]>>(member?.apps ?? {});
   const projects = useQuery({ queryKey: ['projects'], queryFn: () => body(api.GET('/v1/projects')) });
   const save = useMutation({
     mutationFn: () =>
       body(
         api.PUT('/v1/members/{key}', {
           params: { path: { key: key.trim() } },
-          body: { name: name.trim(), email: email.trim() || undefined, grants, disabled: isDisabled },
+          body: {
+            name: name.trim(),
+            email: email.trim() || undefined,
+            grants,
+            ...boundOf(apps, grants),
+            disabled: isDisabled,
+          },
         }),
       ),
     onSuccess: () => {
@@ -167,12 +190,13 @@ function MemberDialog({ member, onClose, onMade }: MemberDialogProps) {
   const roles = Object.entries(c.roles).map(([value, label]) => ({ value, label }));
   return (
     <Confirm
+      size="xl"
       title={member ? t.editLabel(member.name ?? '') : t.freshMember}
       action={c.save}
       isBusy={save.isPending}
       isDisabled={key.trim() === ''}
       error={save.error}
-      shown={['/key', '/name', '/email', '/grants']}
+      shown={['/key', '/name', '/email', '/grants', '/apps']}
       onConfirm={() => save.mutate()}
       onClose={onClose}
     >
@@ -202,35 +226,49 @@ function MemberDialog({ member, onClose, onMade }: MemberDialogProps) {
           error={complaint(save.error, '/key')}
         />
       )}
-      <Table>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th scope="col">{t.project}</Table.Th>
-            <Table.Th scope="col">{t.role}</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {rows.map((project) => (
-            <Table.Tr key={project.key}>
-              <Table.Th scope="row" fw={400}>
-                {project.name}
-              </Table.Th>
-              <Table.Td>
-                <Select
-                  size="xs"
-                  aria-label={`${t.role}: ${project.name}`}
-                  placeholder={t.noRole}
-                  clearable
-                  data={roles}
-                  value={grants[project.key] ?? null}
-                  onChange={(role) => setRole(project.key, role)}
-                  error={complaint(save.error, `/grants/${project.key}`)}
-                />
-              </Table.Td>
+      <Table.ScrollContainer minWidth={520}>
+        <Table>
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th scope="col">{t.project}</Table.Th>
+              <Table.Th scope="col">{t.role}</Table.Th>
+              <Table.Th scope="col">{t.boundTo}</Table.Th>
             </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
+          </Table.Thead>
+          <Table.Tbody>
+            {rows.map((project) => (
+              <Table.Tr key={project.key}>
+                <Table.Th scope="row" fw={400}>
+                  {project.name}
+                </Table.Th>
+                <Table.Td>
+                  <Select
+                    size="xs"
+                    aria-label={`${t.role}: ${project.name}`}
+                    placeholder={t.noRole}
+                    clearable
+                    data={roles}
+                    value={grants[project.key] ?? null}
+                    onChange={(role) => setRole(project.key, role)}
+                    error={complaint(save.error, `/grants/${project.key}`)}
+                  />
+                </Table.Td>
+                <Table.Td>
+                  {isBindable(project.key, grants) && (
+                    <AppChoice
+                      project={project.key}
+                      label={`${t.boundTo}: ${project.name}`}
+                      chosen={apps[project.key] ?? []}
+                      onChange={(chosen) => setApps({ ...apps, [project.key]: chosen })}
+                      error={complaint(save.error, `/apps/${project.key}`)}
+                    />
+                  )}
+                </Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Table.ScrollContainer>
       <ul style={{ margin: 0, paddingInlineStart: '1.2rem' }}>
         {roles.map(({ value, label }) => (
           <li key={value}>
@@ -252,6 +290,90 @@ function MemberDialog({ member, onClose, onMade }: MemberDialogProps) {
           onChange={(e) => setDisabled(e.currentTarget.checked)}
         />
       )}
+    </Confirm>
+  );
+}
+
+/** Administrators see all, and so does whoever has a role in every project. */
+const isBindable = (project: string, grants: Record<string, Role>): boolean =>
+  project !== '*' && (grants[project] === 'viewer' || grants[project] === 'sender');
+
+/** What is sent of the apps: of projects in which somebody can be bound, and is. */
+export function boundOf(
+  apps: Record<string, string[]>,
+  grants: Record<string, Role>,
+): { apps?: Record<string, string[]> } {
+  const bound = Object.entries(apps).filter(
+    ([project, names]) => names.length > 0 && isBindable(project, grants),
+  );
+  return bound.length > 0 ? { apps: Object.fromEntries(bound) } : {};
+}
+
+interface AppChoiceProps {
+  project: string;
+  label: string;
+  chosen: string[];
+  onChange: (apps: string[]) => void;
+  error: string | undefined;
+}
+
+/** The apps of a project, which need not be the one that is worked in. */
+function AppChoice({ project, label, chosen, onChange, error }: AppChoiceProps) {
+  const t = useText(administerTexts);
+  const apps = useQuery({
+    queryKey: ['apps', 'of', project],
+    queryFn: () => body(api.GET('/v1/apps', { headers: { 'Carillon-Project': project } })),
+  });
+  return (
+    <MultiSelect
+      size="xs"
+      aria-label={label}
+      placeholder={chosen.length === 0 ? t.allApps : undefined}
+      clearable
+      data={[...new Set([...(apps.data?.data ?? []).map(({ name = '' }) => name), ...chosen])]}
+      value={chosen}
+      onChange={onChange}
+      error={error}
+    />
+  );
+}
+
+interface ResetProps {
+  member: Member;
+  onClose: () => void;
+  onReset: (link: { url: string; expires_at: string }) => void;
+}
+
+/** The password was forgotten, or somebody else knows it. */
+function ResetDialog({ member, onClose, onReset }: ResetProps) {
+  const t = useText(administerTexts);
+  const [isTotpToo, setTotpToo] = useState(false);
+  const reset = useMutation({
+    mutationFn: () =>
+      body(
+        api.POST('/v1/members/{key}/reset-password', {
+          params: { path: { key: member.key ?? '' } },
+          body: { totp: isTotpToo },
+        }),
+      ),
+    onSuccess: onReset,
+  });
+  return (
+    <Confirm
+      title={t.resetTitle(member.name || (member.key ?? ''))}
+      action={t.resetAction}
+      isDangerous
+      isBusy={reset.isPending}
+      error={reset.error}
+      onConfirm={() => reset.mutate()}
+      onClose={onClose}
+    >
+      <Text size="sm">{t.resetHelp}</Text>
+      <Checkbox
+        label={t.resetTotp}
+        checked={isTotpToo}
+        onChange={(e) => setTotpToo(e.currentTarget.checked)}
+      />
     </Confirm>
   );
 }

@@ -14,10 +14,12 @@ export const administerTexts = texts(
     project: 'Project',
     role: 'Role',
     noRole: 'none',
+    boundTo: 'Only these apps',
+    allApps: 'all apps',
     roleHelp: {
       viewer: 'looks at everything but the audit trail',
-      sender: 'also sends, changes people and content, approves, stops and replays',
-      administrator: 'everything, integrations and keys included',
+      sender: 'also sends, changes people and content, stops and replays',
+      administrator: 'everything: approves what others send; integrations and keys',
     } as Record<string, string>,
     disabled: 'disabled',
     disable: 'May not sign in',
@@ -27,12 +29,25 @@ export const administerTexts = texts(
     inviteHelp:
       'Give this link to the person, in a way only the person reads. It works once; with it the person chooses a password. It is not shown again.',
     inviteExpires: 'Works until',
+    reset: 'New password…',
+    resetLabel: (name: string) => `New password for ${name}…`,
+    resetTitle: (name: string) => `Take the password of ${name} away?`,
+    resetHelp:
+      'The old one and all sessions end at once. You get a link, once, with which the person chooses a new one.',
+    resetTotp: 'The authenticator app too (a lost phone)',
+    resetAction: 'Take away',
     removeMember: 'Remove…',
     removeMemberLabel: (name: string) => `Remove ${name}…`,
     removeTitle: (name: string) => `Remove ${name}?`,
     removeHelp: 'The sessions and tokens end at once. The audit trail keeps what was done.',
     edit: 'Edit',
     editLabel: (name: string) => `Edit ${name}`,
+
+    projects: 'Projects',
+    projectsHelp: 'Products and environments, each with its own apps, users, content and history.',
+    freshProject: 'New project',
+    freshProjectHelp:
+      'It begins empty, without integrations. Choose it at the top left; who may do what in it, say on the page of members.',
 
     audit: 'Audit trail',
     auditHelp: 'Who changed what. Entries are never changed.',
@@ -113,6 +128,12 @@ export const administerTexts = texts(
       string,
       string
     >,
+    onUnknown: 'When nobody knows whether it was sent',
+    onUnknowns: {
+      '': 'text messages, calls and chats wait, the rest is sent again',
+      resend: 'send it again: rather twice than never',
+      hold: 'leave it: rather never than twice',
+    } as Record<string, string>,
     capLimit: 'At most … a person',
     capPer: 'within',
     capOn: 'else',
@@ -136,10 +157,12 @@ export const administerTexts = texts(
     project: '프로젝트',
     role: '역할',
     noRole: '없음',
+    boundTo: '앱 제한',
+    allApps: '모든 앱',
     roleHelp: {
       viewer: '감사 기록을 제외한 모든 화면을 봅니다',
-      sender: '발송, 사용자와 콘텐츠 변경, 승인, 발송 중지, 재발송까지 할 수 있습니다',
-      administrator: '연동과 키를 포함한 모든 작업을 할 수 있습니다',
+      sender: '발송, 사용자와 콘텐츠 변경, 발송 중지, 재발송까지 할 수 있습니다',
+      administrator: '다른 사람이 보낸 발송의 승인, 연동과 키를 포함한 모든 작업을 할 수 있습니다',
     },
     disabled: '사용 중지',
     disable: '로그인 금지',
@@ -149,12 +172,25 @@ export const administerTexts = texts(
     inviteHelp:
       '본인만 볼 수 있는 방법으로 이 링크를 전달하세요. 한 번만 쓸 수 있으며, 받은 사람이 직접 비밀번호를 정합니다. 다시 표시되지 않습니다.',
     inviteExpires: '유효 기한',
+    reset: '비밀번호 재설정…',
+    resetLabel: (name: string) => `${name} 비밀번호 재설정…`,
+    resetTitle: (name: string) => `${name} 님의 비밀번호를 재설정하시겠습니까?`,
+    resetHelp:
+      '기존 비밀번호와 모든 세션이 즉시 종료됩니다. 본인이 새 비밀번호를 정할 링크가 한 번만 표시됩니다.',
+    resetTotp: '인증 앱도 해제 (휴대폰 분실 시)',
+    resetAction: '재설정',
     removeMember: '삭제…',
     removeMemberLabel: (name: string) => `${name} 삭제…`,
     removeTitle: (name: string) => `${name} 님을 삭제하시겠습니까?`,
     removeHelp: '세션과 토큰이 즉시 종료됩니다. 지금까지의 작업은 감사 기록에 남습니다.',
     edit: '편집',
     editLabel: (name: string) => `${name} 편집`,
+
+    projects: '프로젝트',
+    projectsHelp: '제품이나 환경별로 앱, 사용자, 콘텐츠, 발송 이력을 따로 둡니다.',
+    freshProject: '새 프로젝트',
+    freshProjectHelp:
+      '연동이 없는 빈 상태로 시작합니다. 왼쪽 위에서 선택하고, 권한은 구성원 화면에서 정하세요.',
 
     audit: '감사 기록',
     auditHelp: '누가 무엇을 바꾸었는지 보여 줍니다. 기록은 수정되지 않습니다.',
@@ -229,6 +265,12 @@ export const administerTexts = texts(
     retryHelp: '쉼표로 구분합니다: 1m, 5m, 15m',
     quietHours: '방해 금지 시간에는',
     quiet: { ignore: '그대로 발송', defer: '끝날 때까지 보류', drop: '발송 안 함' },
+    onUnknown: '발송 여부를 알 수 없을 때',
+    onUnknowns: {
+      '': '문자·전화·채팅은 대기하고, 나머지는 다시 발송',
+      resend: '다시 발송 (중복보다 누락을 막음)',
+      hold: '다시 보내지 않음 (누락보다 중복을 막음)',
+    },
     capLimit: '1인당 최대 건수',
     capPer: '기간',
     capOn: '넘으면',

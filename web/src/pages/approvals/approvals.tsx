@@ -1,16 +1,17 @@
-import { Alert, Button, SegmentedControl, SimpleGrid, Text, Textarea } from '@mantine/core';
+import { Alert, Button, List, SegmentedControl, SimpleGrid, Text, Textarea } from '@mantine/core';
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import { api, type Body, body } from '@/api/client';
 import { followFirst, LIVE, pollEvery } from '@/api/live';
 import { complaint } from '@/api/problem';
+import type { ApprovalFacts, SampleRecipient } from '@/api/shapes';
 import type { PageProps } from '@/app/pages';
 import { to } from '@/app/router';
 import { useAccess } from '@/app/session';
 import { emptyDraft } from '@/pages/send/draft';
 import { ChannelTabs, ownPreviews, TemplatePreview } from '@/pages/send/previews';
 import { common } from '@/text/common';
-import { formatNumber } from '@/text/format';
+import { formatDuration, formatNumber } from '@/text/format';
 import { useText } from '@/text/language';
 import { Empty, Facts, Loading, Page, ProblemNote, Section, StateTag, TextLink, Time } from '@/ui/basics';
 import { ExplainList } from '@/ui/explain-list';
@@ -18,7 +19,7 @@ import { Confirm, say } from '@/ui/feedback';
 import { DataTable, Pager, useCursor } from '@/ui/table';
 import { approvalTexts } from './texts';
 
-type Approval = Body<'Approval'>;
+type Approval = Body<'Approval'> & ApprovalFacts;
 
 export function ApprovalsPage({ rest }: PageProps) {
   return rest[0] ? <ApprovalPage key={rest[0]} id={rest[0]} /> : <ListPage />;
@@ -75,6 +76,8 @@ function ListPage() {
               ),
             },
             { name: t.by, cell: (row) => row.submitted_by ?? '–' },
+            { name: c.category, cell: (row) => row.category ?? '–', isMinor: true },
+            { name: c.app, cell: (row) => row.app ?? t.console, isMinor: true },
             { name: t.audience, cell: (row) => formatNumber(row.audience ?? 0), isNumber: true },
             { name: c.status, cell: (row) => <StateTag state={row.status ?? ''} /> },
             { name: t.expires, cell: (row) => <Time at={row.expires_at} relative />, isMinor: true },
@@ -104,9 +107,10 @@ function ApprovalPage({ id }: { id: string }) {
       </Page>
     );
   }
-  const a = approval.data;
+  const a = approval.data as Approval;
   const isOwn = a.submitted_by === `member:${session.member.key}`;
-  const mayDecide = a.status === 'open' && can('sender');
+  const mayDecide = a.status === 'open' && can('administrator');
+  const isMine = a.status === 'open' && isOwn;
   return (
     <Page
       title={t.approval}
@@ -124,7 +128,7 @@ function ApprovalPage({ id }: { id: string }) {
         )
       }
     >
-      {mayDecide && isOwn && (
+      {isMine && (
         <Alert color="yellow" variant="light" role="status">
           {t.own}
         </Alert>
@@ -133,6 +137,9 @@ function ApprovalPage({ id }: { id: string }) {
         <Facts
           items={[
             [t.audience, formatNumber(a.audience ?? 0)],
+            ...sizeFacts(a, t),
+            [c.category, a.category],
+            [c.app, a.app ?? t.console],
             [t.by, a.submitted_by],
             [t.at, <Time key="at" at={a.submitted_at} />],
             [t.expires, <Time key="expires" at={a.expires_at} />],
@@ -152,11 +159,62 @@ function ApprovalPage({ id }: { id: string }) {
           <ContentOf id={a.notification_id ?? ''} />
         </Section>
         <Section title={t.who}>
+          {(a.sample ?? []).length > 0 && <Sample recipients={a.sample ?? []} whole={a.audience ?? 0} />}
           <Audience id={a.notification_id ?? ''} isOpen={a.status === 'open'} />
         </Section>
       </SimpleGrid>
       {dialog && <DecideDialog approval={a} what={dialog} onClose={() => setDialog(undefined)} />}
     </Page>
+  );
+}
+
+/** How much it is: beside what went out without asking, and how long it takes. */
+function sizeFacts(
+  { limit, hour, estimate }: ApprovalFacts,
+  t: (typeof approvalTexts)['en'],
+): [string, ReactNode][] {
+  const facts: [string, ReactNode][] = [];
+  if (limit) facts.push([t.limit, formatNumber(limit)]);
+  if (hour) facts.push([t.hour, t.ofHour(formatNumber(hour.recipients), formatNumber(hour.limit))]);
+  if (estimate === undefined) return facts;
+  facts.push([
+    t.takes,
+    estimate ? (
+      <>
+        {t.about(formatDuration(estimate.seconds))}
+        <Text size="xs" c="dimmed">
+          {t.pace(formatNumber(estimate.rate, { maximumFractionDigits: 1 }), formatNumber(estimate.queued))}
+        </Text>
+      </>
+    ) : (
+      t.unknownPace
+    ),
+  ]);
+  return facts;
+}
+
+function Sample({ recipients, whole }: { recipients: SampleRecipient[]; whole: number }) {
+  const t = useText(approvalTexts);
+  return (
+    <>
+      <Text size="sm" fw={600}>
+        {t.sample(formatNumber(recipients.length), formatNumber(whole))}
+      </Text>
+      <List size="sm" mb="sm" listStyleType="none" spacing={2}>
+        {recipients.map((one, index) => (
+          <List.Item key={index}>
+            {one.user_id ? (
+              <TextLink to={to(['users', one.user_id])}>{one.user_id}</TextLink>
+            ) : (
+              (one.email ?? one.phone ?? one.device_id ?? one.device_token ?? one.address ?? one.group)
+            )}{' '}
+            <Text span size="xs" c="dimmed">
+              {[one.user_id && one.group, one.locale].filter(Boolean).join(' · ')}
+            </Text>
+          </List.Item>
+        ))}
+      </List>
+    </>
   );
 }
 

@@ -82,9 +82,7 @@ export function RoutesPage() {
                         {c.edit}
                       </Button>
                       <RemoveButton
-                        text={t.remove}
-                        label={t.removeLabel(row.key ?? '')}
-                        title={t.removeTitle(row.key ?? '')}
+                        name={row.key ?? ''}
                         help={t.removeRouteHelp}
                         shownBy="routes"
                         remove={() =>

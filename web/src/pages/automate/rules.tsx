@@ -5,24 +5,32 @@ import { api, type Body, body } from '@/api/client';
 import { complaint } from '@/api/problem';
 import type { PageProps } from '@/app/pages';
 import { to } from '@/app/router';
-import { useAccess } from '@/app/session';
 import { common } from '@/text/common';
 import { formatNumber } from '@/text/format';
 import { useText } from '@/text/language';
 import { Mono, ProblemNote, Section, StateTag } from '@/ui/basics';
-import { EditorPage, StoredPage, useSave } from '@/ui/editor';
+import { EditorPage, useSave } from '@/ui/editor';
 import { JsonField, parseObject } from '@/ui/json-field';
 import { RemoveButton } from '@/ui/remove-dialog';
 import { KeyField, ResourceList, useKey } from '@/ui/resource';
+import { parentOf, ResourcePages } from '@/ui/resource-pages';
 import { automateTexts } from './texts';
 
 type Rule = Body<'Rule'>;
 
 export function RulesPage({ rest }: PageProps) {
-  const { can } = useAccess();
-  if (rest[0] === 'new' && can('administrator')) return <Form key="new" stored={undefined} />;
-  if (rest[0] && can('administrator')) return <OnePage key={rest[0]} name={rest[0]} />;
-  return <ListPage />;
+  const t = useText(automateTexts);
+  return (
+    <ResourcePages<Rule>
+      rest={rest}
+      path="rules"
+      title={t.rules}
+      role="administrator"
+      list={<ListPage />}
+      read={(key) => body(api.GET('/v1/rules/{key}', { params: { path: { key } } }))}
+      form={(stored) => <Form stored={stored} />}
+    />
+  );
 }
 
 const useRules = () => useQuery({ queryKey: ['rules'], queryFn: () => body(api.GET('/v1/rules')) });
@@ -57,30 +65,13 @@ function ListPage() {
       ]}
       actions={({ key = '' }) => (
         <RemoveButton
-          text={t.remove}
-          label={t.removeLabel(key)}
-          title={t.removeTitle(key)}
+          name={key}
           help={t.removeRuleHelp}
           shownBy="rules"
           remove={() => body(api.DELETE('/v1/rules/{key}', { params: { path: { key } } }))}
         />
       )}
     />
-  );
-}
-
-function OnePage({ name }: { name: string }) {
-  const t = useText(automateTexts);
-  const stored = useQuery({
-    queryKey: ['rules', 'one', name],
-    queryFn: () => body(api.GET('/v1/rules/{key}', { params: { path: { key: name } } })),
-    gcTime: 0,
-    staleTime: Infinity,
-  });
-  return (
-    <StoredPage name={name} parent={{ title: t.rules, address: to(['rules']) }} query={stored}>
-      {(found) => <Form stored={found} />}
-    </StoredPage>
   );
 }
 
@@ -121,7 +112,7 @@ function Form({ stored }: { stored: Rule | undefined }) {
   return (
     <EditorPage
       title={stored?.key ?? t.freshRule}
-      parent={{ title: t.rules, address: to(['rules']) }}
+      parent={parentOf('rules', t.rules)}
       save={save}
       shown={['/key', '/position', '/when', '/send']}
       isReady={isReadable && key.isReady}

@@ -8,21 +8,31 @@ import { to } from '@/app/router';
 import { useAccess } from '@/app/session';
 import { useText } from '@/text/language';
 import { Mono, ProblemNote, StateTag, TextLink, Time } from '@/ui/basics';
-import { EditorPage, StoredPage, useSave } from '@/ui/editor';
+import { EditorPage, useSave } from '@/ui/editor';
 import { say } from '@/ui/feedback';
 import { JsonField, parseObject } from '@/ui/json-field';
 import { RemoveButton } from '@/ui/remove-dialog';
 import { KeyField, ResourceList, useKey } from '@/ui/resource';
+import { parentOf, ResourcePages } from '@/ui/resource-pages';
 import { useCursor } from '@/ui/table';
+import { forget, handed } from './handed';
 import { automateTexts } from './texts';
 
 type Schedule = Body<'Schedule'>;
 
 export function SchedulesPage({ rest }: PageProps) {
-  const { can } = useAccess();
-  if (rest[0] === 'new' && can('sender')) return <Form key="new" stored={undefined} />;
-  if (rest[0] && can('sender')) return <OnePage key={rest[0]} name={rest[0]} />;
-  return <ListPage />;
+  const t = useText(automateTexts);
+  return (
+    <ResourcePages<Schedule>
+      rest={rest}
+      path="schedules"
+      title={t.schedules}
+      role="sender"
+      list={<ListPage />}
+      read={(key) => body(api.GET('/v1/schedules/{key}', { params: { path: { key } } }))}
+      form={(stored) => <Form stored={stored} />}
+    />
+  );
 }
 
 const CHOICES_MAX = '200';
@@ -141,9 +151,7 @@ function RowActions({ schedule }: { schedule: Schedule }) {
           {t.run}
         </Button>
         <RemoveButton
-          text={t.remove}
-          label={t.removeLabel(key)}
-          title={t.removeTitle(key)}
+          name={key}
           help={t.removeScheduleHelp}
           shownBy="schedules"
           remove={() => body(api.DELETE('/v1/schedules/{key}', { params: { path: { key: key } } }))}
@@ -151,21 +159,6 @@ function RowActions({ schedule }: { schedule: Schedule }) {
       </Group>
       {run.error && <ProblemNote error={run.error} />}
     </>
-  );
-}
-
-function OnePage({ name }: { name: string }) {
-  const t = useText(automateTexts);
-  const stored = useQuery({
-    queryKey: ['schedules', 'one', name],
-    queryFn: () => body(api.GET('/v1/schedules/{key}', { params: { path: { key: name } } })),
-    gcTime: 0,
-    staleTime: Infinity,
-  });
-  return (
-    <StoredPage name={name} parent={{ title: t.schedules, address: to(['schedules']) }} query={stored}>
-      {(found) => <Form stored={found} />}
-    </StoredPage>
   );
 }
 
@@ -182,11 +175,11 @@ function Form({ stored }: { stored: Schedule | undefined }) {
   const [cron, setCron] = useState(stored?.cron ?? '0 9 * * mon-fri');
   const [zone, setZone] = useState(stored?.time_zone ?? '');
   const [missed, setMissed] = useState<string>(stored?.missed ?? 'run_once');
-  const [text, setText] = useState(JSON.stringify(stored?.notification ?? SAMPLE, null, 2));
+  const [text, setText] = useState(() => JSON.stringify(stored?.notification ?? handed() ?? SAMPLE, null, 2));
   const notification = parseObject(text);
   const save = useSave(
-    () =>
-      body(
+    async () => {
+      const saved = await body(
         api.PUT('/v1/schedules/{key}', {
           params: { path: { key: key.key } },
           body: {
@@ -197,13 +190,16 @@ function Form({ stored }: { stored: Schedule | undefined }) {
             notification: (notification ?? {}) as Schedule['notification'],
           } as Schedule,
         }),
-      ),
+      );
+      if (!stored) forget();
+      return saved;
+    },
     { shownBy: 'schedules', next: to(['schedules']) },
   );
   return (
     <EditorPage
       title={stored?.key ?? t.freshSchedule}
-      parent={{ title: t.schedules, address: to(['schedules']) }}
+      parent={parentOf('schedules', t.schedules)}
       save={save}
       shown={['/key', '/cron', '/time_zone', '/notification']}
       isReady={notification !== undefined && key.isReady}
@@ -228,7 +224,6 @@ function Form({ stored }: { stored: Schedule | undefined }) {
         />
         <Select
           label={t.missed}
-          description={'\u00a0'}
           allowDeselect={false}
           data={Object.entries(t.missedKinds).map(([value, label]) => ({ value, label }))}
           value={missed}

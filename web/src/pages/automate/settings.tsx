@@ -166,7 +166,7 @@ function Form({ stored }: { stored: Settings }) {
               {text('locale', t.locale, ['/locale'])}
               {text('time_zone', t.zone, ['/time_zone'])}
               {text('quiet_from', t.quietFrom, ['/quiet_hours', '/quiet_hours/from'], 'time', t.quietHelp)}
-              {text('quiet_to', t.quietTo, ['/quiet_hours/to'], 'time', '\u00a0')}
+              {text('quiet_to', t.quietTo, ['/quiet_hours/to'], 'time')}
             </SimpleGrid>
             <Checkbox
               label={t.uniqueEmail}
@@ -179,7 +179,7 @@ function Form({ stored }: { stored: Settings }) {
           <SimpleGrid cols={{ base: 1, sm: 3 }} spacing="sm">
             {text('brand_name', t.brandName, ['/brand/name'], 'text', t.brandHelp)}
             {text('brand_color', t.brandColor, ['/brand/color'], 'text', '#0a7d4b')}
-            {text('brand_logo', t.brandLogo, ['/brand/logo_url'], 'url', '\u00a0')}
+            {text('brand_logo', t.brandLogo, ['/brand/logo_url'], 'url')}
           </SimpleGrid>
         </Section>
         <Section title={t.alerts}>

@@ -12,9 +12,16 @@ interface DeliveryTableProps {
   caption: string;
   rows: Body<'Delivery'>[];
   isStale?: boolean;
+  /** On the page of one recipient: what each was, by the id of its notification, instead of who got it. */
+  names?: Map<string, NotificationName>;
 }
 
-export function DeliveryTable({ caption, rows, isStale }: DeliveryTableProps) {
+export interface NotificationName {
+  name: string;
+  category: string;
+}
+
+export function DeliveryTable({ caption, rows, isStale, names }: DeliveryTableProps) {
   const t = useText(historyTexts);
   const c = useText(common);
   return (
@@ -32,16 +39,18 @@ export function DeliveryTable({ caption, rows, isStale }: DeliveryTableProps) {
             </TextLink>
           ),
         },
-        {
-          name: t.recipient,
-          cell: (row) =>
-            row.user_id ??
-            row.device_id ?? (
-              <Text span c="dimmed" size="sm">
-                {t.rawAddress}
-              </Text>
-            ),
-        },
+        names
+          ? { name: t.what, cell: (row) => <Name of={names.get(row.notification_id ?? '')} /> }
+          : {
+              name: t.recipient,
+              cell: (row) =>
+                row.user_id ??
+                row.device_id ?? (
+                  <Text span c="dimmed" size="sm">
+                    {t.rawAddress}
+                  </Text>
+                ),
+            },
         {
           name: c.channel,
           cell: (row) =>
@@ -70,5 +79,17 @@ export function DeliveryTable({ caption, rows, isStale }: DeliveryTableProps) {
         { name: t.attempts, cell: (row) => formatNumber(row.attempts ?? 0), isNumber: true, isMinor: true },
       ]}
     />
+  );
+}
+
+function Name({ of }: { of: NotificationName | undefined }) {
+  if (!of) return '–';
+  return (
+    <>
+      <Text size="sm">{of.name}</Text>
+      <Text size="xs" c="dimmed">
+        {of.category}
+      </Text>
+    </>
   );
 }

@@ -1,11 +1,16 @@
-import { Group, SimpleGrid, Text, Timeline } from '@mantine/core';
+import { Button, Group, SimpleGrid, Text, Timeline } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
 import { LIVE, pollEvery } from '@/api/live';
 import type { Explanation, Rendered } from '@/api/shapes';
 import { to } from '@/app/router';
+import { useAccess } from '@/app/session';
+import { DiscardDialog } from '@/pages/operate/discard';
+import { type Discarded, letterOf } from '@/pages/operate/letters';
+import { ReplayDialog } from '@/pages/operate/replay';
 import { common } from '@/text/common';
-import { formatNumber } from '@/text/format';
+import { formatInstant, formatNumber } from '@/text/format';
 import { useText } from '@/text/language';
 import {
   CopyButton,
@@ -21,12 +26,16 @@ import {
   Time,
 } from '@/ui/basics';
 import { ExplainDetail } from '@/ui/explain';
+import { JobProgress } from '@/ui/job';
 import { ChannelPreview } from '@/ui/preview';
 import { DataTable } from '@/ui/table';
 import { FINAL_STATES } from './filters';
 import { historyTexts } from './texts';
 
-type Detail = Body<'DeliveryDetail'>;
+type Detail = Omit<Body<'DeliveryDetail'>, 'dead_letter'> & {
+  /** Of what was given up on. */
+  dead_letter?: { id?: string; closed?: boolean; discarded?: Discarded | null } | null;
+};
 
 interface AttemptRow {
   number: number;
@@ -42,6 +51,7 @@ interface AttemptRow {
 export function DeliveryPage({ id }: { id: string }) {
   const t = useText(historyTexts);
   const c = useText(common);
+  const [job, setJob] = useState<string>();
   const delivery = useQuery({
     queryKey: [LIVE, 'delivery', id],
     queryFn: () => body(api.GET('/v1/deliveries/{id}', { params: { path: { id } } })),
@@ -59,7 +69,7 @@ export function DeliveryPage({ id }: { id: string }) {
       </Page>
     );
   }
-  const d = delivery.data;
+  const d: Detail = delivery.data;
   const channel = c.channels[d.channel ?? ''] ?? d.channel ?? '';
   const recipient = d.user_id ?? d.device_id ?? t.rawAddress;
   return (
@@ -75,7 +85,14 @@ export function DeliveryPage({ id }: { id: string }) {
           <CopyButton value={d.id ?? ''} />
         </Group>
       }
+      actions={<Actions detail={d} onStarted={setJob} />}
     >
+      {d.dead_letter?.discarded && <DiscardedNote discarded={d.dead_letter.discarded} />}
+      {job && (
+        <Section title={t.sendAgain}>
+          <JobProgress id={job} />
+        </Section>
+      )}
       <SimpleGrid cols={{ base: 1, lg: 2 }}>
         <Section title={t.timeline}>
           <History detail={d} />
@@ -102,6 +119,44 @@ export function DeliveryPage({ id }: { id: string }) {
   );
 }
 
+// What can be sent again: it ended, and not well.
+const REPLAYABLE = new Set(['dead', 'failed', 'unknown']);
+
+function Actions({ detail, onStarted }: { detail: Detail; onStarted: (job: string | undefined) => void }) {
+  const t = useText(historyTexts);
+  const { can } = useAccess();
+  const [asked, setAsked] = useState<'replay' | 'discard'>();
+  if (!can('sender') || !REPLAYABLE.has(detail.status ?? '')) return null;
+  const close = () => setAsked(undefined);
+  const start = (job: string | undefined) => {
+    onStarted(job);
+    close();
+  };
+  const letter = letterOf(detail);
+  const isOpen = detail.dead_letter?.closed === false;
+  return (
+    <>
+      <Button onClick={() => setAsked('replay')}>{t.sendAgain}…</Button>
+      {isOpen && (
+        <Button variant="outline" color="red" onClick={() => setAsked('discard')}>
+          {t.discard}
+        </Button>
+      )}
+      {asked === 'replay' && <ReplayDialog chosen={[letter]} onClose={close} onStarted={start} />}
+      {asked === 'discard' && <DiscardDialog chosen={[letter]} onClose={close} onStarted={start} />}
+    </>
+  );
+}
+
+function DiscardedNote({ discarded }: { discarded: Discarded }) {
+  const t = useText(historyTexts);
+  return (
+    <Text size="sm">
+      {t.discarded(discarded.by ?? '')} <Time at={discarded.at} />: {discarded.reason}
+    </Text>
+  );
+}
+
 function History({ detail }: { detail: Detail }) {
   const t = useText(historyTexts);
   const c = useText(common);
@@ -110,7 +165,7 @@ function History({ detail }: { detail: Detail }) {
     <Timeline active={entries.length} bulletSize={14} lineWidth={2}>
       {entries.map((entry, index) => (
         <Timeline.Item key={index} title={t.events[entry.event ?? ''] ?? entry.event}>
-          {entry.detail && <Text size="sm">{c.reasons[entry.detail] ?? entry.detail}</Text>}
+          {entry.detail && <Text size="sm">{inWords(entry.detail, t, c.reasons)}</Text>}
           <Text size="xs" c="dimmed">
             <Time at={entry.at} />
           </Text>
@@ -118,6 +173,19 @@ function History({ detail }: { detail: Detail }) {
       ))}
     </Timeline>
   );
+}
+
+/** "quiet_hours until 2026-…", "twilio answered 503 20503": what the server says, in the reader's language. */
+export function inWords(
+  detail: string,
+  t: (typeof historyTexts)['en'],
+  reasons: Record<string, string>,
+): string {
+  const [, integration, answer] = /^(\S+) answered (.+)$/.exec(detail) ?? [];
+  if (integration && answer) return t.answered(integration, answer);
+  const [, reason = detail, until] = /^(\S*) until (\S+)$/.exec(detail) ?? [];
+  const words = reasons[reason] ?? reason;
+  return until ? [words, t.heldUntil(formatInstant(until))].filter(Boolean).join(' · ') : words;
 }
 
 function DeliveryFacts({ detail: d }: { detail: Detail }) {

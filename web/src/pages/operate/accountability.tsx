@@ -1,9 +1,9 @@
 import { Group, SimpleGrid, Stack, Text } from '@mantine/core';
 import { useAccount, useQueues } from '@/api/lists';
-import type { AccountedChannel, Counts } from '@/api/shapes';
+import type { AccountedChannel, Counts, OldestByState } from '@/api/shapes';
 import { DELIVERY_STATES } from '@/pages/history/filters';
 import { to } from '@/app/router';
-import { common } from '@/text/common';
+import { common, queueName } from '@/text/common';
 import { formatDuration, formatNumber } from '@/text/format';
 import { useText } from '@/text/language';
 import { Facts, Loading, Page, ProblemNote, Section, StateTag, Tag, TextLink, Time } from '@/ui/basics';
@@ -19,6 +19,13 @@ interface Sum {
 
 interface Line extends Sum {
   name: string;
+}
+
+interface Whole extends Sum {
+  live: Sum;
+  sandbox: Sum;
+  channels: AccountedChannel[];
+  oldest?: OldestByState;
 }
 
 /** Accepted deliveries against the sum of all states: in all, by channel, for real and in the sandbox. */
@@ -37,7 +44,7 @@ export function AccountabilityPage() {
       </Page>
     );
   }
-  const whole = account.data as unknown as Sum & { live: Sum; sandbox: Sum; channels: AccountedChannel[] };
+  const whole = account.data as unknown as Whole;
   const unexplained = Math.abs(whole.accepted - whole.sum);
   const lines: Line[] = [
     { ...whole, name: c.all },
@@ -69,6 +76,11 @@ export function AccountabilityPage() {
       <Section title={t.accountStates}>
         <States lines={lines} />
       </Section>
+      {whole.oldest && (
+        <Section title={t.accountOldestOf}>
+          <OldestOfStates oldest={whole.oldest} />
+        </Section>
+      )}
       <Section title={t.accountOldest}>
         <Oldest />
       </Section>
@@ -108,6 +120,29 @@ function States({ lines }: { lines: Line[] }) {
   );
 }
 
+/** What has been in each state for longest, and which delivery that is. */
+function OldestOfStates({ oldest }: { oldest: OldestByState }) {
+  const t = useText(operateTexts);
+  const c = useText(common);
+  const rows = Object.entries(oldest).flatMap(([state, one]) => (one ? [{ state, ...one }] : []));
+  if (rows.length === 0) return <Text c="dimmed">{t.oldestNone}</Text>;
+  return (
+    <DataTable
+      caption={t.accountOldestOf}
+      rows={rows}
+      id={(row) => row.state}
+      columns={[
+        { name: c.status, cell: (row) => <StateTag state={row.state} /> },
+        { name: t.age, cell: (row) => formatDuration(row.age), isNumber: true },
+        {
+          name: t.delivery,
+          cell: (row) => <TextLink to={to(['history', '-', row.delivery_id])}>{row.delivery_id}</TextLink>,
+        },
+      ]}
+    />
+  );
+}
+
 /** How long the oldest of what is not ended yet has been due, by queue. */
 function Oldest() {
   const t = useText(operateTexts);
@@ -121,7 +156,7 @@ function Oldest() {
     <SimpleGrid cols={{ base: 1, sm: 2 }}>
       <Facts
         items={waiting.map((queue): [string, string] => [
-          `${queue.queue ?? ''} · ${c.priorities[queue.priority ?? ''] ?? queue.priority ?? ''}`,
+          `${queueName(queue.queue ?? '', c)} · ${c.priorities[queue.priority ?? ''] ?? queue.priority ?? ''}`,
           formatDuration(queue.oldest_age ?? 0),
         ])}
       />

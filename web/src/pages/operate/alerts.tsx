@@ -5,7 +5,7 @@ import { api, type Body, body } from '@/api/client';
 import { followFirst, LIVE } from '@/api/live';
 import { to } from '@/app/router';
 import { useAccess } from '@/app/session';
-import { common } from '@/text/common';
+import { common, queueName } from '@/text/common';
 import { formatNumber } from '@/text/format';
 import { useText } from '@/text/language';
 import {
@@ -88,6 +88,7 @@ export function AlertsPage() {
 
 function AlertCard({ alert }: { alert: Body<'Alert'> }) {
   const t = useText(operateTexts);
+  const c = useText(common);
   const words = useText(alertTexts);
   const { can } = useAccess();
   const client = useQueryClient();
@@ -102,7 +103,7 @@ function AlertCard({ alert }: { alert: Body<'Alert'> }) {
   });
   return (
     <Section
-      title={own?.title(alert.subject ?? '') ?? alert.title ?? ''}
+      title={own?.title(queueName(alert.subject ?? '', c)) ?? alert.title ?? ''}
       actions={
         <Group gap="xs">
           {alert.acknowledged_by && <Tag tone="info">{t.by(alert.acknowledged_by)}</Tag>}

@@ -18,7 +18,7 @@ import { LIVE } from '@/api/live';
 import { complaint } from '@/api/problem';
 import { go, to } from '@/app/router';
 import { common } from '@/text/common';
-import { useText } from '@/text/language';
+import { useLanguage, useText } from '@/text/language';
 import { Loading, Page, ProblemNote, Section, TextLink } from '@/ui/basics';
 import { say } from '@/ui/feedback';
 import { operateTexts } from './texts';
@@ -63,9 +63,11 @@ export function settingsOf(
 
 export function IntegrationForm({ name }: { name?: string }) {
   const t = useText(operateTexts);
+  // What a setting is for, in the language that is read here and not in the browser's.
+  const language = useLanguage();
   const types = useQuery({
-    queryKey: ['provider-types'],
-    queryFn: () => body(api.GET('/v1/provider-types')),
+    queryKey: ['provider-types', language],
+    queryFn: () => body(api.GET('/v1/provider-types', { headers: { 'Accept-Language': language } })),
     staleTime: Infinity,
   });
   const stored = useQuery({
@@ -210,7 +212,7 @@ function Form({ types, stored }: { types: Body<'ProviderType'>[]; stored: Body<'
                   {c.save}
                 </Button>
                 <Text size="sm" c="dimmed">
-                  {t.guide}
+                  {type && t.guide(`docs/guides/providers/${type.name ?? ''}.md`)}
                 </Text>
               </Group>
             </Stack>

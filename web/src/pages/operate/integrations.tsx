@@ -1,4 +1,4 @@
-import { Button, Group, Text } from '@mantine/core';
+import { Button, Group } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
@@ -9,11 +9,12 @@ import { to } from '@/app/router';
 import { useAccess } from '@/app/session';
 import { common } from '@/text/common';
 import { useText } from '@/text/language';
-import { Page, ProblemNote, StateTag, Tag, TextLink, Time } from '@/ui/basics';
+import { Page, ProblemNote, Tag, TextLink, Time } from '@/ui/basics';
 import { say } from '@/ui/feedback';
 import { QueryTable } from '@/ui/query-table';
 import { ReasonDialog } from '@/ui/reason-dialog';
 import { RemoveDialog } from '@/ui/remove-dialog';
+import { Health } from './health';
 import { IntegrationForm } from './integration-form';
 import { operateTexts } from './texts';
 
@@ -59,14 +60,9 @@ function ListPage() {
           { name: c.channel, cell: (row) => c.channels[row.channel ?? ''] ?? row.channel },
           {
             name: c.status,
-            cell: (row) => (
-              <Group gap={6}>
-                <StateTag state={row.state ?? ''} />
-                {row.paused && <Text size="xs">{row.paused}</Text>}
-              </Group>
-            ),
+            cell: (row) => <Health integration={row} />,
           },
-          { name: c.time, cell: (row) => <Time at={row.created_at} relative />, isMinor: true },
+          { name: t.made, cell: (row) => <Time at={row.created_at} relative />, isMinor: true },
           ...(can('administrator')
             ? [{ name: c.actions, cell: (row: Integration) => <RowActions integration={row} /> }]
             : []),

@@ -1,26 +1,17 @@
-import { Code, Group, Select, Stack, Text, TextInput } from '@mantine/core';
-import { useMutation, useQuery } from '@tanstack/react-query';
-import { type ReactNode, useState } from 'react';
+import { Checkbox, Group, Select, Stack, Text, TextInput } from '@mantine/core';
+import { useMutation } from '@tanstack/react-query';
+import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
-import { useIntegrations } from '@/api/lists';
 import { complaint } from '@/api/problem';
-import { common } from '@/text/common';
 import { formatNumber } from '@/text/format';
 import { useText } from '@/text/language';
-import { Facts, Loading, Mono, ProblemNote, Time } from '@/ui/basics';
 import { Confirm, say } from '@/ui/feedback';
 import { JsonField, parseObject } from '@/ui/json-field';
-import { TimeField } from '@/ui/time-field';
-import { reasonText } from './reason';
+import { FilterFields, LetterFacts, useIntegrationKeys } from './letter-fields';
+import { given, type Letter, type LetterFilter } from './letters';
 import { operateTexts } from './texts';
 
-type Letter = Body<'DeadLetter'>;
 type Request = Body<'ReplayRequest'>;
-
-const useIntegrationKeys = (): string[] => {
-  const integrations = useIntegrations();
-  return (integrations.data?.data ?? []).map(({ key = '' }) => key);
-};
 
 function useReplay(request: () => Request, onStarted: (job: string | undefined) => void) {
   const t = useText(operateTexts);
@@ -38,28 +29,45 @@ interface Props {
   onStarted: (job: string | undefined) => void;
 }
 
+interface Changes {
+  address: string;
+  integration: string | null;
+  /** JSON, or nothing. */
+  params: string;
+  event: string;
+  record: string;
+}
+
+const UNCHANGED: Changes = { address: '', integration: null, params: '', event: '', record: '' };
+const JSON_PARTS = ['params', 'event', 'record'] as const;
+
+/** What is sent of them; undefined while one is no JSON. */
+export function changesOf(changes: Changes): Record<string, unknown> | undefined {
+  const sent: Record<string, unknown> = {};
+  if (changes.address.trim()) sent.address = changes.address.trim();
+  if (changes.integration) sent.integration = changes.integration;
+  for (const part of JSON_PARTS) {
+    if (!changes[part].trim()) continue;
+    sent[part] = parseObject(changes[part]);
+    if (sent[part] === undefined) return undefined;
+  }
+  return sent;
+}
+
 /** What was chosen is sent again; one alone may be repaired first. */
 export function ReplayDialog({ chosen, onClose, onStarted }: Props & { chosen: Letter[] }) {
   const t = useText(operateTexts);
   const only = chosen.length === 1 ? chosen[0] : undefined;
-  const isEvent = only?.kind === 'event';
-  const [address, setAddress] = useState('');
-  const [integration, setIntegration] = useState<string | null>(null);
-  const [params, setParams] = useState('');
-  const [event, setEvent] = useState('');
-  const keys = useIntegrationKeys();
-  const changes = {
-    ...(address.trim() ? { address: address.trim() } : {}),
-    ...(integration ? { integration } : {}),
-    ...(params.trim() ? { params: parseObject(params) } : {}),
-    ...(event.trim() ? { event: parseObject(event) } : {}),
-  };
-  const isReadable = [params, event].every((text) => parseObject(text) !== undefined);
+  const [changes, setChanges] = useState(UNCHANGED);
+  const [isRepublished, setRepublished] = useState(false);
+  const sent = changesOf(changes);
+  const areRecords = chosen.every((letter) => letter.kind === 'record');
   const replay = useReplay(
     () =>
       ({
         ids: chosen.map((letter) => letter.id ?? ''),
-        ...(Object.keys(changes).length > 0 ? { changes } : {}),
+        ...(sent && Object.keys(sent).length > 0 ? { changes: sent } : {}),
+        ...(areRecords && isRepublished ? { republish: true } : {}),
       }) as Request,
     onStarted,
   );
@@ -68,116 +76,97 @@ export function ReplayDialog({ chosen, onClose, onStarted }: Props & { chosen: L
       title={t.replayTitle}
       action={t.replay.replace('…', '')}
       isBusy={replay.isPending}
-      isDisabled={!isReadable}
+      isDisabled={!sent}
       error={replay.error}
-      shown={['/changes/address', '/changes/integration', '/changes/params', '/changes/event']}
+      shown={['/changes/address', '/changes/integration', ...JSON_PARTS.map((part) => `/changes/${part}`)]}
       onConfirm={() => replay.mutate()}
       onClose={onClose}
     >
       <Stack gap="sm">
         <Text size="sm">{t.replayHelp(formatNumber(chosen.length))}</Text>
-        {only && <Inspect id={only.id ?? ''} />}
-        {isEvent ? (
-          <JsonField
-            label={t.changeEvent}
-            description={t.changeEventHelp}
-            minRows={3}
-            placeholder='{"data": {"user_id": "mina"}}'
-            value={event}
-            onChange={(e) => setEvent(e.currentTarget.value)}
-            error={complaint(replay.error, '/changes/event')}
+        {only?.id?.startsWith('dl_') && <LetterFacts id={only.id} />}
+        <ChangeFields
+          kind={areRecords ? 'record' : only?.kind === 'event' ? 'event' : 'delivery'}
+          isOnly={only !== undefined}
+          changes={changes}
+          onChange={setChanges}
+          error={replay.error}
+        />
+        {areRecords && (
+          <Checkbox
+            label={t.republish}
+            checked={isRepublished}
+            onChange={(e) => setRepublished(e.currentTarget.checked)}
           />
-        ) : (
-          <>
-            <Group grow align="flex-start">
-              <Select
-                label={t.changeIntegration}
-                placeholder={t.keep}
-                clearable
-                data={keys}
-                value={integration}
-                onChange={setIntegration}
-                error={complaint(replay.error, '/changes/integration')}
-              />
-              {only && (
-                <TextInput
-                  label={t.changeAddress}
-                  placeholder={t.keep}
-                  value={address}
-                  onChange={(e) => setAddress(e.currentTarget.value)}
-                  error={complaint(replay.error, '/changes/address')}
-                />
-              )}
-            </Group>
-            {only && (
-              <JsonField
-                label={t.changeParams}
-                description={t.changeParamsHelp}
-                minRows={2}
-                placeholder='{"item": "Blue kettle"}'
-                value={params}
-                onChange={(e) => setParams(e.currentTarget.value)}
-                error={complaint(replay.error, '/changes/params')}
-              />
-            )}
-          </>
         )}
       </Stack>
     </Confirm>
   );
 }
 
-/** What is known of one: the event itself, where it is one. */
-function Inspect({ id }: { id: string }) {
+interface ChangeProps {
+  kind: 'delivery' | 'event' | 'record';
+  /** Whether one alone is sent again: an address or parameters fit no two. */
+  isOnly: boolean;
+  changes: Changes;
+  onChange: (changes: Changes) => void;
+  error: unknown;
+}
+
+function ChangeFields({ kind, isOnly, changes, onChange, error }: ChangeProps) {
   const t = useText(operateTexts);
-  const c = useText(common);
-  const letter = useQuery({
-    queryKey: ['dead-letter', id],
-    queryFn: () => body(api.GET('/v1/dead-letters/{id}', { params: { path: { id } } })),
-  });
-  if (letter.isPending) return <Loading />;
-  if (letter.isError) return <ProblemNote error={letter.error} />;
-  const { reason, detail, integration, attempts, at, event, rule } = letter.data;
+  const keys = useIntegrationKeys();
+  const set = (part: Partial<Changes>) => onChange({ ...changes, ...part });
+  const json = (part: (typeof JSON_PARTS)[number], label: string, help: string, sample: string) => (
+    <JsonField
+      label={label}
+      description={help}
+      minRows={2}
+      placeholder={sample}
+      value={changes[part]}
+      onChange={(e) => set({ [part]: e.currentTarget.value })}
+      error={complaint(error, `/changes/${part}`)}
+    />
+  );
+  if (kind === 'record') {
+    return isOnly && json('record', t.changeRecord, t.changeRecordHelp, '{"user_id": "mina"}');
+  }
+  if (kind === 'event') {
+    return json('event', t.changeEvent, t.changeEventHelp, '{"data": {"user_id": "mina"}}');
+  }
   return (
     <>
-      <Facts
-        items={[
-          [c.reason, [reasonText(reason ?? '', c.reasons), detail].filter(Boolean).join(' · ')],
-          [t.givenUp, <Time key="at" at={at} />],
-          ...(rule ? ([[t.rule, <Mono key="rule">{rule}</Mono>]] as [string, ReactNode][]) : []),
-          ...(integration ? ([[t.integration, integration]] as [string, string][]) : []),
-          [t.attempts, formatNumber(attempts ?? 0)],
-        ]}
-      />
-      {event && (
-        <Code block mah="14rem" tabIndex={0} style={{ overflow: 'auto' }}>
-          {JSON.stringify(event, null, 2)}
-        </Code>
-      )}
+      <Group grow align="flex-start">
+        <Select
+          label={t.changeIntegration}
+          placeholder={t.keep}
+          clearable
+          data={keys}
+          value={changes.integration}
+          onChange={(integration) => set({ integration })}
+          error={complaint(error, '/changes/integration')}
+        />
+        {isOnly && (
+          <TextInput
+            label={t.changeAddress}
+            placeholder={t.keep}
+            value={changes.address}
+            onChange={(e) => set({ address: e.currentTarget.value })}
+            error={complaint(error, '/changes/address')}
+          />
+        )}
+      </Group>
+      {isOnly && json('params', t.changeParams, t.changeParamsHelp, '{"item": "Blue kettle"}')}
     </>
   );
 }
 
-const KINDS = ['delivery', 'event'] as const;
-
 /** Everything of a kind is sent again: when a provider was down, or a setting wrong. */
 export function ReplayAllDialog({ onClose, onStarted }: Props) {
   const t = useText(operateTexts);
-  const c = useText(common);
-  const [filter, setFilter] = useState<NonNullable<Request['filter']>>({});
+  const [filter, setFilter] = useState<LetterFilter>({});
   const [isBadTime, setBadTime] = useState(false);
-  const keys = useIntegrationKeys();
-  const wanted = Object.fromEntries(Object.entries(filter).filter(([, value]) => value));
-  const replay = useReplay(() => ({ filter: wanted }), onStarted);
-  const set = (part: Partial<typeof filter>) => setFilter({ ...filter, ...part });
-  const time = (name: 'from' | 'until', label: string) => (
-    <TimeField
-      label={label}
-      onChange={(instant) => set({ [name]: instant })}
-      onBad={setBadTime}
-      error={complaint(replay.error, `/filter/${name}`)}
-    />
-  );
+  const replay = useReplay(() => ({ filter: given(filter) }), onStarted);
   return (
     <Confirm
       title={t.replayAll.replace('…', '')}
@@ -190,39 +179,7 @@ export function ReplayAllDialog({ onClose, onStarted }: Props) {
       onClose={onClose}
     >
       <Text size="sm">{t.replayFilterHelp}</Text>
-      <Group grow align="flex-start">
-        <Select
-          label={t.kind}
-          placeholder={c.all}
-          clearable
-          data={KINDS.map((value) => ({ value, label: value === 'event' ? t.event : t.delivery }))}
-          value={filter.kind ?? null}
-          onChange={(kind) => set({ kind: (kind ?? undefined) as typeof filter.kind })}
-          error={complaint(replay.error, '/filter/kind')}
-        />
-        <Select
-          label={c.channel}
-          placeholder={c.all}
-          clearable
-          data={Object.entries(c.channels).map(([value, label]) => ({ value, label }))}
-          value={filter.channel ?? null}
-          onChange={(channel) => set({ channel: channel ?? undefined })}
-          error={complaint(replay.error, '/filter/channel')}
-        />
-        <Select
-          label={t.integration}
-          placeholder={c.all}
-          clearable
-          data={keys}
-          value={filter.integration ?? null}
-          onChange={(integration) => set({ integration: integration ?? undefined })}
-          error={complaint(replay.error, '/filter/integration')}
-        />
-      </Group>
-      <Group grow align="flex-start">
-        {time('from', t.from)}
-        {time('until', t.until)}
-      </Group>
+      <FilterFields filter={filter} onChange={setFilter} onBadTime={setBadTime} error={replay.error} />
     </Confirm>
   );
 }

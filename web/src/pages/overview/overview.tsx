@@ -8,13 +8,15 @@ import type { StatsRow, StatsSum } from '@/api/shapes';
 import { to } from '@/app/router';
 import { useAccess } from '@/app/session';
 import { alertTexts } from '@/pages/operate/alert-texts';
+import { Health } from '@/pages/operate/health';
 import { StopButton } from '@/pages/stops/stop-button';
-import { common } from '@/text/common';
+import { common, queueName } from '@/text/common';
 import { formatDuration, formatNumber, formatShare } from '@/text/format';
 import { language, useText } from '@/text/language';
 import { Empty, Loading, Page, ProblemNote, Section, StateTag, Tag, TextLink, Time } from '@/ui/basics';
 import { Card } from '@/ui/card';
 import { DataTable } from '@/ui/table';
+import { LatencySection } from './latency';
 import classes from './overview.module.css';
 import { byHour, failedOf, notSentOf, sentOf } from './sums';
 import { overviewTexts } from './texts';
@@ -38,6 +40,7 @@ export function OverviewPage() {
         <Section title={t.waiting}>
           <Waiting />
         </Section>
+        <LatencySection />
         <Section title={t.integrations}>
           <Integrations />
         </Section>
@@ -232,19 +235,13 @@ function Queues() {
     (q) => (q.ready ?? 0) + (q.retrying ?? 0) + (q.held ?? 0) + (q.in_flight ?? 0) + (q.dead ?? 0) > 0,
   );
   if (rows.length === 0) return <Text c="dimmed">{t.queuesEmpty}</Text>;
-  const queueName = (name: string) => {
-    const [channel = '', platform] = name.split('.');
-    return platform
-      ? `${c.channels[channel] ?? channel} ${c.platforms[platform] ?? platform}`
-      : (c.channels[name] ?? name);
-  };
   return (
     <DataTable
       caption={t.queues}
       rows={rows}
       id={(row) => `${row.queue}/${row.priority}`}
       columns={[
-        { name: t.queue, cell: (row) => queueName(row.queue ?? '') },
+        { name: t.queue, cell: (row) => queueName(row.queue ?? '', c) },
         { name: c.priority, cell: (row) => c.priorities[row.priority ?? ''] ?? row.priority },
         { name: t.ready, cell: (row) => formatNumber(row.ready ?? 0), isNumber: true },
         { name: t.inFlight, cell: (row) => formatNumber(row.in_flight ?? 0), isNumber: true, isMinor: true },
@@ -312,16 +309,11 @@ function Integrations() {
       rows={list.data.data}
       id={(row) => row.key ?? ''}
       columns={[
-        { name: c.name, cell: (row) => row.key },
+        { name: c.name, cell: (row) => <TextLink to={to(['integrations'])}>{row.key}</TextLink> },
         { name: c.channel, cell: (row) => c.channels[row.channel ?? ''] ?? row.channel },
         {
           name: c.status,
-          cell: (row) => (
-            <Group gap={6}>
-              <StateTag state={row.state ?? ''} />
-              {row.paused && <Text size="xs">{row.paused}</Text>}
-            </Group>
-          ),
+          cell: (row) => <Health integration={row} />,
         },
       ]}
     />
@@ -332,7 +324,10 @@ const LOOK_MAX = 50;
 
 function Waiting() {
   const t = useText(overviewTexts);
+  const c = useText(common);
   const words = useText(alertTexts);
+  // Alerts are of all apps.
+  const seesAlerts = useAccess().app === undefined;
   const approvals = useQuery({
     queryKey: [LIVE, 'approvals', 'open'],
     queryFn: () => body(api.GET('/v1/approvals', { params: { query: { limit: String(LOOK_MAX) } } })),
@@ -340,22 +335,25 @@ function Waiting() {
   });
   const letters = useQuery({
     queryKey: [LIVE, 'dead-letters', 'some'],
-    queryFn: () => body(api.GET('/v1/dead-letters', { params: { query: { limit: String(LOOK_MAX) } } })),
+    queryFn: () => {
+      const query = { closed: 'false', limit: String(LOOK_MAX) };
+      return body(api.GET('/v1/dead-letters', { params: { query } }));
+    },
     refetchInterval: pollEvery(),
   });
   const alerts = useQuery({
     queryKey: [LIVE, 'alerts', 'open'],
+    enabled: seesAlerts,
     queryFn: () => body(api.GET('/v1/alerts', { params: { query: { state: 'open', limit: '10' } } })),
     refetchInterval: pollEvery(),
   });
   const failed = approvals.error ?? letters.error ?? alerts.error;
   if (failed) return <ProblemNote error={failed} />;
-  if (!approvals.data || !letters.data || !alerts.data) return <Loading />;
-  const open = letters.data.data.filter((letter) => !letter.closed);
-  const entries: ReactNode[] = alerts.data.data.map((alert) => (
+  if (!approvals.data || !letters.data || (seesAlerts && !alerts.data)) return <Loading />;
+  const entries: ReactNode[] = (alerts.data?.data ?? []).map((alert) => (
     <span key={alert.id}>
       <Tag tone="bad">{t.alerts}</Tag>{' '}
-      {words.kinds[alert.kind ?? '']?.title(alert.subject ?? '') ?? alert.title} ·{' '}
+      {words.kinds[alert.kind ?? '']?.title(queueName(alert.subject ?? '', c)) ?? alert.title} ·{' '}
       <Time at={alert.first_at} relative />
     </span>
   ));
@@ -366,10 +364,11 @@ function Waiting() {
       </TextLink>,
     );
   }
-  if (open.length > 0) {
+  const open = letters.data.data.length;
+  if (open > 0) {
     entries.push(
       <TextLink key="letters" to={to(['dead-letters'])}>
-        {t.deadLetters(open.length, Boolean(letters.data.page?.next))}
+        {t.deadLetters(open, Boolean(letters.data.page?.next))}
       </TextLink>,
     );
   }

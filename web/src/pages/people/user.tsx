@@ -1,5 +1,5 @@
 import { ActionIcon, Button, Group, Select, SimpleGrid, Stack, Text, TextInput } from '@mantine/core';
-import { useMutation, useQueries, useQuery, useQueryClient } from '@tanstack/react-query';
+import { keepPreviousData, useMutation, useQueries, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type Body, body } from '@/api/client';
 import { useCategories } from '@/api/lists';
@@ -7,15 +7,18 @@ import { followFirst, LIVE } from '@/api/live';
 import { complaint } from '@/api/problem';
 import { go, to } from '@/app/router';
 import { useAccess } from '@/app/session';
-import { DeliveryTable } from '@/pages/history/delivery-table';
+import { DeliveryTable, type NotificationName } from '@/pages/history/delivery-table';
+import { historyTexts } from '@/pages/history/texts';
 import { common } from '@/text/common';
 import { useText } from '@/text/language';
 import { Facts, Loading, Mono, Page, ProblemNote, Section, Tag, TextLink, Time } from '@/ui/basics';
 import { Confirm, say } from '@/ui/feedback';
 import { IconTrash } from '@/ui/icons';
+import { LinkDialog } from '@/ui/link-dialog';
 import { DataTable, Pager, useCursor } from '@/ui/table';
 import { downloadUser } from './download';
 import { ProfileDialog } from './profile';
+import { QuietHours } from './quiet-hours';
 import { peopleTexts } from './texts';
 
 type Device = Body<'Device'>;
@@ -64,6 +67,9 @@ export function UserPage({ id }: { id: string }) {
     queryKey: ['user', id],
     queryFn: () => body(api.GET('/v1/users/{user_id}', { params })),
   });
+  const link = useMutation({
+    mutationFn: () => body(api.POST('/v1/users/{user_id}/preferences/link', { params })),
+  });
   const download = useMutation({ mutationFn: () => downloadUser(id) });
   const above = <TextLink to={to(['users'])}>← {t.users}</TextLink>;
   if (user.isPending || user.isError) {
@@ -88,6 +94,9 @@ export function UserPage({ id }: { id: string }) {
             <Button variant="default" onClick={() => setDialog('edit')}>
               {t.edit}
             </Button>
+            <Button variant="default" onClick={() => link.mutate()} loading={link.isPending}>
+              {t.page}
+            </Button>
             <Button variant="default" onClick={() => download.mutate()} loading={download.isPending}>
               {t.export}
             </Button>
@@ -99,6 +108,7 @@ export function UserPage({ id }: { id: string }) {
       }
     >
       {download.error && <ProblemNote error={download.error} />}
+      {link.error && <ProblemNote error={link.error} />}
       <Section title={t.profile}>
         <Facts
           items={[
@@ -130,6 +140,16 @@ export function UserPage({ id }: { id: string }) {
       <Section title={t.log}>
         <PreferenceLog id={id} />
       </Section>
+      {link.data && (
+        <LinkDialog
+          title={t.pageTitle}
+          help={t.pageHelp}
+          url={link.data.url ?? ''}
+          until={t.pageUntil}
+          expiresAt={link.data.expires_at}
+          onClose={() => link.reset()}
+        />
+      )}
       {dialog === 'edit' && <ProfileDialog user={u} onClose={() => setDialog(undefined)} />}
       {dialog === 'erase' && <EraseDialog id={id} onClose={() => setDialog(undefined)} />}
     </Page>
@@ -242,7 +262,7 @@ function Preferences({ id }: { id: string }) {
   if (preferences.isPending) return <Loading />;
   if (preferences.isError) return <ProblemNote error={preferences.error} />;
   const wishes = (preferences.data.preferences ?? []) as Wish[];
-  const quiet = preferences.data.quiet_hours as { from?: string; to?: string } | null;
+  const quiet = preferences.data.quiet_hours as { from: string; to: string } | null;
   const channelName = (key: string) => (key === '*' ? t.everyChannel : (c.channels[key] ?? key));
   const categoryName = (key: string) => (key === '*' ? t.everyCategory : key);
   return (
@@ -287,11 +307,7 @@ function Preferences({ id }: { id: string }) {
           ]}
         />
       )}
-      {quiet && (
-        <Text size="sm">
-          {t.quietHours}: {quiet.from}–{quiet.to}
-        </Text>
-      )}
+      <QuietHours key={`${quiet?.from ?? ''}–${quiet?.to ?? ''}`} user={id} stored={quiet} />
       {can('sender') && <SetPreference onSet={(wish) => change.mutate(wish)} isBusy={change.isPending} />}
     </Stack>
   );
@@ -395,6 +411,33 @@ function PreferenceLog({ id }: { id: string }) {
   );
 }
 
+// A delivery of a large send is made some time after its notification.
+const NAMES_MAX = '100';
+
+/** What the notifications of these deliveries are called: those of the user, from the newest shown on. */
+function useNames(user: string, rows: Body<'Delivery'>[]): Map<string, NotificationName> {
+  const h = useText(historyTexts);
+  const [newest] = rows;
+  const notifications = useQuery({
+    queryKey: [LIVE, 'user', user, 'notifications', newest?.id],
+    queryFn: () => {
+      const until = new Date(new Date(newest?.created_at ?? 0).getTime() + 1000).toISOString();
+      return body(
+        api.GET('/v1/notifications', { params: { query: { user_id: user, limit: NAMES_MAX, until } } }),
+      );
+    },
+    enabled: newest !== undefined,
+    placeholderData: keepPreviousData,
+  });
+  return new Map(
+    (notifications.data?.data ?? []).map((one) => {
+      const template = one.template as { key: string } | null;
+      const name = template?.key ?? one.event_id ?? h.ownText;
+      return [one.id ?? '', { name, category: one.category ?? '' }];
+    }),
+  );
+}
+
 function Deliveries({ id }: { id: string }) {
   const t = useText(peopleTexts);
   const cursor = useCursor();
@@ -406,12 +449,13 @@ function Deliveries({ id }: { id: string }) {
       ),
     refetchInterval: followFirst(cursor),
   });
+  const names = useNames(id, list.data?.data ?? []);
   if (list.isPending) return <Loading />;
   if (list.isError) return <ProblemNote error={list.error} />;
   if (list.data.data.length === 0) return <Text c="dimmed">–</Text>;
   return (
     <Stack gap="xs">
-      <DeliveryTable caption={t.history} rows={list.data.data} />
+      <DeliveryTable caption={t.history} rows={list.data.data} names={names} />
       <Pager cursor={cursor} next={list.data.page?.next} isByTime />
     </Stack>
   );

@@ -130,7 +130,7 @@ function OwnText({ draft, change, error }: Omit<Props, 'params'>) {
             minRows={2}
             value={own.sms}
             onChange={(e) => set({ sms: e.currentTarget.value })}
-            error={at(error, '/sms')}
+            error={at(error, '/sms', '/sms/body')}
           />
           <Textarea
             label={t.voice}
@@ -138,7 +138,7 @@ function OwnText({ draft, change, error }: Omit<Props, 'params'>) {
             minRows={2}
             value={own.voice}
             onChange={(e) => set({ voice: e.currentTarget.value })}
-            error={at(error, '/voice')}
+            error={at(error, '/voice', '/voice/text')}
           />
         </Stack>
       </details>

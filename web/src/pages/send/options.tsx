@@ -149,12 +149,11 @@ function When({ draft, change, error }: Props) {
             required
             value={draft.at}
             onChange={(e) => change({ at: e.currentTarget.value })}
-            error={at(error, '/send_at')}
+            error={at(error, '/send_at', '/send_at/local', '/send_at/zone', '/send_at/if_past')}
           />
           {draft.when === 'local' && (
             <Select
               label={t.ifPast}
-              description={'\u00a0'}
               allowDeselect={false}
               data={Object.entries(t.ifPasts).map(([value, label]) => ({ value, label }))}
               value={draft.ifPast}

@@ -6,6 +6,7 @@ import { LIVE } from '@/api/live';
 import type { Explanation } from '@/api/shapes';
 import { go, guardLeaving, to, usePlace } from '@/app/router';
 import { useAccess } from '@/app/session';
+import { handOver } from '@/pages/automate/handed';
 import { common } from '@/text/common';
 import { formatNumber } from '@/text/format';
 import { useText } from '@/text/language';
@@ -88,11 +89,17 @@ function Composer({ again, template: asked, user }: ComposerProps) {
       go(to(['history', answer.id ?? '']));
     },
   });
-  const isDone = submit.isSuccess;
+  const [isRepeating, setRepeating] = useState(false);
+  const isDone = submit.isSuccess || isRepeating;
   useEffect(
     () => guardLeaving(() => (isTouched(kept) && !isDone ? c.leave : undefined)),
     [kept, isDone, c.leave],
   );
+
+  // Once nothing asks any more whether to leave.
+  useEffect(() => {
+    if (isRepeating) go(to(['schedules', 'new']));
+  }, [isRepeating]);
 
   const error = submit.error ?? check.error;
   useEffect(() => {
@@ -168,6 +175,17 @@ function Composer({ again, template: asked, user }: ComposerProps) {
             >
               {t.saveDraft}
             </Button>
+            {!again && (
+              <Button
+                variant="default"
+                onClick={() => {
+                  handOver(request());
+                  setRepeating(true);
+                }}
+              >
+                {t.repeat}
+              </Button>
+            )}
           </Group>
         </div>
       </div>

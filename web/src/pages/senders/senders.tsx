@@ -6,12 +6,12 @@ import { useIntegrations } from '@/api/lists';
 import { complaint, Problem } from '@/api/problem';
 import type { PageProps } from '@/app/pages';
 import { to } from '@/app/router';
-import { useAccess } from '@/app/session';
 import { useText } from '@/text/language';
 import { Mono } from '@/ui/basics';
-import { EditorPage, StoredPage, useSave } from '@/ui/editor';
+import { EditorPage, useSave } from '@/ui/editor';
 import { RemoveButton } from '@/ui/remove-dialog';
 import { KeyField, ResourceList, useKey } from '@/ui/resource';
+import { parentOf, ResourcePages } from '@/ui/resource-pages';
 import { senderTexts } from './texts';
 
 type Sender = Body<'Sender'>;
@@ -20,12 +20,19 @@ type Kind = (typeof KINDS)[number];
 
 const kindOf = (sender: Sender | undefined): Kind => KINDS.find((kind) => sender?.[kind]) ?? 'email';
 
-/** #/senders, …/new, …/edit/KEY */
 export function SendersPage({ rest }: PageProps) {
-  const { can } = useAccess();
-  if (rest[0] === 'new' && can('administrator')) return <Form key="new" stored={undefined} />;
-  if (rest[0] === 'edit' && rest[1] && can('administrator')) return <OnePage key={rest[1]} name={rest[1]} />;
-  return <ListPage />;
+  const t = useText(senderTexts);
+  return (
+    <ResourcePages<Sender>
+      rest={rest}
+      path="senders"
+      title={t.title}
+      role="administrator"
+      list={<ListPage />}
+      read={(key) => body(api.GET('/v1/senders/{key}', { params: { path: { key } } }))}
+      form={(stored) => <Form stored={stored} />}
+    />
+  );
 }
 
 const useSenders = () => useQuery({ queryKey: ['senders'], queryFn: () => body(api.GET('/v1/senders')) });
@@ -41,7 +48,6 @@ function ListPage() {
       path="senders"
       role="administrator"
       query={useSenders()}
-      address={(key) => to(['senders', 'edit', key])}
       columns={[
         { name: t.kind, cell: (row) => t.kinds[kindOf(row)], isMinor: true },
         { name: t.identity, cell: (row) => <Mono>{row[kindOf(row)]}</Mono> },
@@ -53,30 +59,13 @@ function ListPage() {
       ]}
       actions={({ key = '' }) => (
         <RemoveButton
-          text={t.remove}
-          label={t.removeLabel(key)}
-          title={t.removeTitle(key)}
+          name={key}
           help={t.removeHelp}
           shownBy="senders"
           remove={() => body(api.DELETE('/v1/senders/{key}', { params: { path: { key } } }))}
         />
       )}
     />
-  );
-}
-
-function OnePage({ name }: { name: string }) {
-  const t = useText(senderTexts);
-  const stored = useQuery({
-    queryKey: ['senders', 'one', name],
-    queryFn: () => body(api.GET('/v1/senders/{key}', { params: { path: { key: name } } })),
-    gcTime: 0,
-    staleTime: Infinity,
-  });
-  return (
-    <StoredPage name={name} parent={{ title: t.title, address: to(['senders']) }} query={stored}>
-      {(found) => <Form stored={found} />}
-    </StoredPage>
   );
 }
 
@@ -110,7 +99,7 @@ function Form({ stored }: { stored: Sender | undefined }) {
   return (
     <EditorPage
       title={stored?.key ?? t.fresh}
-      parent={{ title: t.title, address: to(['senders']) }}
+      parent={parentOf('senders', t.title)}
       save={save}
       shown={['', '/key', '/name', '/integrations', ...KINDS.map((one) => `/${one}`)]}
       isReady={key.isReady}
@@ -126,7 +115,6 @@ function Form({ stored }: { stored: Sender | undefined }) {
         />
         <Select
           label={t.kind}
-          description={'\u00a0'}
           allowDeselect={false}
           data={KINDS.map((value) => ({ value, label: t.kinds[value] ?? value }))}
           value={kind}

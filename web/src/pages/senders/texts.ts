@@ -33,9 +33,6 @@ export const senderTexts = texts(
     integrationsHelp:
       'A domain that one provider signs, a number that belongs to one account. Empty: every integration.',
     everyone: 'every integration',
-    remove: 'Remove…',
-    removeLabel: (key: string) => `Remove ${key}…`,
-    removeTitle: (key: string) => `Remove ${key}?`,
     removeHelp: 'New messages from it are refused; what was accepted still goes out.',
   },
   {
@@ -65,9 +62,6 @@ export const senderTexts = texts(
     integrationsHelp:
       '특정 업체만 서명하는 도메인이나 특정 계정의 번호일 때 고릅니다. 비워 두면 모든 연동에서 씁니다.',
     everyone: '모든 연동',
-    remove: '삭제…',
-    removeLabel: (key: string) => `${key} 삭제…`,
-    removeTitle: (key: string) => `‘${key}’ 발신자를 삭제하시겠습니까?`,
     removeHelp: '새 메시지에는 쓸 수 없게 됩니다. 이미 접수한 발송은 그대로 나갑니다.',
   },
 );

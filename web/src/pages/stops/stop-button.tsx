@@ -1,10 +1,11 @@
-import { Button, Radio, Select, SimpleGrid, Stack, Textarea } from '@mantine/core';
+import { Button, Radio, Select, SimpleGrid, Stack, Textarea, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, body } from '@/api/client';
 import { LIVE } from '@/api/live';
 import { complaint } from '@/api/problem';
 import { useCategories, useTemplates } from '@/api/lists';
+import { useAccess } from '@/app/session';
 import { common } from '@/text/common';
 import { useText } from '@/text/language';
 import { Confirm, say } from '@/ui/feedback';
@@ -37,7 +38,9 @@ function StopDialog({ onClose }: { onClose: () => void }) {
   const c = useText(common);
   const client = useQueryClient();
   const [isAll, setAll] = useState(false);
-  const [scope, setScope] = useState<Scope>({});
+  // Whoever is bound to apps stops no others.
+  const { app } = useAccess();
+  const [scope, setScope] = useState<Scope>({ app });
   const [reason, setReason] = useState('');
   const categories = useCategories();
   const templates = useTemplates();
@@ -85,19 +88,26 @@ function StopDialog({ onClose }: { onClose: () => void }) {
       onConfirm={() => stop.mutate()}
       onClose={onClose}
     >
-      <Radio.Group label={t.what} value={isAll ? 'all' : 'one'} onChange={(value) => setAll(value === 'all')}>
-        <Stack gap={6} mt={6}>
-          <Radio value="one" label={t.one} data-autofocus />
-          <Radio value="all" label={t.everything} />
-        </Stack>
-      </Radio.Group>
+      {!app && (
+        <Radio.Group
+          label={t.what}
+          value={isAll ? 'all' : 'one'}
+          onChange={(value) => setAll(value === 'all')}
+        >
+          <Stack gap={6} mt={6}>
+            <Radio value="one" label={t.one} data-autofocus />
+            <Radio value="all" label={t.everything} />
+          </Stack>
+        </Radio.Group>
+      )}
       {!isAll && (
         <SimpleGrid cols={2} spacing="xs">
           {choice('channel', c.channel, named(c.channels))}
           {choice('priority', c.priority, named(c.priorities))}
           {choice('category', c.category, keys((categories.data?.data ?? []).flatMap((x) => x.key ?? [])))}
           {choice('template', c.template, keys((templates.data?.data ?? []).flatMap((x) => x.key ?? [])))}
-          {choice('app', c.app, keys((apps.data?.data ?? []).flatMap((x) => x.name ?? [])))}
+          {!app && choice('app', c.app, keys((apps.data?.data ?? []).flatMap((x) => x.name ?? [])))}
+          {app && <TextInput label={c.app} readOnly value={app} />}
         </SimpleGrid>
       )}
       <Textarea

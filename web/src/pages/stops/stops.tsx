@@ -18,7 +18,8 @@ type Pause = Body<'Pause'>;
 export function StopsPage() {
   const t = useText(stopTexts);
   const c = useText(common);
-  const { can } = useAccess();
+  const { can, app } = useAccess();
+  const mayLift = (pause: Pause) => !app || pause.scope.app === app;
   const pauses = usePauses();
   const [lifting, setLifting] = useState<Pause>();
   const scopeText = (pause: Pause) => {
@@ -59,16 +60,17 @@ export function StopsPage() {
               ? [
                   {
                     name: c.actions,
-                    cell: (row: Pause) => (
-                      <Button
-                        size="compact-sm"
-                        variant="default"
-                        aria-label={t.liftLabel(scopeText(row))}
-                        onClick={() => setLifting(row)}
-                      >
-                        {t.lift}
-                      </Button>
-                    ),
+                    cell: (row: Pause) =>
+                      mayLift(row) && (
+                        <Button
+                          size="compact-sm"
+                          variant="default"
+                          aria-label={t.liftLabel(scopeText(row))}
+                          onClick={() => setLifting(row)}
+                        >
+                          {t.lift}
+                        </Button>
+                      ),
                   },
                 ]
               : []),

@@ -10,23 +10,21 @@ import {
   Switch,
   Table,
   Tabs,
-  Text,
   Textarea,
   TextInput,
 } from '@mantine/core';
-import { useDebouncedValue } from '@mantine/hooks';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { api, body } from '@/api/client';
 import { useCategories } from '@/api/lists';
 import { complaint, Problem } from '@/api/problem';
 import { go, guardLeaving, to } from '@/app/router';
-import { ChannelTabs } from '@/pages/send/previews';
 import { common } from '@/text/common';
 import { language, useText } from '@/text/language';
 import { Loading, Page, ProblemNote, Section, TextLink } from '@/ui/basics';
 import { say } from '@/ui/feedback';
 import { IconPlus, IconTrash } from '@/ui/icons';
+import { BESIDE_MAX, DraftPreview } from './draft-preview';
 import {
   bodyOf,
   emptyForm,
@@ -37,13 +35,8 @@ import {
   type LocaleForm,
   type TemplateForm,
 } from './model';
-import { sketchOf } from './sketch';
 import classes from './templates.module.css';
 import { templateTexts } from './texts';
-
-const SETTLED_MS = 300;
-// More do not fit beside each other.
-const BESIDE_MAX = 3;
 
 interface Props {
   /** Without one, a new template. */
@@ -82,6 +75,8 @@ function Editor({ initial, isNew }: { initial: TemplateForm; isNew: boolean }) {
   const c = useText(common);
   const client = useQueryClient();
   const [form, setForm] = useState(initial);
+  const [wantsBeside, setBeside] = useState(false);
+  const isBeside = wantsBeside && Object.keys(form.locales).length > 1;
   const set = (part: Partial<TemplateForm>) => setForm({ ...form, ...part });
   const save = useMutation({
     mutationFn: (publish: boolean) =>
@@ -144,42 +139,17 @@ function Editor({ initial, isNew }: { initial: TemplateForm; isNew: boolean }) {
       <Section title={t.params}>
         <Params form={form} set={set} error={error} />
       </Section>
-      <Section title={t.content}>
-        <Locales form={form} set={set} error={error} />
-      </Section>
-      <Section title={t.preview}>
-        <Sketch form={form} />
-      </Section>
-    </Page>
-  );
-}
-
-/** Every language beside the others, as it is being written. */
-function Sketch({ form }: { form: TemplateForm }) {
-  const t = useText(templateTexts);
-  const [settled] = useDebouncedValue(form, SETTLED_MS);
-  const names = Object.keys(settled.locales);
-  return (
-    <Stack gap="sm">
-      <Text size="sm" c="dimmed">
-        {t.sketchHelp}
-      </Text>
-      <SimpleGrid cols={{ base: 1, lg: Math.min(names.length, BESIDE_MAX) }} style={{ alignItems: 'start' }}>
-        {names.map((name) => {
-          const contents = sketchOf(settled, name);
-          return (
-            <div key={name} lang={name}>
-              {names.length > 1 && (
-                <Text size="sm" fw={600} mb={4}>
-                  {name}
-                </Text>
-              )}
-              {contents ? <ChannelTabs contents={contents} /> : <Text c="dimmed">{t.notJson}</Text>}
-            </div>
-          );
-        })}
+      <SimpleGrid cols={{ base: 1, lg: isBeside ? 1 : 2 }} style={{ alignItems: 'start' }}>
+        <Section title={t.content}>
+          <Locales form={form} set={set} error={error} isBeside={isBeside} onBeside={setBeside} />
+        </Section>
+        <div className={isBeside ? undefined : classes.beside}>
+          <Section title={t.preview}>
+            <DraftPreview form={form} isBeside={isBeside} />
+          </Section>
+        </div>
       </SimpleGrid>
-    </Stack>
+    </Page>
   );
 }
 
@@ -345,11 +315,15 @@ function Params({ form, set, error }: PartProps) {
   );
 }
 
-function Locales({ form, set, error }: PartProps) {
+interface LocalesProps extends PartProps {
+  isBeside: boolean;
+  onBeside: (isBeside: boolean) => void;
+}
+
+function Locales({ form, set, error, isBeside, onBeside }: LocalesProps) {
   const t = useText(templateTexts);
   const [shown, setShown] = useState<string | null>(form.default_locale);
   const [code, setCode] = useState('');
-  const [isBeside, setBeside] = useState(false);
   const names = Object.keys(form.locales);
   const add = () => {
     const name = code.trim();
@@ -365,7 +339,6 @@ function Locales({ form, set, error }: PartProps) {
         content={form.locales[name] ?? emptyLocale()}
         onChange={(content) => set({ locales: { ...form.locales, [name]: content } })}
         error={error}
-        isNarrow={isBeside}
       />
       {names.length > 1 && name !== form.default_locale && (
         <Button
@@ -388,13 +361,9 @@ function Locales({ form, set, error }: PartProps) {
   return (
     <Stack gap="sm">
       {names.length > 1 && (
-        <Switch
-          label={t.sideBySide}
-          checked={isBeside}
-          onChange={(e) => setBeside(e.currentTarget.checked)}
-        />
+        <Switch label={t.sideBySide} checked={isBeside} onChange={(e) => onBeside(e.currentTarget.checked)} />
       )}
-      {isBeside && names.length > 1 ? (
+      {isBeside ? (
         <SimpleGrid
           cols={{ base: 1, md: Math.min(names.length, BESIDE_MAX) }}
           style={{ alignItems: 'start' }}
@@ -455,11 +424,9 @@ interface LocaleProps {
   content: LocaleForm;
   onChange: (content: LocaleForm) => void;
   error: unknown;
-  /** Other languages stand beside it. */
-  isNarrow: boolean;
 }
 
-function LocaleFields({ locale, content, onChange, error, isNarrow }: LocaleProps) {
+function LocaleFields({ locale, content, onChange, error }: LocaleProps) {
   const t = useText(templateTexts);
   const label: Record<FieldName, string> = {
     title: t.titleField,
@@ -506,9 +473,7 @@ function LocaleFields({ locale, content, onChange, error, isNarrow }: LocaleProp
       {BASE.map(field)}
       <fieldset className={classes.group}>
         <legend>{t.perChannel}</legend>
-        <SimpleGrid cols={{ base: 1, md: isNarrow ? 1 : 2 }} spacing="sm">
-          {others.map(field)}
-        </SimpleGrid>
+        <Stack gap="sm">{others.map(field)}</Stack>
       </fieldset>
       <Textarea
         label={t.rest}

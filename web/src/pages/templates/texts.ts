@@ -76,8 +76,7 @@ export const templateTexts = texts(
     editVersion: 'Edit from here',
     preview: 'Preview',
     sideBySide: 'Languages side by side',
-    sketchHelp:
-      'A sketch of what you write, with the samples. How numbers and dates read, and the layout, show on the page of the template once it is saved.',
+    draftPreviewHelp: 'What you write, as it will look with the samples. Nothing is stored yet.',
     previewHelp: 'With the sample values; type others to see them.',
     send: 'Send',
     usedBy: 'Used by',
@@ -166,8 +165,7 @@ export const templateTexts = texts(
     editVersion: '이 버전에서 편집',
     preview: '미리 보기',
     sideBySide: '언어를 나란히 보기',
-    sketchHelp:
-      '예시 값을 넣은 간단한 미리 보기입니다. 숫자와 날짜 표기, 레이아웃은 저장한 뒤 템플릿 화면에서 확인할 수 있습니다.',
+    draftPreviewHelp: '지금 쓰는 내용을 예시 값으로 표시한 모습입니다. 아직 저장되지 않았습니다.',
     previewHelp: '예시 값으로 표시합니다. 다른 값을 입력하면 바로 반영됩니다.',
     send: '보내기',
     usedBy: '사용하는 곳',

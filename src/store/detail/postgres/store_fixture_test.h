@@ -1,0 +1,67 @@
+// A store on a database of its own, in the PostgreSQL of this test process.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/crypto.h"
+#include "store/detail/postgres/cluster_test.h"
+#include "store/postgres.h"
+#include "store/store.h"
+
+namespace carillon::store::detail {
+
+class PostgresStoreTest : public testing::Test {
+ protected:
+  explicit PostgresStoreTest(std::string database) : database_(std::move(database)) {}
+  void SetUp() override {
+    if (!cluster().why_not().empty()) GTEST_SKIP() << cluster().why_not();
+    cluster().create(database_);
+    store_ = open();
+  }
+  void TearDown() override {
+    if (store_) store_->close();
+    store_.reset();
+    if (cluster().why_not().empty()) cluster().drop(database_);
+  }
+  static PostgresCluster& cluster() { return PostgresCluster::instance(); }
+  // Another process, or the same one again.
+  std::unique_ptr<Store> open() {
+    PostgresOptions options;
+    options.url = cluster().url(database_);
+    options.keys = &keys_;
+    auto store = open_postgres(std::move(options));
+    EXPECT_TRUE(store) << store.error().message;
+    return store ? std::move(*store) : nullptr;
+  }
+  // For looking past the store.
+  std::unique_ptr<PgDb> connect() {
+    return PgDb::open({.url = cluster().url(database_), .name = "carillon tests"}).value();
+  }
+  template <class T>
+  T run(Task<T> task) {
+    std::optional<T> value;
+    boost::asio::co_spawn(io_, std::move(task), [&](std::exception_ptr e, T v) {
+      if (e) std::rethrow_exception(e);
+      value = std::move(v);
+    });
+    io_.restart();
+    io_.run();
+    return std::move(*value);
+  }
+
+  base::KeyRing keys_ = base::KeyRing::derive(base::Secret(std::string(32, 'k'))).value();
+  boost::asio::io_context io_{1};
+  std::unique_ptr<Store> store_;
+
+ private:
+  const std::string database_;
+};
+
+}  // namespace carillon::store::detail
