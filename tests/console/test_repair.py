@@ -2,6 +2,17 @@
 import pytest
 
 
+def given_up_on(world, sent):
+    """The sends, once none of them is tried any more; the providers are well again."""
+    for one in sent:
+        world.server.wait_deliveries(one["id"], "retrying", "dead")
+    world.server.advance("2s")
+    for one in sent:
+        world.server.wait_final(one["id"])
+    world.simulator.faults()
+    return sent
+
+
 @pytest.fixture(scope="module")
 def dead(world):
     """Three text messages and a mail that were given up on while their providers were down."""
@@ -11,13 +22,7 @@ def dead(world):
             for n in range(3)]
     sent.append(s.send(to=[{"email": "late@example.test"}], channels=["email"], category="impatient", title="Late",
                        body="x"))
-    for one in sent:
-        s.wait_deliveries(one["id"], "retrying", "dead")
-    s.advance("2s")
-    for one in sent:
-        s.wait_final(one["id"])
-    world.simulator.faults()
-    return sent
+    return given_up_on(world, sent)
 
 
 def test_everything_accepted_is_accounted_for(world, dead, open_as):
@@ -79,13 +84,7 @@ def unwanted(world):
     world.simulator.faults(smtp={"rate_5xx": 1})
     sent = [s.send(to=[{"email": f"gone{n}@example.test"}], channels=["email"], category="impatient", title=f"No. {n}",
                    body="x") for n in range(3)]
-    for one in sent:
-        s.wait_deliveries(one["id"], "retrying", "dead")
-    s.advance("2s")
-    for one in sent:
-        s.wait_final(one["id"])
-    world.simulator.faults()
-    return sent
+    return given_up_on(world, sent)
 
 
 def test_one_is_looked_at_and_discarded_with_the_reason(world, unwanted, open_as):
