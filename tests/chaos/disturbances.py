@@ -207,26 +207,22 @@ def freeze_redis(world):
 # ---- Kafka, whose start takes several seconds: other things happen meanwhile
 
 
-def start_kafka(world):
-    thread = threading.Thread(target=world.engines.kafka.start, daemon=True)
-    thread.start()
-    world.starting_kafka = thread
+def lose_kafka(world, end):
+    world.wait_kafka()
+    end()
+    world.kills += 1
+    world.starting_kafka = threading.Thread(target=world.engines.kafka.start, daemon=True)
+    world.starting_kafka.start()
 
 
 @death
 def kill_kafka(world):
-    world.wait_kafka()
-    world.engines.kafka.kill()
-    world.kills += 1
-    start_kafka(world)
+    lose_kafka(world, world.engines.kafka.kill)
 
 
 @death
 def wipe_kafka(world):
-    world.wait_kafka()
-    world.engines.kafka.wipe()
-    world.kills += 1
-    start_kafka(world)
+    lose_kafka(world, world.engines.kafka.wipe)
 
 
 @trouble
