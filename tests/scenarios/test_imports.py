@@ -71,7 +71,7 @@ def test_twenty_thousand_users_with_three_broken_rows_and_a_kill_9(make_server):
     assert [(e["line"], e["pointer"], e["code"]) for e in errors] == [
         (line, "/email", "invalid_email") for line in (12, 10_001, 20_001)]
     assert done["errors"] == errors
-    assert files(server) == []
+    harness.wait_until(lambda: files(server) == [], lambda: files(server))
     user = server.get("/v1/users/u19998")
     assert user["name"] == "Person, 19998" and user["attributes"] == {"plan": "pro"}
     assert user["time_zone"] == "Asia/Seoul"
