@@ -183,7 +183,8 @@ function sizeFacts(
       <>
         {t.about(formatDuration(estimate.seconds))}
         <Text size="xs" c="dimmed">
-          {t.pace(formatNumber(estimate.rate, { maximumFractionDigits: 1 }), formatNumber(estimate.queued))}
+          {t.pace(formatNumber(estimate.rate, { maximumFractionDigits: 1 }))}
+          {estimate.queued > 0 && `; ${t.ahead(formatNumber(estimate.queued))}`}
         </Text>
       </>
     ) : (

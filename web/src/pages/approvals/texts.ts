@@ -14,8 +14,8 @@ export const approvalTexts = texts(
     ofHour: (sent: string, limit: string) => `${sent} of ${limit} without asking`,
     takes: 'Takes',
     about: (time: string) => `about ${time}`,
-    pace: (rate: string, queued: string) =>
-      `at ${rate} deliveries a second, the busiest pace of the last day; ${queued} are due before it`,
+    pace: (rate: string) => `at ${rate} deliveries a second, the busiest pace of the last day`,
+    ahead: (queued: string) => `${queued} are due before it`,
     unknownPace: 'not known: nothing was sent in the last day',
     sample: (shown: string, whole: string) => `${shown} of ${whole} recipients`,
     audience: 'Recipients',
@@ -54,8 +54,8 @@ export const approvalTexts = texts(
     ofHour: (sent: string, limit: string) => `승인 없이 ${limit}명 중 ${sent}명 발송`,
     takes: '예상 소요 시간',
     about: (time: string) => `약 ${time}`,
-    pace: (rate: string, queued: string) =>
-      `최근 하루의 최고 속도(초당 ${rate}건) 기준이며, 앞에 ${queued}건이 대기 중입니다`,
+    pace: (rate: string) => `최근 하루의 최고 속도(초당 ${rate}건) 기준`,
+    ahead: (queued: string) => `앞에 ${queued}건 대기 중`,
     unknownPace: '알 수 없음: 최근 하루 동안 발송이 없었습니다',
     sample: (shown: string, whole: string) => `수신자 ${whole}명 중 ${shown}명`,
     audience: '수신자 수',
