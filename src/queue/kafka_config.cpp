@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <future>
+#include <mutex>
 #include <thread>
 
 #include "base/log.h"
@@ -24,6 +25,14 @@ std::unexpected<Error> bad(std::string_view setting, std::string_view fix) {
 // librdkafka says every failed attempt; what matters is said when it changes (kafka.cpp).
 void log_line(const rd_kafka_t*, int, const char* facility, const char* text) {
   base::log_debug("kafka {}: {}", printable(facility), printable(text));
+}
+
+// Nobody joins it. It is kept, or it would be taken for a leak.
+void leave_behind(std::thread thread) {
+  static std::mutex mutex;
+  static auto* const left = new std::vector<std::thread>;
+  const std::lock_guard lock(mutex);
+  left->push_back(std::move(thread));
 }
 
 // A wrong file would only be found when the first client is made, without its name.
@@ -135,16 +144,15 @@ ConfPtr KafkaConfig::make(const Properties& more) const {
 void destroy_in_time(std::move_only_function<void()> destroy) {
   std::promise<void> gone;
   auto is_gone = gone.get_future();
-  auto thread =
-      std::make_unique<std::thread>([destroy = std::move(destroy), gone = std::move(gone)]() mutable {
-        destroy();
-        gone.set_value();
-      });
+  std::thread thread([destroy = std::move(destroy), gone = std::move(gone)]() mutable {
+    destroy();
+    gone.set_value();
+  });
   if (is_gone.wait_for(kDestroyMax) == std::future_status::ready) {
-    thread->join();
+    thread.join();
   } else {
     base::log_warn("queue: a Kafka client does not end; it is left behind");
-    static_cast<void>(thread.release());
+    leave_behind(std::move(thread));
   }
 }
 
