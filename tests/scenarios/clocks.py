@@ -5,15 +5,15 @@ import subprocess
 import tempfile
 
 LIBRARY = pathlib.Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
-WAITS = pathlib.Path(__file__).with_name("cnd_timedwait.c")
+THREADS = pathlib.Path(__file__).resolve().parents[1] / "c11_threads.c"
 
 
 @functools.cache
-def waits_library():
-    """What libfaketime forgets, built once; the folder that is returned goes with the tests."""
+def threads_library():
+    """What libfaketime leaves out, built once; the folder that is returned goes with the tests."""
     folder = tempfile.TemporaryDirectory(prefix="carillon-clock-")
-    built = pathlib.Path(folder.name) / "cnd_timedwait.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", built, WAITS, "-pthread"], check=True)
+    built = pathlib.Path(folder.name) / "c11_threads.so"
+    subprocess.run(["clang-19", "-shared", "-fPIC", "-O1", "-o", built, THREADS, "-pthread"], check=True)
     return folder, built
 
 
@@ -24,7 +24,7 @@ class MovedClock:
         self._file = pathlib.Path(file)
         self.jump("+0")
         # What runs on at its own pace is not moved: no clock that is set moves it either.
-        self.environment = {"LD_PRELOAD": f"{waits_library()[1]}:{LIBRARY}", "FAKETIME_TIMESTAMP_FILE": self._file,
+        self.environment = {"LD_PRELOAD": f"{threads_library()[1]}:{LIBRARY}", "FAKETIME_TIMESTAMP_FILE": self._file,
                             "FAKETIME_CACHE_DURATION": "1", "DONT_FAKE_MONOTONIC": "1",
                             "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
