@@ -30,7 +30,8 @@ STAGE_LIMIT_S = 45 * 60
 SANITIZER_ENVIRONMENT = {
     "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1",
     "UBSAN_OPTIONS": "print_stacktrace=1",
-    "TSAN_OPTIONS": "second_deadlock_stack=1:history_size=4",
+    "TSAN_OPTIONS": "second_deadlock_stack=1:history_size=4:"
+                    f"suppressions={ROOT / 'tests' / 'tsan_suppressions.txt'}",
 }
 
 
