@@ -409,6 +409,7 @@ TEST(Template, SaysWhatDoesNotCompileAndWhere) {
       {R"({"content":{"en":{"bodi":"x"}}})", "/content/en/bodi", "unknown_field"},
       {R"({"params":[]})", "/content", "required"},
       {R"({"key":"other","content":{"en":{"body":"x"}}})", "/key", "key_mismatch"},
+      {R"({"used_by":[null],"content":{"en":{"body":"x"}}})", "/used_by", "wrong_type"},
       {R"({"nope":1,"content":{"en":{"body":"x"}}})", "/nope", "unknown_field"},
   };
   for (const Bad& bad : cases) {
