@@ -12,6 +12,7 @@ def test_filters_are_in_the_address(open_as):
     page.get_by_role("button", name="Show").click()
     page.wait_for_url("**event_id=order-1003**")
     page.locator("tbody tr").nth(1).wait_for(state="detached")
+    page.locator("tbody tr").first.wait_for()
     assert page.locator("tbody tr").count() == 1
     other = open_as("vera")
     other.page.goto(page.url)
