@@ -322,7 +322,8 @@ class PipelineImpl final : public Pipeline {
     if (is_stop_gone && !is_first) stop_gone_at_ = deps_.clock.now();
     // Whoever held something by an older configuration does this when it learns of the newer one.
     for (const auto reason : kConfigurationHolds) {
-      if (reason == model::Reason::Paused && !is_stop_gone) continue;
+      const bool is_theirs = is_first && options_.duties.queues == 0;  // who sends looks at its start
+      if (reason == model::Reason::Paused && (!is_stop_gone || is_theirs)) continue;
       gate_.spawn(deps_.delivery, "unhold", [this, reason] { return unhold(reason); });
     }
   }
@@ -350,9 +351,12 @@ class PipelineImpl final : public Pipeline {
     while (!is_draining_) {
       const auto freed = co_await deps_.store.unhold(filter, kUnholdChunk, deps_.clock.now());
       if (!freed) base::log_warn("held deliveries cannot be released now: {}", freed.error().message);
-      if (!freed || freed->empty()) co_return;
-      publish(*freed);
-      if (freed->size() < kUnholdChunk) co_return;
+      if (!freed || freed->hints.empty()) co_return;
+      publish(freed->hints);
+      if (freed->hints.size() < kUnholdChunk) co_return;
+      // What other stop buttons hold again meanwhile is not looked at twice.
+      filter.after = freed->hints.back().id;
+      filter.until = freed->until;
     }
   }
 

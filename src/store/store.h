@@ -102,9 +102,10 @@ class Store : public Sharing {
   // held.
   virtual Task<Result<ResumeChunk>> resume_chunk(std::int64_t notification, std::int64_t from,
                                                  std::size_t limit, Time now) = 0;
-  // Held rows (reason given) whose condition cleared become Pending, due now, at most `limit`, oldest
-  // first; returns their ids and lanes for hints.
-  virtual Task<Result<std::vector<Hint>>> unhold(HoldFilter filter, std::size_t limit, Time now) = 0;
+  // Held rows (reason given) whose condition cleared become Pending, due now, at most `limit`, in order of
+  // their ids; returns those and their lanes for hints. Who wants all that are held now gives the last id and
+  // `until` back, or would meet again what is held anew meanwhile.
+  virtual Task<Result<Unheld>> unhold(HoldFilter filter, std::size_t limit, Time now) = 0;
   // Dead letters and failed or unknown deliveries back to Pending, generation + 1, attempts 0, audited.
   // When it was, and what an item changes, is kept in the delivery's note: {"replayed_at":…,
   // "changes":{"params":…,"address":…,"integration":…}}; the worker applies it.

@@ -142,6 +142,12 @@ struct HoldFilter {
   model::Reason reason = model::Reason::Paused;
   std::string integration;  // of that integration, or empty
   std::optional<model::Queue> queue;
+  std::int64_t after = 0,
+               until = 0;  // ids above the first, up to the second; 0: the highest that is held now
+};
+struct Unheld {
+  std::vector<Hint> hints;
+  std::int64_t until = 0;  // of the filter, or what it came to
 };
 struct ReplayItem {
   std::int64_t delivery = 0;

@@ -438,11 +438,41 @@ TEST_P(StoreSuite, HeldRowsOfAConditionAreReleased) {
   EXPECT_TRUE(scan(kLane).empty());
   store::HoldFilter filter;
   filter.reason = model::Reason::NoRoute;
-  const auto hints = run(store_->unhold(filter, 100, clock_.now())).value();
+  const auto hints = run(store_->unhold(filter, 100, clock_.now())).value().hints;
   ASSERT_EQ(hints.size(), 1U);
   EXPECT_EQ(hints[0].id, one.deliveries[0].id);
   EXPECT_EQ(hints[0].lane, kLane);
   EXPECT_EQ(scan(kLane).size(), 1U);
+  expect_accountable();
+}
+
+TEST_P(StoreSuite, ReleasingWhatIsHeldMeetsNothingTwice) {
+  const auto accept_held = [&] {
+    AcceptItem one = item(1);
+    one.deliveries[0].status = DeliveryStatus::Held;
+    one.deliveries[0].reason = model::Reason::Paused;
+    one.deliveries[0].due_at.reset();
+    accept_one(one);
+    return one.deliveries[0].id;
+  };
+  const std::int64_t first = accept_held(), second = accept_held();
+  store::HoldFilter filter;
+  filter.reason = model::Reason::Paused;
+  const auto one = run(store_->unhold(filter, 1, clock_.now())).value();
+  ASSERT_EQ(one.hints.size(), 1U);
+  EXPECT_EQ(one.hints[0].id, first);
+  // Another stop button holds it again, and what was accepted since.
+  model::Delivery again = claim({first}).at(0);
+  again.reason = model::Reason::Paused;
+  again.due_at.reset();
+  record(again, DeliveryStatus::Held);
+  accept_held();
+  filter.after = first;
+  filter.until = one.until;
+  const auto rest = run(store_->unhold(filter, 100, clock_.now())).value();
+  ASSERT_EQ(rest.hints.size(), 1U);
+  EXPECT_EQ(rest.hints[0].id, second);
+  EXPECT_EQ(rest.until, one.until);
   expect_accountable();
 }
 

@@ -43,7 +43,7 @@ class SqlStore : public Store {
   Task<Result<void>> resume(std::int64_t notification, Actor actor, Time now) override;
   Task<Result<ResumeChunk>> resume_chunk(std::int64_t notification, std::int64_t from, std::size_t limit,
                                          Time now) override;
-  Task<Result<std::vector<Hint>>> unhold(HoldFilter filter, std::size_t limit, Time now) override;
+  Task<Result<Unheld>> unhold(HoldFilter filter, std::size_t limit, Time now) override;
   Task<Result<std::vector<ReplayResult>>> replay(std::vector<ReplayItem> items, Actor actor,
                                                  Time now) override;
   Task<Result<bool>> housekeeping(const Retention& retention, Time now) override;

@@ -181,6 +181,13 @@ Result<void> set_status(Txn& txn, std::int64_t notification, model::Notification
   return s.bind(1, notification).bind(2, static_cast<std::int64_t>(status)).run();
 }
 
+// 0: nothing is.
+Result<std::int64_t> highest_held(Db& db) {
+  return db.scalar(
+      "SELECT coalesce((SELECT id FROM delivery INDEXED BY delivery_trouble WHERE (status = 1 OR status "
+      "BETWEEN 6 AND 8) AND status = 1 ORDER BY id DESC LIMIT 1), 0)");
+}
+
 }  // namespace
 
 Task<Result<void>> SqlStore::pause(std::int64_t notification, Actor actor, Time now) {
@@ -268,8 +275,10 @@ Task<Result<StatusCounts>> SqlStore::status_counts(std::int64_t notification) {
   co_return co_await look([&](Db& db) { return kept_counts(db, notification); });
 }
 
-Task<Result<std::vector<Hint>>> SqlStore::unhold(HoldFilter filter, std::size_t limit, Time now) {
-  auto call = [this, filter = std::move(filter), limit, now](Txn& txn) -> Result<std::vector<Hint>> {
+Task<Result<Unheld>> SqlStore::unhold(HoldFilter filter, std::size_t limit, Time now) {
+  auto call = [this, filter = std::move(filter), limit, now](Txn& txn) -> Result<Unheld> {
+    Unheld freed{.hints = {}, .until = filter.until};
+    if (freed.until == 0) { CARILLON_TRY(freed.until, highest_held(txn.db)); }
     std::vector<model::Delivery> held;
     const std::int64_t integration = words_.find(filter.integration);
     {
@@ -277,27 +286,28 @@ Task<Result<std::vector<Hint>>> SqlStore::unhold(HoldFilter filter, std::size_t 
                                      " FROM delivery INDEXED BY delivery_trouble "
                                      "WHERE (status = 1 OR status BETWEEN 6 AND 8) AND status = 1 AND reason "
                                      "= ?1 AND (?2 = 0 OR project = ?2) AND (?3 = 0 OR integration = ?3) "
-                                     "AND (?4 < 0 OR lane / 4 = ?4) ORDER BY id LIMIT ?5");
+                                     "AND (?4 < 0 OR lane / 4 = ?4) AND id > ?6 AND id <= ?7 ORDER BY id "
+                                     "LIMIT ?5");
       s.bind(1, static_cast<std::int64_t>(filter.reason)).bind(2, static_cast<std::int64_t>(filter.project));
       // An integration nobody ever used has nothing held.
       s.bind(3, filter.integration.empty() ? 0 : integration == 0 ? -1 : integration);
       s.bind(4, filter.queue ? static_cast<std::int64_t>(*filter.queue) : -1);
       s.bind(5, static_cast<std::int64_t>(std::min(limit, kUnholdExaminedMax)));
+      s.bind(6, filter.after).bind(7, freed.until);
       for (;;) {
         CARILLON_TRY(const bool has_row, s.next());
         if (!has_row) break;
         held.push_back(read_delivery(s, words_));
       }
     }
-    std::vector<Hint> hints;
     for (model::Delivery& d : held) {
       d.status = model::DeliveryStatus::Pending;
       d.reason = model::Reason::None;
       d.due_at = now;
       CARILLON_CHECK(move_row(txn, d, model::DeliveryStatus::Held, now));
-      hints.push_back(Hint{d.id, d.lane()});
+      freed.hints.push_back(Hint{d.id, d.lane()});
     }
-    return hints;
+    return freed;
   };
   co_return co_await write(std::move(call), JobClass::Other, limit);
 }
