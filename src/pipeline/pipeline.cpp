@@ -321,9 +321,10 @@ class PipelineImpl final : public Pipeline {
     const bool is_first = !std::exchange(stops_, std::move(stops));
     if (is_stop_gone && !is_first) stop_gone_at_ = deps_.clock.now();
     // Whoever held something by an older configuration does this when it learns of the newer one.
+    const bool sends = options_.duties.queues != 0;
     for (const auto reason : kConfigurationHolds) {
-      const bool is_theirs = is_first && options_.duties.queues == 0;  // who sends looks at its start
-      if (reason == model::Reason::Paused && (!is_stop_gone || is_theirs)) continue;
+      // At the start it is enough that those look who send.
+      if (reason == model::Reason::Paused && !(is_first ? sends : is_stop_gone)) continue;
       gate_.spawn(deps_.delivery, "unhold", [this, reason] { return unhold(reason); });
     }
   }
@@ -354,7 +355,7 @@ class PipelineImpl final : public Pipeline {
       if (!freed || freed->hints.empty()) co_return;
       publish(freed->hints);
       if (freed->hints.size() < kUnholdChunk) co_return;
-      // What other stop buttons hold again meanwhile is not looked at twice.
+      // What is held again meanwhile, by a stop button that stands, is not released twice.
       filter.after = freed->hints.back().id;
       filter.until = freed->until;
     }

@@ -53,13 +53,19 @@ def test_a_misspelt_name_does_not_pretend_to_stop_anything(server):
 MANY = 6_000  # more than one piece of what is released together
 
 
+def hold(server, count):
+    """A stop button, and so many mails for it."""
+    stop = server.post("/v1/pauses", {"scope": {"channel": "email"}, "reason": "wrong price"})
+    for begin in range(0, count, 1_000):
+        mails = [{**MAIL, "to": [{"email": f"u{begin + i}@example.test"}]} for i in range(1_000)]
+        answer = server.post("/v1/notifications/batch", {"notifications": mails}, auth="app")
+        assert answer["summary"]["accepted"] == 1_000
+    return stop
+
+
 def test_what_it_holds_sleeps_until_it_goes(connected, simulator):
     connected.put("/v1/categories/news", {})
-    stop = connected.post("/v1/pauses", {"scope": {"channel": "email"}, "reason": "wrong price"})
-    for begin in range(0, MANY, 1_000):
-        mails = [{**MAIL, "to": [{"email": f"u{begin + i}@example.test"}]} for i in range(1_000)]
-        answer = connected.post("/v1/notifications/batch", {"notifications": mails}, auth="app")
-        assert answer["summary"]["accepted"] == 1_000
+    stop = hold(connected, MANY)
     # What has nothing to do with it wakes none of them.
     connected.put("/v1/categories/news", {"channels": ["email"]})
     connected.post("/v1/pauses", {"scope": {"channel": "voice"}, "reason": "another"})
@@ -68,3 +74,14 @@ def test_what_it_holds_sleeps_until_it_goes(connected, simulator):
     connected.delete(f"/v1/pauses/{stop['id']}")
     wait_until(lambda: simulator.counts()["smtp"]["accepted"] == MANY, "all are sent", 60)
     assert connected.metric("carillon_claim_rows_sum") == MANY
+
+
+def test_a_start_beside_it_looks_once_at_what_it_holds(connected):
+    many = 5 * MANY  # so that much is held again before the last of it is released
+    hold(connected, many)
+    connected.wait_idle()
+    connected.restart()
+    wait_until(lambda: connected.metric("carillon_claim_rows_sum") >= many, "not all of it is looked at", 60)
+    connected.wait_idle()
+    assert sum(queue["held"] for queue in connected.get("/v1/queues")["data"]) == many
+    assert connected.metric("carillon_claim_rows_sum") == many
