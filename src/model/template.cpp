@@ -17,11 +17,10 @@ namespace {
 
 constexpr std::size_t kParamsMax = 64;  // declarations
 constexpr std::size_t kLocalesMax = 50;
-constexpr std::size_t kKeyMax = 64;             // bytes
-constexpr std::size_t kFromMax = 256;           // bytes of "user.attributes.…"
-constexpr std::size_t kSampleMax = 16 * 1024;   // bytes of JSON of a default or a sample
-constexpr std::int64_t kLengthMax = 65'536;     // characters
-constexpr std::size_t kShownMax = 1024 * 1024;  // bytes of what an answer shows and nobody keeps
+constexpr std::size_t kKeyMax = 64;            // bytes
+constexpr std::size_t kFromMax = 256;          // bytes of "user.attributes.…"
+constexpr std::size_t kSampleMax = 16 * 1024;  // bytes of JSON of a default or a sample
+constexpr std::int64_t kLengthMax = 65'536;    // characters
 constexpr std::string_view kFromPrefix = "user.attributes.";
 
 constexpr std::array<std::pair<ParamType, std::string_view>, 10> kTypes{{{ParamType::String, "string"},
@@ -142,8 +141,8 @@ Template read_shape(base::JsonElement body, std::string_view key, base::Problems
   if (reader.one_of("status", status, {"draft", "published"})) t.is_published = status == 1;
   reader.boolean("published", shown);
   reader.boolean("archived", shown);
-  std::string users;
-  reader.json_object("used_by", users, kShownMax);
+  if (const auto users = reader.element("used_by"))
+    base::ObjectReader(*users, reader.pointer("used_by"), problems);
   if (reader.text("category", t.category, kKeyMax) && !t.category.empty() && !is_key(t.category)) {
     reader.problem("category", "invalid_key", "this is not a category's key");
   }
