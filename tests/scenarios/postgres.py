@@ -93,6 +93,11 @@ class Cluster:
         self.sql(f"CREATE DATABASE {name}")
         return f"postgresql://carillon@/{name}?host={self.folder}&port={self.port}"
 
+    def beside(self, url, name):
+        """The URL of a database of that name, which is not there yet, whatever an earlier story left."""
+        self.sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        return url.replace(f"/{name_of(url)}?", f"/{name}?")
+
     def end(self):
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)

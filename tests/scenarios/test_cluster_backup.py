@@ -23,8 +23,7 @@ def test_a_restored_copy_waits_for_somebodys_word(make_server, simulator, postgr
         return process
 
     original = postgres_cluster.database()
-    restored = re.sub(r"/\w+\?", "/carillon_restored?", original)
-    postgres_cluster.sql("DROP DATABASE IF EXISTS carillon_restored WITH (FORCE)")
+    restored = postgres_cluster.beside(original, "carillon_restored")
     api = start("api", "api", original)
     known = (api.app, api.token)
     harness.connect(api, simulator)

@@ -21,8 +21,7 @@ def test_what_came_by_a_topic_after_the_backup_is_taken_again(make_server, kafka
                                                               tmp_path):
     topic = Topic(kafka)
     original = postgres_cluster.database()
-    restored = re.sub(r"/\w+\?", "/carillon_restored?", original)
-    postgres_cluster.sql("DROP DATABASE IF EXISTS carillon_restored WITH (FORCE)")
+    restored = postgres_cluster.beside(original, "carillon_restored")
 
     def start(name, url):
         return make_server(settings={"store.url": url, "store.lease": "3s", **topic.settings}, name=name,
