@@ -73,6 +73,14 @@ describe('an approval', () => {
     expect(screen.getByText('b…@example.com')).toBeTruthy();
   });
 
+  it('does not say that nothing is due before it', async () => {
+    serve(answers('member:sol', 'administrator', { estimate: { seconds: 240, rate: 41.5, queued: 0 } }));
+    showSignedIn(<ApprovalsPage rest={['apr_1']} />);
+    expect(
+      await screen.findByText(/at 41.5 deliveries a second, the busiest pace of the last day$/),
+    ).toBeTruthy();
+  });
+
   it('is refused with the reason at its field', async () => {
     serve({
       ...answers('member:sol'),

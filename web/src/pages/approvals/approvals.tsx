@@ -184,7 +184,7 @@ function sizeFacts(
         {t.about(formatDuration(estimate.seconds))}
         <Text size="xs" c="dimmed">
           {t.pace(formatNumber(estimate.rate, { maximumFractionDigits: 1 }))}
-          {estimate.queued > 0 && `; ${t.ahead(formatNumber(estimate.queued))}`}
+          {estimate.queued > 0 && t.ahead(formatNumber(estimate.queued))}
         </Text>
       </>
     ) : (
