@@ -542,18 +542,25 @@ TEST_F(Http2ClientTest, AccountingHoldsAgainstAnErraticPeer) {
   }
   run_until_ended(kRequests);
   EXPECT_EQ(client->in_flight(), 0U);
+  // It may have closed each connection before any answer; once it behaves, it gets answers to give. The
+  // first requests may still meet connections that it closed.
+  peer->on_request = [](PeerConnection& c, const PeerRequest& r) { c.answer(r.id, 200); };
+  std::uint64_t last = kRequests;
+  for (; last < kRequests + 6; ++last) {
+    submit(last);
+    run_until_ended(last + 1);
+    if (sink.endings[last].status == 200) break;
+  }
+  EXPECT_EQ(sink.endings[last].status, 200);
   std::set<std::string> seen;
   for (const auto& r : peer->requests) EXPECT_TRUE(seen.insert(r.path).second) << r.path << " was sent twice";
-  std::size_t answered = 0;
   for (const auto& [tag, ending] : sink.endings) {
     const std::string path = "/" + std::to_string(tag);
-    if (ending.status != 0) ++answered;
     if (ending.status != 0 || ending.error.failure == SendFailure::Ambiguous) continue;
     const bool is_disowned =
         disowned.contains(path) || ending.error.detail.find("GOAWAY") != std::string::npos;
     EXPECT_TRUE(!seen.contains(path) || is_disowned) << path << ": " << ending.error.detail;
   }
-  EXPECT_GT(answered, 0U);
 }
 
 TEST(Http2Open, BadOriginAndCaFileAreRefused) {
