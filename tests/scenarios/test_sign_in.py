@@ -87,9 +87,11 @@ def test_who_guesses_is_stopped_and_the_member_is_helped(server):
 def test_one_address_does_not_guess_at_everybody(make_server):
     server = make_server(settings={"server.proxies": "127.0.0.1"})
     there = {"X-Forwarded-For": "203.0.113.9"}
-    statuses = [harness.request(server.url + "/v1/session", "POST", {"email": f"u{i}@example.com", "password": "x"},
-                                there).status for i in range(52)]
-    assert statuses == [401] * 50 + [429] * 2
+    statuses = []
+    while statuses.count(429) == 0 and len(statuses) < 60:  # a slow machine is given some back before the fiftieth
+        statuses.append(harness.request(server.url + "/v1/session", "POST", {
+            "email": f"u{len(statuses)}@example.com", "password": "x"}, there).status)
+    assert statuses[:50] == [401] * 50 and statuses[-1] == 429
     elsewhere = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7"}
     assert harness.request(server.url + "/v1/session", "POST", {"email": "u@example.com", "password": "x"},
                            elsewhere).status == 401, "the last address the proxy tells counts"
