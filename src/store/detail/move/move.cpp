@@ -160,8 +160,9 @@ Result<void> Mover::check_key() {
 Result<void> Mover::open_target() {
   PgOptions options{.url = options_.url, .name = "carillon migrate", .statement_timeout_ms = 0};
   CARILLON_TRY(there_, PgDb::open(std::move(options)));
-  // What is counted here is counted whole.
-  return there_->exec("SET enable_seqscan = on; SET enable_hashjoin = on;");
+  // What is counted here is counted whole. The users of what is carried are noted by a trigger.
+  return there_->exec(
+      "SET enable_seqscan = on; SET enable_hashjoin = on; SET carillon.notes_users = '';");
 }
 
 // Whether what is there goes together with what is here.

@@ -131,7 +131,7 @@ Result<void> PgDb::connect() {
       "SET statement_timeout = {0}; SET lock_timeout = {0}; SET idle_in_transaction_session_timeout = 60000; "
       "SET jit = off; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; "
       "SET TimeZone = 'UTC'; SET default_transaction_isolation = '{1}'; SET plan_cache_mode = {2}; SET "
-      "enable_bitmapscan = {3}",
+      "enable_bitmapscan = {3}; SET carillon.notes_users = 1",
       options_.statement_timeout_ms,
       options_.isolation == Isolation::Serializable ? "serializable" : "read committed",
       options_.plans_once ? "force_generic_plan" : "auto", options_.plans_once ? "off" : "on");

@@ -23,7 +23,12 @@ constexpr std::int64_t kPieceRows = 2'000;
 constexpr Millis kAgainAfter{20'000};
 
 constexpr std::string_view name_of(DayOf what) noexcept {
-  return what == DayOf::Delivery ? "delivery" : "notification";
+  switch (what) {
+    case DayOf::Delivery: return "delivery";
+    case DayOf::Notification: return "notification";
+    case DayOf::User: break;
+  }
+  return "history_user";
 }
 
 // Each is an index's own condition. A delivery that is open is due (pending, held for a while, retrying),
@@ -31,6 +36,9 @@ constexpr std::string_view name_of(DayOf what) noexcept {
 std::string open_rows(DayOf what, const Day& day) {
   if (what == DayOf::Notification)
     return fmt::format("SELECT CAST(EXISTS(SELECT 1 FROM {} WHERE status IN (2, 3)) AS integer)", day.table);
+  if (what == DayOf::User)
+    return fmt::format("SELECT CAST(to_regclass('{}_d{}') IS NOT NULL AS integer)",
+                       name_of(DayOf::Notification), day.number);
   return fmt::format(
       "SELECT CAST(EXISTS(SELECT 1 FROM {0} WHERE due_at IS NOT NULL) OR EXISTS(SELECT 1 FROM {0} WHERE "
       "owner IS NOT NULL) OR EXISTS(SELECT 1 FROM {0} WHERE status = 1 AND (status = 1 OR status BETWEEN 6 "
@@ -163,9 +171,9 @@ Result<bool> clear_piece_of(Db& db, DayOf what, const Day& day, std::int64_t row
       "?2 LIMIT ?3)",
       "DELETE FROM named WHERE (item, key, entry) IN (SELECT item, key, entry FROM named WHERE item >= ?1 "
       "AND item < ?2 LIMIT ?3)"};
-  const std::span<const char* const> texts = what == DayOf::Delivery
-                                                 ? std::span<const char* const>(kOfDeliveries)
-                                                 : std::span<const char* const>(kOfNotifications);
+  std::span<const char* const> texts;  // of users: none
+  if (what == DayOf::Delivery) texts = kOfDeliveries;
+  if (what == DayOf::Notification) texts = kOfNotifications;
   for (const char* sql : texts) {
     Statement s = db.statement(sql);
     CARILLON_CHECK(s.bind(1, day.first_id()).bind(2, day.end_id()).bind(3, rows).run());
@@ -183,7 +191,7 @@ Task<Result<bool>> PostgresStore::housekeeping(const Retention& retention, Time 
 }
 
 Task<Result<bool>> PostgresStore::drop_days(std::int64_t before, Time now) {
-  for (const DayOf what : {DayOf::Delivery, DayOf::Notification}) {
+  for (const DayOf what : {DayOf::Delivery, DayOf::Notification, DayOf::User}) {
     CARILLON_CO_TRY(const auto days, co_await read([what](Db& db) { return days_of(db, what); }));
     for (const Day& day : days) {
       if (day.number >= before) break;
@@ -208,7 +216,7 @@ Task<Result<bool>> PostgresStore::can_go(DayOf what, Day day) {
   if (kept_days_.contains(day.table)) co_return false;
   CARILLON_CO_TRY(const bool over,
                   co_await read([what, day](Db& db) { return is_over(static_cast<PgDb&>(db), what, day); }));
-  if (!over || what == DayOf::Delivery) co_return over;
+  if (!over || what != DayOf::Notification) co_return over;
   const auto has = [this, day](std::int64_t end) {
     return read([day, end](Db& db) { return has_deliveries(static_cast<PgDb&>(db), day, end); });
   };

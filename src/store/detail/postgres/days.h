@@ -32,7 +32,8 @@ struct Day {
   [[nodiscard]] std::int64_t end_id() const noexcept;  // the first that is not in it
 };
 
-enum class DayOf : std::uint8_t { Delivery, Notification };
+// User: of history_user, whose days go after those of the notifications.
+enum class DayOf : std::uint8_t { Delivery, Notification, User };
 // Oldest first.
 Result<std::vector<Day>> days_of(Db& db, DayOf what);
 // Whether nothing in it is open: a look, however large the day is.

@@ -113,12 +113,15 @@ TEST_F(PostgresDays, WhetherOneMayGoIsKnownWithoutReadingIt) {
 
 TEST_F(PostgresDays, GoWithWhatBelongsToThem) {
   send(20);
-  const Day deliveries = day_of("delivery"), notifications = day_of("notification");
-  ASSERT_TRUE(is_there(deliveries) && is_there(notifications));
+  const Day deliveries = day_of("delivery"), notifications = day_of("notification"),
+            users = day_of("history_user");
+  ASSERT_TRUE(is_there(deliveries) && is_there(notifications) && is_there(users));
+  ASSERT_EQ(number(fmt::format("SELECT count(*) FROM {}", users.table)), 20);
   keep_house(std::chrono::days(89));
   EXPECT_TRUE(is_there(deliveries)) << "not past its retention";
   keep_house(kPast);
-  EXPECT_FALSE(is_there(deliveries) || is_there(notifications));
+  EXPECT_FALSE(is_there(deliveries) || is_there(notifications) || is_there(users));
+  EXPECT_EQ(number("SELECT count(*) FROM history_user"), 0);
   EXPECT_EQ(number("SELECT count(*) FROM delivery") + number("SELECT count(*) FROM notification"), 0);
   EXPECT_EQ(number("SELECT sum(n) FROM counter"), 0);
 }

@@ -42,7 +42,12 @@ Result<void> PostgresStore::drop_history(Txn& txn, std::int64_t below) {
   Statement s = txn.db.statement(
       "DELETE FROM history_address WHERE (key, notification) IN (SELECT key, notification FROM "
       "history_address WHERE notification < ?1 ORDER BY notification LIMIT 2000)");
-  return s.bind(1, below).run();
+  CARILLON_CHECK(s.bind(1, below).run());
+  // Of the days go whole partitions.
+  Statement rest = txn.db.statement(
+      "DELETE FROM history_user_rest WHERE ctid = ANY (ARRAY(SELECT ctid FROM history_user_rest WHERE "
+      "notification < ?1 ORDER BY notification LIMIT 2000))");
+  return rest.bind(1, below).run();
 }
 
 Result<void> PostgresStore::sandbox_changed(Txn& txn, std::int64_t added) {

@@ -11,7 +11,7 @@ Result<Candidates> PgIndex::find(Db& db, const HistoryFilter& filter, std::int64
   Statement s =
       db.statement(by_event  ? "SELECT id FROM notification WHERE event_id = ?1 AND id < ?2 AND "
                                "project = ?4 ORDER BY id DESC LIMIT ?3"
-                   : by_user ? "SELECT DISTINCT notification FROM delivery WHERE user_id = ?1 AND "
+                   : by_user ? "SELECT DISTINCT notification FROM history_user WHERE user_id = ?1 AND "
                                "notification < ?2 AND project = ?4 ORDER BY notification DESC LIMIT ?3"
                              : "SELECT notification FROM history_address WHERE key = ?1 AND "
                                "notification < ?2 ORDER BY notification DESC LIMIT ?3");

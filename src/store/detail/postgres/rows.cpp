@@ -86,6 +86,25 @@ Result<void> PgNotificationRows::insert(Txn& txn) {
        {&bodies_}});
 }
 
+void PgUserRows::add(const model::Delivery& d) {
+  if (d.user_id.empty() || (d.notification == last_notification_ && d.user_id == last_user_)) return;
+  projects_.add(std::int64_t{d.project});
+  users_.add(std::string_view(d.user_id));
+  notifications_.add(d.notification);
+  last_notification_ = d.notification;
+  last_user_ = d.user_id;
+}
+
+Result<void> PgUserRows::insert(PgDb& db) {
+  if (users_.size() == 0) return {};
+  PgStatement& s = db.with_arrays(
+      "INSERT INTO history_user(project, user_id, notification) SELECT * FROM unnest(?1, ?2, ?3)");
+  s.bind_array(1, projects_);
+  s.bind_array(2, users_);
+  s.bind_array(3, notifications_);
+  return s.run();
+}
+
 void PgDeliveryRows::add(Txn& txn, const model::Delivery& d, const Origin& origin, Time now,
                          std::optional<Owner> owner) {
   const bool is_taken = owner && is_due(d, now);
@@ -115,6 +134,7 @@ void PgDeliveryRows::add(Txn& txn, const model::Delivery& d, const Origin& origi
   devices_.add_or_null(std::string_view(d.device_id));
   provider_ids_.add_or_null(std::string_view(d.provider_id));
   notes_.add_or_null(std::string_view(d.note));
+  history_.add(d);
   txn.count(d, std::nullopt, 1);
   txn.count(d, status, 1);
   roll_up(txn, d, origin, model::DeliveryStatus::Pending, now);
@@ -152,6 +172,7 @@ Result<void> PgDeliveryRows::insert(Txn& txn) {
        {&provider_ids_},
        {&notes_},
        {nullptr, 4}}));
+  CARILLON_CHECK(history_.insert(static_cast<PgDb&>(txn.db)));
   // What is told of one says what its notification has, which is there by now.
   for (const auto& [delivery, at] : told_) CARILLON_CHECK(tell_status(txn, delivery, at));
   return {};

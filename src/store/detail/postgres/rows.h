@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -24,6 +25,19 @@ class PgNotificationRows {
   PgArray event_ids_{PgArray::Of::Text}, bodies_{PgArray::Of::Text};
 };
 
+// Which users a notification has (schema, step 0021).
+class PgUserRows {
+ public:
+  // One user's deliveries of one notification come one after the other, mostly: they are one row.
+  void add(const model::Delivery& delivery);
+  Result<void> insert(PgDb& db);
+
+ private:
+  PgArray projects_, notifications_, users_{PgArray::Of::Text};
+  std::int64_t last_notification_ = 0;
+  std::string last_user_;
+};
+
 class PgDeliveryRows {
  public:
   // Counts it too. With an owner, one that is due is stored as claimed by it.
@@ -36,6 +50,7 @@ class PgDeliveryRows {
       expires_, to_index_, generations_, integrations_, owners_;
   PgArray users_{PgArray::Of::Text}, devices_{PgArray::Of::Text}, provider_ids_{PgArray::Of::Text},
       notes_{PgArray::Of::Text};
+  PgUserRows history_;
   std::vector<std::pair<model::Delivery, Time>> told_;  // final ones, when a webhook may want them
 };
 

@@ -29,6 +29,10 @@ constexpr std::array kSteps{
 #include "store/schema/postgres/0019_phone.sql"
     ,
 #include "store/schema/postgres/0020_console.sql"
+    ,
+#include "store/schema/postgres/0021_history_user.sql"
+    ,
+#include "store/schema/postgres/0022_history_user_fill.sql"
 };
 constexpr std::int64_t kMigrating = 0x63'6172'696cLL;  // number of the lock; any but ours
 constexpr std::int64_t kDayMs = 86'400'000, kDaysAhead = 3;
@@ -105,6 +109,7 @@ Result<void> make_days(Db& db, std::int64_t first, std::int64_t last) {
     const std::string ids = fmt::format("FROM ({}) TO ({})", from, to);
     for (const std::string& sql :
          {missing_partition("notification", day, ids), missing_partition("delivery", day, ids),
+          missing_partition("history_user", day, ids),
           missing_partition("dedup", day, fmt::format("IN ({})", day))}) {
       // Rows of that day are in the rest already: a clock went back. They are as good there.
       if (Result<void> made = in_brief(db, sql); !made && made.error().code != Errc::InvalidArgument)
