@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "base/clock.h"
 #include "store/detail/postgres/store.h"
 
 namespace carillon::store::detail {
 namespace {
 
 constexpr std::size_t kKeysMax = 1024;
+constexpr std::int64_t kOldestAgainMs = 5'000;
 
 // In what follows each key is looked for by itself, which a LIMIT makes sure of: a plan that was made while a
 // table was nearly empty may else read all of a project to join it with the keys.
@@ -136,23 +138,35 @@ Task<Result<std::vector<CounterRow>>> PostgresStore::counters() {
 }
 
 Task<Result<std::vector<LaneDepth>>> PostgresStore::lane_depths(Time now) {
-  co_return co_await look([now](Db& db) -> Result<std::vector<LaneDepth>> {
+  co_return co_await look([this, now](Db& db) -> Result<std::vector<LaneDepth>> {
     CARILLON_TRY(const auto rows, read_counters(db));
     std::vector<LaneDepth> lanes = depths_of(rows);
-    PgArray waiting;
+    // As a scan does (claim.cpp): from the oldest of the last look, and from the beginning now and then or if
+    // there is none any more.
+    const std::int64_t boot = base::boot_ms();
+    const bool is_whole = boot >= oldest_again_at_.load();
+    if (is_whole) oldest_again_at_ = boot + kOldestAgainMs;
+    PgArray waiting, from;
     for (std::size_t i = 0; i < lanes.size(); ++i) {
-      if (lanes[i].ready + lanes[i].retrying + lanes[i].held != 0) waiting.add(static_cast<std::int64_t>(i));
+      if (lanes[i].ready + lanes[i].retrying + lanes[i].held == 0) continue;
+      waiting.add(static_cast<std::int64_t>(i));
+      from.add(is_whole ? 0 : oldest_[i].load());
     }
     PgStatement& s = static_cast<PgDb&>(db).with_arrays(
-        "SELECT l.lane, (SELECT min(due_at) FROM delivery d WHERE d.lane = l.lane AND d.due_at IS NOT NULL "
-        "AND d.due_at <= ?2) FROM unnest(?1) AS l(lane)");
+        "SELECT l.lane, coalesce((SELECT min(due_at) FROM delivery d WHERE d.lane = l.lane AND d.due_at >= "
+        "l.from_due AND d.due_at <= ?3), CASE WHEN l.from_due > 0 THEN (SELECT min(due_at) FROM delivery d "
+        "WHERE d.lane = l.lane AND d.due_at < least(l.from_due, ?3 + 1)) END) FROM unnest(?1, ?2) AS l(lane, "
+        "from_due)");
     s.bind_array(1, waiting);
-    s.bind_integer(2, to_ms(now));
+    s.bind_array(2, from);
+    s.bind_integer(3, to_ms(now));
     const Statement row(&s);
     for (;;) {
       CARILLON_TRY(const bool has_row, s.next());
       if (!has_row) break;
-      lanes[static_cast<std::size_t>(row.integer(0))].oldest_due = row.optional_time(1);
+      const auto lane = static_cast<std::size_t>(row.integer(0));
+      lanes[lane].oldest_due = row.optional_time(1);
+      oldest_[lane] = lanes[lane].oldest_due ? to_ms(*lanes[lane].oldest_due) : 0;
     }
     std::erase_if(lanes, is_idle);
     return lanes;

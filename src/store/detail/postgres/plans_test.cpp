@@ -131,15 +131,38 @@ TEST_F(PostgresPlans, ANotificationIsLookedForWithoutReadingTheDaysOthers) {
   EXPECT_LT(rows_read("notification") + rows_read("delivery") - before, std::int64_t{kBatch});
 }
 
-TEST_F(PostgresPlans, WhatLostProcessesHaveIsLookedForAmongWhatIsTaken) {
+TEST_F(PostgresPlans, WhatLostProcessesHaveIsLookedForWithoutReadingWhatOthersHave) {
   for (std::size_t batch = 0; batch < kBatches; ++batch) accept(batch);
+  const ClaimRequest all{.lane = kLane, .ids = {}, .limit = kBatches * kBatch};
+  ASSERT_EQ(run(store_->claim({all}, owner_, clock_.now())).value().size(), kBatches * kBatch);
   store_->close();
   const std::int64_t before = rows_read("delivery");
   store_ = open();
   owner_ = run(store_->register_process("plans", clock_.now())).value().owner;
   for (int i = 0; i < 10; ++i) EXPECT_TRUE(run(store_->owned_by_lost(0, 1'000)).value().empty());
   store_->close();
-  EXPECT_LT(rows_read("delivery") - before, std::int64_t{kBatch}) << "nothing was taken";
+  EXPECT_LT(rows_read("delivery") - before, std::int64_t{kBatch}) << "who has them lives";
+}
+
+TEST_F(PostgresPlans, TheOldestOfALaneIsLookedForWhereItWasLast) {
+  for (std::size_t batch = 0; batch < kBatches; ++batch) accept(batch);
+  const auto reader = connect();
+  ASSERT_TRUE(reader->exec("BEGIN ISOLATION LEVEL REPEATABLE READ;"));
+  ASSERT_EQ(reader->number("SELECT count(*) FROM delivery").value(), kBatches * kBatch);
+  const ClaimRequest most{.lane = kLane, .ids = {}, .limit = kBatches * kBatch - 1};
+  ASSERT_EQ(run(store_->claim({most}, owner_, clock_.now())).value().size(), kBatches * kBatch - 1);
+  const std::int64_t before = due_entries_read();
+  const Time looked_since = clock_.now();
+  constexpr int kLooks = 50;
+  for (int i = 0; i < kLooks; ++i) {
+    const auto lanes = run(store_->lane_depths(clock_.now())).value();
+    ASSERT_EQ(lanes.size(), 1U);
+    EXPECT_EQ(lanes[0].oldest_due, began_ - std::chrono::hours(1) + Millis(kBatches * kBatch - 1));
+  }
+  store_->close();
+  const std::int64_t seconds = std::chrono::ceil<std::chrono::seconds>(clock_.now() - looked_since).count();
+  EXPECT_LT(due_entries_read() - before, static_cast<std::int64_t>(kBatches * kBatch) * (seconds / 5 + 3));
+  reader->rollback();
 }
 
 TEST_F(PostgresPlans, AScanThatGoesOnDoesNotReadWhatWasTakenOnceMore) {

@@ -247,13 +247,17 @@ Task<Result<std::vector<OwnedDelivery>>> PostgresStore::owned_before(Owner owner
 Task<Result<std::vector<OwnedDelivery>>> PostgresStore::owned_by_lost(std::int64_t after, std::size_t limit) {
   co_return co_await read([this, after, limit](Db& db) -> Result<std::vector<OwnedDelivery>> {
     std::vector<OwnedDelivery> rows;
-    // What has an owner is little, and has an index; coalesce() keeps the planner from that of the ids, which
+    // What has an owner has an index, which is asked for what is between those that live: of theirs it holds,
+    // until it is vacuumed, also what they had. coalesce() keeps the planner from the index of the ids, which
     // is all.
-    Statement s = db.statement("SELECT " CARILLON_DELIVERY_COLUMNS
-                               " FROM delivery WHERE owner IS NOT NULL AND coalesce(id, 0) > ?1 AND NOT "
-                               "EXISTS (SELECT 1 FROM process "
-                               "p WHERE p.node = owner / 4294967296 AND p.renewed_at >= " CARILLON_SERVER_NOW
-                               " - ?2) ORDER BY coalesce(id, 0) LIMIT ?3");
+    Statement s = db.statement(
+        "WITH alive AS (SELECT CAST(node AS bigint) AS node FROM process WHERE renewed_at "
+        ">= " CARILLON_SERVER_NOW
+        " - ?2), gap AS (SELECT coalesce(lag(node) OVER (ORDER BY node) + 1, 0) AS low, node AS high FROM "
+        "alive UNION ALL SELECT coalesce(max(node) + 1, 0), 2147483647 FROM alive) "
+        "SELECT " CARILLON_DELIVERY_COLUMNS
+        " FROM gap, LATERAL (SELECT * FROM delivery WHERE owner >= low * 4294967296 AND owner < high * "
+        "4294967296 AND coalesce(id, 0) > ?1 ORDER BY coalesce(id, 0) LIMIT ?3) AS d ORDER BY id LIMIT ?3");
     s.bind(1, after).bind(2, options_.lease.count()).bind(3, static_cast<std::int64_t>(limit));
     for (;;) {
       CARILLON_TRY(const bool has_row, s.next());

@@ -103,6 +103,9 @@ class PostgresStore final : public SqlStore {
     std::atomic<std::int64_t> to{0}, all_again_at{0};
   };
   std::array<Scan, model::kLaneCount> scans_{};
+  // Due time of the oldest of each lane as last seen, in ms (0: none), and when all are looked for again.
+  std::array<std::atomic<std::int64_t>, model::kLaneCount> oldest_{};
+  std::atomic<std::int64_t> oldest_again_at_{0};
 
   PostgresOptions options_;
   FolderLock lock_;
