@@ -109,7 +109,7 @@ def questions(connection, size):
         f"/v1/notifications/{ntf}", f"/v1/notifications/{ntf}/deliveries", f"/v1/deliveries/{dlv}",
         "/v1/users?limit=25", "/v1/users/u{n}", "/v1/users/u{n}/notifications", "/v1/users/u{n}/preferences",
         "/v1/users/u{n}/preferences/log", "/v1/users?address=u{n}%40example.test",
-        "/v1/users?address=%2B82102{n:07}", "/v1/users?address=u{n}*", "/v1/users?address=%2B821020*",
+        "/v1/users?address=%2B82102{n:07}", "/v1/users?address=u{n:03}*", "/v1/users?address=%2B821020*",
         "/v1/users/u{n}/export", "/v1/groups", "/v1/groups/group_0", "/v1/groups/group_0/members",
         "/v1/suppressions", "/v1/dead-letters", "/v1/dead-letters?closed=false", "/v1/dead-letters?kind=event",
         "/v1/approvals", "/v1/jobs", "/v1/audit", "/v1/audit?action=user",
@@ -180,10 +180,11 @@ Machine: {machine()}, load average {load:.1f} before.
 """
     before = RESULTS.read_text(encoding="utf-8")
     begin = before.find(HEADING)
-    if begin >= 0:
-        end = before.find("\n## ", begin + 1)
-        before = before[:begin].rstrip() + "\n" + ("" if end < 0 else before[end:])
-    RESULTS.write_text(before.rstrip() + "\n\n" + text, encoding="utf-8")
+    begin = len(before) if begin < 0 else begin
+    # Up to the next heading of its rank or above: what stands around it stays where it is.
+    next_one = re.compile(r"^##? ", re.MULTILINE).search(before, begin + len(HEADING))
+    rest = "\n" + before[next_one.start():] if next_one else ""
+    RESULTS.write_text(before[:begin].rstrip() + "\n\n" + text + rest, encoding="utf-8")
 
 
 def seed(server, size):
