@@ -1,6 +1,6 @@
 // What people look raw addresses up by. The files have it folded into one index with users and event ids
-// (history.h), which PostgreSQL finds without one; so of its entries only those of addresses go, besides
-// those that were not folded into it yet.
+// (history.h), which PostgreSQL has elsewhere, by the rows that are carried; so of its entries only those of
+// addresses go, besides those that were not folded into it yet.
 #pragma once
 
 #include <array>
