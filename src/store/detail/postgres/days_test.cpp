@@ -30,23 +30,7 @@ class PostgresDays : public PostgresStoreTest {
   // One notification of each delivery, all of them sent.
   void send(std::size_t count) {
     std::vector<AcceptItem> items;
-    for (std::size_t i = 0; i < count; ++i) {
-      AcceptItem& item = items.emplace_back();
-      item.notification.id = ids_->take(2);
-      item.notification.project = 1;
-      item.notification.app = 1;
-      item.notification.status = model::NotificationStatus::Sending;
-      item.notification.first_delivery = item.notification.id + 1;
-      item.notification.delivery_count = 1;
-      item.notification.body = "{}";
-      model::Delivery& d = item.deliveries.emplace_back();
-      d.id = item.notification.id + 1;
-      d.notification = item.notification.id;
-      d.project = 1;
-      d.queue = kLane.queue;
-      d.user_id = "ann";
-      d.due_at = clock_.now();
-    }
+    for (std::size_t i = 0; i < count; ++i) items.push_back(item_of(ids_->take(2), "ann", 1, clock_.now()));
     if (first_ == 0) first_ = items.front().deliveries.front().id;
     ASSERT_TRUE(run(store_->accept(std::move(items), clock_.now())));
     for (std::size_t left = count; left > 0;) {

@@ -23,25 +23,8 @@ class PostgresHistoryUser : public PostgresStoreTest {
   }
   // A notification with two deliveries to that user.
   std::int64_t send(const std::string& user) {
-    std::vector<AcceptItem> items(1);
-    AcceptItem& item = items.front();
-    item.notification.id = ids_->take(3);
-    item.notification.project = 1;
-    item.notification.app = 1;
-    item.notification.status = model::NotificationStatus::Sending;
-    item.notification.first_delivery = item.notification.id + 1;
-    item.notification.delivery_count = 2;
-    item.notification.body = "{}";
-    for (std::int64_t i = 1; i <= 2; ++i) {
-      model::Delivery& d = item.deliveries.emplace_back();
-      d.id = item.notification.id + i;
-      d.notification = item.notification.id;
-      d.project = 1;
-      d.queue = model::Queue::Email;
-      d.user_id = user;
-      d.due_at = clock_.now();
-    }
-    const std::int64_t id = item.notification.id;
+    const std::int64_t id = ids_->take(3);
+    std::vector<AcceptItem> items{item_of(id, user, 2, clock_.now())};
     EXPECT_TRUE(run(store_->accept(std::move(items), clock_.now())));
     return id;
   }

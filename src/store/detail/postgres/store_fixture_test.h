@@ -40,6 +40,27 @@ class PostgresStoreTest : public testing::Test {
     EXPECT_TRUE(store) << store.error().message;
     return store ? std::move(*store) : nullptr;
   }
+  // A notification that is being sent, and its due deliveries to that user, with the ids after its own.
+  static AcceptItem item_of(std::int64_t id, const std::string& user, std::int32_t deliveries, Time due) {
+    AcceptItem item;
+    item.notification.id = id;
+    item.notification.project = 1;
+    item.notification.app = 1;
+    item.notification.status = model::NotificationStatus::Sending;
+    item.notification.first_delivery = id + 1;
+    item.notification.delivery_count = deliveries;
+    item.notification.body = "{}";
+    for (std::int32_t i = 1; i <= deliveries; ++i) {
+      model::Delivery& d = item.deliveries.emplace_back();
+      d.id = id + i;
+      d.notification = id;
+      d.project = 1;
+      d.queue = model::Queue::Email;
+      d.user_id = user;
+      d.due_at = due;
+    }
+    return item;
+  }
   // For looking past the store.
   std::unique_ptr<PgDb> connect() {
     return PgDb::open({.url = cluster().url(database_), .name = "carillon tests"}).value();
