@@ -82,9 +82,10 @@ def _check_events(events, deliveries, verdict):
 
 def _check_messages(events, deliveries, log, verdict):
     rows = {d["id"]: d for d in deliveries}
-    times = collections.Counter(entry["delivery"] for entry in log)
+    times = collections.defaultdict(list)
     collapse = collections.defaultdict(set)
     for entry in log:
+        times[entry["delivery"]].append(entry["time_ms"])
         collapse[entry["delivery"]].add(entry["collapse"])
     verdict.sends = len(log)
     refused = {address for e in events if e.answer == "refused" for address in e.recipients}
@@ -93,14 +94,15 @@ def _check_messages(events, deliveries, log, verdict):
             verdict.phantom += 1
             verdict.problems.append(f"phantom: {entry}")
     for delivery_id, row in rows.items():
-        count = times.get(delivery_id, 0)
+        count = len(times.get(delivery_id, ()))
         if count > 1:
             verdict.twice += count - 1
             if len(collapse[delivery_id]) != 1:
                 verdict.problems.append(f"{delivery_id} was repeated under another handle: {collapse[delivery_id]}")
         if count > 1 + row["resent"]:
             verdict.unexplained += count - 1 - row["resent"]
-            verdict.problems.append(f"sent {count} times, announced {row['resent']} repeats: {row}")
+            verdict.problems.append(f"sent {count} times, announced {row['resent']} repeats, "
+                                    f"at {times[delivery_id]} ms: {row}")
         if row["status"] in ("sent", "delivered") and count == 0:
             verdict.problems.append(f"said to be sent, but no vendor has it: {row}")
         if row["status"] in ("failed", "suppressed", "cancelled", "expired") and count > row["resent"]:

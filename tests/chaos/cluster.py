@@ -19,7 +19,7 @@ from clocks import MovedClock
 from checker import check
 from load import USERS, Clients
 from proxy import Network
-from world import CATEGORY
+from world import CATEGORY, is_over
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 LEASE_S = 3
@@ -209,7 +209,7 @@ class ClusterWorld:
                 said.append(f"{name}: {harness.request(process.url + '/readyz', timeout_s=5)}")
             except (OSError, harness.http.client.HTTPException) as problem:
                 said.append(f"{name}: {problem!r}")
-            said.append(process.log_text()[-1500:])
+            said.append(process.log_text(since_start=False)[-6000:])
         said.append(self.engines.postgres.sql(
             "SELECT application_name, client_port, pid, pg_blocking_pids(pid), state, wait_event, "
             "now() - xact_start AS since, left(query, 100) FROM pg_stat_activity WHERE backend_type = 'client backend' "
@@ -237,9 +237,8 @@ class ClusterWorld:
 
         def is_settled():
             self.supervise()
-            states = self.api.accountability()["states"]
             time.sleep(0.1)
-            return not any(states[name] for name in ("pending", "held", "processing", "retrying"))
+            return is_over(self.api, self.clients)
         harness.wait_until(is_settled, lambda: f"open: {self.api.accountability()} {self.api.get('/v1/queues')}",
                            patience_s)
         self.tell("nothing is open")

@@ -49,6 +49,10 @@ class Clients:
     def unanswered(self):
         return f"clients got no definite answer for {len(self._again)} events and more, lastly: {self.last_trouble!r}"
 
+    def accepted_deliveries(self):
+        """Of what was accepted, also those that are not expanded yet."""
+        return sum(event.deliveries for event in self.events if event.answer == "accepted")
+
     def are_waiting(self):
         return any(thread.is_alive() for thread in self._threads)
 

@@ -5,7 +5,7 @@ from checker import Event, check
 
 EVENT = Event("e1", ["a@example.test"], "accepted", "ntf_1", {"ntf_1"})
 ROW = {"id": "dlv_1", "notification_id": "ntf_1", "status": "sent", "resent": 0}
-MESSAGE = {"delivery": "dlv_1", "recipient": "a@example.test", "collapse": "dlv_1-0"}
+MESSAGE = {"delivery": "dlv_1", "recipient": "a@example.test", "collapse": "dlv_1-0", "time_ms": 1}
 ACCOUNT = {"exact": True, "accepted": 1}
 
 

@@ -44,6 +44,7 @@ def test_a_cluster_that_is_disturbed_keeps_its_promises(tmp_path, engines, capsy
             rounds += 1
         world.settle(max(120, 3 * KILLS))
         verdict = world.verdict()
+        said = world.how_it_is() if verdict.problems else ""
     except BaseException:
         with capsys.disabled():
             print(f"\nchaos: seed {SEED}\n{world.how_it_is()}")
@@ -52,8 +53,6 @@ def test_a_cluster_that_is_disturbed_keeps_its_promises(tmp_path, engines, capsy
         world.end()
     with capsys.disabled():
         print(f"\nchaos, cluster: seed {SEED}, {world.kills} kills and {rounds // 2} other troubles in "
-              f"{time.monotonic() - world.began:.0f} s; {verdict.line()}")
-        if verdict.problems:
-            print("\n".join(world.told))
+              f"{time.monotonic() - world.began:.0f} s; {verdict.line()}\n{said}")
     assert not verdict.problems, f"seed {SEED}:\n" + "\n".join(verdict.problems[:20])
     assert verdict.accepted > 10 * KILLS, "there was no load"

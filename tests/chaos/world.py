@@ -6,7 +6,7 @@ import signal
 import time
 
 import harness
-from checker import check
+from checker import OPEN, check
 from load import USERS, Clients
 
 CLIENTS = 3
@@ -38,6 +38,13 @@ def failpoints():
             names |= set(re.findall(r'CARILLON_FAILPOINT\("([^"]+)"\)', file.read_text()))
     elsewhere = ("backup.", "restore.", "objects.", "webhook", "export.", "move.", "days.", "ingest.", "serve.")
     return sorted(name for name in names if not name.startswith(elsewhere))
+
+
+def is_over(server, clients):
+    """All that was accepted is expanded, and nothing of it is open."""
+    account = server.accountability()
+    return (account["accepted"] >= clients.accepted_deliveries()
+            and not any(account["states"][name] for name in OPEN))
 
 
 class World:
@@ -131,8 +138,7 @@ class World:
 
         def is_settled():
             nonlocal advanced
-            states = self.server.accountability()["states"]
-            if not any(states[name] for name in ("pending", "held", "processing", "retrying")):
+            if is_over(self.server, self.clients):
                 return True
             if time.monotonic() - advanced > 1:
                 self.server.advance("1m")
