@@ -68,6 +68,7 @@ class PgAcceptJob final : public Job {
   }
 
   std::vector<Result<AcceptResult>> results;
+  std::int64_t transaction = 0;  // that took what is taken at once
   std::optional<Error> failure;
 
  private:
@@ -77,6 +78,10 @@ class PgAcceptJob final : public Job {
   }
 
   Result<void> accept_all(Txn& txn, std::span<const std::size_t> which) {
+    auto& db = static_cast<PgDb&>(txn.db);
+    const bool takes =
+        std::ranges::any_of(which, [this](std::size_t i) { return items_[i].take_for.has_value(); });
+    if (takes) CARILLON_CHECK(db.ask_number());
     CARILLON_CHECK(sort_out_repeats(txn, which));
     PgNotificationRows notifications;
     PgDeliveryRows deliveries;
@@ -94,7 +99,9 @@ class PgAcceptJob final : public Job {
     }
     CARILLON_CHECK(notifications.insert(txn));
     CARILLON_CHECK(deliveries.insert(txn));
-    return txn.flush();
+    CARILLON_CHECK(txn.flush());
+    if (takes) transaction = db.transaction();
+    return {};
   }
 
   Result<void> sort_out_repeats(Txn& txn, std::span<const std::size_t> which) {
@@ -176,7 +183,7 @@ Task<Result<std::vector<Result<AcceptResult>>>> PostgresStore::accept(std::vecto
     if (job->failure) {
       if (job->failure->code == Errc::DeadlineExceeded) {
         auto [taken, owner] = job->taken_if_stored();
-        co_await give_back(std::move(taken), owner, now);
+        co_await give_back(std::move(taken), owner, now, job->transaction);
       }
       // What earlier commits took stays taken: only the rest gets the error.
       if (begin == 0) co_return std::unexpected(*job->failure);

@@ -13,6 +13,10 @@ constexpr std::size_t kClaimMax = 4096;
 constexpr auto kAskAgain = std::chrono::milliseconds(200);
 constexpr std::int64_t kScanAllEveryMs = 1'000;
 
+bool is_away(const Error& error) noexcept {
+  return error.code == Errc::Unavailable || error.code == Errc::DeadlineExceeded;
+}
+
 // What is taken is locked first, and its state before is known.
 #define CARILLON_TAKE_DUE                                                                    \
   ") UPDATE delivery SET status = 2, due_at = NULL, owner = ?1, epoch = epoch + 1 FROM due " \
@@ -40,14 +44,16 @@ class PgClaimJob final : public Job {
       : Job(JobClass::Claim, rows), store_(store), requests_(std::move(requests)), owner_(owner), now_(now) {}
 
   Result<void> run(Txn& txn) override {
+    auto& db = static_cast<PgDb&>(txn.db);
     claimed.clear();
     scanned_.clear();
+    CARILLON_CHECK(db.ask_number());
     PgArray ids;
     for (const ClaimRequest& request : requests_) {
       for (const std::int64_t id : request.ids) ids.add(id);
     }
     if (ids.size() > 0) {
-      PgStatement& s = static_cast<PgDb&>(txn.db).with_arrays(kById);
+      PgStatement& s = db.with_arrays(kById);
       s.bind_integer(1, pack(owner_));
       s.bind_array(2, ids);
       s.bind_integer(3, to_ms(now_));
@@ -56,6 +62,7 @@ class PgClaimJob final : public Job {
     for (const ClaimRequest& request : requests_) {
       if (request.ids.empty()) CARILLON_CHECK(scan(txn, request));
     }
+    transaction = db.transaction();
     return {};
   }
   void committed() override {
@@ -64,6 +71,7 @@ class PgClaimJob final : public Job {
   void fail_with(const Error& error) override { failure = error; }
 
   std::vector<model::Delivery> claimed;
+  std::int64_t transaction = 0;  // that took them
   std::optional<Error> failure;
 
  private:
@@ -133,11 +141,25 @@ Task<Result<std::vector<model::Delivery>>> PostgresStore::claim(std::vector<Clai
                                           std::max<std::size_t>(rows / 2, 1));
   co_await writer_of(is_critical).run(job);
   if (!job->failure) co_return std::move(job->claimed);
-  if (job->failure->code == Errc::DeadlineExceeded) co_await give_back(std::move(job->claimed), owner, now);
+  if (job->failure->code == Errc::DeadlineExceeded)
+    co_await give_back(std::move(job->claimed), owner, now, job->transaction);
   co_return std::unexpected(*job->failure);
 }
 
-Task<void> PostgresStore::give_back(std::vector<model::Delivery> rows, Owner owner, Time now) {
+Task<Result<PostgresStore::Fate>> PostgresStore::fate_of(std::int64_t transaction) {
+  co_return co_await read([transaction](Db& db) -> Result<Fate> {
+    Statement s = db.statement("SELECT pg_xact_status(CAST(CAST(?1 AS text) AS xid8))");
+    CARILLON_TRY(const bool has_row, s.bind(1, transaction).next());
+    const std::string_view said = has_row ? s.text(0) : std::string_view();
+    if (said == "in progress") return Fate::Open;
+    return said == "committed" ? Fate::Committed : Fate::Undone;
+  });
+}
+
+// Undone, the same rows may be taken again at once, by the same process and under the same epoch: they are
+// given back only when it is known that this transaction took them. And its COMMIT may still be on its way.
+Task<void> PostgresStore::give_back(std::vector<model::Delivery> rows, Owner owner, Time now,
+                                    std::int64_t transaction) {
   if (rows.empty()) co_return;
   std::vector<RecordItem> items;
   for (model::Delivery& d : rows) {
@@ -147,22 +169,25 @@ Task<void> PostgresStore::give_back(std::vector<model::Delivery> rows, Owner own
     item.delivery.due_at = now;
     item.to = model::DeliveryStatus::Pending;
   }
-  const auto again = [this, owner, now,
-                      all =
-                          std::make_shared<const std::vector<RecordItem>>(std::move(items))]() -> Task<void> {
-    while (true) {
-      // Fenced: what was not taken after all, or by others since, stays as it is.
-      const auto given = co_await record(all, owner, now);
-      const auto count = given ? std::ranges::count(*given, true) : 0;
-      if (count > 0)
-        base::log_warn(
-            "store: {} deliveries were taken by a commit whose answer was lost, and are given back", count);
-      const auto why = given ? Errc::Cancelled : given.error().code;
-      if (why != Errc::Unavailable && why != Errc::DeadlineExceeded) co_return;
+  const auto all = std::make_shared<const std::vector<RecordItem>>(std::move(items));
+  const auto until_known = [this, owner, now, transaction, all]() -> Task<void> {
+    while (!is_closing_.load()) {
+      const auto fate = co_await fate_of(transaction);
+      // Refused: the server knows no such number, it went on from a copy without it.
+      if (fate ? *fate == Fate::Undone : !is_away(fate.error())) co_return;
+      if (fate && *fate == Fate::Committed) {
+        const auto given = co_await record(all, owner, now);
+        if (given) {
+          base::log_warn(
+              "store: {} deliveries were taken by a commit whose answer was lost, and are given back",
+              std::ranges::count(*given, true));
+        }
+        if (given || !is_away(given.error())) co_return;
+      }
       co_await base::sleep_for(kAskAgain);
     }
   };
-  gate_.spawn(co_await boost::asio::this_coro::executor, "give back", again);
+  gate_.spawn(co_await boost::asio::this_coro::executor, "give back", until_known);
 }
 
 }  // namespace carillon::store::detail

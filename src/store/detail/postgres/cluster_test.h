@@ -43,6 +43,7 @@ class PostgresCluster {
   [[nodiscard]] base::Secret url(const std::string& database) const {
     return base::Secret("postgresql:///" + database + "?user=carillon&host=" + folder_);
   }
+  [[nodiscard]] std::string socket() const { return folder_ + "/.s.PGSQL.5432"; }
   void create(const std::string& database) const { administer("CREATE DATABASE " + database + ";"); }
   void drop(const std::string& database) const {
     administer("DROP DATABASE IF EXISTS " + database + " WITH (FORCE);");

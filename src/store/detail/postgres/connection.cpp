@@ -392,8 +392,23 @@ Result<void> PgDb::begin() {
   CARILLON_CHECK(ensure());
   error_.reset();
   wants_retry_ = false;
+  number_ = nullptr;
   in_transaction_ = true;
   return send_text("BEGIN");
+}
+
+Result<void> PgDb::ask_number() {
+  if (number_ != nullptr) return {};
+  PgStatement& asked = with_arrays("SELECT CAST(CAST(pg_current_xact_id() AS text) AS bigint)");
+  CARILLON_CHECK(send(asked, Sent::Read));
+  number_ = &asked;
+  return {};
+}
+
+std::int64_t PgDb::transaction() const noexcept {
+  if (number_ == nullptr || PQntuples(number_->result_) != 1) return 0;
+  number_->row_ = 0;
+  return number_->integer(0);
 }
 
 Result<void> PgDb::commit() {

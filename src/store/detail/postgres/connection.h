@@ -72,6 +72,10 @@ class PgDb final : public Db {
   [[nodiscard]] std::int64_t last_id() noexcept override;
   [[nodiscard]] bool in_transaction() const noexcept override { return in_transaction_; }
   Result<void> begin() override;
+  // Of the transaction, which no other ever has (xid8): asked for with what is sent next, and known, not 0,
+  // once the answer to that was read. By it anybody can ask later what became of the transaction.
+  Result<void> ask_number();
+  [[nodiscard]] std::int64_t transaction() const noexcept;
   Result<void> commit() override;
   void rollback() noexcept override;
   Result<void> flush() override;
@@ -126,7 +130,8 @@ class PgDb final : public Db {
   std::optional<Error> error_;  // the first since flush()
   std::int64_t changes_ = 0;
   bool in_transaction_ = false, wants_retry_ = false, is_committing_ = false;
-  bool is_lost_ = false;  // the transaction that the caller is in went with its connection
+  PgStatement* number_ = nullptr;  // asked for in this transaction
+  bool is_lost_ = false;           // the transaction that the caller is in went with its connection
 };
 
 // A column of many rows as one parameter, for `unnest`. Bound with bind_array() of a PgStatement.

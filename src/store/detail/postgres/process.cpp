@@ -21,6 +21,9 @@ namespace carillon::store::detail {
 namespace {
 
 constexpr std::size_t kReaderThreads = 4;
+// A process has recovered what its earlier runs left when it started so many leases ago, and what they sent
+// to the server has come there or is refused.
+constexpr std::int64_t kLeasesToRecover = 4;
 }  // namespace
 
 namespace {
@@ -248,17 +251,22 @@ Task<Result<std::vector<OwnedDelivery>>> PostgresStore::owned_by_lost(std::int64
   co_return co_await read([this, after, limit](Db& db) -> Result<std::vector<OwnedDelivery>> {
     std::vector<OwnedDelivery> rows;
     // What has an owner has an index, which is asked for what is between those that live: of theirs it holds,
-    // until it is vacuumed, also what they had. coalesce() keeps the planner from the index of the ids, which
-    // is all.
+    // until it is vacuumed, also what they had. Earlier runs of a process that lives are its own to recover;
+    // what they took by a commit that came after it had looked is nobody's, and looked for once that is past.
+    // coalesce() keeps the planner from the index of the ids, which is all.
     Statement s = db.statement(
-        "WITH alive AS (SELECT CAST(node AS bigint) AS node FROM process WHERE renewed_at "
-        ">= " CARILLON_SERVER_NOW
-        " - ?2), gap AS (SELECT coalesce(lag(node) OVER (ORDER BY node) + 1, 0) AS low, node AS high FROM "
-        "alive UNION ALL SELECT coalesce(max(node) + 1, 0), 2147483647 FROM alive) "
-        "SELECT " CARILLON_DELIVERY_COLUMNS
-        " FROM gap, LATERAL (SELECT * FROM delivery WHERE owner >= low * 4294967296 AND owner < high * "
-        "4294967296 AND coalesce(id, 0) > ?1 ORDER BY coalesce(id, 0) LIMIT ?3) AS d ORDER BY id LIMIT ?3");
+        "WITH alive AS (SELECT CAST(node AS bigint) * 4294967296 AS first, CASE WHEN started_at "
+        "< " CARILLON_SERVER_NOW
+        " - ?2 * ?4 THEN epoch ELSE 0 END AS run FROM process WHERE renewed_at >= " CARILLON_SERVER_NOW
+        " - ?2), gap AS (SELECT coalesce(lag(first) OVER (ORDER BY first) + 4294967296, 0) AS low, first + "
+        "run "
+        "AS high FROM alive UNION ALL SELECT coalesce(max(first) + 4294967296, 0), 9223372036854775807 FROM "
+        "alive) SELECT " CARILLON_DELIVERY_COLUMNS
+        " FROM gap, LATERAL (SELECT * FROM delivery WHERE owner >= low AND owner < high AND coalesce(id, 0) "
+        "> "
+        "?1 ORDER BY coalesce(id, 0) LIMIT ?3) AS d ORDER BY id LIMIT ?3");
     s.bind(1, after).bind(2, options_.lease.count()).bind(3, static_cast<std::int64_t>(limit));
+    s.bind(4, kLeasesToRecover);
     for (;;) {
       CARILLON_TRY(const bool has_row, s.next());
       if (!has_row) return rows;
@@ -282,6 +290,7 @@ Task<Result<Time>> PostgresStore::copy_to(std::string, const base::Clock&, std::
 }
 
 void PostgresStore::close() {
+  is_closing_.store(true);
   // Accepted work is finished first; what is still in processing then is free for others at once.
   if (critical_) critical_->close();
   if (writer_) writer_->close();

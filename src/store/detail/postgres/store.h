@@ -90,9 +90,13 @@ class PostgresStore final : public SqlStore {
   // False: something in it was open, and it is put back.
   Task<Result<bool>> clear_day(DayOf what, Day day);
   Task<Result<void>> number_events(std::int64_t node);
+  enum class Fate : std::uint8_t { Open, Committed, Undone };
+  // Errors: as of any read · InvalidArgument: this server has not begun such a transaction.
+  Task<Result<Fate>> fate_of(std::int64_t transaction);
   // After a commit of which nobody knows whether it was carried out: if it was, these rows belong to this
-  // process, which does not know them. Goes on in the background until it is known.
-  Task<void> give_back(std::vector<model::Delivery> rows, Owner owner, Time now);
+  // process, which does not know them. Goes on in the background until it is known, or the store closed: then
+  // the next run of this process finds them, which were never begun.
+  Task<void> give_back(std::vector<model::Delivery> rows, Owner owner, Time now, std::int64_t transaction);
   [[nodiscard]] PgOptions connection(Isolation isolation, std::string_view what) const;
   [[nodiscard]] Writer& writer_of(bool is_critical) noexcept { return is_critical ? *critical_ : *writer_; }
   std::unique_ptr<Writer> make_writer(std::unique_ptr<PgDb> db, PgCounters& counters, WebhookOutbox& outbox);
@@ -121,7 +125,7 @@ class PostgresStore final : public SqlStore {
   std::set<std::string> kept_days_;               // by clear_day(), until the next start
   std::int64_t partitions_day_ = -1;              // made for it. Writer thread of the others
   std::int64_t sandbox_added_ = INT64_MAX / 2;    // since the last look; at first: look. Likewise
-  std::atomic<bool> is_failing_{false};
+  std::atomic<bool> is_failing_{false}, is_closing_{false};
   mutable std::mutex why_mutex_;
   std::string why_;
   base::TaskGate gate_{"postgres"};

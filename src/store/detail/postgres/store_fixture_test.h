@@ -31,10 +31,13 @@ class PostgresStoreTest : public testing::Test {
     if (cluster().why_not().empty()) cluster().drop(database_);
   }
   static PostgresCluster& cluster() { return PostgresCluster::instance(); }
+  // Where the store finds it.
+  virtual base::Secret url() const { return cluster().url(database_); }
+  [[nodiscard]] const std::string& database() const noexcept { return database_; }
   // Another process, or the same one again.
   std::unique_ptr<Store> open() {
     PostgresOptions options;
-    options.url = cluster().url(database_);
+    options.url = url();
     options.keys = &keys_;
     auto store = open_postgres(std::move(options));
     EXPECT_TRUE(store) << store.error().message;
