@@ -124,8 +124,8 @@ Result<void> SqliteStore::open_database() {
                             is_failing_.store(is_failing);
                           },
                       .news = [this] { news_.fetch_add(1); }};
-  writer_ =
-      std::make_unique<Writer>(std::move(db), words_, counters_, outbox_, options_.metrics, std::move(hooks));
+  writer_ = std::make_unique<Writer>(std::move(db), words_, counters_, outbox_, options_.metrics,
+                                     std::move(hooks), Writer::Fill{});
   others_ = writer_.get();
   return {};
 }

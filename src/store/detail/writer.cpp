@@ -21,11 +21,10 @@ constexpr std::size_t expand_share(std::size_t rows) noexcept { return rows * 3 
 // then the outcome journal keeps them.
 constexpr auto kResultsLinger = std::chrono::milliseconds(2);
 
-// After a commit with the sends of many callers and with results, the next waits this long until it holds as
-// many sends, too: the processors have sending to do meanwhile, and a commit costs much the same for 10 sends
-// as for 30. A send by itself never waits, and who is critical ends the waiting.
-constexpr auto kSendsLinger = std::chrono::milliseconds(1);
-constexpr std::size_t kManyRows = 16, kEnoughRows = 64;  // a send to one device has two
+// From so many on a commit's sends are those of many callers, and the next waits as Writer::Fill says: the
+// processors have other things to do meanwhile, and a commit costs much the same for 10 sends as for 30. A
+// send by itself never waits, and who is critical ends the waiting.
+constexpr std::size_t kManyRows = 16;
 
 // A transaction that others got in the way of is begun again so often.
 constexpr int kAttemptsMax = 20;
@@ -69,8 +68,8 @@ void Resumer::flush() {
 }
 
 Writer::Writer(std::unique_ptr<Db> db, Words& words, Counters& counters, WebhookOutbox& outbox,
-               base::Metrics* metrics, Hooks hooks)
-    : db_(std::move(db)), txn_(*db_, words, counters, outbox), hooks_(std::move(hooks)) {
+               base::Metrics* metrics, Hooks hooks, Fill fill)
+    : db_(std::move(db)), txn_(*db_, words, counters, outbox), hooks_(std::move(hooks)), fill_(fill) {
   if (metrics != nullptr) {
     commit_rows_ = metrics->histogram("carillon_commit_rows", "Rows per transaction of the store's writer.",
                                       base::Metrics::count_buckets());
@@ -146,7 +145,7 @@ Writer::WaitsFor Writer::waits_for() const {
   }
   std::size_t rows = 0;
   for (const auto& job : queues_[index(JobClass::Accept)]) {
-    if ((rows += job->rows) >= kEnoughRows) return WaitsFor::Nothing;
+    if ((rows += job->rows) >= fill_.enough_rows) return WaitsFor::Nothing;
   }
   return is_busy_ ? WaitsFor::Sends : WaitsFor::Nothing;
 }
@@ -159,7 +158,7 @@ bool Writer::gather(Group& group, std::shared_ptr<Job>& between) {
     if (waits_for_ == WaitsFor::Nothing) break;
     if (waits_for_ == WaitsFor::Work) {
       wake_.wait(lock, has_changed);
-    } else if (!wake_.wait_for(lock, waits_for_ == WaitsFor::Sends ? kSendsLinger : kResultsLinger,
+    } else if (!wake_.wait_for(lock, waits_for_ == WaitsFor::Sends ? fill_.wait : kResultsLinger,
                                has_changed)) {
       break;
     }
@@ -172,11 +171,11 @@ bool Writer::gather(Group& group, std::shared_ptr<Job>& between) {
   const std::size_t rows_max = urgency_.step(kCommitRowsMax, std::max(kUrgentRowsMax, rows));
   const std::size_t before_results = rows;
   take(JobClass::Record, rows_max, rows, group);
-  const bool has_results = rows > before_results;
+  const bool may_wait = !fill_.needs_results || rows > before_results;
   take(JobClass::Claim, rows_max, rows, group);
   const std::size_t before_sends = rows;
   take(JobClass::Accept, rows_max, rows, group);
-  is_busy_ = has_results && rows - before_sends >= kManyRows;
+  is_busy_ = may_wait && rows - before_sends >= kManyRows;
   const bool is_alone = group.empty() && queues_[index(JobClass::Other)].empty();
   const std::size_t share = is_alone ? rows_max : std::min(rows_max, rows + expand_share(rows_max));
   take(JobClass::Expand, share, rows, group);

@@ -142,8 +142,15 @@ class Writer {
     std::function<void(bool is_failing, const Error* why)> disk_state;
     std::function<void()> news{};  // after the commit of what Txn::note_news() was called for
   };
+  // How long sends wait so that a commit holds many of them (decision 0012): after a commit with those of
+  // many callers, and with results where that is asked, until as many rows are together or the time is over.
+  struct Fill {
+    std::chrono::milliseconds wait{1};
+    std::size_t enough_rows = 64;  // a send to one device has two
+    bool needs_results = true;
+  };
   Writer(std::unique_ptr<Db> db, Words& words, Counters& counters, WebhookOutbox& outbox,
-         base::Metrics* metrics, Hooks hooks);
+         base::Metrics* metrics, Hooks hooks, Fill fill);
   ~Writer();
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
@@ -189,7 +196,8 @@ class Writer {
   bool closed_ = false;
   WaitsFor waits_for_ = WaitsFor::Nothing;  // of the thread now; who pushes wakes it when that has changed
   base::Urgency urgency_;
-  bool is_busy_ = false;  // the commit before held many sends, and results
+  const Fill fill_;
+  bool is_busy_ = false;  // the commit before was one after which sends wait
   std::thread thread_;
 };
 

@@ -14,12 +14,12 @@ namespace {
 // Commits of a writer, as the names of the jobs in each.
 class Commits {
  public:
-  Commits() {
+  explicit Commits(Writer::Fill fill = Writer::Fill{}) {
     std::filesystem::create_directories(folder_);
     auto db = std::move(*SqliteDb::open(folder_ + "/x.db", DbMode::Writer, 1 << 20));
     EXPECT_TRUE(db->exec("CREATE TABLE t(x)"));
     writer_ = std::make_unique<Writer>(std::move(db), words_, counters_, outbox_, nullptr,
-                                       Writer::Hooks{[] { return false; }, [](bool, const Error*) {}});
+                                       Writer::Hooks{[] { return false; }, [](bool, const Error*) {}}, fill);
   }
   ~Commits() {
     writer_.reset();
@@ -45,9 +45,20 @@ class Commits {
 
   void post(std::string name, JobClass job_class, std::size_t rows, std::function<void()> work = [] {}) {
     auto job = std::make_shared<Named>(*this, std::move(name), job_class, rows, std::move(work));
-    gate_.spawn(io_.get_executor(), "job", [this, job] { return writer_->run(job); });
+    ++open_;
+    gate_.spawn(io_.get_executor(), "job", [this, job]() -> Task<void> {
+      co_await writer_->run(job);
+      --open_;
+    });
     io_.restart();
     io_.poll();  // as far as the push
+  }
+  // Until all of them are committed.
+  const std::vector<std::vector<std::string>>& all() {
+    const auto work = boost::asio::make_work_guard(io_);
+    io_.restart();
+    while (open_ > 0) io_.run_one();
+    return commits_;
   }
 
  private:
@@ -76,6 +87,7 @@ class Commits {
   std::string folder_ =
       testing::TempDir() + "writer_" + testing::UnitTest::GetInstance()->current_test_info()->name();
   boost::asio::io_context io_;
+  int open_ = 0;  // pushed, and not committed
   base::TaskGate gate_{"writer test"};
   Words words_;
   Counters counters_;
@@ -140,6 +152,45 @@ TEST(Writer, DoesOnePieceBetweenTwoTransactions) {
   ASSERT_EQ(all.size(), 3U);
   EXPECT_EQ(all[1], (Names{"accept", "other"}));
   EXPECT_EQ(all[2], (Names{"between", "between"}));
+}
+
+constexpr Writer::Fill kUntilFull{
+    .wait = std::chrono::minutes(10), .enough_rows = 32, .needs_results = false};
+
+TEST(Writer, SendsWaitForEachOtherAfterACommitOfMany) {
+  Commits commits(kUntilFull);
+  commits.post("many", JobClass::Accept, 16);
+  commits.all();
+  commits.post("one", JobClass::Accept, 8);
+  commits.post("two", JobClass::Accept, 24);
+  EXPECT_EQ(commits.all(), (std::vector<Names>{{"many"}, {"one", "two"}}));
+}
+
+TEST(Writer, SendsAfterACommitOfFewDoNotWait) {
+  Commits commits(kUntilFull);
+  commits.post("few", JobClass::Accept, 8);
+  commits.all();
+  commits.post("one", JobClass::Accept, 8);
+  EXPECT_EQ(commits.all(), (std::vector<Names>{{"few"}, {"one"}}));
+}
+
+TEST(Writer, SendsWaitOnlyWhereThereAreResultsWhenThatIsAsked) {
+  Writer::Fill fill = kUntilFull;
+  fill.needs_results = true;
+  Commits commits(fill);
+  commits.post("many", JobClass::Accept, 16);
+  commits.all();
+  commits.post("one", JobClass::Accept, 8);
+  EXPECT_EQ(commits.all(), (std::vector<Names>{{"many"}, {"one"}}));
+}
+
+TEST(Writer, WhatIsCriticalEndsTheWaiting) {
+  Commits commits(kUntilFull);
+  commits.post("many", JobClass::Accept, 16);
+  commits.all();
+  commits.post("one", JobClass::Accept, 8);
+  commits.post("critical", JobClass::AcceptCritical, 2);
+  EXPECT_EQ(commits.all(), (std::vector<Names>{{"many"}, {"critical", "one"}}));
 }
 
 TEST(Writer, DoesWhatWasPushedBeforeItCloses) {

@@ -21,6 +21,8 @@ namespace carillon::store::detail {
 namespace {
 
 constexpr std::size_t kReaderThreads = 4;
+// A commit over there costs more, and others have results to write.
+constexpr Writer::Fill kFill{.wait = std::chrono::milliseconds(2), .enough_rows = 88, .needs_results = false};
 // A process has recovered what its earlier runs left when it started so many leases ago, and what they sent
 // to the server has come there or is refused.
 constexpr std::int64_t kLeasesToRecover = 4;
@@ -125,7 +127,7 @@ std::unique_ptr<Writer> PostgresStore::make_writer(std::unique_ptr<PgDb> db, PgC
                           },
                       .news = [this] { news_.fetch_add(1); }};
   base::Metrics* metrics = &counters == &other_counters_ ? nullptr : options_.metrics;
-  return std::make_unique<Writer>(std::move(db), words_, counters, outbox, metrics, std::move(hooks));
+  return std::make_unique<Writer>(std::move(db), words_, counters, outbox, metrics, std::move(hooks), kFill);
 }
 
 Health PostgresStore::health() const {
