@@ -171,11 +171,14 @@ bool Writer::gather(Group& group, std::shared_ptr<Job>& between) {
   const std::size_t rows_max = urgency_.step(kCommitRowsMax, std::max(kUrgentRowsMax, rows));
   const std::size_t before_results = rows;
   take(JobClass::Record, rows_max, rows, group);
-  const bool may_wait = !fill_.needs_results || rows > before_results;
+  const bool has_results = rows > before_results;
   take(JobClass::Claim, rows_max, rows, group);
   const std::size_t before_sends = rows;
   take(JobClass::Accept, rows_max, rows, group);
-  is_busy_ = may_wait && rows - before_sends >= kManyRows;
+  const bool is_sending =
+      fill_.needs_results ? has_results
+                          : std::ranges::any_of(group, [](const auto& job) { return job->begins_sending(); });
+  is_busy_ = is_sending && rows - before_sends >= kManyRows;
   const bool is_alone = group.empty() && queues_[index(JobClass::Other)].empty();
   const std::size_t share = is_alone ? rows_max : std::min(rows_max, rows + expand_share(rows_max));
   take(JobClass::Expand, share, rows, group);

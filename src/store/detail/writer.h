@@ -103,6 +103,8 @@ class Job : public Awaited {
   virtual Result<void> run_items(Txn& txn) {
     return txn.isolated([&] { return run(txn); });
   }
+  // Accept: what it stores is sent at once, by whoever has the processors meanwhile.
+  [[nodiscard]] virtual bool begins_sending() const noexcept { return false; }
   // True: always run in a savepoint, because failing is one of its answers (Conflict).
   [[nodiscard]] virtual bool may_refuse() const noexcept { return false; }
   // After COMMIT, on the writer thread, before the caller resumes. Not called after fail_with().
@@ -143,11 +145,11 @@ class Writer {
     std::function<void()> news{};  // after the commit of what Txn::note_news() was called for
   };
   // How long sends wait so that a commit holds many of them (decision 0012): after a commit with those of
-  // many callers, and with results where that is asked, until as many rows are together or the time is over.
+  // many callers beside which there is sending to do, until as many rows are together or the time is over.
   struct Fill {
     std::chrono::milliseconds wait{1};
     std::size_t enough_rows = 64;  // a send to one device has two
-    bool needs_results = true;
+    bool needs_results = true;     // that commit had some; else it began_sending()
   };
   Writer(std::unique_ptr<Db> db, Words& words, Counters& counters, WebhookOutbox& outbox,
          base::Metrics* metrics, Hooks hooks, Fill fill);

@@ -75,6 +75,7 @@ class Commits {
       owner_.commits_.back().push_back(name_);
       return {};
     }
+    [[nodiscard]] bool begins_sending() const noexcept override { return name_ != "held"; }
     void committed() override { owner_.is_committed_ = true; }
     void fail_with(const Error& error) override { ADD_FAILURE() << error.message; }
 
@@ -172,6 +173,14 @@ TEST(Writer, SendsAfterACommitOfFewDoNotWait) {
   commits.all();
   commits.post("one", JobClass::Accept, 8);
   EXPECT_EQ(commits.all(), (std::vector<Names>{{"few"}, {"one"}}));
+}
+
+TEST(Writer, SendsDoNotWaitWhereNothingIsSent) {
+  Commits commits(kUntilFull);
+  commits.post("held", JobClass::Accept, 16);
+  commits.all();
+  commits.post("one", JobClass::Accept, 8);
+  EXPECT_EQ(commits.all(), (std::vector<Names>{{"held"}, {"one"}}));
 }
 
 TEST(Writer, SendsWaitOnlyWhereThereAreResultsWhenThatIsAsked) {

@@ -34,6 +34,11 @@ class PgAcceptJob final : public Job {
     return {};
   }
 
+  [[nodiscard]] bool begins_sending() const noexcept override {
+    return std::ranges::any_of(items_, [this](const AcceptItem& item) {
+      return std::ranges::any_of(item.deliveries, [this](const auto& d) { return is_due(d, now_); });
+    });
+  }
   void committed() override {
     for (std::size_t i = 0; i < items_.size(); ++i) {
       AcceptItem& item = items_[i];
