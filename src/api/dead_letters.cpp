@@ -34,7 +34,7 @@ void write_end(base::JsonWriter& out, const store::DeadLetter& letter) {
 }
 
 void write_delivery_letter(base::JsonWriter& out, const Call& call, const store::DeadLetter& letter,
-                           const std::optional<model::Delivery>& delivery) {
+                           const model::Delivery* delivery) {
   out.object();
   write_id(out, "id", base::kDeadLetterPrefix, letter.id);
   out.field("kind", letter.kind);
@@ -152,21 +152,16 @@ void write_record_letter(base::JsonWriter& out, const Call& call, const store::D
   write_end(out, head);
 }
 
-Task<Result<void>> write_dead_letter(Call& call, base::JsonWriter& out, const store::DeadLetter& letter,
-                                     Detail detail) {
-  if (letter.kind == kEventKind) {
-    CARILLON_CO_TRY(const auto event, co_await call.deps.store.event_letter(letter.id));
-    write_event_letter(out, call, letter, event, detail);
-  } else if (letter.kind == kRecordKind) {
-    const auto record = co_await call.deps.store.ingest().get(letter.id);
-    if (record) write_record_letter(out, call, letter, *record, detail);
-    // Those that wait are gone when they are taken, which may be now.
-    if (!record && record.error().code != Errc::NotFound) co_return std::unexpected(record.error());
-  } else {
-    CARILLON_CO_TRY(const auto delivery, co_await delivery_of(call, letter.delivery));
-    write_delivery_letter(out, call, letter, delivery);
+// Nothing is written of a record that is gone: those that wait are when they are taken, which may be now.
+void write_dead_letter(const Call& call, base::JsonWriter& out, const store::DeadLetter& letter,
+                       const store::LetterSubject& subject, Detail detail) {
+  if (const auto* const event = std::get_if<store::EventLetter>(&subject)) {
+    write_event_letter(out, call, letter, *event, detail);
+  } else if (const auto* const record = std::get_if<store::RecordLetter>(&subject)) {
+    write_record_letter(out, call, letter, *record, detail);
+  } else if (letter.kind == kDeliveryKind) {
+    write_delivery_letter(out, call, letter, std::get_if<model::Delivery>(&subject));
   }
-  co_return Result<void>{};
 }
 
 // The kinds, as filters name them.
@@ -203,9 +198,9 @@ Task<Answer> list(Call& call) {
   CARILLON_CO_TRY(const auto found, co_await call.deps.store.letters().list(std::move(filter), page));
   base::JsonWriter out(384 * found.rows.size() + 64);
   out.object().key("data").array();
-  for (const auto& letter : found.rows) {
-    CARILLON_CO_CHECK(co_await write_dead_letter(call, out, letter, Detail::Summary));
-  }
+  CARILLON_CO_TRY(const auto subjects, co_await call.deps.store.letters().subjects(found.rows));
+  for (std::size_t i = 0; i < found.rows.size(); ++i)
+    write_dead_letter(call, out, found.rows[i], subjects[i], Detail::Summary);
   out.end_array();
   write_page(out, call, paging, found.next);
   co_return json_reply(out);
@@ -225,7 +220,8 @@ Task<Answer> get(Call& call) {
   CARILLON_CO_TRY(const auto letter, co_await find_letter(call, id));
   if (!letter) co_return std::unexpected(not_found("dead letter " + call.args[0]));
   base::JsonWriter out;
-  CARILLON_CO_CHECK(co_await write_dead_letter(call, out, *letter, Detail::Whole));
+  CARILLON_CO_TRY(const auto subjects, co_await call.deps.store.letters().subjects({*letter}));
+  write_dead_letter(call, out, *letter, subjects.front(), Detail::Whole);
   if (out.size() == 0) co_return std::unexpected(not_found("dead letter " + call.args[0]));
   co_return json_reply(out);
 }

@@ -6,10 +6,13 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "base/task.h"
+#include "model/notification.h"
 #include "store/actor.h"
+#include "store/ingest.h"
 #include "store/store_views.h"
 
 namespace carillon::store {
@@ -38,6 +41,9 @@ struct Discarded {
   std::string why{};  // it was not, in words
 };
 
+// What a dead letter is about, by its kind: "delivery", "event" or "record". Nothing: it is gone.
+using LetterSubject = std::variant<std::monostate, model::Delivery, EventLetter, RecordLetter>;
+
 class LetterStore {
  public:
   virtual ~LetterStore() = default;
@@ -46,6 +52,8 @@ class LetterStore {
   virtual Task<Result<DeadLetter>> find(std::int32_t project, std::int64_t id) = 0;
   // Newest first; examines at most 20,000 rows and may return a short page with `next` set.
   virtual Task<Result<DeadLetterPage>> list(LetterFilter filter, ListPage page) = 0;
+  // Of each, in order; a few look-ups for all of them.
+  virtual Task<Result<std::vector<LetterSubject>>> subjects(std::vector<DeadLetter> letters) = 0;
   // How many open ones fit, of those below `below`; reads all that are open.
   virtual Task<Result<std::int64_t>> count_open(LetterFilter filter, std::int64_t below) = 0;
   // Closes those that are open, each audited as delivery.discard, event.discard or record.discard. A delivery

@@ -81,6 +81,48 @@ TEST_P(Letters, ADiscardedOneKeepsItsDeliveryAsItIs) {
   expect_accountable();
 }
 
+TEST_P(Letters, WhatTheyAreAboutIsReadTogetherInTheirOrder) {
+  std::vector<std::int64_t> deliveries;
+  for (int i = 0; i < 20; ++i) {  // more than are looked for at a time
+    deliveries.push_back(dead().delivery);
+    if (i % 5 == 0) event(7, "rule " + std::to_string(i));
+  }
+  store::RecordLetter made;
+  made.project = 1;
+  made.topic = "notification.events";
+  made.offset = 42;
+  made.reason = "not_json";
+  made.hash[0] = 1;
+  std::vector<store::RecordLetter> records{made};
+  ASSERT_TRUE(run(store_->ingest().keep(std::move(records), clock_.now())));
+  std::vector<DeadLetter> letters = list({.project = 1}).rows;
+  ASSERT_EQ(letters.size(), 25U);
+  letters[3].delivery = 1;  // gone
+  const auto subjects = run(store_->letters().subjects(letters)).value();
+  ASSERT_EQ(subjects.size(), letters.size());
+  std::vector<std::int64_t> seen;
+  std::vector<std::string> rules;
+  for (std::size_t i = 0; i < letters.size(); ++i) {
+    if (const auto* const delivery = std::get_if<model::Delivery>(&subjects[i])) {
+      EXPECT_EQ(delivery->id, letters[i].delivery);
+      EXPECT_EQ(delivery->status, DeliveryStatus::Dead);
+      seen.push_back(delivery->id);
+    } else if (const auto* const event = std::get_if<store::EventLetter>(&subjects[i])) {
+      EXPECT_EQ(event->id, letters[i].id);
+      rules.push_back(event->rule);
+    } else if (const auto* const record = std::get_if<store::RecordLetter>(&subjects[i])) {
+      EXPECT_EQ(record->id, letters[i].id);
+      EXPECT_EQ(record->offset, 42);
+      EXPECT_EQ(i, 0U) << "the newest";
+    } else {
+      EXPECT_EQ(i, 3U);
+    }
+  }
+  EXPECT_EQ(seen.size(), 19U);
+  EXPECT_EQ(rules, (std::vector<std::string>{"rule 15", "rule 10", "rule 5", "rule 0"}));
+  EXPECT_TRUE(run(store_->letters().subjects({})).value().empty());
+}
+
 TEST_P(Letters, DiscardingIsAuditedWithItsReason) {
   const DeadLetter letter = dead();
   const std::int64_t lost = event();

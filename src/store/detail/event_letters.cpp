@@ -45,25 +45,29 @@ Task<Result<std::vector<KeptLetter>>> SqlStore::put_event_letters(std::vector<Ev
   co_return co_await write(call, JobClass::Other, rows);
 }
 
+EventLetter read_event_letter(const Statement& s) {
+  return EventLetter{.id = s.integer(0),
+                     .project = s.as<std::int32_t>(1),
+                     .app = s.integer(2),
+                     .is_test = s.integer(3) != 0,
+                     .rule = s.string(4),
+                     .reason = s.string(5),
+                     .error = s.string(6),
+                     .event = s.string(7),
+                     .hash = s.hash(8),
+                     .at = s.time(9),
+                     .is_closed = s.integer(10) != 0,
+                     .notification = s.integer(11)};
+}
+
 Task<Result<EventLetter>> SqlStore::event_letter(std::int64_t id) {
   co_return co_await look([&](Db& db) -> Result<EventLetter> {
-    Statement s = db.statement(
-        "SELECT d.project, e.app, e.is_test, e.rule, d.reason, d.error, e.event, e.hash, d.at, d.is_closed, "
-        "d.notification FROM event_letter e JOIN dead_letter d ON d.id = e.letter WHERE e.letter = ?1");
+    Statement s =
+        db.statement("SELECT " CARILLON_EVENT_LETTER_COLUMNS
+                     " FROM event_letter e JOIN dead_letter d ON d.id = e.letter WHERE e.letter = ?1");
     CARILLON_TRY(const bool has_row, s.bind(1, id).next());
     if (!has_row) return fail(Errc::NotFound, "no such event among the dead letters");
-    return EventLetter{.id = id,
-                       .project = s.as<std::int32_t>(0),
-                       .app = s.integer(1),
-                       .is_test = s.integer(2) != 0,
-                       .rule = s.string(3),
-                       .reason = s.string(4),
-                       .error = s.string(5),
-                       .event = s.string(6),
-                       .hash = s.hash(7),
-                       .at = s.time(8),
-                       .is_closed = s.integer(9) != 0,
-                       .notification = s.integer(10)};
+    return read_event_letter(s);
   });
 }
 

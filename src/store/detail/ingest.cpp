@@ -10,13 +10,8 @@
 #include "store/detail/sql_store.h"
 
 namespace carillon::store::detail {
-namespace {
 
-#define CARILLON_RECORD_LETTER_COLUMNS                                                                   \
-  "r.letter, d.project, r.app, r.topic, r.part, r.place, d.reason, d.error, r.record, r.hash, r.tries, " \
-  "r.due_at, r.at, d.is_closed, r.ended, d.notification"
-
-RecordLetter read_letter(const Statement& s) {
+RecordLetter read_record_letter(const Statement& s) {
   return RecordLetter{.id = s.integer(0),
                       .project = s.as<std::int32_t>(1),
                       .app = s.integer(2),
@@ -34,6 +29,8 @@ RecordLetter read_letter(const Statement& s) {
                       .ended = s.string(14),
                       .notification = s.integer(15)};
 }
+
+namespace {
 
 Result<std::int64_t> insert_letter(Txn& txn, const RecordLetter& letter, Time now) {
   CARILLON_TRY(const std::int64_t id,
@@ -113,7 +110,7 @@ Result<std::optional<RecordLetter>> find_by_id(Db& db, std::int64_t id) {
                    " FROM record_letter r JOIN dead_letter d ON d.id = r.letter WHERE r.letter = ?1");
   CARILLON_TRY(const bool has_row, s.bind(1, id).next());
   if (!has_row) return std::nullopt;
-  return read_letter(s);
+  return read_record_letter(s);
 }
 
 }  // namespace

@@ -10,9 +10,20 @@
 #include "base/json.h"
 #include "store/detail/letters.h"
 #include "store/detail/txn.h"
+#include "store/ingest.h"
 #include "store/store_views.h"
 
 namespace carillon::store::detail {
+
+// Rows of `event_letter e` and `record_letter r`, each with its `dead_letter d`.
+#define CARILLON_EVENT_LETTER_COLUMNS                                                                      \
+  "e.letter, d.project, e.app, e.is_test, e.rule, d.reason, d.error, e.event, e.hash, d.at, d.is_closed, " \
+  "d.notification"
+#define CARILLON_RECORD_LETTER_COLUMNS                                                                   \
+  "r.letter, d.project, r.app, r.topic, r.part, r.place, d.reason, d.error, r.record, r.hash, r.tries, " \
+  "r.due_at, r.at, d.is_closed, r.ended, d.notification"
+EventLetter read_event_letter(const Statement& s);
+RecordLetter read_record_letter(const Statement& s);
 
 // The table of a kind, and its statements.
 struct LetterTable {

@@ -2,9 +2,11 @@
 #include "store/detail/letters.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "base/ids.h"
 #include "base/json.h"
+#include "store/detail/letter_rows.h"
 #include "store/detail/lists.h"
 #include "store/detail/sql_store.h"
 
@@ -187,6 +189,75 @@ Task<Result<std::int64_t>> SqlLetters::count_open(LetterFilter filter, std::int6
     bind_filter(s, filter);
     CARILLON_CHECK(s.bind(2, below).bind(3, std::int64_t{0}).next());
     return s.integer(0);
+  };
+  co_return co_await store_.read(call);
+}
+
+namespace {
+
+constexpr std::size_t kTogether = 16;
+#define CARILLON_ANY_OF_16 " IN (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
+
+// Hands each row of `sql` to `take`; the statement is run for kTogether of the ids at a time.
+template <class F>
+Result<void> for_each_of(Db& db, const char* sql, const std::vector<std::int64_t>& ids, const F& take) {
+  for (std::size_t begin = 0; begin < ids.size(); begin += kTogether) {
+    Statement s = db.statement(sql);
+    // What is left free at the end names the last one again.
+    for (std::size_t i = 0; i < kTogether; ++i)
+      s.bind(static_cast<int>(i) + 1, ids[std::min(begin + i, ids.size() - 1)]);
+    for (;;) {
+      CARILLON_TRY(const bool has_row, s.next());
+      if (!has_row) break;
+      take(s);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Task<Result<std::vector<LetterSubject>>> SqlLetters::subjects(std::vector<DeadLetter> letters) {
+  const auto call = [this, letters = std::move(letters)](Db& db) -> Result<std::vector<LetterSubject>> {
+    std::vector<std::int64_t> deliveries, events, records;
+    for (const DeadLetter& letter : letters) {
+      if (letter.kind == kEventLetters.kind)
+        events.push_back(letter.id);
+      else if (letter.kind == kRecordLetters.kind)
+        records.push_back(letter.id);
+      else
+        deliveries.push_back(letter.delivery);
+    }
+    // Ids of letters and of deliveries are of different sequences.
+    std::unordered_map<std::int64_t, model::Delivery> by_delivery;
+    std::unordered_map<std::int64_t, LetterSubject> by_letter;
+    CARILLON_CHECK(
+        for_each_of(db, "SELECT " CARILLON_DELIVERY_COLUMNS " FROM delivery WHERE id" CARILLON_ANY_OF_16,
+                    deliveries, [&](const Statement& s) {
+                      model::Delivery d = read_delivery(s, store_.words_);
+                      by_delivery.insert_or_assign(d.id, std::move(d));
+                    }));
+    CARILLON_CHECK(for_each_of(
+        db,
+        "SELECT " CARILLON_EVENT_LETTER_COLUMNS
+        " FROM event_letter e JOIN dead_letter d ON d.id = e.letter WHERE e.letter" CARILLON_ANY_OF_16,
+        events, [&](const Statement& s) { by_letter.insert_or_assign(s.integer(0), read_event_letter(s)); }));
+    CARILLON_CHECK(for_each_of(
+        db,
+        "SELECT " CARILLON_RECORD_LETTER_COLUMNS
+        " FROM record_letter r JOIN dead_letter d ON d.id = r.letter WHERE r.letter" CARILLON_ANY_OF_16,
+        records,
+        [&](const Statement& s) { by_letter.insert_or_assign(s.integer(0), read_record_letter(s)); }));
+    std::vector<LetterSubject> found(letters.size());
+    for (std::size_t i = 0; i < letters.size(); ++i) {
+      const auto letter = by_letter.find(letters[i].id);
+      const auto delivery = by_delivery.find(letters[i].delivery);
+      if (letter != by_letter.end())
+        found[i] = letter->second;
+      else if (delivery != by_delivery.end())
+        found[i] = delivery->second;
+    }
+    return found;
   };
   co_return co_await store_.read(call);
 }

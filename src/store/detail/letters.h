@@ -26,6 +26,7 @@ class SqlLetters final : public LetterStore {
 
   Task<Result<DeadLetter>> find(std::int32_t project, std::int64_t id) override;
   Task<Result<DeadLetterPage>> list(LetterFilter filter, ListPage page) override;
+  Task<Result<std::vector<LetterSubject>>> subjects(std::vector<DeadLetter> letters) override;
   Task<Result<std::int64_t>> count_open(LetterFilter filter, std::int64_t below) override;
   Task<Result<std::vector<Discarded>>> discard(Discard what, Time now) override;
   // One of those; also a step of a job.
