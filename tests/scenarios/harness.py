@@ -37,10 +37,12 @@ import http.client
 import json
 import os
 import pathlib
+import pty
 import re
 import signal
 import ssl
 import subprocess
+import threading
 import time
 import urllib.parse
 
@@ -155,6 +157,26 @@ def run(*arguments, stdin="", environment=None, folder=None, timeout_s=60):
     done = subprocess.run([str(BINARY), *map(str, arguments)], input=stdin, capture_output=True, text=True,
                           timeout=timeout_s, cwd=folder, env=clean_environment(**(environment or {})))
     return Completed(done.returncode, done.stdout, done.stderr)
+
+
+def run_on_terminal(*arguments, environment=None, timeout_s=60):
+    """The same with a terminal as its standard error: `err` is all that was shown there."""
+    screen, terminal = pty.openpty()
+    process = subprocess.Popen([str(BINARY), *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=terminal, text=True, env=clean_environment(**(environment or {})))
+    os.close(terminal)
+    watchdog = threading.Timer(timeout_s, process.kill)
+    watchdog.start()
+    shown = b""
+    try:
+        while True:
+            shown += os.read(screen, 1 << 16)
+    except OSError:  # EIO: nobody has it open any more, and all was read
+        out = process.communicate()[0]
+    finally:
+        watchdog.cancel()
+        os.close(screen)
+    return Completed(process.returncode, out, shown.decode())
 
 
 class Process:

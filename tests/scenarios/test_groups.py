@@ -2,10 +2,7 @@
 import contextlib
 import datetime
 import functools
-import os
-import pty
 import sqlite3
-import subprocess
 
 import harness
 from people import die_at, ios, mail, only
@@ -128,17 +125,11 @@ def test_how_far_a_large_send_is_can_be_seen(connected):
 
 def test_a_terminal_shows_a_bar_until_the_end(connected):
     group(connected, "all", people(connected, 300))
-    screen, terminal = pty.openpty()
-    done = subprocess.run([str(harness.BINARY), "send", "--group", "all", "--channel", "email", "--title", "x",
-                           "--body", "y", "--wait", "--data", str(connected.data)], stdout=subprocess.PIPE,
-                          stderr=terminal, text=True, timeout=60, env=harness.clean_environment())
-    os.close(terminal)
-    os.set_blocking(screen, False)
-    shown = os.read(screen, 1 << 16).decode()
-    os.close(screen)
-    assert done.returncode == 0, done
-    assert "%" in shown and " of 300" in shown and shown.endswith("\r\x1b[K"), repr(shown)
-    assert done.stdout.endswith("completed: success\nDeliveries: 300 sent\n")
+    done = harness.run_on_terminal("send", "--group", "all", "--channel", "email", "--title", "x", "--body", "y",
+                                   "--wait", "--data", connected.data)
+    assert done.code == 0, done
+    assert "%" in done.err and " of 300" in done.err and done.err.endswith("\r\x1b[K"), repr(done.err)
+    assert done.out.endswith("completed: success\nDeliveries: 300 sent\n")
 
 
 def test_a_dry_run_of_a_large_group_shows_the_first_and_says_how_many_there_are(connected):

@@ -434,26 +434,11 @@ def test_the_commands_of_the_page_work(make_server, url, postgres_cluster, tmp_p
 
 def test_it_says_how_far_it_is(make_server, url):
     """On a terminal."""
-    import pty
     server = make_server()
     server.stop()
-    primary, secondary = pty.openpty()
-    process = subprocess.Popen([str(harness.BINARY), "migrate", "--from", f"sqlite:{server.data}", "--to", url],
-                               stdout=subprocess.PIPE, stderr=secondary, env=harness.clean_environment())
-    os.close(secondary)
-    shown = b""
-    end = time.monotonic() + harness.PATIENCE_S
-    while time.monotonic() < end:
-        try:
-            piece = os.read(primary, 4096)
-        except OSError:
-            break
-        if not piece:
-            break
-        shown += piece
-    os.close(primary)
-    assert process.wait(harness.PATIENCE_S) == 0
-    assert b"%" in shown and b"Checking" in shown and b"record" in shown
+    done = harness.run_on_terminal("migrate", "--from", f"sqlite:{server.data}", "--to", url)
+    assert done.code == 0, done
+    assert "%" in done.err and "Checking" in done.err and "record" in done.err
 
 
 def test_what_has_no_integration_is_not_swallowed_there(make_server, url):
