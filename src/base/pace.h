@@ -59,11 +59,14 @@ class Pace {
   [[nodiscard]] double per_second() const noexcept { return rate_; }
 
  private:
-  static constexpr double kBurstS = 0.05;
-  static constexpr double kTolerance = 1.4, kSlackS = 0.0003;  // above the best that is not counted as longer
-  static constexpr double kShrinks = 0.8, kGrows = 1.01, kGrowsBy = 100;
+  // What may come at once: of a low rate more, up to so many, or each handful were a commit.
+  static constexpr double kBurstS = 0.05, kLongBurstS = 0.2, kLongBurstMax = 128;
+  static constexpr double kTolerance = 1.2, kSlackS = 0.0003;  // above the best that is not counted as longer
+  static constexpr double kShrinks = 0.8, kGrows = 1.01, kGrowsBy = 30;
 
-  [[nodiscard]] double burst() const noexcept { return std::max(rate_ * kBurstS, 2.0); }
+  [[nodiscard]] double burst() const noexcept {
+    return std::max({rate_ * kBurstS, std::min(rate_ * kLongBurstS, kLongBurstMax), 2.0});
+  }
   [[nodiscard]] std::size_t handful() const noexcept { return static_cast<std::size_t>(burst() / 2); }
 
   void refill(Clock::time_point now) noexcept {

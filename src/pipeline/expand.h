@@ -71,7 +71,7 @@ class Expander {
   const base::Urgency& urgency_;
   const std::int64_t range_;
   const Hooks hooks_;
-  base::Pace pace_{4'000, 500};  // by how long its own chunks take
+  base::Pace pace_{1'000, 300};  // by how long its own chunks take
   base::Urgency::Clock::time_point looked_at_{};
   base::Counter expanded_;
   base::LogRepeats failures_;
