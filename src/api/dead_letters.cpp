@@ -152,7 +152,8 @@ void write_record_letter(base::JsonWriter& out, const Call& call, const store::D
   write_end(out, head);
 }
 
-// Nothing is written of a record that is gone: those that wait are when they are taken, which may be now.
+// Nothing is written of an event or a record that is gone: records that wait are when they are taken, which
+// may be now.
 void write_dead_letter(const Call& call, base::JsonWriter& out, const store::DeadLetter& letter,
                        const store::LetterSubject& subject, Detail detail) {
   if (const auto* const event = std::get_if<store::EventLetter>(&subject)) {

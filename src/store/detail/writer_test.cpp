@@ -167,30 +167,27 @@ TEST(Writer, SendsWaitForEachOtherAfterACommitOfMany) {
   EXPECT_EQ(commits.all(), (std::vector<Names>{{"many"}, {"one", "two"}}));
 }
 
-TEST(Writer, SendsAfterACommitOfFewDoNotWait) {
-  Commits commits(kUntilFull);
-  commits.post("few", JobClass::Accept, 8);
+// The commits of `first` and of a send after it, which would wait for ten minutes if it waited.
+std::vector<Names> one_after(Writer::Fill fill, const std::string& first, std::size_t rows) {
+  Commits commits(fill);
+  commits.post(first, JobClass::Accept, rows);
   commits.all();
   commits.post("one", JobClass::Accept, 8);
-  EXPECT_EQ(commits.all(), (std::vector<Names>{{"few"}, {"one"}}));
+  return commits.all();
+}
+
+TEST(Writer, SendsAfterACommitOfFewDoNotWait) {
+  EXPECT_EQ(one_after(kUntilFull, "few", 8), (std::vector<Names>{{"few"}, {"one"}}));
 }
 
 TEST(Writer, SendsDoNotWaitWhereNothingIsSent) {
-  Commits commits(kUntilFull);
-  commits.post("held", JobClass::Accept, 16);
-  commits.all();
-  commits.post("one", JobClass::Accept, 8);
-  EXPECT_EQ(commits.all(), (std::vector<Names>{{"held"}, {"one"}}));
+  EXPECT_EQ(one_after(kUntilFull, "held", 16), (std::vector<Names>{{"held"}, {"one"}}));
 }
 
 TEST(Writer, SendsWaitOnlyWhereThereAreResultsWhenThatIsAsked) {
   Writer::Fill fill = kUntilFull;
   fill.needs_results = true;
-  Commits commits(fill);
-  commits.post("many", JobClass::Accept, 16);
-  commits.all();
-  commits.post("one", JobClass::Accept, 8);
-  EXPECT_EQ(commits.all(), (std::vector<Names>{{"many"}, {"one"}}));
+  EXPECT_EQ(one_after(fill, "many", 16), (std::vector<Names>{{"many"}, {"one"}}));
 }
 
 TEST(Writer, WhatIsCriticalEndsTheWaiting) {

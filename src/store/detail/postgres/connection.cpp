@@ -401,14 +401,13 @@ Result<void> PgDb::ask_number() {
   if (number_ != nullptr) return {};
   PgStatement& asked = with_arrays("SELECT CAST(CAST(pg_current_xact_id() AS text) AS bigint)");
   CARILLON_CHECK(send(asked, Sent::Read));
+  asked.row_ = 0;
   number_ = &asked;
   return {};
 }
 
 std::int64_t PgDb::transaction() const noexcept {
-  if (number_ == nullptr || PQntuples(number_->result_) != 1) return 0;
-  number_->row_ = 0;
-  return number_->integer(0);
+  return number_ == nullptr || PQntuples(number_->result_) != 1 ? 0 : number_->integer(0);
 }
 
 Result<void> PgDb::commit() {

@@ -2,8 +2,6 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <optional>
 
 #include "base/ids.h"
@@ -22,28 +20,6 @@ class PostgresCritical : public detail::PostgresStoreTest {
     if (!store_) return;
     owner_ = run(store_->register_process("critical", clock_.now())).value().owner;
     ids_.emplace(clock_, owner_.node, 0);
-  }
-  // Beside others that go on: those begun and not ended stay so.
-  template <class T>
-  T run(Task<T> task) {
-    std::optional<T> value;
-    begin(std::move(task), value);
-    wait_for(value);
-    return std::move(*value);
-  }
-  template <class T>
-  void begin(Task<T> task, std::optional<T>& into) {
-    boost::asio::co_spawn(io_, std::move(task), [&into](std::exception_ptr e, T v) {
-      if (e) std::rethrow_exception(e);
-      into = std::move(v);
-    });
-  }
-  template <class T>
-  void wait_for(const std::optional<T>& value) {
-    while (!value) {
-      io_.restart();
-      io_.run_one();
-    }
   }
   static model::Lane lane(Priority priority) { return {model::Queue::Email, priority}; }
   std::int64_t accept(Priority priority) {
@@ -65,12 +41,12 @@ class PostgresCritical : public detail::PostgresStoreTest {
     d.user_id = "u";
     std::vector<AcceptItem> items;
     items.push_back(std::move(item));
-    const auto accepted = run(store_->accept(std::move(items), clock_.now()));
+    const auto accepted = answer(store_->accept(std::move(items), clock_.now()));
     EXPECT_TRUE(accepted && accepted->front());
     return id + 1;
   }
   std::vector<model::Delivery> claim(Priority priority, std::int64_t id) {
-    auto claimed = run(store_->claim({{.lane = lane(priority), .ids = {id}}}, owner_, clock_.now()));
+    auto claimed = answer(store_->claim({{.lane = lane(priority), .ids = {id}}}, owner_, clock_.now()));
     EXPECT_TRUE(claimed) << claimed.error().message;
     return claimed ? std::move(*claimed) : std::vector<model::Delivery>{};
   }
@@ -104,7 +80,7 @@ TEST_F(PostgresCritical, DoesNotWaitForATransactionOfOthers) {
   const std::int64_t urgent = accept(Priority::Critical);
   const auto claimed = claim(Priority::Critical, urgent);
   ASSERT_EQ(claimed.size(), 1U);
-  const auto recorded = run(store_->record(sent(claimed), owner_, clock_.now()));
+  const auto recorded = answer(store_->record(sent(claimed), owner_, clock_.now()));
   ASSERT_TRUE(recorded) << recorded.error().message;
   EXPECT_EQ(*recorded, std::vector<bool>{true});
   EXPECT_FALSE(bulk_recorded) << "it still stands there";
@@ -113,10 +89,10 @@ TEST_F(PostgresCritical, DoesNotWaitForATransactionOfOthers) {
   wait_for(bulk_recorded);
   ASSERT_TRUE(*bulk_recorded) << bulk_recorded->error().message;
   EXPECT_EQ(**bulk_recorded, std::vector<bool>{true});
-  for (const CounterRow& row : run(store_->counters()).value()) {
+  for (const CounterRow& row : answer(store_->counters()).value()) {
     if (row.status == model::DeliveryStatus::Sent) EXPECT_EQ(row.n, 1);
   }
-  EXPECT_TRUE(run(store_->recount()).value().empty()) << "the counters of all writers together are right";
+  EXPECT_TRUE(answer(store_->recount()).value().empty()) << "the counters of all writers together are right";
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 // What was taken by a commit whose answer was lost belongs to its process or to nobody, and never to both.
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
 #include <optional>
 
 #include "base/ids.h"
@@ -30,20 +29,6 @@ class PostgresInDoubt : public detail::PostgresStoreTest {
   }
   base::Secret url() const override {
     return base::Secret("postgresql:///" + database() + "?user=carillon&host=" + relay_->folder());
-  }
-  // Until it is answered; run() waits also for what goes on in the background.
-  template <class T>
-  T answer(Task<T> task) {
-    std::optional<T> value;
-    boost::asio::co_spawn(io_, std::move(task), [&](std::exception_ptr e, T v) {
-      if (e) std::rethrow_exception(e);
-      value = std::move(v);
-    });
-    while (!value) {
-      io_.restart();
-      io_.run_one();
-    }
-    return std::move(*value);
   }
   void finish_background() {
     io_.restart();

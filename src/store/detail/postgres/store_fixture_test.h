@@ -68,16 +68,36 @@ class PostgresStoreTest : public testing::Test {
   std::unique_ptr<PgDb> connect() {
     return PgDb::open({.url = cluster().url(database_), .name = "carillon tests"}).value();
   }
+  // Until it is answered and nothing goes on in the background.
   template <class T>
   T run(Task<T> task) {
     std::optional<T> value;
-    boost::asio::co_spawn(io_, std::move(task), [&](std::exception_ptr e, T v) {
-      if (e) std::rethrow_exception(e);
-      value = std::move(v);
-    });
+    begin(std::move(task), value);
     io_.restart();
     io_.run();
     return std::move(*value);
+  }
+  // Until it is answered, beside others that go on: those begun and not ended stay so.
+  template <class T>
+  T answer(Task<T> task) {
+    std::optional<T> value;
+    begin(std::move(task), value);
+    wait_for(value);
+    return std::move(*value);
+  }
+  template <class T>
+  void begin(Task<T> task, std::optional<T>& into) {
+    boost::asio::co_spawn(io_, std::move(task), [&into](std::exception_ptr e, T v) {
+      if (e) std::rethrow_exception(e);
+      into = std::move(v);
+    });
+  }
+  template <class T>
+  void wait_for(const std::optional<T>& value) {
+    while (!value) {
+      io_.restart();
+      io_.run_one();
+    }
   }
 
   base::KeyRing keys_ = base::KeyRing::derive(base::Secret(std::string(32, 'k'))).value();
